@@ -1,0 +1,75 @@
+//! What a path leads to: a regular file or a block device, and how many bytes it holds.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{self, FileType, Mode, OFlags};
+
+use crate::error::{Code, Context, Error, Result};
+use crate::platform;
+
+/// Kinds of files that hold an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A block device.
+    Device,
+}
+
+/// What is known of an image or source before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// File or device.
+    pub kind: Kind,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// Kind and size of what `path` leads to; symbolic links are followed.
+///
+/// # Errors
+/// [`Code::Io`] when it cannot be opened for reading, [`Code::SourceKind`] for directories, pipes and the like.
+pub fn describe(path: &Path) -> Result<Facts> {
+    let file = open_source(path)?;
+    facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))
+}
+
+/// Opens a source for reading, and for nothing else.
+pub(crate) fn open_source(path: &Path) -> Result<File> {
+    // NONBLOCK: opening a pipe nobody writes to would hang; it means nothing to files and devices.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(fs::open(path, flags, Mode::empty()).on("open", path)?.into())
+}
+
+/// Kind and size of an open file; `None` when it is of another kind.
+pub(crate) fn facts(file: &File, path: &Path) -> Result<Option<Facts>> {
+    let stat = fs::fstat(file).on("fstat", path)?;
+    Ok(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Some(Facts { kind: Kind::File, size: stat.st_size.cast_unsigned() }),
+        FileType::BlockDevice => {
+            Some(Facts { kind: Kind::Device, size: platform::device_size(file).on("ioctl", path)? })
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_its_size_through_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("image"), directory.path().join("link"));
+        std::fs::write(&file, [1; 1000]).unwrap();
+        std::os::unix::fs::symlink("image", &link).unwrap();
+        assert_eq!(describe(&link).unwrap(), Facts { kind: Kind::File, size: 1000 });
+    }
+
+    #[test]
+    fn a_directory_is_no_source() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(describe(directory.path()).unwrap_err().code, Code::SourceKind);
+    }
+}

@@ -1,0 +1,202 @@
+//! Small files that are there after a power cut, or not at all.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::IntoRawFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use crate::error::{Context, Error, Result};
+use crate::platform;
+
+/// Whether a name that is taken already is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// The new file takes its place.
+    Replace,
+    /// `EEXIST`.
+    Keep,
+}
+
+/// Writes a small file: temporary name, fsync, rename, fsync of the directory. A reader, and a power cut,
+/// meets the old file or the new one.
+///
+/// # Errors
+/// [`crate::Code::Io`]; nothing changed then.
+pub fn write_file(path: &Path, contents: &[u8], mode: u32, existing: Existing) -> Result<()> {
+    let temporary = temporary_beside(path);
+    let result = fill(&temporary, contents, mode).and_then(|()| rename(&temporary, path, existing));
+    if result.is_err() {
+        // Best effort: a name that starts like this is a leftover that the next purge takes.
+        let _ = fs::unlink(&temporary);
+    }
+    result.and_then(|()| sync_directory_of(path))
+}
+
+/// Points a symbolic link at `target`, replacing what link was there.
+///
+/// # Errors
+/// [`crate::Code::Io`]; the old link is still there then.
+pub fn replace_link(path: &Path, target: &Path) -> Result<()> {
+    let temporary = temporary_beside(path);
+    fs::symlink(target, &temporary).on("symlink", &temporary)?;
+    let result = rename(&temporary, path, Existing::Replace);
+    if result.is_err() {
+        let _ = fs::unlink(&temporary);
+    }
+    result.and_then(|()| sync_directory_of(path))
+}
+
+/// Makes files read-only for their owner, renames them in order, and makes that durable with one fsync of
+/// their directory. No name may be taken.
+///
+/// # Errors
+/// [`crate::Code::Io`]; some of the files may have been renamed then.
+pub fn seal(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
+    for (from, _) in pairs {
+        fs::chmodat(CWD, from, Mode::RUSR, AtFlags::empty()).on("chmod", from)?;
+    }
+    for (from, to) in pairs {
+        rename(from, to, Existing::Keep)?;
+    }
+    pairs.first().map_or(Ok(()), |(_, to)| sync_directory_of(to))
+}
+
+/// Removes files one after the other, each durably before the next. What is not there is skipped.
+///
+/// # Errors
+/// [`crate::Code::Io`]; the files before the one that failed are gone then.
+pub fn remove(paths: &[PathBuf]) -> Result<()> {
+    for path in paths {
+        match fs::unlink(path) {
+            Err(Errno::NOENT) => {}
+            result => {
+                result.on("unlink", path)?;
+                sync_directory_of(path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Closes a file whose bytes matter: some filesystems report a failed write only here.
+pub(crate) fn close(file: File, path: &Path) -> Result<()> {
+    let descriptor = file.into_raw_fd();
+    // SAFETY: the descriptor was owned by the file, which gave it up, so it is closed once.
+    let result = unsafe { libc::close(descriptor) };
+    if result == -1 { Err(std::io::Error::last_os_error()).on("close", path) } else { Ok(()) }
+}
+
+/// Renames a file and makes that durable.
+pub(crate) fn rename_durably(from: &Path, to: &Path, existing: Existing) -> Result<()> {
+    rename(from, to, existing)?;
+    sync_directory_of(to)
+}
+
+fn fill(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
+    let mut file = platform::create(path).on("open", path)?;
+    file.write_all(contents).on("write", path)?;
+    let mode = Mode::from_raw_mode(mode.try_into().map_err(|_| Error::io("fchmod", path, Errno::INVAL))?);
+    fs::fchmod(&file, mode).on("fchmod", path)?;
+    platform::sync(&file).on("fsync", path)?;
+    close(file, path)
+}
+
+fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
+    match existing {
+        Existing::Replace => fs::rename(from, to).on("rename", to),
+        Existing::Keep => match fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // No such flag on this filesystem. Writers hold the lock, so nobody comes in between.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::lstat(to) {
+                Err(Errno::NOENT) => fs::rename(from, to).on("rename", to),
+                Ok(_) => Err(Error::io("rename", to, Errno::EXIST)),
+                Err(errno) => Err(Error::io("lstat", to, errno)),
+            },
+            result => result.on("rename", to),
+        },
+    }
+}
+
+fn sync_directory_of(path: &Path) -> Result<()> {
+    let directory = directory_of(path);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = fs::open(directory, flags, Mode::empty()).on("open", directory)?;
+    platform::sync(&handle).on("fsync", directory)
+}
+
+/// The directory a path is in; `.` for a bare name.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A name of ours in the same directory, never seen before.
+pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    let name = format!(".tmp-{}-{}-{time:x}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+    directory_of(path).join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_with_its_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record");
+        write_file(&path, b"old", 0o400, Existing::Replace).unwrap();
+        write_file(&path, b"new", 0o400, Existing::Replace).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o400);
+        assert_eq!(names(directory.path()), ["record"]);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_keeps_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config");
+        write_file(&path, b"old", 0o600, Existing::Keep).unwrap();
+        let error = write_file(&path, b"new", 0o600, Existing::Keep).unwrap_err();
+        assert_eq!(error.errno, Some(Errno::EXIST));
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(directory.path()), ["config"]);
+    }
+
+    #[test]
+    fn a_link_moves_from_one_target_to_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("last");
+        for target in ["first", "second"] {
+            replace_link(&path, Path::new(target)).unwrap();
+            assert_eq!(std::fs::read_link(&path).unwrap(), Path::new(target));
+        }
+        assert_eq!(names(directory.path()), ["last"]);
+    }
+
+    #[test]
+    fn sealing_renames_in_order_and_makes_read_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("a.partial"), b"a").unwrap();
+        std::fs::write(path("b.partial"), b"b").unwrap();
+        seal(&[(path("a.partial"), path("a")), (path("b.partial"), path("b"))]).unwrap();
+        assert_eq!(names(directory.path()), ["a", "b"]);
+        assert_eq!(std::fs::metadata(path("a")).unwrap().permissions().mode() & 0o7777, 0o400);
+        remove(&[path("a"), path("missing"), path("b")]).unwrap();
+        assert!(names(directory.path()).is_empty());
+    }
+}

@@ -1,0 +1,214 @@
+//! One error for the whole engine: a code for programs, a sentence for logs, and the facts behind both.
+//!
+//! Rules: a function that touches a file names it and the system call; nobody above rewords the error,
+//! they only add what they know (an offset, the damaged blocks).
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::block::Hash;
+
+/// Result of everything in this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, as the rest of backy knows it. The names are a contract with `src/errors.ts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Code {
+    /// The caller asked to stop.
+    Cancelled,
+    /// A system call failed; `path`, `syscall` and `errno` say which.
+    Io,
+    /// The source changed its size while it was read.
+    SourceResized,
+    /// The source ended before its size.
+    SourceShort,
+    /// The source is neither a regular file nor a block device.
+    SourceKind,
+    /// The target cannot share blocks and the caller insists on it.
+    ReflinkUnsupported,
+    /// The index is missing pieces, or not an index, or not the one the record names.
+    IndexDamaged,
+    /// Blocks of the image do not match the index; `bad_blocks` names them.
+    ImageDamaged,
+    /// What was written reads back differently.
+    ReadBack,
+    /// The restore target is a device smaller than the image.
+    TargetSmall,
+    /// The restore target is mounted or otherwise in use.
+    TargetBusy,
+    /// The restore target is neither a regular file nor a block device.
+    TargetKind,
+    /// Another process holds the lock; `pid` names it where it is known.
+    Locked,
+    /// An argument out of range.
+    InvalidArgument,
+    /// A bug in the engine, contained.
+    Panic,
+}
+
+impl Code {
+    /// The name of the code in TypeScript, JSON and documentation.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cancelled => "BACKY_CANCELLED",
+            Self::Io => "BACKY_IO",
+            Self::SourceResized => "BACKY_SOURCE_RESIZED",
+            Self::SourceShort => "BACKY_SOURCE_SHORT",
+            Self::SourceKind => "BACKY_SOURCE_KIND",
+            Self::ReflinkUnsupported => "BACKY_REFLINK_UNSUPPORTED",
+            Self::IndexDamaged => "BACKY_INDEX_DAMAGED",
+            Self::ImageDamaged => "BACKY_IMAGE_DAMAGED",
+            Self::ReadBack => "BACKY_READ_BACK",
+            Self::TargetSmall => "BACKY_TARGET_SMALL",
+            Self::TargetBusy => "BACKY_TARGET_BUSY",
+            Self::TargetKind => "BACKY_TARGET_KIND",
+            Self::Locked => "BACKY_LOCKED",
+            Self::InvalidArgument => "BACKY_INVALID_ARGUMENT",
+            Self::Panic => "BACKY_PANIC",
+        }
+    }
+}
+
+/// A block that cannot be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadBlock {
+    /// Where it starts, in bytes from the start of the image.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub length: u64,
+    /// What the index says.
+    pub expected: Hash,
+    /// What was found there.
+    pub found: Found,
+}
+
+/// What a bad block turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Readable, with another hash.
+    Other(Hash),
+    /// Not readable.
+    Unreadable(Errno),
+}
+
+/// A failed operation of the engine.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// What went wrong.
+    pub code: Code,
+    /// What the facts below do not say.
+    pub detail: Option<String>,
+    /// The file concerned.
+    pub path: Option<PathBuf>,
+    /// The system call that failed.
+    pub syscall: Option<&'static str>,
+    /// How it failed.
+    pub errno: Option<Errno>,
+    /// Where in `path`, in bytes.
+    pub offset: Option<u64>,
+    /// The process holding a lock.
+    pub pid: Option<u32>,
+    /// Damaged blocks of an image.
+    pub bad_blocks: Vec<BadBlock>,
+}
+
+impl Error {
+    /// An error with nothing but its code.
+    #[must_use]
+    pub fn new(code: Code) -> Self {
+        Self {
+            code,
+            detail: None,
+            path: None,
+            syscall: None,
+            errno: None,
+            offset: None,
+            pid: None,
+            bad_blocks: Vec::new(),
+        }
+    }
+
+    /// A failed system call on `path`.
+    pub fn io(syscall: &'static str, path: &Path, errno: Errno) -> Self {
+        Self { syscall: Some(syscall), errno: Some(errno), ..Self::new(Code::Io) }.at(path)
+    }
+
+    /// The same error, naming the file.
+    #[must_use]
+    pub fn at(mut self, path: &Path) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// The same error, naming the byte offset in the file.
+    #[must_use]
+    pub fn offset(mut self, offset: u64) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// The same error, with words for what no field says.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.name())?;
+        if let Some(syscall) = self.syscall {
+            write!(f, ": {syscall} failed")?;
+        }
+        if let Some(path) = &self.path {
+            write!(f, " on {}", path.display())?;
+        }
+        if let Some(offset) = self.offset {
+            write!(f, " at byte {offset}")?;
+        }
+        if let Some(errno) = self.errno {
+            write!(f, ": {}", std::io::Error::from(errno))?;
+        }
+        if let Some(pid) = self.pid {
+            write!(f, ", held by pid {pid}")?;
+        }
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
+        if !self.bad_blocks.is_empty() {
+            write!(f, ", {} bad blocks", self.bad_blocks.len())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Names the system call and the file of a failure.
+pub trait Context<T> {
+    /// `Err` becomes [`Code::Io`] with these facts.
+    ///
+    /// # Errors
+    /// The failure, with context.
+    fn on(self, syscall: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> Context<T> for std::result::Result<T, Errno> {
+    fn on(self, syscall: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|errno| Error::io(syscall, path, errno))
+    }
+}
+
+impl<T> Context<T> for std::io::Result<T> {
+    fn on(self, syscall: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|error| {
+            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+            Error::io(syscall, path, errno)
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! A sealed image together with its index: bytes that come with the proof that they are the right ones.
+
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, segments_in};
+use crate::buffer::Buffer;
+use crate::device::{Facts, Kind};
+use crate::error::{BadBlock, Code, Context, Error, Found, Result};
+use crate::extent::{Extent, ExtentMap};
+use crate::index::{IndexReader, Page};
+use crate::read::{Reader, Via};
+use crate::sparse;
+
+/// Which image, and what its record says of it.
+#[derive(Debug, Clone)]
+pub struct ImageOptions {
+    /// The image.
+    pub image: PathBuf,
+    /// Its index.
+    pub index: PathBuf,
+    /// Its size in bytes, as the record has it.
+    pub size: u64,
+    /// BLAKE3 of its index, as the record has it.
+    pub digest: Hash,
+}
+
+/// An image open for checked reading.
+pub(crate) struct Image {
+    pub reader: Reader,
+    index: IndexReader,
+    pub size: u64,
+    /// Where the file has data, in whole blocks; the rest reads as zeros.
+    data: ExtentMap,
+}
+
+impl Image {
+    /// Opens image and index and checks them against the record.
+    ///
+    /// # Errors
+    /// [`Code::IndexDamaged`], [`Code::ImageDamaged`] when the image is longer than it was, [`Code::Io`].
+    pub(crate) fn open(options: &ImageOptions) -> Result<Self> {
+        let index = IndexReader::open(&options.index)?;
+        index.expect(options.size, &options.digest)?;
+        let path: &Path = &options.image;
+        let reader = Reader::open(path)?;
+        let length = reader.file().metadata().on("fstat", path)?.len();
+        if length > options.size {
+            let detail = format!("it has {length} bytes, the record says {}", options.size);
+            return Err(Error::new(Code::ImageDamaged).at(path).detail(detail));
+        }
+        let facts = Facts { kind: Kind::File, size: length };
+        let mut data = sparse::data_extents(reader.file(), facts, path)?;
+        // What a truncated image lacks is no hole: it is looked at, and found missing.
+        data = data.union(&ExtentMap::normalise(vec![Extent { start: length, end: options.size }]));
+        Ok(Self { reader, index, size: options.size, data: data.align(BLOCK_SIZE as u64, options.size) })
+    }
+
+    /// The numbers of all segments.
+    pub(crate) fn segments(&self) -> Vec<u64> {
+        (0..segments_in(self.size)).collect()
+    }
+
+    /// The bytes of a segment.
+    pub(crate) fn range(&self, segment: u64) -> Extent {
+        Extent::at(segment * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: self.size })
+    }
+
+    /// The hashes that a segment should have.
+    pub(crate) fn page(&self, segment: u64) -> Result<Page> {
+        self.index.page(segment)
+    }
+
+    /// The parts of a range that the file has data in, in whole blocks.
+    pub(crate) fn data_within(&self, range: Extent) -> impl Iterator<Item = Extent> + '_ {
+        self.data.within(range)
+    }
+
+    /// Bytes of data in the file.
+    pub(crate) fn data_bytes(&self) -> u64 {
+        self.data.bytes()
+    }
+
+    /// Reads blocks of one segment. What does not have its hash is reported to `bad`, and replaced by zeros.
+    pub(crate) fn read_checked<'b>(
+        &self,
+        via: Via,
+        buffer: &'b mut Buffer,
+        window: Extent,
+        page: &Page,
+        bad: &mut Vec<BadBlock>,
+    ) -> Result<&'b mut [u8]> {
+        let length = usize::try_from(window.len()).expect("a window of one read");
+        if let Err(error) = self.reader.read(via, buffer, window) {
+            let errno = unreadable(&error).ok_or(error)?;
+            if window.len() > BLOCK_SIZE as u64 {
+                return self.read_blocks(via, buffer, window, page, bad);
+            }
+            buffer[..length].fill(0);
+            let expected = expected(page, window.start);
+            bad.push(BadBlock {
+                offset: window.start,
+                length: window.len(),
+                expected,
+                found: Found::Unreadable(errno),
+            });
+            return Ok(&mut buffer[..length]);
+        }
+        let bytes = &mut buffer[..length];
+        for (number, block) in bytes.chunks_mut(BLOCK_SIZE).enumerate() {
+            let offset = window.start + (number * BLOCK_SIZE) as u64;
+            let (expected, found) = (expected(page, offset), Hash::of(block));
+            if expected != found {
+                block.fill(0);
+                bad.push(BadBlock {
+                    offset,
+                    length: block.len() as u64,
+                    expected,
+                    found: Found::Other(found),
+                });
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// One block after the other, where reading all of them at once failed.
+    fn read_blocks<'b>(
+        &self,
+        via: Via,
+        buffer: &'b mut Buffer,
+        window: Extent,
+        page: &Page,
+        bad: &mut Vec<BadBlock>,
+    ) -> Result<&'b mut [u8]> {
+        let length = usize::try_from(window.len()).expect("a window of one read");
+        let mut single = Buffer::new(BLOCK_SIZE);
+        for start in (window.start..window.end).step_by(BLOCK_SIZE) {
+            let block = Extent::at(start, BLOCK_SIZE as u64).overlap(&window);
+            let bytes = self.read_checked(via, &mut single, block, page, bad)?;
+            let at = usize::try_from(start - window.start).expect("inside the window");
+            buffer[at..at + bytes.len()].copy_from_slice(bytes);
+        }
+        Ok(&mut buffer[..length])
+    }
+}
+
+/// The hash that the block at `offset` should have, by the page of its segment.
+pub(crate) fn expected(page: &Page, offset: u64) -> Hash {
+    let block = offset / BLOCK_SIZE as u64 % BLOCKS_PER_SEGMENT as u64;
+    page.hash(usize::try_from(block).expect("inside the segment"))
+}
+
+/// The errors that spoil a block rather than the whole operation.
+fn unreadable(error: &Error) -> Option<Errno> {
+    match error.code {
+        Code::SourceShort => Some(Errno::NODATA),
+        Code::Io => error.errno.filter(|errno| matches!(*errno, Errno::IO | Errno::NODATA | Errno::ILSEQ)),
+        _ => None,
+    }
+}

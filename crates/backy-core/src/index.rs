@@ -1,0 +1,401 @@
+//! The index: the block hashes of one image in a file beside it. `docs/reference/format.md` has every byte.
+//!
+//! A page of the index is 4096 bytes and holds the hashes of one segment, so that an index cloned from the
+//! parent's costs the pages that changed. Whatever is read from disk here is taken for hostile.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, Mode, OFlags, SeekFrom};
+use rustix::io::{self, Errno};
+
+use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, blocks_in, segments_in};
+use crate::durable::close;
+use crate::error::{Code, Context, Error, Result};
+use crate::platform;
+
+/// Bytes of the header, and of a page.
+pub const PAGE_SIZE: usize = 4096;
+const MAGIC: [u8; 8] = *b"BACKYIDX";
+const VERSION: u32 = 1;
+/// The header's own hash takes its last 32 bytes.
+const CHECKSUM_AT: usize = PAGE_SIZE - Hash::SIZE;
+/// JavaScript counts bytes exactly up to here: 8 PiB.
+const MOST_BYTES: u64 = (1 << 53) - 1;
+
+/// What the first 4096 bytes of an index say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Size of the image in bytes.
+    pub image_size: u64,
+    /// How many of its blocks are all zeros.
+    pub zero_blocks: u64,
+}
+
+impl Header {
+    /// The bytes of the header.
+    #[must_use]
+    pub fn encode(&self) -> [u8; PAGE_SIZE] {
+        let mut bytes = [0; PAGE_SIZE];
+        bytes[0..8].copy_from_slice(&MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[12..16].copy_from_slice(&u32::try_from(BLOCK_SIZE).expect("a small constant").to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.image_size.to_le_bytes());
+        bytes[24..32].copy_from_slice(&blocks_in(self.image_size).to_le_bytes());
+        bytes[32..40].copy_from_slice(&self.zero_blocks.to_le_bytes());
+        let checksum = blake3::hash(&bytes[..CHECKSUM_AT]);
+        bytes[CHECKSUM_AT..].copy_from_slice(checksum.as_bytes());
+        bytes
+    }
+
+    /// Reads a header.
+    ///
+    /// # Errors
+    /// In words, what is wrong with it.
+    pub fn decode(bytes: &[u8; PAGE_SIZE]) -> std::result::Result<Self, String> {
+        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
+        let small = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
+        if bytes[0..8] != MAGIC {
+            return Err("it does not start like an index".to_owned());
+        }
+        if blake3::hash(&bytes[..CHECKSUM_AT]).as_bytes() != &bytes[CHECKSUM_AT..] {
+            return Err("the checksum of its header is wrong".to_owned());
+        }
+        if small(8) != VERSION {
+            return Err(format!("its version is {}, this backy reads {VERSION}", small(8)));
+        }
+        if small(12) as usize != BLOCK_SIZE {
+            return Err(format!("its blocks have {} bytes instead of {BLOCK_SIZE}", small(12)));
+        }
+        let header = Self { image_size: number(16), zero_blocks: number(32) };
+        let blocks = blocks_in(header.image_size);
+        if header.image_size > MOST_BYTES || number(24) != blocks || header.zero_blocks > blocks {
+            return Err("its counts contradict each other".to_owned());
+        }
+        Ok(header)
+    }
+}
+
+/// Length in bytes of the index of an image of `image_size` bytes.
+#[must_use]
+pub fn index_length(image_size: u64) -> u64 {
+    PAGE_SIZE as u64 + blocks_in(image_size) * Hash::SIZE as u64
+}
+
+/// The hashes of one segment. Blocks behind the end of the image have the zero hash.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Page([u8; PAGE_SIZE]);
+
+impl Page {
+    /// A page of zero blocks.
+    pub const ZERO: Self = Self([0; PAGE_SIZE]);
+
+    /// The hash of a block, counted within the segment.
+    #[must_use]
+    pub fn hash(&self, block: usize) -> Hash {
+        let at = block * Hash::SIZE;
+        Hash(self.0[at..at + Hash::SIZE].try_into().expect("32 bytes"))
+    }
+
+    /// Sets the hash of a block, counted within the segment.
+    pub fn set(&mut self, block: usize, hash: Hash) {
+        self.0[block * Hash::SIZE..][..Hash::SIZE].copy_from_slice(&hash.0);
+    }
+
+    /// A checksum of the page, to recognise it when it is read back.
+    pub(crate) fn checksum(&self) -> [u8; 32] {
+        *blake3::hash(&self.0).as_bytes()
+    }
+}
+
+/// An index open for reading; its header and length are known to be good.
+pub struct IndexReader {
+    path: PathBuf,
+    file: File,
+    header: Header,
+}
+
+impl IndexReader {
+    /// Opens an index and checks its header. Symbolic links are not followed.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when it cannot be read, [`Code::IndexDamaged`] when it is no good index.
+    pub fn open(path: &Path) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file: File = fs::open(path, flags, Mode::empty()).on("open", path)?.into();
+        let damaged = |why: String| Error::new(Code::IndexDamaged).at(path).detail(why);
+        let length = file.metadata().on("fstat", path)?.len();
+        let mut bytes = [0; PAGE_SIZE];
+        if read_up_to(&file, &mut bytes, 0).on("pread", path)? < PAGE_SIZE {
+            return Err(damaged(format!("it has {length} bytes, less than a header")));
+        }
+        let header = Header::decode(&bytes).map_err(damaged)?;
+        let expected = index_length(header.image_size);
+        if length != expected {
+            return Err(damaged(format!("it has {length} bytes instead of {expected}")));
+        }
+        Ok(Self { path: path.to_owned(), file, header })
+    }
+
+    /// What the header says.
+    #[must_use]
+    pub fn header(&self) -> Header {
+        self.header
+    }
+
+    /// The hashes of a segment; zeros for one behind the end.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    pub fn page(&self, segment: u64) -> Result<Page> {
+        let mut page = Page::ZERO;
+        if segment < segments_in(self.header.image_size) {
+            read_up_to(&self.file, &mut page.0, page_offset(segment))
+                .on("pread", &self.path)
+                .map_err(|error| error.offset(page_offset(segment)))?;
+        }
+        Ok(page)
+    }
+
+    /// BLAKE3 of the whole index: what a record calls its digest.
+    ///
+    /// # Errors
+    /// [`Code::Io`].
+    pub fn digest(&self) -> Result<Hash> {
+        digest(&self.file, index_length(self.header.image_size)).on("read", &self.path)
+    }
+
+    /// Fails unless this is the index of an image of this size, with this digest.
+    ///
+    /// # Errors
+    /// [`Code::IndexDamaged`] naming both values.
+    pub fn expect(&self, image_size: u64, digest: &Hash) -> Result<()> {
+        let damaged = |why: String| Err(Error::new(Code::IndexDamaged).at(&self.path).detail(why));
+        if self.header.image_size != image_size {
+            let size = self.header.image_size;
+            return damaged(format!("it is for an image of {size} bytes, the record says {image_size}"));
+        }
+        let found = self.digest()?;
+        if found != *digest {
+            return damaged(format!("its digest is {found}, the record says {digest}"));
+        }
+        Ok(())
+    }
+
+    /// Forgets what is cached, so that what is read next is what the disk has.
+    pub(crate) fn distrust_cache(&self) {
+        platform::drop_cache(&self.file);
+    }
+}
+
+/// An index being written: a clone of the parent's where there is one, patched page by page.
+pub(crate) struct IndexWriter {
+    path: PathBuf,
+    file: File,
+    image_size: u64,
+    /// What the pages hold already.
+    base: Option<IndexReader>,
+}
+
+impl IndexWriter {
+    /// Creates the index of an image of `image_size` bytes, if possible as a clone of `base`; the name must
+    /// be free.
+    pub(crate) fn create(path: &Path, image_size: u64, base: Option<IndexReader>) -> Result<Self> {
+        let clone = base.as_ref().map(|base| platform::create_clone(&base.file, path));
+        let (file, base) = match clone {
+            Some(Ok(file)) => (file, base),
+            // Whatever keeps it from being cloned, a fresh index is as good, only larger.
+            Some(Err(_)) | None => (platform::create(path).on("open", path)?, None),
+        };
+        fs::ftruncate(&file, index_length(image_size)).on("ftruncate", path)?;
+        Ok(Self { path: path.to_owned(), file, image_size, base })
+    }
+
+    /// Writes the hashes of a segment, unless they are there already.
+    pub(crate) fn put(&self, segment: u64, page: &Page) -> Result<()> {
+        let before = self.base.as_ref().map_or(Ok(Page::ZERO), |base| base.page(segment))?;
+        if before == *page {
+            return Ok(());
+        }
+        let start = page_offset(segment);
+        let length = (index_length(self.image_size) - start).min(PAGE_SIZE as u64);
+        if *page == Page::ZERO && platform::punch_hole(&self.file, start, length).is_ok() {
+            return Ok(());
+        }
+        let bytes = &page.0[..usize::try_from(length).expect("at most a page")];
+        write_all(&self.file, bytes, start).on("pwrite", &self.path).map_err(|error| error.offset(start))
+    }
+
+    /// Writes the header and makes the index durable.
+    pub(crate) fn finish(self, zero_blocks: u64) -> Result<()> {
+        let header = Header { image_size: self.image_size, zero_blocks };
+        write_all(&self.file, &header.encode(), 0).on("pwrite", &self.path)?;
+        platform::sync(&self.file).on("fsync", &self.path)?;
+        close(self.file, &self.path)
+    }
+}
+
+fn page_offset(segment: u64) -> u64 {
+    PAGE_SIZE as u64 + segment * (BLOCKS_PER_SEGMENT * Hash::SIZE) as u64
+}
+
+/// Hashes a sparse file without reading its holes: the index of 4 TiB of holes is 512 MiB of them.
+fn digest(file: &File, length: u64) -> io::Result<Hash> {
+    let zeros = [0; 64 * 1024];
+    let mut buffer = [0; 64 * 1024];
+    let mut hasher = blake3::Hasher::new();
+    let mut at = 0;
+    while at < length {
+        let data = match fs::seek(file, SeekFrom::Data(at)) {
+            Ok(data) => data.min(length),
+            Err(Errno::NXIO) => length,
+            Err(_) => at,
+        };
+        while at < data {
+            let count = usize::try_from(data - at).map_or(zeros.len(), |left| left.min(zeros.len()));
+            hasher.update(&zeros[..count]);
+            at += count as u64;
+        }
+        if at < length {
+            let count = read_up_to(file, &mut buffer, at)?;
+            if count == 0 {
+                return Err(Errno::IO);
+            }
+            hasher.update(&buffer[..count]);
+            at += count as u64;
+        }
+    }
+    Ok(Hash(*hasher.finalize().as_bytes()))
+}
+
+/// Reads until the buffer is full or the file ends; returns the bytes read.
+fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match io::retry_on_intr(|| io::pread(file, &mut buffer[done..], offset + done as u64))? {
+            0 => break,
+            count => done += count,
+        }
+    }
+    Ok(done)
+}
+
+fn write_all(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let count = io::retry_on_intr(|| io::pwrite(file, bytes, offset))?;
+        if count == 0 {
+            return Err(Errno::NOSPC);
+        }
+        bytes = &bytes[count..];
+        offset += count as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::SEGMENT_SIZE;
+    use proptest::prelude::*;
+    use std::os::unix::fs::MetadataExt;
+
+    fn page_of(seed: u8, blocks: usize) -> Page {
+        let mut page = Page::ZERO;
+        (0..blocks).for_each(|block| page.set(block, Hash([seed; 32])));
+        page
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_survives_the_round_trip(image_size in 0..=MOST_BYTES, share in 0.0..=1.0f64) {
+            let zero_blocks = (blocks_in(image_size) as f64 * share) as u64;
+            let header = Header { image_size, zero_blocks };
+            prop_assert_eq!(Header::decode(&header.encode()), Ok(header));
+        }
+
+        #[test]
+        fn any_changed_bit_of_a_header_is_noticed(at in 0..PAGE_SIZE, bit in 0..8u8) {
+            let mut bytes = Header { image_size: 123_456_789, zero_blocks: 3 }.encode();
+            bytes[at] ^= 1 << bit;
+            prop_assert!(Header::decode(&bytes).is_err());
+        }
+
+        #[test]
+        fn hostile_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..5000)) {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &bytes).unwrap();
+            prop_assert_eq!(IndexReader::open(file.path()).err().unwrap().code, Code::IndexDamaged);
+        }
+
+        /// The simple model: a vector of hashes. Two generations, the second patched over the first.
+        #[test]
+        fn pages_come_back_after_a_patch(
+            first in prop::collection::vec(0..3u8, 1..4),
+            second in prop::collection::vec(0..3u8, 1..4),
+            missing in 0..BLOCKS_PER_SEGMENT,
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let paths = [directory.path().join("1"), directory.path().join("2")];
+            let mut parent = None;
+            for (generation, path) in [first, second].iter().zip(&paths) {
+                let blocks = generation.len() * BLOCKS_PER_SEGMENT - missing;
+                let base = parent.map(|path: &PathBuf| IndexReader::open(path).unwrap());
+                let writer = IndexWriter::create(path, (blocks * BLOCK_SIZE) as u64, base).unwrap();
+                let pages: Vec<Page> = generation
+                    .iter()
+                    .enumerate()
+                    .map(|(at, seed)| page_of(*seed, (blocks - at * BLOCKS_PER_SEGMENT).min(BLOCKS_PER_SEGMENT)))
+                    .collect();
+                for (segment, page) in pages.iter().enumerate() {
+                    writer.put(segment as u64, page).unwrap();
+                }
+                writer.finish(0).unwrap();
+                let reader = IndexReader::open(path).unwrap();
+                for (segment, page) in pages.iter().enumerate() {
+                    prop_assert!(reader.page(segment as u64).unwrap() == *page);
+                }
+                let whole = std::fs::read(path).unwrap();
+                prop_assert_eq!(whole.len() as u64, index_length((blocks * BLOCK_SIZE) as u64));
+                prop_assert_eq!(reader.digest().unwrap().0, *blake3::hash(&whole).as_bytes());
+                parent = Some(path);
+            }
+        }
+    }
+
+    #[test]
+    fn the_index_of_holes_is_a_hole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index");
+        let size = 100 * 1024 * SEGMENT_SIZE;
+        let writer = IndexWriter::create(&path, size, None).unwrap();
+        writer.put(7, &Page::ZERO).unwrap();
+        writer.finish(blocks_in(size)).unwrap();
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert_eq!(metadata.len(), index_length(size));
+        assert!(metadata.blocks() * 512 <= 64 * 1024, "{} sectors", metadata.blocks());
+        assert!(IndexReader::open(&path).unwrap().page(7).unwrap() == Page::ZERO);
+    }
+
+    #[test]
+    fn a_wrong_length_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index");
+        IndexWriter::create(&path, 1 << 30, None).unwrap().finish(0).unwrap();
+        for length in [0, 4095, index_length(1 << 30) - 1, index_length(1 << 30) + 1] {
+            File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+            assert_eq!(IndexReader::open(&path).err().unwrap().code, Code::IndexDamaged, "{length}");
+        }
+    }
+
+    #[test]
+    fn another_index_than_the_record_names_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index");
+        IndexWriter::create(&path, 1 << 30, None).unwrap().finish(0).unwrap();
+        let reader = IndexReader::open(&path).unwrap();
+        let digest = reader.digest().unwrap();
+        assert!(reader.expect(1 << 30, &digest).is_ok());
+        assert_eq!(reader.expect(1 << 29, &digest).unwrap_err().code, Code::IndexDamaged);
+        assert_eq!(reader.expect(1 << 30, &Hash::ZERO).unwrap_err().code, Code::IndexDamaged);
+    }
+}

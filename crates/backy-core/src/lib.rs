@@ -1,0 +1,43 @@
+//! The engine of backy: everything that touches image bytes. No Node in here.
+//!
+//! Data flow one way: a source is read ([`write_image`]) by its data extents, block by block hashed, compared
+//! with the parent's index and written; then read back. [`verify_image`] and [`restore_image`] check every
+//! block against the index again.
+
+mod block;
+mod buffer;
+mod control;
+mod device;
+mod durable;
+mod error;
+mod extent;
+mod granule;
+mod image;
+mod index;
+mod lock;
+mod mapping;
+mod output;
+mod platform;
+mod pool;
+mod probe;
+mod read;
+mod readback;
+mod restore;
+mod sparse;
+mod verify;
+mod write;
+
+pub use block::{BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE};
+pub use control::{Control, Progress};
+pub use device::{Facts, Kind, describe};
+pub use durable::{Existing, remove, replace_link, seal, write_file};
+pub use error::{BadBlock, Code, Error, Found, Result};
+pub use extent::{Extent, ExtentMap};
+pub use image::ImageOptions;
+pub use index::{Header, IndexReader, Page, index_length};
+pub use lock::{FileLock, LockMode};
+pub use pool::threads;
+pub use probe::{HostProbe, probe};
+pub use restore::{RestoreStats, Target, TargetKind, restore_image};
+pub use verify::{VerifyStats, verify_image};
+pub use write::{WriteOptions, WriteStats, write_image};

@@ -1,0 +1,189 @@
+//! The file or device that an image is written to.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, OFlags};
+use rustix::io::{self, Errno};
+
+use crate::buffer::ALIGNMENT;
+use crate::device::Kind;
+use crate::durable::close;
+use crate::error::{Context, Error, Result};
+use crate::extent::Extent;
+use crate::granule::{Action, Plan};
+use crate::platform;
+
+/// An image being written. Dropping it without [`Output::finish`] makes nothing durable.
+pub(crate) struct Output {
+    path: PathBuf,
+    file: File,
+    /// For large writes to fresh files, where the filesystem is faster past the page cache.
+    direct: Option<File>,
+    kind: Kind,
+}
+
+impl Output {
+    /// A new file of `size` bytes, all hole; the name must be free.
+    pub(crate) fn create(path: &Path, size: u64) -> Result<Self> {
+        let file = platform::create(path).on("open", path)?;
+        // The final size comes first: XFS preallocates behind the end of a growing file, into the holes.
+        fs::ftruncate(&file, size).on("ftruncate", path)?;
+        let filesystem = platform::filesystem(&file).on("fstatfs", path)?;
+        let direct = filesystem.direct_writes.then(|| platform::open_direct(path, OFlags::RDWR)).flatten();
+        Ok(Self { path: path.to_owned(), file, direct, kind: Kind::File })
+    }
+
+    /// A clone of another image, brought to a size of `size` bytes.
+    pub(crate) fn cloned(file: File, path: &Path, size: u64) -> Result<Self> {
+        fs::ftruncate(&file, size).on("ftruncate", path)?;
+        Ok(Self::existing(file, path, Kind::File))
+    }
+
+    /// A file or device that already holds bytes, to be changed here and there.
+    pub(crate) fn existing(file: File, path: &Path, kind: Kind) -> Self {
+        Self { path: path.to_owned(), file, direct: None, kind }
+    }
+
+    /// Carries out what was planned for the window of `bytes` that starts at `offset`; returns the bytes
+    /// written, holes not counted.
+    pub(crate) fn apply(&self, plan: &mut Plan, bytes: &[u8], offset: u64) -> Result<u64> {
+        let mut written = 0;
+        for (action, extent) in plan.drain() {
+            match action {
+                Action::Clear => self.clear(extent)?,
+                Action::Write => {
+                    let within = |at: u64| usize::try_from(at - offset).expect("inside the window");
+                    self.write(&bytes[within(extent.start)..within(extent.end)], extent.start)?;
+                    written += extent.len();
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// Makes a range read as zeros: a hole where there can be one.
+    pub(crate) fn clear(&self, range: Extent) -> Result<()> {
+        if self.kind == Kind::File {
+            match platform::punch_hole(&self.file, range.start, range.len()) {
+                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {}
+                result => {
+                    return result.on("fallocate", &self.path).map_err(|error| error.offset(range.start));
+                }
+            }
+        }
+        let zeros = [0; 64 * 1024];
+        let mut at = range.start;
+        while at < range.end {
+            let length = (range.end - at).min(zeros.len() as u64);
+            self.write_cached(&zeros[..usize::try_from(length).expect("at most the zeros")], at)?;
+            at += length;
+        }
+        Ok(())
+    }
+
+    /// Lets the kernel start on a range that is complete.
+    pub(crate) fn start_writeback(&self, range: Extent) {
+        if self.direct.is_none() {
+            platform::start_writeback(&self.file, range.start, range.len());
+        }
+    }
+
+    /// Makes everything durable and closes the file. A failure is final: after a failed fsync the kernel may
+    /// have dropped the dirty pages, and a second fsync would report success.
+    pub(crate) fn finish(self) -> Result<()> {
+        platform::sync(&self.file).on("fsync", &self.path)?;
+        if let Some(direct) = self.direct {
+            close(direct, &self.path)?;
+        }
+        close(self.file, &self.path)
+    }
+
+    fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let aligned = bytes.len() / ALIGNMENT * ALIGNMENT;
+        let front = match &self.direct {
+            Some(direct) if bytes.as_ptr().addr() % ALIGNMENT == 0 => {
+                self.write_direct(direct, &bytes[..aligned], offset)?
+            }
+            _ => 0,
+        };
+        self.write_cached(&bytes[front..], offset + front as u64)
+    }
+
+    /// Returns how many bytes were taken; the rest goes through the cache.
+    fn write_direct(&self, direct: &File, bytes: &[u8], offset: u64) -> Result<usize> {
+        let mut done = 0;
+        while done < bytes.len() && done % ALIGNMENT == 0 {
+            let at = offset + done as u64;
+            match io::retry_on_intr(|| io::pwrite(direct, &bytes[done..], at)) {
+                Ok(0) | Err(Errno::INVAL) => break,
+                Ok(count) => done += count,
+                Err(errno) => return Err(Error::io("pwrite", &self.path, errno).offset(at)),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_cached(&self, mut bytes: &[u8], mut offset: u64) -> Result<()> {
+        while !bytes.is_empty() {
+            let count = match io::retry_on_intr(|| io::pwrite(&self.file, bytes, offset)) {
+                Ok(0) => return Err(Error::io("pwrite", &self.path, Errno::NOSPC).offset(offset)),
+                Ok(count) => count,
+                Err(errno) => return Err(Error::io("pwrite", &self.path, errno).offset(offset)),
+            };
+            bytes = &bytes[count..];
+            offset += count as u64;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::Buffer;
+    use crate::granule::Old;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn granules_of_zeros_stay_holes_and_an_odd_tail_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        let mut buffer = Buffer::new(1 << 20);
+        let size = (1 << 20) - 100;
+        buffer[..5000].fill(7);
+        buffer[size - 3..size].fill(9);
+        let output = Output::create(&path, size as u64).unwrap();
+        let mut plan = Plan::default();
+        plan.compare(0, &buffer[..size], Old::Zeros);
+        assert_eq!(output.apply(&mut plan, &buffer[..size], 0).unwrap(), 16384 + 16384 - 100);
+        output.finish().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), &buffer[..size]);
+        assert!(std::fs::metadata(&path).unwrap().blocks() * 512 < 128 * 1024);
+    }
+
+    #[test]
+    fn clearing_reads_as_zeros_on_files_and_where_holes_are_refused() {
+        for kind in [Kind::File, Kind::Device] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("image");
+            std::fs::write(&path, vec![1; 300_000]).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            let output = Output::existing(file, &path, kind);
+            output.clear(Extent { start: 1000, end: 250_001 }).unwrap();
+            output.finish().unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(bytes[1000..250_001].iter().all(|byte| *byte == 0));
+            assert!(bytes[..1000].iter().chain(&bytes[250_001..]).all(|byte| *byte == 1));
+        }
+    }
+
+    #[test]
+    fn a_taken_name_is_not_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        std::fs::write(&path, b"precious").unwrap();
+        assert_eq!(Output::create(&path, 1).err().unwrap().errno, Some(Errno::EXIST));
+        assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    }
+}

@@ -1,0 +1,102 @@
+//! macOS: clonefile on APFS, F_PUNCHHOLE, F_FULLFSYNC. No cachestat, no O_DIRECT, no hints.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fd::{AsFd, AsRawFd};
+use rustix::fs::{self, CWD, CloneFlags, Mode, OFlags};
+use rustix::io::{Errno, Result};
+use rustix::ioctl::{self, Getter, opcode};
+
+use super::Filesystem;
+
+/// Creates `to` as a clone of `from`, sharing all its blocks. clonefile(2).
+pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
+    fs::fclonefileat(from, CWD, to, CloneFlags::NOFOLLOW)?;
+    // A clone inherits the read-only mode of a sealed image.
+    let opened = fs::chmod(to, Mode::RUSR | Mode::WUSR)
+        .and_then(|()| fs::open(to, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()));
+    if opened.is_err() {
+        let _ = fs::unlink(to);
+    }
+    opened.map(File::from)
+}
+
+/// Creates a file that nobody else may read; the name must be free.
+pub(crate) fn create(path: &Path) -> Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Frees the blocks of a range; it reads as zeros afterwards, the size stays. fcntl(2), `F_PUNCHHOLE`.
+pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
+    let range = libc::fpunchhole_t {
+        fp_flags: 0,
+        reserved: 0,
+        fp_offset: i64::try_from(offset).map_err(|_| Errno::OVERFLOW)?,
+        fp_length: i64::try_from(length).map_err(|_| Errno::OVERFLOW)?,
+    };
+    // SAFETY: the pointer is valid for the structure that F_PUNCHHOLE reads.
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_PUNCHHOLE, &raw const range) };
+    if result == -1 {
+        Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+    } else {
+        Ok(())
+    }
+}
+
+/// A second handle whose reads are not cached.
+pub(crate) fn open_direct(path: &Path, access: OFlags) -> Option<File> {
+    let file: File = fs::open(path, access | OFlags::CLOEXEC, Mode::empty()).ok()?.into();
+    // SAFETY: the descriptor is open, and no memory is passed.
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_NOCACHE, 1) };
+    (result != -1).then_some(file)
+}
+
+/// Nothing tells.
+pub(crate) fn resident_bytes(_file: &File, _offset: u64, _length: u64) -> Option<u64> {
+    None
+}
+
+/// Nothing to tell the kernel: [`open_direct`] does not cache.
+pub(crate) fn drop_cache(_file: &File) {}
+
+/// The kernel finds out by itself.
+pub(crate) fn read_ahead(_file: &File) {}
+
+/// The kernel writes back when it likes.
+pub(crate) fn start_writeback(_file: &File, _offset: u64, _length: u64) {}
+
+/// Size of a block device in bytes: `<sys/disk.h>`, as seeking to the end gives 0 here.
+pub(crate) fn device_size(file: &File) -> Result<u64> {
+    const BLOCK_SIZE: ioctl::Opcode = opcode::read::<u32>(b'd', 24);
+    const BLOCK_COUNT: ioctl::Opcode = opcode::read::<u64>(b'd', 25);
+    // SAFETY: DKIOCGETBLOCKSIZE reads a u32.
+    let size = unsafe { Getter::<BLOCK_SIZE, u32>::new() };
+    // SAFETY: DKIOCGETBLOCKCOUNT reads a u64.
+    let count = unsafe { Getter::<BLOCK_COUNT, u64>::new() };
+    // SAFETY: as above.
+    let size = unsafe { ioctl::ioctl(file, size)? };
+    // SAFETY: as above.
+    let count = unsafe { ioctl::ioctl(file, count)? };
+    Ok(u64::from(size) * count)
+}
+
+/// Makes a file or directory durable; fsync(2) alone leaves data in the drive's cache here.
+pub(crate) fn sync(file: impl AsFd) -> Result<()> {
+    match fs::fcntl_fullfsync(&file) {
+        Err(Errno::NOTSUP | Errno::INVAL | Errno::NOTTY) => fs::fsync(file),
+        result => result,
+    }
+}
+
+/// Which filesystem a file is on.
+pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
+    let name: String = fs::fstatfs(file)?
+        .f_fstypename
+        .iter()
+        .take_while(|byte| **byte != 0)
+        .map(|byte| char::from(byte.cast_unsigned()))
+        .collect();
+    Ok(Filesystem { holes_are_true: name == "apfs", direct_writes: false, name })
+}

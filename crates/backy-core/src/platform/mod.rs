@@ -1,0 +1,38 @@
+//! What differs between operating systems, and nothing else. Each file offers the same functions.
+
+use rustix::io::Errno;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
+
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+pub(crate) use macos::*;
+
+/// What is known of a filesystem by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Filesystem {
+    /// Its usual name, or its magic number in hexadecimal.
+    pub name: String,
+    /// Whether `SEEK_HOLE` may be believed. Elsewhere holes are read like data: ZFS returned wrong holes for
+    /// dirty files (openzfs/zfs#11900), network filesystems answer for a server of unknown age.
+    pub holes_are_true: bool,
+    /// Whether large writes to a fresh file are faster past the page cache. Never on btrfs, where checksums
+    /// turn them into slower buffered ones.
+    pub direct_writes: bool,
+}
+
+/// Whether a failed clone means that these two places never share blocks, as opposed to a full disk, a broken
+/// one, or whatever else must not quietly turn into a full copy. EINVAL: btrfs, between files with and without
+/// copy-on-write.
+pub(crate) fn never_clones(errno: Errno) -> bool {
+    matches!(errno, Errno::OPNOTSUPP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS)
+}
+
+/// The reason people read when blocks cannot be shared.
+pub(crate) fn no_reflink(filesystem: &Filesystem, errno: Errno) -> String {
+    format!("{} does not clone files here ({})", filesystem.name, std::io::Error::from(errno))
+}

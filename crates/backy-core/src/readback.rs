@@ -1,0 +1,73 @@
+//! The proof that the disk has what was written: read back past the cache, before anything is sealed.
+//! It notices dropped, misdirected and torn writes of a device that reported success.
+
+use std::path::Path;
+
+use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE};
+use crate::buffer::Buffer;
+use crate::control::Control;
+use crate::error::{Code, Error, Result};
+use crate::extent::{Extent, ExtentMap};
+use crate::index::IndexReader;
+use crate::pool;
+use crate::read::{READ_SIZE, Reader, Via};
+use crate::write::blocks_of;
+
+/// A segment that was written to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Touched {
+    /// Its number.
+    pub segment: u64,
+    /// A bit for each of its blocks that was written to, the first block lowest.
+    pub mask: u128,
+    /// Checksum of its page of the index, as it should be on disk.
+    pub checksum: [u8; 32],
+}
+
+/// Reads every block that was written to, and every page of the index that changed, from the disk.
+///
+/// # Errors
+/// [`Code::ReadBack`] naming the first place that differs; [`Code::Io`], [`Code::Cancelled`].
+pub(crate) fn read_back(
+    image_path: &Path,
+    index_path: &Path,
+    index: &IndexReader,
+    size: u64,
+    touched: &[Touched],
+    control: &Control,
+) -> Result<()> {
+    let image = Reader::open(image_path)?;
+    image.distrust_cache();
+    let items: Vec<u64> = (0..touched.len() as u64).collect();
+    let check = |buffer: &mut Buffer, item: u64| {
+        let touched = &touched[usize::try_from(item).expect("an index of the slice")];
+        let page = index.page(touched.segment)?;
+        if page.checksum() != touched.checksum {
+            return Err(Error::new(Code::ReadBack).at(index_path));
+        }
+        for range in ranges_of(touched, size).extents() {
+            for start in (range.start..range.end).step_by(READ_SIZE) {
+                control.check()?;
+                let window = Extent::at(start, READ_SIZE as u64).overlap(range);
+                let bytes = image.read(Via::Disk, buffer, window)?;
+                for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
+                    let number = block.start / BLOCK_SIZE as u64 % BLOCKS_PER_SEGMENT as u64;
+                    if Hash::of(bytes) != page.hash(usize::try_from(number).expect("inside the segment")) {
+                        return Err(Error::new(Code::ReadBack).at(image_path).offset(block.start));
+                    }
+                }
+            }
+        }
+        Ok(())
+    };
+    pool::for_each(&items, control, || Buffer::new(READ_SIZE), check).map(|_| ())
+}
+
+/// The blocks of the mask, neighbours together.
+fn ranges_of(touched: &Touched, size: u64) -> ExtentMap {
+    let start = touched.segment * SEGMENT_SIZE;
+    let blocks = (0..BLOCKS_PER_SEGMENT).filter(|block| touched.mask >> block & 1 == 1);
+    let extents = blocks.map(|block| Extent::at(start + (block * BLOCK_SIZE) as u64, BLOCK_SIZE as u64));
+    let image = Extent { start: 0, end: size };
+    ExtentMap::normalise(extents.map(|extent| extent.overlap(&image)).collect())
+}

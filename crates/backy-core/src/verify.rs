@@ -1,0 +1,124 @@
+//! Reading a whole image against its index. Goes on behind every bad block, so that all of them are named.
+
+use crate::block::{BLOCK_SIZE, Hash};
+use crate::buffer::Buffer;
+use crate::control::Control;
+use crate::error::{BadBlock, Context, Error, Found, Result};
+use crate::extent::Extent;
+use crate::image::{Image, ImageOptions, expected};
+use crate::index::Page;
+use crate::mapping::{WINDOW_SIZE, Window};
+use crate::pool;
+use crate::read::{READ_SIZE, Via};
+use crate::write::blocks_of;
+
+/// What verifying an image found. Sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyStats {
+    /// Blocks of the image.
+    pub blocks: u64,
+    /// Read from the image; its holes are not.
+    pub bytes_read: u64,
+    /// Every block that is not what it was, in order.
+    pub bad_blocks: Vec<BadBlock>,
+}
+
+/// Compares every block of an image with its index: what is in the page cache through a memory map, the rest
+/// past the cache.
+///
+/// # Errors
+/// [`crate::Code::IndexDamaged`] when there is nothing to compare with, [`crate::Code::Io`],
+/// [`crate::Code::Cancelled`]. Bad blocks are no error.
+pub fn verify_image(options: &ImageOptions, control: &Control) -> Result<VerifyStats> {
+    let image = Image::open(options)?;
+    control.add_total(image.data_bytes());
+    let buffer = || Buffer::new(READ_SIZE);
+    let segments = pool::for_each(&image.segments(), control, buffer, |buffer, segment| {
+        verify_segment(&image, segment, buffer, control)
+    })?;
+    Ok(VerifyStats {
+        blocks: crate::block::blocks_in(image.size),
+        bytes_read: image.data_bytes(),
+        bad_blocks: segments.into_iter().flatten().collect(),
+    })
+}
+
+fn verify_segment(
+    image: &Image,
+    segment: u64,
+    buffer: &mut Buffer,
+    control: &Control,
+) -> Result<Vec<BadBlock>> {
+    let page = image.page(segment)?;
+    let range = image.range(segment);
+    let mut bad = Vec::new();
+    let mut at = range.start;
+    for data in image.data_within(range) {
+        expect_zeros(Extent { start: at, end: data.start }, &page, &mut bad);
+        match image.reader.way(data) {
+            Via::Cache => verify_mapped(image, data, &page, &mut bad, control)?,
+            Via::Disk => verify_read(image, data, &page, buffer, &mut bad, control)?,
+        }
+        at = data.end;
+    }
+    expect_zeros(Extent { start: at, end: range.end }, &page, &mut bad);
+    Ok(bad)
+}
+
+/// Blocks that are holes in the file.
+fn expect_zeros(hole: Extent, page: &Page, bad: &mut Vec<BadBlock>) {
+    for block in blocks_of(hole) {
+        let expected = expected(page, block.start);
+        if !expected.is_zero() {
+            let found = Found::Other(Hash::ZERO);
+            bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });
+        }
+    }
+}
+
+fn verify_mapped(
+    image: &Image,
+    data: Extent,
+    page: &Page,
+    bad: &mut Vec<BadBlock>,
+    control: &Control,
+) -> Result<()> {
+    let path = image.reader.path();
+    for start in (data.start..data.end).step_by(WINDOW_SIZE as usize) {
+        control.check()?;
+        let range = Extent::at(start, WINDOW_SIZE).overlap(&data);
+        let window = Window::map(image.reader.file(), range)
+            .on("mmap", path)
+            .map_err(|error: Error| error.offset(start))?;
+        for block in blocks_of(range) {
+            let expected = expected(page, block.start);
+            let found = match window.look(Extent::at(block.start - start, block.len()), Hash::of) {
+                Ok(hash) if hash == expected => continue,
+                Ok(hash) => Found::Other(hash),
+                Err(_) => Found::Unreadable(rustix::io::Errno::IO),
+            };
+            bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });
+        }
+        control.add_done(range.len());
+    }
+    Ok(())
+}
+
+fn verify_read(
+    image: &Image,
+    data: Extent,
+    page: &Page,
+    buffer: &mut Buffer,
+    bad: &mut Vec<BadBlock>,
+    control: &Control,
+) -> Result<()> {
+    for start in (data.start..data.end).step_by(READ_SIZE) {
+        control.check()?;
+        let window = Extent::at(start, READ_SIZE as u64).overlap(&data);
+        image.read_checked(Via::Disk, buffer, window, page, bad)?;
+        control.add_done(window.len());
+    }
+    Ok(())
+}
+
+const _: () = assert!(WINDOW_SIZE.is_multiple_of(BLOCK_SIZE as u64), "windows hold whole blocks");

@@ -1,0 +1,148 @@
+//! The calls about small files, locks, and what a host can do.
+
+use std::path::{Path, PathBuf};
+
+use backy_core::{Existing, FileLock as CoreLock, Kind, LockMode};
+use napi::bindgen_prelude::{Either, Object};
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use crate::outcome::{Failure, count, promise, settle};
+
+/// What a directory's filesystem can do.
+#[napi(object)]
+pub struct HostProbe {
+    /// Its name.
+    pub filesystem: String,
+    /// Whether files can share blocks.
+    pub reflink: bool,
+    /// Why they cannot.
+    pub reflink_reason: Option<String>,
+    /// Whether ranges of a file can be freed.
+    pub punch_hole: bool,
+    /// Whether files can be read past the page cache.
+    pub direct_io: bool,
+    /// Bytes an ordinary user may still write.
+    pub free_bytes: i64,
+    /// Bytes in all.
+    pub total_bytes: i64,
+}
+
+/// Tries out, with temporary files in `directory`, what its filesystem can do.
+#[napi(ts_return_type = "Promise<HostProbe | Failure>")]
+pub fn probe(env: &Env, directory: String) -> Result<Object<'_>> {
+    promise(env, "probe", move || {
+        let probe = backy_core::probe(Path::new(&directory))?;
+        Ok(HostProbe {
+            filesystem: probe.filesystem,
+            reflink: probe.reflink_refused.is_none(),
+            reflink_reason: probe.reflink_refused,
+            punch_hole: probe.punch_hole,
+            direct_io: probe.direct_io,
+            free_bytes: count(probe.free_bytes),
+            total_bytes: count(probe.total_bytes),
+        })
+    })
+}
+
+/// What a path leads to.
+#[napi(object)]
+pub struct SourceFacts {
+    /// File or block device.
+    #[napi(ts_type = "'file' | 'device'")]
+    pub kind: String,
+    /// Size in bytes.
+    pub size: i64,
+}
+
+/// Kind and size of a file or block device; symbolic links are followed.
+#[napi(ts_return_type = "Promise<SourceFacts | Failure>")]
+pub fn describe_source(env: &Env, path: String) -> Result<Object<'_>> {
+    promise(env, "describe", move || {
+        let facts = backy_core::describe(Path::new(&path))?;
+        let kind = if facts.kind == Kind::File { "file" } else { "device" }.to_owned();
+        Ok(SourceFacts { kind, size: count(facts.size) })
+    })
+}
+
+/// A held lock. The kernel drops it when the process dies.
+#[napi]
+pub struct FileLock {
+    held: Option<CoreLock>,
+}
+
+#[napi]
+impl FileLock {
+    /// Gives the lock back; doing so twice does no harm.
+    #[napi]
+    pub fn release(&mut self) {
+        self.held = None;
+    }
+}
+
+/// Takes a lock without waiting. The lock file is created if need be, never followed as a link, never removed.
+#[napi]
+#[must_use]
+pub fn lock_file(
+    path: String,
+    #[napi(ts_arg_type = "'exclusive' | 'shared'")] mode: String,
+) -> Either<FileLock, Failure> {
+    let mode = if mode == "shared" { LockMode::Shared } else { LockMode::Exclusive };
+    settle(|| CoreLock::acquire(Path::new(&path), mode).map(|held| FileLock { held: Some(held) }))
+}
+
+/// Writes a small file durably: temporary name, fsync, rename, fsync of the directory.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn replace_file(env: &Env, path: String, contents: String, mode: u32) -> Result<Object<'_>> {
+    promise(env, "file", move || {
+        backy_core::write_file(Path::new(&path), contents.as_bytes(), mode, Existing::Replace)
+    })
+}
+
+/// Like `replaceFile`, but fails with `EEXIST` when the name is taken.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn create_file(env: &Env, path: String, contents: String, mode: u32) -> Result<Object<'_>> {
+    promise(env, "file", move || {
+        backy_core::write_file(Path::new(&path), contents.as_bytes(), mode, Existing::Keep)
+    })
+}
+
+/// Points a symbolic link at `target`, atomically and durably.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn replace_link(env: &Env, path: String, target: String) -> Result<Object<'_>> {
+    promise(env, "link", move || backy_core::replace_link(Path::new(&path), Path::new(&target)))
+}
+
+/// A file and the name it gets.
+#[napi(object)]
+pub struct Renaming {
+    /// Its name now.
+    pub from: String,
+    /// Its name then; it must be free.
+    pub to: String,
+}
+
+/// Makes files of one directory read-only (0400), renames them in order, and makes that durable.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn seal_files(env: &Env, files: Vec<Renaming>) -> Result<Object<'_>> {
+    promise(env, "seal", move || {
+        let pairs: Vec<_> = files.into_iter().map(|file| (file.from.into(), file.to.into())).collect();
+        backy_core::seal(&pairs)
+    })
+}
+
+/// Removes files in order, each durably before the next; what is not there is skipped.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn remove_files(env: &Env, paths: Vec<String>) -> Result<Object<'_>> {
+    promise(env, "remove", move || {
+        backy_core::remove(&paths.into_iter().map(PathBuf::from).collect::<Vec<_>>())
+    })
+}
+
+/// Version of the engine and the platform it was built for, such as `3.0.0 x86_64-linux`.
+#[napi]
+#[must_use]
+pub fn engine_version() -> String {
+    use std::env::consts::{ARCH, OS};
+    format!("{} {ARCH}-{OS}", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,267 @@
+//! The calls that read or write whole images.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use backy_core::{Code, Error, Hash, ImageOptions, Target, TargetKind};
+use napi::bindgen_prelude::Object;
+use napi::{Env, Result};
+use napi_derive::napi;
+
+use crate::outcome::{BadBlock, count, promise};
+
+/// Bad blocks that are named one by one; a disk that lost more is not read as a list.
+const MOST_BAD_BLOCKS: usize = 10_000;
+
+/// Watches and stops one long call.
+#[napi]
+#[derive(Default)]
+pub struct Control {
+    inner: Arc<backy_core::Control>,
+}
+
+/// How far a call has come, in bytes.
+#[napi(object)]
+pub struct Progress {
+    /// Bytes to go through.
+    pub total: i64,
+    /// Bytes gone through.
+    pub done: i64,
+    /// Bytes found different.
+    pub changed: i64,
+}
+
+#[napi]
+impl Control {
+    /// For one call.
+    #[napi(constructor)]
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the call to stop; it then fails with `BACKY_CANCELLED`.
+    #[napi]
+    pub fn cancel(&self) {
+        self.inner.cancel();
+    }
+
+    /// How far the call has come.
+    #[napi]
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let progress = self.inner.progress();
+        Progress {
+            total: count(progress.total),
+            done: count(progress.done),
+            changed: count(progress.changed),
+        }
+    }
+}
+
+/// What to write a revision from, and where.
+#[napi(object)]
+pub struct WriteOptions {
+    /// File or block device to read; symbolic links are followed.
+    pub source: String,
+    /// The image to create; the name must be free.
+    pub image: String,
+    /// The index to create; the name must be free.
+    pub index: String,
+    /// Image of the revision to clone from.
+    pub parent_image: Option<String>,
+    /// Its index; without one every byte of the parent is compared.
+    pub parent_index: Option<String>,
+    /// Compare with the parent's bytes even where its index says that a block is the same.
+    pub compare_bytes: Option<bool>,
+    /// Fail rather than write a revision that shares nothing.
+    pub require_reflink: Option<bool>,
+}
+
+/// What writing a revision did. Sizes in bytes.
+#[napi(object)]
+pub struct WriteStats {
+    /// Size of the image.
+    pub size: i64,
+    /// Bytes that share one hash.
+    pub block_size: i64,
+    /// BLAKE3 of the index.
+    pub digest: String,
+    /// Read from the source.
+    pub bytes_read: i64,
+    /// Written to the image.
+    pub bytes_written: i64,
+    /// In blocks that differ from the parent's.
+    pub bytes_changed: i64,
+    /// In blocks that are all zeros.
+    pub bytes_zero: i64,
+    /// Whether blocks are shared with other revisions.
+    #[napi(ts_type = "'reflink' | 'none'")]
+    pub sharing: String,
+    /// Why they are not.
+    pub sharing_reason: Option<String>,
+    /// Why the parent was compared byte for byte, where its index would have been cheaper.
+    pub fallback: Option<String>,
+}
+
+/// Writes image and index of a new revision, makes both durable, and reads back what was written. On failure
+/// both may be left behind, incomplete.
+#[napi(ts_return_type = "Promise<WriteStats | Failure>")]
+pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Control) -> Result<Object<'env>> {
+    let control = Arc::clone(&control.inner);
+    let options = backy_core::WriteOptions {
+        source: options.source.into(),
+        image: options.image.into(),
+        index: options.index.into(),
+        parent_image: options.parent_image.map(PathBuf::from),
+        parent_index: options.parent_index.map(PathBuf::from),
+        compare_bytes: options.compare_bytes.unwrap_or(false),
+        require_reflink: options.require_reflink.unwrap_or(false),
+    };
+    promise(env, "write", move || {
+        let stats = backy_core::write_image(&options, &control)?;
+        Ok(WriteStats {
+            size: count(stats.size),
+            block_size: count(backy_core::BLOCK_SIZE as u64),
+            digest: stats.digest.to_string(),
+            bytes_read: count(stats.bytes_read),
+            bytes_written: count(stats.bytes_written),
+            bytes_changed: count(stats.bytes_changed),
+            bytes_zero: count(stats.bytes_zero),
+            sharing: if stats.unshared.is_none() { "reflink" } else { "none" }.to_owned(),
+            sharing_reason: stats.unshared,
+            fallback: stats.fallback,
+        })
+    })
+}
+
+/// A sealed image, what its record says of it, and where to restore it to.
+#[napi(object)]
+pub struct RestoreOptions {
+    /// The image.
+    pub image: String,
+    /// Its index.
+    pub index: String,
+    /// Size of the image in bytes.
+    pub size: i64,
+    /// BLAKE3 of the index.
+    pub digest: String,
+    /// A new file, an existing one or a block device; or else ...
+    pub target: Option<String>,
+    /// ... a descriptor that takes bytes in order. It stays open.
+    pub target_fd: Option<i32>,
+    /// Restore what is good of a damaged image.
+    pub force: Option<bool>,
+}
+
+/// What a restore did. Sizes in bytes.
+#[napi(object)]
+pub struct RestoreStats {
+    /// Size of the image.
+    pub size: i64,
+    /// Read from the image.
+    pub bytes_read: i64,
+    /// Written to the target.
+    pub bytes_written: i64,
+    /// What was not restored.
+    pub bad_blocks: Vec<BadBlock>,
+    /// What kind of target it was.
+    #[napi(ts_type = "'new' | 'file' | 'device' | 'stream'")]
+    pub target_kind: String,
+}
+
+/// Restores an image, checking every block against the index on the way. Only what differs is written to a
+/// target that exists.
+#[napi(ts_return_type = "Promise<RestoreStats | Failure>")]
+pub fn restore_image<'env>(
+    env: &'env Env,
+    options: RestoreOptions,
+    control: &Control,
+) -> Result<Object<'env>> {
+    let control = Arc::clone(&control.inner);
+    promise(env, "restore", move || {
+        let target = target_of(options.target, options.target_fd)?;
+        let image = sealed(options.image, options.index, options.size, &options.digest)?;
+        let stats = backy_core::restore_image(&image, target, options.force.unwrap_or(false), &control)?;
+        Ok(RestoreStats {
+            size: count(stats.size),
+            bytes_read: count(stats.bytes_read),
+            bytes_written: count(stats.bytes_written),
+            bad_blocks: stats.bad_blocks.iter().map(BadBlock::from).collect(),
+            target_kind: match stats.kind {
+                TargetKind::NewFile => "new",
+                TargetKind::File => "file",
+                TargetKind::Device => "device",
+                TargetKind::Stream => "stream",
+            }
+            .to_owned(),
+        })
+    })
+}
+
+/// A sealed image, and what its record says of it.
+#[napi(object)]
+pub struct VerifyOptions {
+    /// The image.
+    pub image: String,
+    /// Its index.
+    pub index: String,
+    /// Size of the image in bytes.
+    pub size: i64,
+    /// BLAKE3 of the index.
+    pub digest: String,
+}
+
+/// What verifying an image found. Sizes in bytes.
+#[napi(object)]
+pub struct VerifyStats {
+    /// Blocks of the image.
+    pub blocks: i64,
+    /// Read from the image.
+    pub bytes_read: i64,
+    /// How many blocks are bad.
+    pub bad_count: i64,
+    /// The first 10,000 of them.
+    pub bad_blocks: Vec<BadBlock>,
+}
+
+/// Reads a whole image against its index. Bad blocks are a result, not a failure.
+#[napi(ts_return_type = "Promise<VerifyStats | Failure>")]
+pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Control) -> Result<Object<'env>> {
+    let control = Arc::clone(&control.inner);
+    promise(env, "verify", move || {
+        let image = sealed(options.image, options.index, options.size, &options.digest)?;
+        let stats = backy_core::verify_image(&image, &control)?;
+        Ok(VerifyStats {
+            blocks: count(stats.blocks),
+            bytes_read: count(stats.bytes_read),
+            bad_count: count(stats.bad_blocks.len() as u64),
+            bad_blocks: stats.bad_blocks.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect(),
+        })
+    })
+}
+
+fn sealed(image: String, index: String, size: i64, digest: &str) -> backy_core::Result<ImageOptions> {
+    let invalid = |what: &str| Error::new(Code::InvalidArgument).detail(what);
+    Ok(ImageOptions {
+        image: image.into(),
+        index: index.into(),
+        size: u64::try_from(size).map_err(|_| invalid("a size is not negative"))?,
+        digest: Hash::parse(digest).ok_or_else(|| invalid("a digest is 64 hexadecimal digits"))?,
+    })
+}
+
+fn target_of(path: Option<String>, fd: Option<i32>) -> backy_core::Result<Target> {
+    let invalid = || Error::new(Code::InvalidArgument).detail("a target is a path or a descriptor");
+    match (path, fd) {
+        (Some(path), None) => Ok(Target::Path(path.into())),
+        (None, Some(fd)) if fd >= 0 => duplicate(fd).map(Target::Stream).map_err(|_| invalid()),
+        _ => Err(invalid()),
+    }
+}
+
+fn duplicate(fd: i32) -> std::io::Result<OwnedFd> {
+    // SAFETY: the caller keeps its descriptor open during the call; a wrong one fails with EBADF.
+    unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
+}

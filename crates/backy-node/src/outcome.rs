@@ -1,0 +1,158 @@
+//! How a call ends: on its own thread, with a value or with a failure as data. Nothing is ever rejected or
+//! thrown, because JavaScript errors made here could carry nothing but a message.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use backy_core::{Code, Error, Found};
+use napi::bindgen_prelude::{Either, Object, ToNapiValue, TypeName};
+use napi::{Env, Result};
+use napi_derive::napi;
+use rustix::io::Errno;
+
+/// A block of an image that is not what it was.
+#[napi(object)]
+pub struct BadBlock {
+    /// Where it starts, in bytes from the start of the image.
+    pub offset: i64,
+    /// Its length in bytes.
+    pub length: i64,
+    /// Its hash in the index; 64 zeros stand for a block of zeros.
+    pub expected: String,
+    /// The hash of what was read; absent when it could not be read.
+    pub found: Option<String>,
+    /// Why it could not be read, such as `EIO`.
+    pub error: Option<String>,
+}
+
+impl From<&backy_core::BadBlock> for BadBlock {
+    fn from(block: &backy_core::BadBlock) -> Self {
+        let (found, error) = match block.found {
+            Found::Other(hash) => (Some(hash.to_string()), None),
+            Found::Unreadable(errno) => (None, Some(errno_name(errno))),
+        };
+        let expected = block.expected.to_string();
+        Self { offset: count(block.offset), length: count(block.length), expected, found, error }
+    }
+}
+
+/// A failed call, as data: promises resolve to it, and `failed` tells it from a result.
+#[napi(object)]
+pub struct Failure {
+    /// Always true.
+    #[napi(ts_type = "true")]
+    pub failed: bool,
+    /// One of the codes of `src/errors.ts`.
+    pub code: String,
+    /// The engine's own words, for logs.
+    pub message: String,
+    /// What no other field says, in words.
+    pub detail: Option<String>,
+    /// The file concerned.
+    pub path: Option<String>,
+    /// The system call that failed.
+    pub syscall: Option<String>,
+    /// How it failed, as a number.
+    pub errno: Option<i32>,
+    /// The same as a name, such as `ENOSPC`.
+    pub errno_name: Option<String>,
+    /// Where in `path`, in bytes.
+    pub offset: Option<i64>,
+    /// The process holding a lock.
+    pub pid: Option<u32>,
+    /// Damaged blocks of an image.
+    pub bad_blocks: Option<Vec<BadBlock>>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            failed: true,
+            code: error.code.name().to_owned(),
+            message: error.to_string(),
+            detail: error.detail,
+            path: error.path.map(|path| path.to_string_lossy().into_owned()),
+            syscall: error.syscall.map(str::to_owned),
+            errno: error.errno.map(Errno::raw_os_error),
+            errno_name: error.errno.map(errno_name),
+            offset: error.offset.map(count),
+            pid: error.pid,
+            bad_blocks: (!error.bad_blocks.is_empty())
+                .then(|| error.bad_blocks.iter().map(BadBlock::from).collect()),
+        }
+    }
+}
+
+/// Runs `work` on a thread of its own, not on one of libuv's, and settles the returned promise with its
+/// result. A panic becomes a failure.
+pub fn promise<'env, T>(
+    env: &'env Env,
+    name: &str,
+    work: impl FnOnce() -> backy_core::Result<T> + Send + 'static,
+) -> Result<Object<'env>>
+where
+    T: ToNapiValue + TypeName + Send + 'static,
+{
+    let (deferred, promise) = env.create_deferred()?;
+    let run = move || {
+        let outcome = settle(work);
+        deferred.resolve(move |_| Ok(outcome));
+    };
+    std::thread::Builder::new().name(format!("backy-{name}")).spawn(run)?;
+    Ok(promise)
+}
+
+/// The result of `work`, whichever way it ends.
+pub fn settle<T>(work: impl FnOnce() -> backy_core::Result<T>) -> Either<T, Failure> {
+    // The state that a panic may have left half-changed is dropped with the closure.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Either::A(value),
+        Ok(Err(error)) => Either::B(error.into()),
+        Err(panic) => {
+            let words = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("of unknown cause");
+            Either::B(Error::new(Code::Panic).detail(words).into())
+        }
+    }
+}
+
+/// Bytes for JavaScript, which counts them exactly up to 8 PiB; the engine refuses larger images.
+pub fn count(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+fn errno_name(errno: Errno) -> String {
+    let known = [
+        (Errno::ACCESS, "EACCES"),
+        (Errno::AGAIN, "EAGAIN"),
+        (Errno::BUSY, "EBUSY"),
+        (Errno::DQUOT, "EDQUOT"),
+        (Errno::EXIST, "EEXIST"),
+        (Errno::FBIG, "EFBIG"),
+        (Errno::INVAL, "EINVAL"),
+        (Errno::IO, "EIO"),
+        (Errno::ISDIR, "EISDIR"),
+        (Errno::LOOP, "ELOOP"),
+        (Errno::MFILE, "EMFILE"),
+        (Errno::NAMETOOLONG, "ENAMETOOLONG"),
+        (Errno::NFILE, "ENFILE"),
+        (Errno::NODATA, "ENODATA"),
+        (Errno::NODEV, "ENODEV"),
+        (Errno::NOENT, "ENOENT"),
+        (Errno::NOMEM, "ENOMEM"),
+        (Errno::NOSPC, "ENOSPC"),
+        (Errno::NOTDIR, "ENOTDIR"),
+        (Errno::NXIO, "ENXIO"),
+        (Errno::OPNOTSUPP, "EOPNOTSUPP"),
+        (Errno::PERM, "EPERM"),
+        (Errno::PIPE, "EPIPE"),
+        (Errno::ROFS, "EROFS"),
+        (Errno::STALE, "ESTALE"),
+        (Errno::TXTBSY, "ETXTBSY"),
+        (Errno::XDEV, "EXDEV"),
+    ];
+    let name = known.iter().find(|(known, _)| *known == errno).map(|(_, name)| *name);
+    name.map_or_else(|| format!("errno {}", errno.raw_os_error()), str::to_owned)
+}
