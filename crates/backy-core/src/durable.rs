@@ -99,7 +99,10 @@ pub(crate) fn rename_durably(from: &Path, to: &Path, existing: Existing) -> Resu
 fn fill(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
     let mut file = platform::create(path).on("open", path)?;
     file.write_all(contents).on("write", path)?;
-    let mode = Mode::from_raw_mode(mode.try_into().map_err(|_| Error::io("fchmod", path, Errno::INVAL))?);
+    // The type of a mode differs between systems; the value is small.
+    #[allow(clippy::useless_conversion, reason = "u16 on macOS")]
+    let mode = mode.try_into().map_err(|_| Error::io("fchmod", path, Errno::INVAL))?;
+    let mode = Mode::from_raw_mode(mode);
     fs::fchmod(&file, mode).on("fchmod", path)?;
     platform::sync(&file).on("fsync", path)?;
     close(file, path)

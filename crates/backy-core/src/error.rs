@@ -133,6 +133,7 @@ impl Error {
     }
 
     /// A failed system call on `path`.
+    #[must_use]
     pub fn io(syscall: &'static str, path: &Path, errno: Errno) -> Self {
         Self { syscall: Some(syscall), errno: Some(errno), ..Self::new(Code::Io) }.at(path)
     }

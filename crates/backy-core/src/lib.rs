@@ -3,6 +3,15 @@
 //! Data flow one way: a source is read ([`write_image`]) by its data extents, block by block hashed, compared
 //! with the parent's index and written; then read back. [`verify_image`] and [`restore_image`] check every
 //! block against the index again.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "test values are small"
+    )
+)]
 
 mod block;
 mod buffer;
@@ -12,17 +21,21 @@ mod durable;
 mod error;
 mod extent;
 mod granule;
+mod header;
 mod image;
 mod index;
 mod lock;
 mod mapping;
 mod output;
+mod parent;
 mod platform;
 mod pool;
 mod probe;
 mod read;
 mod readback;
 mod restore;
+mod segment;
+mod source;
 mod sparse;
 mod verify;
 mod write;
@@ -33,8 +46,9 @@ pub use device::{Facts, Kind, describe};
 pub use durable::{Existing, remove, replace_link, seal, write_file};
 pub use error::{BadBlock, Code, Error, Found, Result};
 pub use extent::{Extent, ExtentMap};
+pub use header::Header;
 pub use image::ImageOptions;
-pub use index::{Header, IndexReader, Page, index_length};
+pub use index::{IndexReader, Page, index_length};
 pub use lock::{FileLock, LockMode};
 pub use pool::threads;
 pub use probe::{HostProbe, probe};

@@ -16,7 +16,7 @@ use memmap2::{Mmap, MmapOptions};
 use crate::extent::Extent;
 
 /// Bytes mapped at a time by one thread; resident memory does not grow with the image.
-pub(crate) const WINDOW_SIZE: u64 = 4 * 1024 * 1024;
+pub(crate) const WINDOW_SIZE: usize = 4 * 1024 * 1024;
 
 /// The window that the current thread watches over, and the first fault in it.
 #[derive(Clone, Copy)]
@@ -85,8 +85,9 @@ fn populate(_map: &Mmap) {}
 
 /// Puts the handler in place and returns what was there before.
 fn install() -> libc::sigaction {
+    let action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: all-zero bytes are a valid sigaction.
-    let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+    let mut action = unsafe { action.assume_init() };
     let mut previous = action;
     action.sa_sigaction = on_bus_error as *const () as libc::sighandler_t;
     // ONSTACK: threads of other languages may run on small stacks.
@@ -99,7 +100,9 @@ fn install() -> libc::sigaction {
 
 extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
     // SAFETY: the kernel passes a valid siginfo to an SA_SIGINFO handler.
-    let address = unsafe { (*info).si_addr() }.addr();
+    let info = unsafe { &*info };
+    // SAFETY: a SIGBUS that a thread caused comes with an address.
+    let address = unsafe { info.si_addr() }.addr();
     let watch = WATCH.get();
     if !(watch.start..watch.end).contains(&address) {
         hand_on(signal);

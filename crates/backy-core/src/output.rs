@@ -45,6 +45,20 @@ impl Output {
         Self { path: path.to_owned(), file, direct: None, kind }
     }
 
+    /// Takes space for a range that is about to be written, so that threads writing side by side do not cut
+    /// each other's extents short: every later clone pays for each extent. What turns out to be zeros must
+    /// then be cleared. Tells whether it did: only direct writes need it, the page cache gathers by itself.
+    pub(crate) fn reserve(&self, range: Extent) -> Result<bool> {
+        if self.direct.is_none() {
+            return Ok(false);
+        }
+        match platform::reserve(&self.file, range.start, range.len()) {
+            Ok(()) => Ok(true),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(false),
+            Err(errno) => Err(Error::io("fallocate", &self.path, errno).offset(range.start)),
+        }
+    }
+
     /// Carries out what was planned for the window of `bytes` that starts at `offset`; returns the bytes
     /// written, holes not counted.
     pub(crate) fn apply(&self, plan: &mut Plan, bytes: &[u8], offset: u64) -> Result<u64> {
@@ -102,7 +116,7 @@ impl Output {
     fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let aligned = bytes.len() / ALIGNMENT * ALIGNMENT;
         let front = match &self.direct {
-            Some(direct) if bytes.as_ptr().addr() % ALIGNMENT == 0 => {
+            Some(direct) if bytes.as_ptr().addr().is_multiple_of(ALIGNMENT) => {
                 self.write_direct(direct, &bytes[..aligned], offset)?
             }
             _ => 0,
@@ -113,7 +127,7 @@ impl Output {
     /// Returns how many bytes were taken; the rest goes through the cache.
     fn write_direct(&self, direct: &File, bytes: &[u8], offset: u64) -> Result<usize> {
         let mut done = 0;
-        while done < bytes.len() && done % ALIGNMENT == 0 {
+        while done < bytes.len() && done.is_multiple_of(ALIGNMENT) {
             let at = offset + done as u64;
             match io::retry_on_intr(|| io::pwrite(direct, &bytes[done..], at)) {
                 Ok(0) | Err(Errno::INVAL) => break,

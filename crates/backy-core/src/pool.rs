@@ -9,15 +9,18 @@ use crate::error::Result;
 
 /// More threads than this gain nothing: memory bandwidth ends first.
 const MOST_THREADS: usize = 8;
+/// A thread that waits for the disk leaves its processor to another.
+const THREADS_PER_PROCESSOR: usize = 2;
 
-/// Threads for one operation: `BACKY_THREADS`, else the number of processors, at most 8.
+/// Threads for one operation: `BACKY_THREADS`, else two for each processor, at most 8.
 /// With `BACKY_THREADS=1` everything happens in order on the calling thread.
 #[must_use]
 pub fn threads() -> usize {
     let wanted = std::env::var("BACKY_THREADS").ok().and_then(|value| value.parse().ok());
-    wanted
-        .filter(|count| *count > 0)
-        .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS))
+    wanted.filter(|count| *count > 0).unwrap_or_else(|| {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        (processors * THREADS_PER_PROCESSOR).min(MOST_THREADS)
+    })
 }
 
 /// Calls `work` for each number in `items`, each thread with a state of its own, and returns the results in
@@ -47,13 +50,11 @@ pub(crate) fn for_each<State, Output: Send>(
     };
     let count = threads().min(items.len()).max(1);
     let mut outputs = if count == 1 { run() } else { run_on(count, &run) };
-    match failure.into_inner().expect("no thread panics with this lock") {
-        Some(error) => Err(error),
-        None => {
-            outputs.sort_unstable_by_key(|(at, _)| *at);
-            Ok(outputs.into_iter().map(|(_, output)| output).collect())
-        }
+    if let Some(error) = failure.into_inner().expect("no thread panics with this lock") {
+        return Err(error);
     }
+    outputs.sort_unstable_by_key(|(at, _)| *at);
+    Ok(outputs.into_iter().map(|(_, output)| output).collect())
 }
 
 fn run_on<Output: Send>(count: usize, run: &(impl Fn() -> Vec<Output> + Sync)) -> Vec<Output> {

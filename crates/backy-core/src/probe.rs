@@ -65,7 +65,7 @@ pub(crate) fn reflink_refused(directory: &Path) -> Result<Option<String>> {
 }
 
 /// Data that are no hole, so that a clone has something to share.
-const SAMPLE: [u8; 64 * 1024] = [1; 64 * 1024];
+static SAMPLE: [u8; 64 * 1024] = [1; 64 * 1024];
 
 fn with_sample<T>(directory: &Path, look: impl FnOnce(&Path, &File) -> Result<T>) -> Result<T> {
     let path = temporary_beside(&directory.join("sample"));

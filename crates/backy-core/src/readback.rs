@@ -10,8 +10,8 @@ use crate::error::{Code, Error, Result};
 use crate::extent::{Extent, ExtentMap};
 use crate::index::IndexReader;
 use crate::pool;
-use crate::read::{READ_SIZE, Reader, Via};
-use crate::write::blocks_of;
+use crate::read::{READ_SIZE, Reader, Via, windows_of};
+use crate::segment::blocks_of;
 
 /// A segment that was written to.
 #[derive(Debug, Clone, Copy)]
@@ -46,9 +46,8 @@ pub(crate) fn read_back(
             return Err(Error::new(Code::ReadBack).at(index_path));
         }
         for range in ranges_of(touched, size).extents() {
-            for start in (range.start..range.end).step_by(READ_SIZE) {
+            for window in windows_of(*range) {
                 control.check()?;
-                let window = Extent::at(start, READ_SIZE as u64).overlap(range);
                 let bytes = image.read(Via::Disk, buffer, window)?;
                 for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
                     let number = block.start / BLOCK_SIZE as u64 % BLOCKS_PER_SEGMENT as u64;

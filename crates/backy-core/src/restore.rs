@@ -20,8 +20,8 @@ use crate::granule::{Old, Plan};
 use crate::image::{Image, ImageOptions, expected};
 use crate::output::Output;
 use crate::pool;
-use crate::read::{READ_SIZE, Reader, Via};
-use crate::write::blocks_of;
+use crate::read::{READ_SIZE, Reader, Via, windows_of};
+use crate::segment::blocks_of;
 
 /// Where an image is restored to.
 #[derive(Debug)]
@@ -320,12 +320,6 @@ fn open_target(path: &Path, device: bool) -> Result<(File, Facts)> {
     };
     let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::TargetKind).at(path))?;
     Ok((file, facts))
-}
-
-fn windows_of(range: Extent) -> impl Iterator<Item = Extent> {
-    (range.start..range.end)
-        .step_by(READ_SIZE)
-        .map(move |start| Extent::at(start, READ_SIZE as u64).overlap(&range))
 }
 
 fn write_stream(stream: &File, mut bytes: &[u8]) -> io::Result<()> {

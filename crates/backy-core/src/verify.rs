@@ -9,8 +9,8 @@ use crate::image::{Image, ImageOptions, expected};
 use crate::index::Page;
 use crate::mapping::{WINDOW_SIZE, Window};
 use crate::pool;
-use crate::read::{READ_SIZE, Via};
-use crate::write::blocks_of;
+use crate::read::{READ_SIZE, Via, windows_of};
+use crate::segment::blocks_of;
 
 /// What verifying an image found. Sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,9 +84,9 @@ fn verify_mapped(
     control: &Control,
 ) -> Result<()> {
     let path = image.reader.path();
-    for start in (data.start..data.end).step_by(WINDOW_SIZE as usize) {
+    for start in (data.start..data.end).step_by(WINDOW_SIZE) {
         control.check()?;
-        let range = Extent::at(start, WINDOW_SIZE).overlap(&data);
+        let range = Extent::at(start, WINDOW_SIZE as u64).overlap(&data);
         let window = Window::map(image.reader.file(), range)
             .on("mmap", path)
             .map_err(|error: Error| error.offset(start))?;
@@ -112,13 +112,12 @@ fn verify_read(
     bad: &mut Vec<BadBlock>,
     control: &Control,
 ) -> Result<()> {
-    for start in (data.start..data.end).step_by(READ_SIZE) {
+    for window in windows_of(data) {
         control.check()?;
-        let window = Extent::at(start, READ_SIZE as u64).overlap(&data);
         image.read_checked(Via::Disk, buffer, window, page, bad)?;
         control.add_done(window.len());
     }
     Ok(())
 }
 
-const _: () = assert!(WINDOW_SIZE.is_multiple_of(BLOCK_SIZE as u64), "windows hold whole blocks");
+const _: () = assert!(WINDOW_SIZE.is_multiple_of(BLOCK_SIZE), "windows hold whole blocks");

@@ -3,6 +3,6 @@
 #![allow(clippy::needless_pass_by_value, reason = "napi hands over owned values")]
 #![allow(clippy::missing_errors_doc, reason = "failures are data, described by Failure")]
 
-mod files;
-mod images;
-mod outcome;
+pub mod files;
+pub mod images;
+pub mod outcome;

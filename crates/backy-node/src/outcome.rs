@@ -119,6 +119,7 @@ pub fn settle<T>(work: impl FnOnce() -> backy_core::Result<T>) -> Either<T, Fail
 }
 
 /// Bytes for JavaScript, which counts them exactly up to 8 PiB; the engine refuses larger images.
+#[must_use]
 pub fn count(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }

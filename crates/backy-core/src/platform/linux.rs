@@ -1,4 +1,4 @@
-//! Linux: FICLONE, hole punching, O_DIRECT, cachestat, XFS hints.
+//! Linux: FICLONE, hole punching, `O_DIRECT`, cachestat, XFS hints.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,7 +11,7 @@ use rustix::ioctl::{self, Getter, Setter, opcode};
 use super::Filesystem;
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure.
-/// ioctl_ficlone(2); the time it takes is that of 11 to 16 µs per extent.
+/// `ioctl_ficlone(2)`; the time it takes is that of 11 to 16 µs per extent.
 pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
     let file = create(to)?;
     // The hint must be there before the first block is shared, and other filesystems have none: no failure.
@@ -34,6 +34,11 @@ pub(crate) fn create(path: &Path) -> Result<File> {
 /// Frees the blocks of a range; it reads as zeros afterwards, the size stays.
 pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
     fs::fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, length)
+}
+
+/// Allocates the blocks of a range without changing the size of the file.
+pub(crate) fn reserve(file: &File, offset: u64, length: u64) -> Result<()> {
+    fs::fallocate(file, FallocateFlags::KEEP_SIZE, offset, length)
 }
 
 /// A second handle that reads or writes past the page cache; none where the filesystem has no such thing.
@@ -108,7 +113,7 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
     Ok(Filesystem { name: name.to_owned(), holes_are_true, direct_writes })
 }
 
-/// `struct fsxattr` of ioctl_xfs_fsgetxattr(2).
+/// `struct fsxattr` of `ioctl_xfs_fsgetxattr(2)`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Fsxattr {

@@ -1,4 +1,4 @@
-//! macOS: clonefile on APFS, F_PUNCHHOLE, F_FULLFSYNC. No cachestat, no O_DIRECT, no hints.
+//! macOS: clonefile on APFS, `F_PUNCHHOLE`, `F_FULLFSYNC`. No cachestat, no `O_DIRECT`, no hints.
 
 use std::fs::File;
 use std::path::Path;
@@ -43,6 +43,11 @@ pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
     } else {
         Ok(())
     }
+}
+
+/// No direct writes here, so nobody asks for it.
+pub(crate) fn reserve(_file: &File, _offset: u64, _length: u64) -> Result<()> {
+    Err(Errno::NOTSUP)
 }
 
 /// A second handle whose reads are not cached.
