@@ -1,0 +1,145 @@
+//! Bad sectors, for real: a disk served by nbdkit whose second half cannot be read, as a file by nbdfuse.
+#![cfg(target_os = "linux")]
+#![allow(clippy::print_stderr, reason = "a skipped test says why")]
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use backy_core::{
+    BLOCK_SIZE, Code, Control, Found, ImageOptions, VerifyStats, WriteOptions, verify_image, write_image,
+};
+use rustix::io::Errno;
+
+const SIZE: usize = 16 * BLOCK_SIZE;
+/// The first byte that cannot be read, once the disk has failed: in the middle of a block.
+const BAD_FROM: usize = 12 * BLOCK_SIZE + 40 * 4096;
+
+/// A disk whose sectors from [`BAD_FROM`] on fail while the file `failed` exists.
+struct FailingDisk {
+    directory: tempfile::TempDir,
+    server: Child,
+}
+
+impl FailingDisk {
+    fn start(contents: &[u8]) -> Option<Self> {
+        if let Some(reason) = missing() {
+            assert!(std::env::var_os("CI").is_none(), "cannot run here: {reason}");
+            eprintln!("skipped: {reason}");
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("contents"), contents).unwrap();
+        File::create(path("disk")).unwrap();
+        // eval: $3 is the number of bytes, $4 the offset; an error is printed with its name first.
+        let pread = format!(
+            "pread=if [ -e {failed} ] && [ $(($3 + $4)) -gt {BAD_FROM} ]; then echo EIO bad sector >&2; exit 1; fi; \
+             dd if={contents} skip=$4 count=$3 iflag=skip_bytes,count_bytes status=none",
+            failed = path("failed").display(),
+            contents = path("contents").display(),
+        );
+        let server = Command::new("nbdfuse")
+            .arg(path("disk"))
+            .args(["--command", "nbdkit", "-s", "eval", &format!("get_size=echo {SIZE}"), &pread])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let disk = Self { directory, server };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while fs::metadata(disk.path()).map_or(0, |metadata| metadata.len()) != SIZE as u64 {
+            assert!(Instant::now() < deadline, "nbdfuse did not come up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(disk)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("disk")
+    }
+
+    fn fail(&self) {
+        File::create(self.directory.path().join("failed")).unwrap();
+    }
+}
+
+impl Drop for FailingDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("fusermount3").arg("-u").arg(self.path()).status();
+        let _ = self.server.wait();
+    }
+}
+
+fn missing() -> Option<String> {
+    let found = |program: &str| {
+        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+            .any(|path| path.join(program).exists())
+    };
+    if let Some(program) = ["nbdkit", "nbdfuse", "fusermount3"].into_iter().find(|program| !found(program)) {
+        return Some(format!("{program} is not installed (packages nbdkit, libnbd-bin, fuse3)"));
+    }
+    (!Path::new("/dev/fuse").exists()).then(|| "there is no /dev/fuse".to_owned())
+}
+
+fn contents() -> Vec<u8> {
+    (0..SIZE).map(|at| u8::try_from(1 + at / 4096 % 250).unwrap()).collect()
+}
+
+/// Index and record of the image that the disk holds.
+fn index_of(contents: &[u8], directory: &Path) -> ImageOptions {
+    let (source, image, index) = (directory.join("source"), directory.join("image"), directory.join("index"));
+    fs::write(&source, contents).unwrap();
+    let options =
+        WriteOptions { source, image: image.clone(), index: index.clone(), ..WriteOptions::default() };
+    let stats = write_image(&options, &Control::default()).unwrap();
+    ImageOptions { image, index, size: stats.size, digest: stats.digest }
+}
+
+fn assert_bad_from_block_12(stats: &VerifyStats) {
+    let places: Vec<u64> = stats.bad_blocks.iter().map(|bad| bad.offset / BLOCK_SIZE as u64).collect();
+    assert_eq!(places, [12, 13, 14, 15]);
+    assert!(stats.bad_blocks.iter().all(|bad| bad.found == Found::Unreadable(Errno::IO)));
+}
+
+#[test]
+fn verify_names_unreadable_blocks_through_the_map_and_past_the_cache() {
+    let contents = contents();
+    let Some(disk) = FailingDisk::start(&contents) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let options = ImageOptions { image: disk.path(), ..index_of(&contents, directory.path()) };
+    assert_eq!(verify_image(&options, &Control::default()).unwrap().bad_blocks, []);
+
+    disk.fail();
+    let file = File::open(disk.path()).unwrap();
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    assert_bad_from_block_12(&verify_image(&options, &Control::default()).unwrap());
+
+    // With most of the image in the cache it is mapped, and the bad sectors raise SIGBUS.
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random).unwrap();
+    let mut block = vec![0; BLOCK_SIZE];
+    for number in 0..12 {
+        file.read_exact_at(&mut block, (number * BLOCK_SIZE) as u64).unwrap();
+    }
+    assert_bad_from_block_12(&verify_image(&options, &Control::default()).unwrap());
+}
+
+#[test]
+fn a_bad_sector_of_the_source_is_named_with_its_offset() {
+    let Some(disk) = FailingDisk::start(&contents()) else { return };
+    disk.fail();
+    let directory = tempfile::tempdir().unwrap();
+    let options = WriteOptions {
+        source: disk.path(),
+        image: directory.path().join("image"),
+        index: directory.path().join("index"),
+        ..WriteOptions::default()
+    };
+    let error = write_image(&options, &Control::default()).unwrap_err();
+    assert_eq!((error.code, error.errno), (Code::Io, Some(Errno::IO)));
+    assert_eq!(error.path, Some(disk.path()));
+    // Requests of the kernel may be larger than a sector, so the error may come a little early, never late.
+    let offset = usize::try_from(error.offset.unwrap()).unwrap();
+    assert!((11 * BLOCK_SIZE..SIZE).contains(&offset), "{offset}");
+}
