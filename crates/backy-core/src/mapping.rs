@@ -1,15 +1,17 @@
 //! Hashing through a memory map that cannot kill the process.
 //!
 //! A mapped page that cannot be had (the file was truncated, a sector is bad) raises SIGBUS in the thread that
-//! touches it. Here the handler puts a page of zeros in its place, notes where, and lets the thread go on;
-//! the note turns the block into an error. Nothing is unwound from the handler, so whatever code was reading,
+//! touches it. Here the handler puts zeros in the place of the rest of the block, notes where, and lets the
+//! thread go on; the note turns the block into an error. The rest, because a failing disk may try each page
+//! for seconds. Nothing is unwound from the handler, so whatever code was reading,
 //! the vector code of BLAKE3 included, is left in a sane state.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicUsize, compiler_fence};
 
 use memmap2::{Mmap, MmapOptions};
 
@@ -18,58 +20,64 @@ use crate::extent::Extent;
 /// Bytes mapped at a time by one thread; resident memory does not grow with the image.
 pub(crate) const WINDOW_SIZE: usize = 4 * 1024 * 1024;
 
-/// The window that the current thread watches over, and the first fault in it.
-#[derive(Clone, Copy)]
+/// The addresses that the current thread looks at, and the first fault among them. Atomic and fenced, as the
+/// handler comes in between any two instructions.
 struct Watch {
-    start: usize,
-    end: usize,
-    fault: Option<usize>,
+    start: AtomicUsize,
+    end: AtomicUsize,
+    /// [`NO_FAULT`] while there is none.
+    fault: AtomicUsize,
 }
 
+const NO_FAULT: usize = usize::MAX;
+
 thread_local! {
-    // Constant and without a destructor: the signal handler may read it at any time.
-    static WATCH: Cell<Watch> = const { Cell::new(Watch { start: 0, end: 0, fault: None }) };
+    // Constant and without a destructor: the signal handler may use it at any time.
+    static WATCH: Watch = const {
+        Watch { start: AtomicUsize::new(0), end: AtomicUsize::new(0), fault: AtomicUsize::new(NO_FAULT) }
+    };
+}
+
+impl Watch {
+    /// Runs `look` on `bytes`; also returns the first address that faulted.
+    fn over<T>(&self, bytes: &[u8], look: impl FnOnce(&[u8]) -> T) -> (T, Option<usize>) {
+        let start = bytes.as_ptr().addr();
+        self.start.store(start, Relaxed);
+        self.end.store(start + bytes.len(), Relaxed);
+        compiler_fence(SeqCst);
+        let result = look(bytes);
+        compiler_fence(SeqCst);
+        self.end.store(0, Relaxed);
+        let fault = self.fault.swap(NO_FAULT, Relaxed);
+        (result, (fault != NO_FAULT).then_some(fault))
+    }
 }
 
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 
-/// A range of a file in memory, guarded on the thread that made it.
-pub(crate) struct Window {
-    map: Mmap,
-    start: usize,
-}
+/// A range of a file in memory.
+pub(crate) struct Window(Mmap);
 
 impl Window {
-    /// Maps a range that starts on a page boundary. One window per thread at a time.
+    /// Maps a range that starts on a page boundary.
     pub(crate) fn map(file: &File, range: Extent) -> std::io::Result<Self> {
         PREVIOUS.get_or_init(install);
         let length = usize::try_from(range.len()).map_err(|_| std::io::ErrorKind::InvalidInput)?;
         // SAFETY: the bytes may change or vanish under the map. They are only hashed, any value is as good
-        // as another, and a fault is caught by the watch set below.
+        // as another, and look() watches over that.
         let map = unsafe { MmapOptions::new().offset(range.start).len(length).map(file)? };
-        let start = map.as_ptr().addr();
-        WATCH.set(Watch { start, end: start.saturating_add(length), fault: None });
         populate(&map);
-        Ok(Self { map, start })
+        Ok(Self(map))
     }
 
     /// What `look` finds in a part of the window, counted from the window's start; or the offset, counted
-    /// likewise, of the first byte that could not be had.
+    /// likewise, of the first byte that could not be had. Such a part reads as zeros from there on, until the
+    /// window is gone.
     pub(crate) fn look<T>(&self, part: Extent, look: impl FnOnce(&[u8]) -> T) -> Result<T, u64> {
         let within = |at: u64| usize::try_from(at).expect("inside the window");
-        let result = look(&self.map[within(part.start)..within(part.end)]);
-        let watch = WATCH.get();
-        WATCH.set(Watch { fault: None, ..watch });
-        match watch.fault {
-            None => Ok(result),
-            Some(address) => Err((address - self.start) as u64),
-        }
-    }
-}
-
-impl Drop for Window {
-    fn drop(&mut self) {
-        WATCH.set(Watch { start: 0, end: 0, fault: None });
+        let bytes = &self.0[within(part.start)..within(part.end)];
+        let (result, fault) = WATCH.with(|watch| watch.over(bytes, look));
+        fault.map_or(Ok(result), |address| Err((address - self.0.as_ptr().addr()) as u64))
     }
 }
 
@@ -103,18 +111,19 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, _con
     let info = unsafe { &*info };
     // SAFETY: a SIGBUS that a thread caused comes with an address.
     let address = unsafe { info.si_addr() }.addr();
-    let watch = WATCH.get();
-    if !(watch.start..watch.end).contains(&address) {
+    let (start, end) = WATCH.with(|watch| (watch.start.load(Relaxed), watch.end.load(Relaxed)));
+    if !(start..end).contains(&address) {
         hand_on(signal);
         return;
     }
     let page_size = rustix::param::page_size();
     let page = address / page_size * page_size;
-    // SAFETY: replaces one page inside a private read-only map of ours by zeros.
+    // SAFETY: replaces pages inside a read-only map of ours by zeros. The last one may reach behind the block,
+    // into pages of the same map or, at its end, into the rest of its last page.
     let result = unsafe {
         libc::mmap(
             ptr::with_exposed_provenance_mut(page),
-            page_size,
+            end - page,
             libc::PROT_READ,
             libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED,
             -1,
@@ -125,7 +134,7 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, _con
         hand_on(signal);
         return;
     }
-    WATCH.set(Watch { fault: Some(watch.fault.map_or(address, |first| first.min(address))), ..watch });
+    WATCH.with(|watch| watch.fault.fetch_min(address, Relaxed));
 }
 
 /// Not ours: puts the previous handler back, and the faulting instruction meets it when it runs again.
@@ -165,7 +174,7 @@ mod tests {
         // 300,000 lies in the page that ends at 303,104: the bytes behind the end are zeros, then faults.
         assert_eq!(window.look(Extent::at(0, 262_144), Hash::of), Ok(Hash::of(&vec![7; 262_144])));
         assert_eq!(window.look(Extent::at(262_144, 262_144), Hash::of), Err(303_104));
-        // The page of zeros stays in its place, later looks elsewhere are not affected.
+        // The zeros stay in their place, later looks elsewhere are not affected.
         assert_eq!(window.look(Extent::at(0, 4096), Hash::of), Ok(Hash::of(&[7; 4096])));
     }
 
