@@ -34,5 +34,10 @@ pub(crate) fn never_clones(errno: Errno) -> bool {
 
 /// The reason people read when blocks cannot be shared.
 pub(crate) fn no_reflink(filesystem: &Filesystem, errno: Errno) -> String {
-    format!("{} does not clone files here ({})", filesystem.name, std::io::Error::from(errno))
+    let name = &filesystem.name;
+    match errno {
+        Errno::XDEV => format!("{name} does not clone from one filesystem to another"),
+        Errno::INVAL => format!("{name} does not clone between files with and without copy-on-write"),
+        _ => format!("{name} has no reflinks"),
+    }
 }

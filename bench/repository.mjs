@@ -1,0 +1,68 @@
+/** Backy as its users run it: the command line, one repository, one source. */
+import { readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run } from './command.mjs';
+
+const BACKY = [process.execPath, fileURLToPath(new URL('../bin/backy.js', import.meta.url))];
+
+/** The command that runs backy with these arguments. */
+export function backy(...args) {
+  return [...BACKY, ...args];
+}
+
+/** The command that takes a backup. */
+export function backupCommand(repository) {
+  return backy('-b', repository, 'backup', 'manual:bench');
+}
+
+/** Creates the repository for a source file, removing one that is there. */
+export async function freshRepository(repository, source) {
+  rmSync(repository, { recursive: true, force: true });
+  await run(['mkdir', repository]);
+  await run(backy('-b', repository, 'init', 'file', source));
+}
+
+/** The image of the newest revision. */
+export function newestImage(repository) {
+  return realpathSync(join(repository, 'last'));
+}
+
+/** Bytes the newest revision says it has written. */
+export function newestBytesWritten(repository) {
+  return JSON.parse(readFileSync(join(repository, 'last.rev'), 'utf8')).stats.bytesWritten;
+}
+
+/** Throws unless the newest revision equals its source: the cost of a wrong backup is of no interest. */
+export async function requireEqual(repository, source) {
+  await run(['cmp', source, newestImage(repository)]);
+}
+
+/**
+ * Runs `work` and takes the repository back to what it was: new revisions are removed, links point where they did.
+ * @template T
+ * @param {string} repository
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function andBack(repository, work) {
+  const before = entries(repository);
+  const result = await work();
+  for (const [name, target] of entries(repository)) {
+    if (before.has(name) && before.get(name) === target) continue;
+    rmSync(join(repository, name));
+    const former = before.get(name);
+    if (former) symlinkSync(former, join(repository, name));
+  }
+  return result;
+}
+
+/** Names in a directory, with the targets of symbolic links. */
+function entries(directory) {
+  return new Map(
+    readdirSync(directory, { withFileTypes: true }).map((entry) => [
+      entry.name,
+      entry.isSymbolicLink() ? readlinkSync(join(directory, entry.name)) : undefined,
+    ]),
+  );
+}

@@ -1,0 +1,147 @@
+/** The operations that are measured: what backy does, next to what a plain tool needs for the least of it. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { compareImages } from './changed-pages.mjs';
+import { run } from './command.mjs';
+import { changeAsGuest } from './guest.mjs';
+import { interleave, measure, touchMemory, warm } from './measure.mjs';
+import {
+  andBack,
+  backupCommand,
+  backy,
+  freshRepository,
+  newestBytesWritten,
+  newestImage,
+  requireEqual,
+} from './repository.mjs';
+import { bytesRow, memoryRow, timeRow } from './row.mjs';
+
+const HUGE_BYTES = 4 * 2 ** 40;
+// Starting a program is short: more rounds cost nothing and steady the median.
+const STARTUP_ROUNDS = 21;
+const DD = '`dd if=IMAGE of=/dev/null bs=1M`';
+
+/**
+ * @typedef {object} Bench
+ * @property {import('./scratch.mjs').Scratch} scratch
+ * @property {string} image the standard image, on the scratch filesystem
+ * @property {number} sizeBytes
+ * @property {number} dataBytes
+ * @property {number} rounds
+ * @property {string} repository
+ */
+
+/**
+ * Measures everything, one operation after another; each works on what the one before has left.
+ * @param {Bench} bench
+ * @param {(step: string) => void} announce told the name of each step before it starts
+ * @returns {Promise<readonly import('./row.mjs').Row[]>}
+ */
+export async function measureRows(bench, announce) {
+  const rows = [];
+  for (const step of [firstBackup, sameAgain, verify, afterChanges, startup]) {
+    announce(step.name);
+    rows.push(...(await step(bench)));
+  }
+  const costs = rows.flatMap((row) => row.backy ?? []);
+  announce(hugeBackup.name);
+  return [
+    ...rows,
+    memoryRow('peak memory, 4 GiB image', 'everything above', costs),
+    memoryRow('peak memory, 4 TiB sparse file', 'two backups, verify', await hugeBackup(bench)),
+  ];
+}
+
+async function firstBackup({ scratch, image, dataBytes, rounds, repository }) {
+  const copy = join(scratch.directory, 'copy');
+  const script = 'cp --sparse=always --reflink=never "$1" "$2" && sync "$2"';
+  const prepare = async () => {
+    rmSync(copy, { force: true });
+    await freshRepository(repository, image);
+    await touchMemory(dataBytes * 1.5);
+    await warm(image);
+  };
+  const pairs = await interleave(rounds, {
+    async peer() {
+      await prepare();
+      return measure(scratch, ['sh', '-c', script, 'sh', image, copy]);
+    },
+    async backy() {
+      await prepare();
+      return measure(scratch, backupCommand(repository));
+    },
+  });
+  await requireEqual(repository, image);
+  return [timeRow('first backup', '`cp --sparse=always --reflink=never` and `sync` of the copy', 1.3, pairs)];
+}
+
+async function sameAgain(bench) {
+  const { pairs } = await backupsAgainstDd(bench);
+  return [timeRow('backup, nothing changed', DD, 1.0, pairs)];
+}
+
+async function verify({ scratch, rounds, repository }) {
+  const revision = newestImage(repository);
+  await warm(revision);
+  const pairs = await interleave(rounds, {
+    peer: () => measure(scratch, ['b3sum', revision]),
+    backy: () => measure(scratch, backy('-b', repository, 'verify', '-r', 'last')),
+  });
+  return [timeRow('verify', '`b3sum REVISION`', 0.8, pairs)];
+}
+
+async function afterChanges(bench) {
+  const { image, sizeBytes, repository } = bench;
+  await changeAsGuest({ image, sizeBytes, share: 0.01 });
+  const changes = compareImages(newestImage(repository), image);
+  const { pairs, recordedBytes } = await backupsAgainstDd(bench);
+  const deviceBytes = pairs.map((pair) => pair.backy.deviceBytes);
+  return [
+    timeRow('backup, 1 % changed', DD, 1.6, pairs),
+    bytesRow('bytes written, by the record', changes, [recordedBytes]),
+    bytesRow('bytes written, by the device', changes, deviceBytes),
+  ];
+}
+
+/** Backups of the image as it is now, onto a warm parent; each is taken back before the next. */
+async function backupsAgainstDd({ scratch, image, rounds, repository }) {
+  const recordedBytes = await andBack(repository, async () => {
+    await run(backupCommand(repository));
+    await requireEqual(repository, image);
+    return newestBytesWritten(repository);
+  });
+  await warm(newestImage(repository));
+  const pairs = await interleave(rounds, {
+    peer: () => measure(scratch, ['dd', `if=${image}`, 'of=/dev/null', 'bs=1M']),
+    backy: () => andBack(repository, () => measure(scratch, backupCommand(repository))),
+  });
+  return { pairs, recordedBytes };
+}
+
+async function startup({ scratch, rounds }) {
+  const pairs = await interleave(Math.max(rounds, STARTUP_ROUNDS), {
+    peer: () => measure(scratch, [process.execPath, '-e', '0']),
+    backy: () => measure(scratch, backy('--version')),
+  });
+  return [timeRow('`backy --version`', '`node -e 0`', 1.3, pairs)];
+}
+
+/** The same data in a file a thousand times as large. */
+async function hugeBackup({ scratch, image }) {
+  const huge = join(scratch.directory, 'huge.img');
+  const repository = join(scratch.directory, 'huge-repository');
+  await run(['cp', '--reflink=always', image, huge]);
+  await run(['truncate', `--size=${HUGE_BYTES}`, huge]);
+  await freshRepository(repository, huge);
+  const costs = [];
+  for (const command of [
+    backupCommand(repository),
+    backupCommand(repository),
+    backy('-b', repository, 'verify'),
+  ]) {
+    costs.push(await measure(scratch, command));
+  }
+  rmSync(repository, { recursive: true });
+  rmSync(huge);
+  return costs;
+}

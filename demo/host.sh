@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# What the demonstration needs of this machine: tools, a place to work, a guest that changes its disk. Sourced by demo.sh.
+
+# mke2fs and debugfs live where only root looks by default.
+PATH=$PATH:/usr/sbin:/sbin
+FILESYSTEM_BYTES=3G DISK_BYTES=512M FILES_BYTES=$((200 << 20))
+mounted=()
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+need_tools() {
+  if is_root && ! command -v mke2fs mkfs.btrfs filefrag >/dev/null; then
+    say "Installing e2fsprogs and btrfs-progs."
+    { apt-get update && apt-get install --yes --no-install-recommends e2fsprogs btrfs-progs; } >"$log" 2>&1 ||
+      say "apt-get could not: going on with what is here."
+  fi
+  command -v mke2fs debugfs >/dev/null || die "mke2fs is missing. Install the package e2fsprogs."
+}
+
+# Runs a long command quietly; what it said is shown only when it fails.
+quietly() { "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "$* failed."; }; }
+
+# Enters $work, on btrfs when this machine lets us mount it; sets $place, words for where we are.
+enter_workspace() {
+  mkdir "$work/btrfs"
+  if mount_btrfs >"$log" 2>&1; then
+    mounted+=("$work/btrfs")
+    place="btrfs, mounted from a file"
+    cd "$work/btrfs"
+  else
+    place="a plain directory on $(findmnt --noheadings --output FSTYPE --target "$work"), as btrfs cannot be mounted here"
+    cd "$work"
+  fi
+}
+
+mount_btrfs() {
+  is_root && truncate --size="$FILESYSTEM_BYTES" "$work/btrfs.disk" &&
+    mkfs.btrfs --quiet "$work/btrfs.disk" && mount -o loop "$work/btrfs.disk" "$work/btrfs"
+}
+
+# Makes disk.img: ext4 with a letter, a database and files of /usr.
+make_disk() {
+  mkdir contents
+  echo "$LETTER" >contents/letter.txt
+  random_mib 8 >contents/database
+  list_files /usr | sort --key=2 |
+    awk -F '\t' -v limit="$FILES_BYTES" '{ total += $1 } total <= limit { print $2 }' >files
+  tar --create --directory=/usr --files-from=files | tar --extract --directory=contents
+  truncate --size="$DISK_BYTES" disk.img
+  mke2fs -q -F -t ext4 -d contents disk.img
+  file_count=$(find contents -type f | wc -l)
+  rm -r contents files
+}
+
+# Size and path of the files that we may read; directories closed to us are passed over.
+list_files() { (cd "$1" && find . -xdev -type f -readable -size -8M -printf '%s\t%p\n' 2>"$log") || true; }
+
+# The guest deletes the letter, overwrites half of the database and writes 12 MiB of new files.
+change_disk() {
+  random_mib 12 >news
+  if mount_here disk.img guest >"$log" 2>&1; then
+    rm guest/letter.txt
+    random_mib 4 | dd of=guest/database conv=notrunc status=none
+    split --bytes=1M news guest/news.
+    unmount_last
+  else
+    random_mib 4 >half
+    printf 'rm letter.txt\nrm database\nwrite half database\nwrite news news\n' | debugfs -w disk.img >"$log" 2>&1
+    rm half
+  fi
+  rm news
+}
+
+random_mib() { head --bytes="$1M" /dev/urandom; }
+
+# Prints one file of the filesystem in an image, without changing the image.
+read_file() {
+  local image=$1 file=$2
+  if mount_here "$image" revision -o ro,noload 2>"$log"; then
+    cat "revision/$file"
+    unmount_last
+  else
+    debugfs -R "cat $file" "$image" 2>"$log"
+  fi
+}
+
+mount_here() {
+  local image=$1 directory=$2
+  shift 2
+  is_root && mkdir -p "$directory" && mount -o loop "$@" "$image" "$directory" && mounted+=("$PWD/$directory")
+}
+
+unmount_last() {
+  umount "${mounted[-1]}"
+  unset 'mounted[-1]'
+}
+
+clean_up() {
+  cd /
+  while [ ${#mounted[@]} -gt 0 ]; do unmount_last || return; done
+  rm --recursive --force --one-file-system "$work"
+}

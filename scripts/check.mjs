@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+
+/**
+ * `npm run check`: formatting, lints, types, and whether the generated files in git are what the sources say.
+ * Each check counts one. The last line says how many passed and failed.
+ */
+
+import { say, stream } from './lib/run.mjs';
+import { EMPTY, record, single, sum, summary } from './lib/tally.mjs';
+
+const inCi = process.env.CI === 'true';
+
+/** Written by `npm run build` and `npm run docs`; Cargo.lock by cargo. */
+const GENERATED = [
+  'native/index.js',
+  'native/index.d.ts',
+  'docs/reference/cli.md',
+  'docs/reference/errors.md',
+  'Cargo.lock',
+];
+
+const CHECKS = [
+  { name: 'rustfmt', needs: ['cargo', 'fmt', '--version'], steps: [['cargo', 'fmt', '--all', '--check']] },
+  {
+    name: 'clippy',
+    needs: ['cargo', 'clippy', '--version'],
+    steps: [['cargo', 'clippy', '--workspace', '--all-targets', '--', '-D', 'warnings']],
+  },
+  { name: 'biome', steps: [['npx', '--no-install', 'biome', 'ci']] },
+  { name: 'tsc', steps: [['npx', '--no-install', 'tsc', '-p', 'tsconfig.json']] },
+  {
+    name: 'generated files',
+    steps: [
+      ['npm', 'run', 'build'],
+      ['npm', 'run', 'docs'],
+      ['git', 'ls-files', '--error-unmatch', '--', ...GENERATED],
+      ['git', 'diff', '--exit-code', '--', ...GENERATED],
+    ],
+  },
+];
+
+let tally = EMPTY;
+for (const check of CHECKS) tally = sum(tally, await run(check));
+record(tally);
+say(summary(tally));
+process.exitCode = tally.failed === 0 ? 0 : 1;
+
+async function run({ name, needs, steps }) {
+  if (needs && !(await stream(needs[0], needs.slice(1))).succeeded) return missing(name);
+  for (const [command, ...args] of steps) {
+    if ((await stream(command, args)).succeeded) continue;
+    say(`not ok: ${name} (${[command, ...args].join(' ')})`);
+    return single(false);
+  }
+  say(`ok: ${name}`);
+  return single(true);
+}
+
+/** A developer may lack a component of Rust; a CI run that left a check out would be green for nothing. */
+function missing(name) {
+  say(`${inCi ? 'not ok' : 'skipped'}: ${name} is not installed (rustup component add ${name})`);
+  return inCi ? single(false) : EMPTY;
+}

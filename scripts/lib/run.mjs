@@ -1,0 +1,47 @@
+/** What the project's scripts share: where they are, how they run other programs and how they speak. */
+
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout, whatever directory a script was started from. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Prints one line of result. */
+export function say(/** @type {string} */ line) {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Ends the script with one line that says why. */
+export function fail(/** @type {string} */ message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+/** @returns {any} the value of a JSON file */
+export function readJson(/** @type {string} */ path) {
+  return JSON.parse(readFileSync(path, 'utf8'));
+}
+
+/**
+ * Runs a command in the checkout and shows its output as it comes.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @returns {Promise<{ succeeded: boolean, output: string }>} its standard output, for counting
+ */
+export function stream(command, args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    const chunks = [];
+    child.stdout.on('data', (chunk) => {
+      chunks.push(chunk);
+      process.stdout.write(chunk);
+    });
+    child.on('error', (error) => {
+      process.stderr.write(`cannot run ${command}: ${error.message}\n`);
+      resolve({ succeeded: false, output: '' });
+    });
+    child.on('close', (code) => resolve({ succeeded: code === 0, output: Buffer.concat(chunks).toString() }));
+  });
+}

@@ -1,0 +1,15 @@
+import type { Command } from 'commander';
+import type { Session } from './session.ts';
+
+/** Exit codes beside those of signals. */
+export const SUCCESS = 0;
+export const FAILURE = 1;
+
+/** What a command does; it returns its exit code. Errors are thrown. */
+export type Work = (session: Session) => Promise<number>;
+
+/** Gives the action of a command its session and takes its exit code. */
+export type Run = (command: Command, work: Work) => Promise<void>;
+
+/** How -r is described. */
+export const SPEC_HELP = 'number (0 is the newest), id or its beginning, last, first, tag:TAG';

@@ -1,0 +1,32 @@
+import { Command } from 'commander';
+import { splitTags } from '../../domain/tags.ts';
+import { type Run, SUCCESS } from '../command.ts';
+import { revisionLine } from '../ui/status-table.ts';
+
+interface Options {
+  readonly force?: boolean;
+}
+
+export function backupCommand(run: Run): Command {
+  return new Command('backup')
+    .summary('take a new revision')
+    .description(
+      'Takes a new revision for the tags that are due according to the schedule, and does nothing if none is. With TAGS it takes one now. Removes what an interrupted run left behind.',
+    )
+    .argument('[TAGS]', 'comma list of tags of the schedule, or of tags that begin with "manual:"')
+    .option('-f, --force', 'accept any tag')
+    .action((tags: string | undefined, { force }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { backup } = await import('../../operations/backup.ts');
+        const context = await session.repository();
+        const wanted = tags === undefined ? undefined : splitTags(tags);
+        const result = await session.withProgress('backup', (onProgress) =>
+          backup(context, { tags: wanted, force, signal: session.signal, onProgress }),
+        );
+        session.announce({ record: result?.record ?? null }, () =>
+          result ? [revisionLine(result.record)] : [],
+        );
+        return SUCCESS;
+      }),
+    );
+}

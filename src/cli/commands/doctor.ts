@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import { FAILURE, type Run, SUCCESS } from '../command.ts';
+import { doctorLines } from '../ui/doctor-report.ts';
+
+export function doctorCommand(run: Run): Command {
+  return new Command('doctor')
+    .summary('try out what this machine and filesystem can do')
+    .description(
+      'Tries out with temporary files what the filesystem of the directory can do, and whether the source can be reached. Works before there is a repository, too. The exit code is 1 if backups cannot work.',
+    )
+    .action((_options: object, command: Command) =>
+      run(command, async (session) => {
+        const { doctor } = await import('../../operations/doctor.ts');
+        const report = await doctor(session.directory());
+        session.show(report, () => doctorLines(report, session));
+        return report.verdict === 'unable' ? FAILURE : SUCCESS;
+      }),
+    );
+}

@@ -1,0 +1,23 @@
+import { Command } from 'commander';
+import { type Run, SPEC_HELP, SUCCESS } from '../command.ts';
+
+interface Options {
+  readonly revision: string;
+}
+
+export function findCommand(run: Run): Command {
+  return new Command('find')
+    .summary('print the path of an image')
+    .description(
+      'Prints the path of the image of a revision: a plain raw file for dd, mount, kpartx or qemu.',
+    )
+    .option('-r, --revision <SPEC>', SPEC_HELP, 'last')
+    .action(({ revision }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { find } = await import('../../operations/find.ts');
+        const result = await find(await session.repository(), revision);
+        session.show(result, () => [result.image]);
+        return SUCCESS;
+      }),
+    );
+}

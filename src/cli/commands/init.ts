@@ -1,0 +1,28 @@
+import { Command } from 'commander';
+import { type Run, SUCCESS } from '../command.ts';
+import { escapeText } from '../ui/escape.ts';
+
+interface Options {
+  readonly requireReflink?: boolean;
+}
+
+export function initCommand(run: Run): Command {
+  return new Command('init')
+    .summary('make a directory a repository')
+    .description(
+      'Makes the directory of -b a repository: writes its configuration, with a schedule of daily, weekly and monthly revisions. Refuses if there is one.',
+    )
+    .argument('<TYPE>', 'type of the source; "file" stands for files and block devices')
+    .argument('<SOURCE>', 'path of the disk image or block device')
+    .option('--require-reflink', 'refuse backups where blocks cannot be shared between revisions')
+    .action((type: string, filename: string, { requireReflink }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { init } = await import('../../operations/init.ts');
+        const result = await init(session.directory(), { type, filename, requireReflink });
+        session.announce(result, () => [
+          escapeText(`${result.config}: backs up ${result.source.filename}, ${result.tags.join(', ')}`),
+        ]);
+        return SUCCESS;
+      }),
+    );
+}

@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import { type Run, SUCCESS } from '../command.ts';
+import { escapeText } from '../ui/escape.ts';
+
+export function purgeCommand(run: Run): Command {
+  return new Command('purge')
+    .summary('remove what interrupted runs left behind')
+    .description(
+      'Removes partial files, temporary files, and images that no record seals. Revisions are never touched. Every backup does this, too.',
+    )
+    .action((_options: object, command: Command) =>
+      run(command, async (session) => {
+        const { purge } = await import('../../operations/purge.ts');
+        const result = await purge(await session.repository());
+        session.announce(result, () => result.removed.map(escapeText));
+        return SUCCESS;
+      }),
+    );
+}

@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import { type Run, SUCCESS } from '../command.ts';
+import { statusLines } from '../ui/status-table.ts';
+
+export function statusCommand(run: Run): Command {
+  return new Command('status')
+    .summary('list the revisions')
+    .description(
+      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared. Damaged revisions follow, with the reason.',
+    )
+    .action((_options: object, command: Command) =>
+      run(command, async (session) => {
+        const { status } = await import('../../operations/status.ts');
+        const result = await status(await session.repository());
+        session.show(result, () => statusLines(result));
+        return SUCCESS;
+      }),
+    );
+}

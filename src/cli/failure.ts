@@ -1,0 +1,30 @@
+import { type BackyError, backyError, isBackyError } from '../errors.ts';
+import { fromNodeError } from '../io-error.ts';
+import { escapeText } from './ui/escape.ts';
+
+/** Whatever was thrown, as the error to report. What is none of ours is a defect of backy. */
+export function toReportable(thrown: unknown): BackyError {
+  const error = fromNodeError(thrown);
+  if (isBackyError(error)) return error;
+  const detail = error instanceof Error ? error.message : String(error);
+  return backyError('BACKY_PANIC', { detail }, { cause: error });
+}
+
+/** The one line that a person sees: what failed, on which object, and what to do. */
+export function failureLine(error: BackyError): string {
+  return escapeText(`backy: ${failureText(error)}`);
+}
+
+/** The same for the log. */
+export function failureText({ message, remedy }: BackyError): string {
+  return `${sentence(message)} ${sentence(remedy)}`;
+}
+
+/** The same for programs. */
+export function failureJson({ code, message, remedy, details }: BackyError): string {
+  return JSON.stringify({ messageType: 'exitError', code, message, remedy, details });
+}
+
+function sentence(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`;
+}

@@ -1,0 +1,41 @@
+import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { LogLevel } from '../operations/context.ts';
+import { escapeText } from './ui/escape.ts';
+
+/** Appends one line to a log; returns why it could not. */
+export type LogWriter = (level: LogLevel, message: string, now: Date) => string | undefined;
+
+const PRIVATE_FILE = 0o600;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
+
+/**
+ * Writes the log of a repository, or the file that was asked for instead. In a directory that is no repository
+ * nothing is written: a mistyped -b must not leave files behind.
+ */
+export function createLogWriter(
+  layout: { readonly log: string; readonly config: string },
+  file?: string,
+): LogWriter {
+  return (level, message, now) => {
+    if (file === undefined && !existsSync(layout.config)) return undefined;
+    const flags = O_APPEND | O_CREAT | O_WRONLY | (file === undefined ? O_NOFOLLOW : 0);
+    const path = file === undefined ? layout.log : resolve(file);
+    try {
+      append(path, flags, `${now.toISOString()} ${level.padEnd(7)} ${escapeText(message)}\n`);
+      return undefined;
+    } catch (error) {
+      return `the log ${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  };
+}
+
+/** One write a line, so that lines of processes that log at the same time do not mix. */
+function append(path: string, flags: number, line: string): void {
+  const file = openSync(path, flags, PRIVATE_FILE);
+  try {
+    writeSync(file, line);
+  } finally {
+    closeSync(file);
+  }
+}

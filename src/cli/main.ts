@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { CommanderError } from 'commander';
+import { FAILURE, type Run, SUCCESS } from './command.ts';
+import { watchExitSignals } from './exit-signals.ts';
+import { failureJson, failureLine, failureText, toReportable } from './failure.ts';
+import { buildProgram } from './program.ts';
+import { createSession, type GlobalOptions, type Session } from './session.ts';
+import { createTerminal } from './terminal.ts';
+
+/**
+ * Runs the command line.
+ *
+ * @param args without `node` and the script
+ * @returns the exit code: 0 it worked, 1 an error, 128 + n ended by signal n
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const terminal = createTerminal({ showsProgress: false });
+  const signals = watchExitSignals(() => {
+    if (process.stderr.isTTY) terminal.tell('cancelling; once more ends backy at once');
+  });
+  let exitCode = SUCCESS;
+  let session: Session | undefined;
+  const run: Run = async (command, work) => {
+    session = createSession(command.optsWithGlobals<GlobalOptions>(), signals.signal);
+    exitCode = await work(session);
+  };
+  const program = buildProgram(readVersion(), run);
+  try {
+    if (isEmpty(program.parseOptions([...args]))) program.outputHelp();
+    else await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode;
+    const error = toReportable(thrown);
+    const { json, verbose } = program.opts<GlobalOptions>();
+    session?.log('error', failureText(error));
+    terminal.tell(json ? failureJson(error) : failureLine(error));
+    if (verbose && !json) terminal.tell(String(error.cause ?? error.stack));
+    return (error.code === 'BACKY_CANCELLED' && signals.exitCode()) || FAILURE;
+  }
+}
+
+function isEmpty({
+  operands,
+  unknown,
+}: {
+  readonly operands: string[];
+  readonly unknown: string[];
+}): boolean {
+  return operands.length === 0 && unknown.length === 0;
+}
+
+function readVersion(): string {
+  const manifest: { readonly version: string } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest.version;
+}

@@ -1,0 +1,75 @@
+import type { Context, LogLevel } from '../operations/context.ts';
+import { createContext, openContext } from '../operations/context.ts';
+import { createLogWriter } from './log-file.ts';
+import { createTerminal, type Terminal } from './terminal.ts';
+import { escapeText } from './ui/escape.ts';
+
+/** The options that every command has. */
+export interface GlobalOptions {
+  readonly backupDirectory: string;
+  readonly log?: string;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+/** What a command has to work with. */
+export interface Session {
+  readonly signal: AbortSignal;
+  readonly verbose: boolean;
+  /** The repository of -b. @throws BACKY_NO_REPOSITORY */
+  repository(): Promise<Context>;
+  /** The directory of -b, whether there is a repository or not. */
+  directory(): Context;
+  /** Prints what was asked for, as lines or with --json as one document. */
+  show(result: object, lines: () => readonly string[]): void;
+  /** Prints what was done; -q leaves it out. */
+  announce(result: object, lines: () => readonly string[]): void;
+  /** The same on standard error, when standard output is taken. */
+  announceAside(result: object, lines: () => readonly string[]): void;
+  /** Writes to the log, and says warnings (with -v everything) on standard error. */
+  log(level: LogLevel, message: string): void;
+  withProgress: Terminal['withProgress'];
+}
+
+/** @param signal cancels the command */
+export function createSession(options: GlobalOptions, signal: AbortSignal): Session {
+  const { backupDirectory, verbose = false, quiet = false, json = false } = options;
+  const terminal = createTerminal({ showsProgress: !quiet && !json });
+  const log = createLog(options, terminal);
+  const render = (result: object, lines: () => readonly string[]): readonly string[] =>
+    json ? [JSON.stringify(result)] : lines();
+  return {
+    signal,
+    verbose,
+    repository: () => openContext(backupDirectory, { log }),
+    directory: () => createContext(backupDirectory, { log }),
+    show: (result, lines) => terminal.print(render(result, lines)),
+    announce: (result, lines) => {
+      if (json || !quiet) terminal.print(render(result, lines));
+    },
+    announceAside: (result, lines) => {
+      if (json || verbose) for (const line of render(result, lines)) terminal.tell(line);
+    },
+    log,
+    withProgress: terminal.withProgress,
+  };
+}
+
+function createLog({ backupDirectory, log: file, verbose, quiet, json }: GlobalOptions, terminal: Terminal) {
+  const write = createLogWriter(createContext(backupDirectory).layout, file);
+  let isBroken = false;
+  const say = (level: LogLevel, message: string): void => {
+    if (level === 'error' || (level === 'info' && !verbose) || (level === 'warning' && quiet)) return;
+    const line = escapeText(`backy: ${level === 'warning' ? 'warning: ' : ''}${message}`);
+    terminal.tell(json ? JSON.stringify({ messageType: level, message }) : line);
+  };
+  return (level: LogLevel, message: string): void => {
+    say(level, message);
+    const problem = isBroken ? undefined : write(level, message, new Date());
+    if (problem === undefined) return;
+    // A backup without a log is better than none; once is enough to say so.
+    isBroken = true;
+    say('warning', problem);
+  };
+}

@@ -1,0 +1,58 @@
+import type { ProgressBar } from './ui/progress-bar.ts';
+import type { ProgressState } from './ui/progress-meter.ts';
+
+/** The two standard streams. Standard output is not touched before something is printed on it. */
+export interface Terminal {
+  /** Prints result lines on standard output. */
+  print(lines: readonly string[]): void;
+  /** Prints one line on standard error. */
+  tell(line: string): void;
+  /** Runs work with a progress line, if a person is watching. */
+  withProgress<Result>(
+    label: string,
+    work: (update?: (state: ProgressState) => void) => Promise<Result>,
+  ): Promise<Result>;
+}
+
+const CLEAR_LINE = '\r\u001b[K';
+
+/** @param showsProgress whether progress is wanted at all; it is only ever shown on a terminal */
+export function createTerminal({ showsProgress }: { readonly showsProgress: boolean }): Terminal {
+  let bar: ProgressBar | undefined;
+  return {
+    print: (lines) => {
+      if (lines.length === 0) return;
+      writeOutput(`${lines.join('\n')}\n`);
+    },
+    tell: (line) => {
+      quietlyBreak(process.stderr);
+      process.stderr.write(`${bar ? CLEAR_LINE : ''}${line}\n`);
+    },
+    withProgress: async (label, work) => {
+      if (!showsProgress || !process.stderr.isTTY) return work();
+      const { startProgressBar } = await import('./ui/progress-bar.ts');
+      const current = await startProgressBar(label);
+      bar = current;
+      try {
+        return await work((state) => current.update(state));
+      } finally {
+        current.stop();
+        bar = undefined;
+      }
+    },
+  };
+}
+
+/** Writes to standard output; a reader that went away is no error. */
+export function writeOutput(text: string): void {
+  quietlyBreak(process.stdout);
+  process.stdout.write(text);
+}
+
+/** A reader that has seen enough, such as `head`, is no error. */
+function quietlyBreak(stream: NodeJS.WriteStream): void {
+  if (stream.listenerCount('error') > 0) return;
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}

@@ -1,0 +1,38 @@
+import { formatSize } from '../../domain/size.ts';
+import type { DoctorReport } from '../../operations/doctor.ts';
+import { escapeText } from './escape.ts';
+
+const LABEL_WIDTH = 14;
+
+const VERDICTS: Readonly<Record<DoctorReport['verdict'], string>> = {
+  ready: 'ready: revisions share unchanged blocks here',
+  limited: 'limited: backups work here, at a price',
+  unable: 'unable: backups will fail',
+};
+
+/** The lines of `backy doctor`; the last ones are the verdict and its reasons. */
+export function doctorLines(
+  report: DoctorReport,
+  { verbose }: { readonly verbose: boolean },
+): readonly string[] {
+  const { host, source } = report;
+  const facts = [
+    ['node', `${report.node} on ${report.platform}`],
+    ...(verbose ? [['engine', report.engine]] : []),
+    ['directory', `${report.directory} (${report.isRepository ? 'a repository' : 'no repository'})`],
+    [
+      'filesystem',
+      `${host.filesystem}, ${formatSize(host.freeBytes)} of ${formatSize(host.totalBytes)} free`,
+    ],
+    ['reflink', host.reflink ? 'yes' : `no: ${host.reflinkReason ?? 'not supported'}`],
+    ['hole punching', host.punchHole ? 'yes' : 'no'],
+    ['direct I/O', host.directIo ? 'yes' : 'no'],
+    ...(source ? [['source', `${source.filename} (${source.kind}, ${formatSize(source.size)})`]] : []),
+  ];
+  return [
+    ...facts.map(([label = '', value = '']) => `${label.padEnd(LABEL_WIDTH)} ${escapeText(value)}`),
+    '',
+    VERDICTS[report.verdict],
+    ...report.remarks.map((remark) => `- ${escapeText(remark)}`),
+  ];
+}

@@ -1,0 +1,31 @@
+import type { BadBlock } from '../../domain/bad-blocks.ts';
+import { formatSize } from '../../domain/size.ts';
+import type { Verdict } from '../../operations/record-verdict.ts';
+import type { VerifyResult } from '../../operations/verify.ts';
+import { escapeText } from './escape.ts';
+
+/** The lines of `backy verify`: one for each revision, followed by one for each of its bad blocks. */
+export function verifyLines({ verdicts, damaged }: VerifyResult): readonly string[] {
+  return [
+    ...verdicts.flatMap((verdict) => [verdictLine(verdict), ...blockLines(verdict)]),
+    ...damaged.map(({ uuid, reason }) => `${uuid} damaged  ${escapeText(reason)}`),
+  ];
+}
+
+function verdictLine({ uuid, verdict, size, badCount, problem }: Verdict): string {
+  const blocks = badCount === 1 ? '1 bad block' : `${badCount} bad blocks`;
+  const remark = problem === null ? (badCount > 0 ? `  ${blocks}` : '') : `  ${escapeText(problem)}`;
+  return `${uuid} ${verdict.padEnd(7)} ${formatSize(size).padStart(12)}${remark}`;
+}
+
+function blockLines({ uuid, badCount, badBlocks }: Verdict): readonly string[] {
+  const others = badCount - badBlocks.length;
+  return [
+    ...badBlocks.map((block) => `${uuid} ${blockFacts(block)}`),
+    ...(others > 0 ? [`${uuid} and ${others} more bad blocks`] : []),
+  ];
+}
+
+function blockFacts({ offset, length, expected, found, error }: BadBlock): string {
+  return `offset=${offset} length=${length} expected=${expected} found=${found ?? error ?? 'nothing'}`;
+}

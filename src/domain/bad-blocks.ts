@@ -1,0 +1,51 @@
+import { formatSize } from './size.ts';
+
+/** A block of an image that is not what the index says. */
+export interface BadBlock {
+  /** Byte offset in the image. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+  /** The hash in the index; 64 zeros stand for a block of zeros. */
+  readonly expected: string;
+  /** The hash of what was read; absent when it could not be read. */
+  readonly found?: string;
+  /** Why it could not be read, such as `EIO`. */
+  readonly error?: string;
+}
+
+/** A stretch of bytes. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** How many ranges a message names. */
+const NAMED_RANGES = 4;
+
+/** Joins neighbouring blocks. */
+export function badRanges(blocks: readonly BadBlock[]): readonly ByteRange[] {
+  const ranges: ByteRange[] = [];
+  for (const { offset, length } of blocks) {
+    const last = ranges.at(-1);
+    if (last && last.offset + last.length === offset) {
+      ranges[ranges.length - 1] = { offset: last.offset, length: last.length + length };
+    } else {
+      ranges.push({ offset, length });
+    }
+  }
+  return ranges;
+}
+
+/** Names the damaged ranges in one line: `bytes 0-262143 (256.00 KiB) and 3 more ranges, 1.00 MiB in all`. */
+export function describeBadBlocks(blocks: readonly BadBlock[]): string {
+  const ranges = badRanges(blocks);
+  const named = ranges
+    .slice(0, NAMED_RANGES)
+    .map(({ offset, length }) => `bytes ${offset}-${offset + length - 1} (${formatSize(length)})`)
+    .join(', ');
+  const others = ranges.length - NAMED_RANGES;
+  if (others <= 0) return named;
+  const total = blocks.reduce((sum, { length }) => sum + length, 0);
+  return `${named} and ${others} more ${others === 1 ? 'range' : 'ranges'}, ${formatSize(total)} in all`;
+}

@@ -1,0 +1,25 @@
+const UNIT_MS: ReadonlyMap<string, number> = new Map([
+  ['s', 1000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+  ['d', 86_400_000],
+  ['w', 604_800_000],
+]);
+
+/** What a duration looks like, for messages. */
+export const DURATION_EXPECTED = 'a duration such as 30m, 12h, 1d or 2w';
+
+/** Reads a duration such as `12h`; a bare number counts seconds. Returns milliseconds, or undefined when it is none. */
+export function parseDuration(text: string): number | undefined {
+  const [, digits, unit = 's'] = /^(\d{1,9})([smhdw])?$/.exec(text) ?? [];
+  const durationMs = Number(digits) * (UNIT_MS.get(unit) ?? Number.NaN);
+  return durationMs > 0 && Number.isSafeInteger(durationMs) ? durationMs : undefined;
+}
+
+/** Formats seconds for a progress line: `0:07`, `12:30`, `3:05:00`. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const tail = String(rest).padStart(2, '0');
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
+}

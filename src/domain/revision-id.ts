@@ -1,0 +1,35 @@
+const ID = /^[0-9A-Za-z][0-9A-Za-z-]{18,35}$/;
+const OWN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/**
+ * Whether a text is the id of a revision, of any form that backy ever used.
+ * Nothing from a disk or from a person becomes part of a path without this check.
+ */
+export function isRevisionId(text: string): boolean {
+  return ID.test(text);
+}
+
+/**
+ * Whether an id has the form that this backy gives to its revisions.
+ * Only files of such names are ever taken for leftovers: `ID` also fits names that people give to their files.
+ */
+export function isOwnRevisionId(text: string): boolean {
+  return OWN_ID.test(text);
+}
+
+/**
+ * Makes an id (RFC 9562 version 7): 48 bits of milliseconds, then 74 random bits, so that names sort by age.
+ *
+ * @param now when the revision is taken
+ * @param random 10 random bytes
+ */
+export function newRevisionId(now: Date, random: Uint8Array): string {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(now.getTime()) << 16n);
+  bytes.set(random.subarray(0, 10), 6);
+  view.setUint8(6, 0x70 | (view.getUint8(6) & 0x0f));
+  view.setUint8(8, 0x80 | (view.getUint8(8) & 0x3f));
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

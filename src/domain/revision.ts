@@ -1,0 +1,84 @@
+/** How far a revision is believed to equal its source. */
+export type Trust = 'trusted' | 'verified' | 'distrusted';
+
+/** In which state the source was when it was read: as after a power cut, frozen by its guest, or switched off. */
+export type Consistency = 'crash' | 'frozen' | 'offline';
+
+/** Where the data came from: the type of the source and what identifies it, never a secret. */
+export interface SourceIdentity {
+  readonly type: string;
+  /** Absolute path of a file or block device. */
+  readonly filename?: string;
+}
+
+/** What it took to make a revision. Bytes everywhere. */
+export interface RevisionStats {
+  /** Seconds. */
+  readonly duration: number;
+  readonly bytesRead: number;
+  /** Newly written to the repository: what the revision costs. */
+  readonly bytesWritten: number;
+  readonly bytesChanged: number;
+  readonly bytesZero: number;
+  /** How changes were found; `full`: all data of the source was read. */
+  readonly method: string;
+  /** Whether unchanged blocks are shared with the parent: `reflink` or `none`. */
+  readonly sharing: string;
+  /** Why `sharing` is `none`. */
+  readonly sharingReason?: string;
+  /** Why a better method was not taken. */
+  readonly fallback?: string;
+}
+
+/**
+ * The record of a revision, as it stands in `<uuid>.rev`. Keys that this version does not know
+ * are carried along at run time, so that they survive when the record is rewritten.
+ */
+export interface RevisionRecord {
+  readonly formatVersion: number;
+  readonly uuid: string;
+  /** When the backup started: ISO 8601, UTC. */
+  readonly timestamp: string;
+  /** The revision whose blocks were taken over. */
+  readonly parent: string | null;
+  readonly tags: readonly string[];
+  readonly trust: Trust;
+  /** Size of the image in bytes. */
+  readonly size: number;
+  /** BLAKE3 of the whole index file, lower-case hex. */
+  readonly digest: string;
+  /** Bytes covered by one hash of the index. */
+  readonly blockSize: number;
+  readonly source: SourceIdentity;
+  readonly consistency: Consistency;
+  readonly stats: RevisionStats;
+  /** When the image was last found to equal its index, or null. */
+  readonly verifiedAt: string | null;
+}
+
+/** A revision whose record or files cannot be used. It is shown, and left alone. */
+export interface DamagedRevision {
+  readonly uuid: string;
+  /** What is wrong with it, for people. */
+  readonly reason: string;
+}
+
+/** When a revision was taken, in milliseconds since 1970. */
+export function takenAt(record: RevisionRecord): number {
+  return Date.parse(record.timestamp);
+}
+
+/** Orders revisions oldest first; equal times by id, so that the order never depends on the directory. */
+export function byAge(a: RevisionRecord, b: RevisionRecord): number {
+  return takenAt(a) - takenAt(b) || (a.uuid < b.uuid ? -1 : 1);
+}
+
+/** Whether a revision may be relied upon: restored by default, cloned, pointed to by `last`. */
+export function isGood(record: RevisionRecord): boolean {
+  return record.trust !== 'distrusted';
+}
+
+/** The newest good revision of a list ordered oldest first. */
+export function newestGood(revisions: readonly RevisionRecord[]): RevisionRecord | undefined {
+  return revisions.findLast(isGood);
+}

@@ -1,0 +1,38 @@
+import { type BackyError, backyError } from '../errors.ts';
+import { nearest } from './nearest.ts';
+import type { Schedule } from './schedule.ts';
+
+const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+const MANUAL_PREFIX = 'manual:';
+
+/** Whether a text is a tag. */
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
+/** Splits a list such as `daily,manual:before-upgrade`; the tags are not checked yet. */
+export function splitTags(list: string): readonly string[] {
+  return list.split(',').map((tag) => tag.trim());
+}
+
+/**
+ * Checks tags that someone asks for and drops doubles.
+ *
+ * @param schedule the tags that may be used, beside those that begin with `manual:`; absent: any tag
+ * @throws BACKY_TAG_INVALID, BACKY_TAG_UNKNOWN
+ */
+export function checkTags(tags: readonly string[], schedule?: Schedule): readonly string[] {
+  for (const tag of tags) {
+    if (!isTag(tag)) throw backyError('BACKY_TAG_INVALID', { tag });
+    if (schedule && !schedule.has(tag) && !tag.startsWith(MANUAL_PREFIX)) throw unknownTag(tag, schedule);
+  }
+  return [...new Set(tags)];
+}
+
+function unknownTag(tag: string, schedule: Schedule): BackyError {
+  const near = nearest(tag, schedule.keys());
+  const known = schedule.size > 0 ? `It has ${[...schedule.keys()].join(', ')}` : 'It has none';
+  const hint = near ? `Did you mean "${near}"?` : `${known}.`;
+  const suggestion = `${hint} "${MANUAL_PREFIX}${tag}" is accepted in any case, and so is every tag with --force`;
+  return backyError('BACKY_TAG_UNKNOWN', { tag, suggestion });
+}

@@ -1,0 +1,198 @@
+/**
+ * Every error backy reports, as data: the code is the contract, the words may change.
+ * `{name}` in a text is filled in from the facts of the case, and the compiler checks that all of them are given.
+ */
+const ERRORS = {
+  // The repository and its configuration
+  BACKY_NO_REPOSITORY: {
+    message: 'There is no repository in {path}',
+    remedy: 'Create one there with "backy init TYPE SOURCE", or name its directory with -b',
+  },
+  BACKY_CONFIG_EXISTS: {
+    message: '{path} exists already',
+    remedy: 'Edit that file to change source or schedule, or name another directory with -b',
+  },
+  BACKY_CONFIG_INVALID: {
+    message: '{path}:{line}:{column}: {problem}',
+    remedy: 'Correct the file and try again',
+  },
+  BACKY_LOCKED: {
+    message: 'Another {work} is running in {path} (process {pid})',
+    remedy: 'Wait until it has finished; a process that died holds no lock',
+  },
+
+  // The source
+  BACKY_SOURCE_TYPE_UNKNOWN: {
+    message: 'There is no source type "{type}"',
+    remedy: 'The known types are: {known}',
+  },
+  BACKY_SOURCE_MISSING: {
+    message: 'The source {path} does not exist',
+    remedy: 'Attach it, or correct the source in the file config of the repository',
+  },
+  BACKY_SOURCE_UNREADABLE: {
+    message: 'The source {path} cannot be read: {reason}',
+    remedy: 'Run backy as a user who may read it',
+  },
+  BACKY_SOURCE_KIND: {
+    message: 'The source {path} is neither a file nor a block device',
+    remedy: 'Name a disk image or a block device as the source',
+  },
+  BACKY_SOURCE_RESIZED: {
+    message: 'The size of the source {path} changed while it was read',
+    remedy: 'Back up again when its size is settled',
+  },
+  BACKY_SOURCE_SHORT: {
+    message: 'The source {path} ended early, at byte {offset}',
+    remedy: 'Check the source and back up again',
+  },
+
+  // Tags and revisions
+  BACKY_TAG_INVALID: {
+    message: '"{tag}" is not a tag',
+    remedy:
+      'A tag is up to 64 letters, digits, dots, colons, dashes or underscores and begins with a letter or digit',
+  },
+  BACKY_TAG_UNKNOWN: {
+    message: 'The schedule has no tag "{tag}"',
+    remedy: '{suggestion}',
+  },
+  BACKY_REVISION_UNKNOWN: {
+    message: 'No revision matches "{spec}": {reason}',
+    remedy: '"backy status" lists the revisions',
+  },
+  BACKY_REVISION_AMBIGUOUS: {
+    message: '"{spec}" matches {count} revisions: {matches}',
+    remedy: 'Give more of the id, or the number of one revision',
+  },
+
+  // Writing, checking and restoring images
+  BACKY_REFLINK_UNSUPPORTED: {
+    message: 'The filesystem of {path} cannot share blocks between files: {detail}',
+    remedy:
+      'Use btrfs, XFS or another filesystem with reflinks, or take require-reflink out of the configuration',
+  },
+  BACKY_READ_BACK: {
+    message: 'What was written to {path} reads back differently at byte {offset}',
+    remedy: 'Check the storage of the repository before you trust it with another backup',
+  },
+  BACKY_INDEX_DAMAGED: {
+    message: 'The block index {path} is damaged: {detail}',
+    remedy:
+      'Take another revision; the image beside it can still be copied with dd, but nothing vouches for it',
+  },
+  BACKY_IMAGE_DAMAGED: {
+    message: 'The image {path} is damaged: {ranges}',
+    remedy: 'Take another revision, or restore what is good of this one with --force',
+  },
+  BACKY_RESTORE_INCOMPLETE: {
+    message: 'Not everything was restored from {path}: {ranges}',
+    remedy: 'These ranges hold no valid data in the target; take them from another revision',
+  },
+  BACKY_TARGET_SMALL: {
+    message: 'The target {path} is too small: the revision has {size}',
+    remedy: 'Restore to a larger device or to a new file',
+  },
+  BACKY_TARGET_BUSY: {
+    message: 'The target {path} is in use',
+    remedy: 'Unmount it, stop what uses it, or restore to another target',
+  },
+  BACKY_TARGET_KIND: {
+    message: 'The target {path} is neither a file nor a block device',
+    remedy: 'Name a new file, an existing file, a block device, or - for standard output',
+  },
+  BACKY_TARGET_IN_REPOSITORY: {
+    message: 'The target {path} belongs to the repository {repository}',
+    remedy: 'Restore to a place outside of the repository',
+  },
+
+  // Everything else
+  BACKY_IO: {
+    message: 'Cannot {action} {path}: {reason}',
+    remedy: '{advice}',
+  },
+  BACKY_CANCELLED: {
+    message: 'The {work} was cancelled: {aftermath}',
+    remedy: 'Run it again to finish it',
+  },
+  BACKY_NATIVE_MISSING: {
+    message: 'The native engine {package} is missing or does not load here',
+    remedy: 'Install it with "npm install {package}", or build it in a checkout with "npm run build"',
+  },
+  BACKY_USAGE: {
+    message: '{problem}',
+    remedy: '{advice}',
+  },
+  BACKY_INVALID_ARGUMENT: {
+    message: 'An argument is not valid: {detail}',
+    remedy: 'Correct the call; its documentation names the valid values',
+  },
+  BACKY_PANIC: {
+    message: 'backy failed in a way it should not: {detail}',
+    remedy: 'Please report this as a defect, with what was running and the log',
+  },
+} as const;
+
+/** Identifies a kind of error. Codes are stable; messages are not. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** The facts that the texts of one error need, by name. */
+export type ErrorFacts<Code extends ErrorCode> = Readonly<
+  Record<Placeholder<(typeof ERRORS)[Code]['message' | 'remedy']>, string | number>
+>;
+
+/**
+ * What every failing call of backy throws: a code to act on, a message saying what failed on which object,
+ * and a remedy saying what to do.
+ */
+export class BackyError extends Error {
+  override readonly name: string = 'BackyError';
+  readonly code: ErrorCode;
+  /** What to do about it, one sentence without a full stop. */
+  readonly remedy: string;
+  /** The facts of the case, such as `path`, `pid`, `offset` in bytes, or `badBlocks`; ready for JSON. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, text: ErrorText, details: Readonly<Record<string, unknown>>, cause: unknown) {
+    super(text.message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.remedy = text.remedy;
+    this.details = details;
+  }
+}
+
+/** Makes the error of a code from the facts of the case; `more` adds a cause and further details. */
+export function backyError<Code extends ErrorCode>(
+  code: Code,
+  facts: ErrorFacts<Code>,
+  more: { readonly cause?: unknown; readonly details?: Readonly<Record<string, unknown>> } = {},
+): BackyError {
+  const values = new Map<string, unknown>(Object.entries(facts));
+  const { message, remedy } = ERRORS[code];
+  const text = { message: fill(message, values), remedy: fill(remedy, values) };
+  return new BackyError(code, text, { ...facts, ...more.details }, more.cause);
+}
+
+/** Whether `error` is a BackyError, of one of the codes if any are given. */
+export function isBackyError(error: unknown, ...codes: readonly ErrorCode[]): error is BackyError {
+  return error instanceof BackyError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** All errors with the templates of their texts, for documentation and tests. */
+export function errorTable(): ReadonlyMap<string, ErrorText> {
+  return new Map(Object.entries(ERRORS));
+}
+
+/** The two texts of an error, without full stops. */
+export interface ErrorText {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+type Placeholder<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Placeholder<Rest>
+  : never;
+
+function fill(template: string, values: ReadonlyMap<string, unknown>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(values.get(name)));
+}

@@ -1,0 +1,148 @@
+import { type BackyError, backyError, isBackyError } from './errors.ts';
+
+/** What is known of a failed system call. */
+export interface IoFailure {
+  /** What the call was about. */
+  readonly path?: string | undefined;
+  /** Name of the system call, such as `fsync`. */
+  readonly syscall?: string | undefined;
+  /** Name of the error number, such as `ENOSPC`. */
+  readonly errnoName?: string | undefined;
+  /** Byte offset in `path`. */
+  readonly offset?: number | undefined;
+}
+
+/** What an error number means, and what helps. */
+export interface ErrnoText {
+  readonly reason: string;
+  readonly advice: string;
+}
+
+const CHECK_STORAGE = 'Check the storage (kernel log, SMART); revisions sealed before are not touched';
+
+const ERRNO_TEXTS: ReadonlyMap<string, ErrnoText> = new Map([
+  [
+    'ENOSPC',
+    {
+      reason: 'no space left',
+      advice: 'Free some space there and run it again; earlier revisions are complete',
+    },
+  ],
+  [
+    'EDQUOT',
+    { reason: 'the quota is used up', advice: 'Free some space or raise the quota, and run it again' },
+  ],
+  [
+    'EFBIG',
+    {
+      reason: 'the file would be too large',
+      advice: 'Raise the limit (ulimit -f) or use another filesystem',
+    },
+  ],
+  [
+    'EROFS',
+    {
+      reason: 'the filesystem is read-only',
+      advice: 'Remount it writable; see the kernel log for why it became read-only',
+    },
+  ],
+  ['EACCES', { reason: 'permission denied', advice: 'Run backy as a user who may do this' }],
+  [
+    'EPERM',
+    {
+      reason: 'operation not permitted',
+      advice: 'Run backy as a user who may do this, and see whether the file is immutable (lsattr)',
+    },
+  ],
+  ['ENOENT', { reason: 'it does not exist', advice: 'Check the path' }],
+  ['ENOTDIR', { reason: 'part of the path is not a directory', advice: 'Check the path' }],
+  ['EISDIR', { reason: 'it is a directory', advice: 'Name a file' }],
+  ['EEXIST', { reason: 'it exists already', advice: 'Move it out of the way or choose another name' }],
+  [
+    'ELOOP',
+    {
+      reason: 'it is a symbolic link',
+      advice: 'Symbolic links are not followed here; see who made it and remove it',
+    },
+  ],
+  ['EIO', { reason: 'the device reports an input/output error', advice: CHECK_STORAGE }],
+  [
+    'ESTALE',
+    { reason: 'the network filesystem lost the file', advice: 'Check the file server and run it again' },
+  ],
+  ['EPIPE', { reason: 'the reader went away', advice: 'Run it again and read all of the output' }],
+  ['EMFILE', { reason: 'too many open files', advice: 'Raise the limit (ulimit -n)' }],
+  [
+    'ENFILE',
+    { reason: 'too many open files on this machine', advice: 'Raise the limit (sysctl fs.file-max)' },
+  ],
+  ['ENOMEM', { reason: 'not enough memory', advice: 'Free some memory and run it again' }],
+  ['EBUSY', { reason: 'it is in use', advice: 'Stop what uses it' }],
+  ['ENXIO', { reason: 'there is no such device', advice: 'Attach the device' }],
+  ['ENAMETOOLONG', { reason: 'the name is too long', advice: 'Choose a shorter name' }],
+]);
+
+/** How a person calls what a system call does; the others go by their own names. */
+const ACTIONS: ReadonlyMap<string, string> = new Map([
+  ['pread', 'read'],
+  ['pread64', 'read'],
+  ['scandir', 'read'],
+  ['pwrite', 'write'],
+  ['pwrite64', 'write'],
+  ['write', 'write'],
+  ['writev', 'write'],
+  ['openat', 'open'],
+  ['ioctl_ficlone', 'share blocks with'],
+  ['fallocate', 'punch a hole into'],
+  ['flock', 'lock'],
+  ['mkdir', 'create'],
+  ['lstat', 'look at'],
+  ['stat', 'look at'],
+  ['realpath', 'look at'],
+  ['fstat', 'look at'],
+  ['fsync', 'make durable'],
+  ['fdatasync', 'make durable'],
+  ['rename', 'rename'],
+  ['unlink', 'remove'],
+  ['ftruncate', 'set the size of'],
+]);
+
+/** Builds BACKY_IO from a failed system call. */
+export function ioError(failure: IoFailure, cause?: unknown): BackyError {
+  const { path, syscall = 'use', errnoName = 'unknown error', offset } = failure;
+  const text = ERRNO_TEXTS.get(errnoName);
+  const place = offset === undefined ? '' : ` at byte ${offset}`;
+  return backyError(
+    'BACKY_IO',
+    {
+      action: ACTIONS.get(syscall) ?? syscall,
+      path: path ?? 'a file',
+      reason: (text ? `${text.reason} (${errnoName})` : errnoName) + place,
+      advice:
+        text?.advice ?? 'Look the error up in the manual page of the system call, and in the kernel log',
+    },
+    { cause, details: { syscall, errno: errnoName, ...(offset === undefined ? {} : { offset }) } },
+  );
+}
+
+/** Turns an error of node:fs into BACKY_IO; any other error is returned as it is. */
+export function fromNodeError(error: unknown): unknown {
+  if (!isNodeError(error)) return error;
+  return ioError({ path: error.path, syscall: error.syscall, errnoName: error.code }, error);
+}
+
+/** Whether `error` came from a system call of Node, with one of the error numbers if any are named. */
+export function isNodeError(error: unknown, ...names: readonly string[]): error is NodeJS.ErrnoException {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return false;
+  return names.length === 0 || names.includes(String(error.code));
+}
+
+/** Whether `error` is BACKY_IO with one of the error numbers. */
+export function isIoError(error: unknown, ...names: readonly string[]): error is BackyError {
+  return isBackyError(error, 'BACKY_IO') && names.includes(String(error.details.errno));
+}
+
+/** The known error numbers with their texts, for documentation. */
+export function errnoTable(): ReadonlyMap<string, ErrnoText> {
+  return ERRNO_TEXTS;
+}

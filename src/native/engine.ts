@@ -1,0 +1,93 @@
+import type {
+  BadBlock,
+  HostProbe,
+  Progress,
+  RestoreOptions,
+  RestoreStats,
+  SourceFacts,
+  VerifyOptions,
+  VerifyStats,
+  WriteOptions,
+  WriteStats,
+} from '#native';
+import { formatSize } from '../domain/size.ts';
+import { backyError } from '../errors.ts';
+import { unwrap } from './failure.ts';
+import { type OperationOptions, operate } from './operate.ts';
+
+export type {
+  BadBlock,
+  HostProbe,
+  OperationOptions,
+  Progress,
+  RestoreOptions,
+  RestoreStats,
+  SourceFacts,
+  VerifyOptions,
+  VerifyStats,
+  WriteOptions,
+  WriteStats,
+};
+
+/** The addon as it is imported. */
+export type Addon = typeof import('#native');
+
+/** A lock that is held until it is released or the process ends. */
+export interface Lock {
+  release(): void;
+}
+
+/**
+ * The Rust engine as the rest of backy sees it: failures are thrown as BackyError, long work takes
+ * an AbortSignal and reports progress. Everything else about it is described in `#native`.
+ */
+export interface Engine {
+  writeImage(options: WriteOptions, operation?: OperationOptions): Promise<WriteStats>;
+  restoreImage(options: RestoreOptions, operation?: OperationOptions): Promise<RestoreStats>;
+  verifyImage(options: VerifyOptions, operation?: OperationOptions): Promise<VerifyStats>;
+  probe(directory: string): Promise<HostProbe>;
+  describeSource(path: string): Promise<SourceFacts>;
+  lockFile(path: string, mode: 'exclusive' | 'shared'): Lock;
+  replaceFile(path: string, contents: string, mode: number): Promise<void>;
+  createFile(path: string, contents: string, mode: number): Promise<void>;
+  replaceLink(path: string, target: string): Promise<void>;
+  sealFiles(pairs: readonly { readonly from: string; readonly to: string }[]): Promise<void>;
+  removeFiles(paths: readonly string[]): Promise<void>;
+  version(): string;
+}
+
+/** Wraps the addon. */
+export function createEngine(addon: Addon): Engine {
+  return {
+    writeImage: (options, operation = {}) =>
+      operate(addon, (control) => addon.writeImage(options, control), operation, WRITING),
+    restoreImage: async (options, operation = {}) => {
+      checkBytes('size', options.size);
+      const facts = { ...RESTORING, size: formatSize(options.size) };
+      return operate(addon, (control) => addon.restoreImage(options, control), operation, facts);
+    },
+    verifyImage: async (options, operation = {}) => {
+      checkBytes('size', options.size);
+      return operate(addon, (control) => addon.verifyImage(options, control), operation, VERIFYING);
+    },
+    probe: async (directory) => unwrap(await addon.probe(directory)),
+    describeSource: async (path) => unwrap(await addon.describeSource(path)),
+    lockFile: (path, mode) => unwrap(addon.lockFile(path, mode)),
+    replaceFile: async (path, contents, mode) => unwrap(await addon.replaceFile(path, contents, mode)),
+    createFile: async (path, contents, mode) => unwrap(await addon.createFile(path, contents, mode)),
+    replaceLink: async (path, target) => unwrap(await addon.replaceLink(path, target)),
+    sealFiles: async (pairs) => unwrap(await addon.sealFiles([...pairs])),
+    removeFiles: async (paths) => unwrap(await addon.removeFiles([...paths])),
+    version: () => addon.engineVersion(),
+  };
+}
+
+const WRITING = { work: 'backup', aftermath: 'nothing of it is left' };
+const RESTORING = { work: 'restore', aftermath: 'a target that existed before is not complete' };
+const VERIFYING = { work: 'verification', aftermath: 'what it had not finished is unchanged' };
+
+/** A fraction or NaN would reach Rust as another number. */
+function checkBytes(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw backyError('BACKY_INVALID_ARGUMENT', { detail: `${name} is ${value}, not a number of bytes` });
+}

@@ -1,0 +1,68 @@
+import type { Failure } from '#native';
+import { describeBadBlocks } from '../domain/bad-blocks.ts';
+import { type BackyError, backyError } from '../errors.ts';
+import { ioError } from '../io-error.ts';
+
+/** What the caller knows and the engine does not, for the texts of errors. */
+export interface FailureFacts {
+  /** What was being done, such as `backup`. */
+  readonly work?: string;
+  /** In which state a cancelled operation leaves things. */
+  readonly aftermath?: string;
+  /** The size of the revision that is restored, formatted. */
+  readonly size?: string;
+}
+
+/** How the engine names a target without a path. */
+const STREAM = '-';
+
+/** Whether the addon returned a failure. */
+export function isFailure(outcome: unknown): outcome is Failure {
+  return typeof outcome === 'object' && outcome !== null && 'failed' in outcome && outcome.failed === true;
+}
+
+/** The result of a call, or its failure thrown as BackyError. */
+export function unwrap<Result>(outcome: Result | Failure): Result {
+  if (isFailure(outcome)) throw toBackyError(outcome);
+  return outcome;
+}
+
+/** Rebuilds the error of the engine with the words of the one table of errors. */
+export function toBackyError(
+  failure: Failure,
+  { work = 'work', aftermath = '', size = '' }: FailureFacts = {},
+): BackyError {
+  const { code, path = STREAM, offset = 0, pid, badBlocks = [], message, detail = message } = failure;
+  const more = { cause: failure };
+  switch (code) {
+    case 'BACKY_IO':
+      return ioError({ ...failure, path: path === STREAM ? 'standard output' : path }, failure);
+    case 'BACKY_CANCELLED':
+      return backyError(code, { work, aftermath }, more);
+    case 'BACKY_LOCKED':
+      return backyError(code, { work, path, pid: pid ?? 'unknown' }, more);
+    case 'BACKY_SOURCE_SHORT':
+    case 'BACKY_READ_BACK':
+      return backyError(code, { path, offset }, more);
+    case 'BACKY_SOURCE_RESIZED':
+    case 'BACKY_SOURCE_KIND':
+    case 'BACKY_TARGET_BUSY':
+    case 'BACKY_TARGET_KIND':
+      return backyError(code, { path }, more);
+    case 'BACKY_TARGET_SMALL':
+      return backyError(code, { path, size }, more);
+    case 'BACKY_IMAGE_DAMAGED':
+      return backyError(
+        code,
+        { path, ranges: describeBadBlocks(badBlocks) },
+        { ...more, details: { badBlocks } },
+      );
+    case 'BACKY_INDEX_DAMAGED':
+    case 'BACKY_REFLINK_UNSUPPORTED':
+      return backyError(code, { path, detail }, more);
+    case 'BACKY_INVALID_ARGUMENT':
+      return backyError(code, { detail }, more);
+    default:
+      return backyError('BACKY_PANIC', { detail: `${code}: ${detail}` }, more);
+  }
+}

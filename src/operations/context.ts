@@ -1,0 +1,47 @@
+import { stat } from 'node:fs/promises';
+import { backyError } from '../errors.ts';
+import { fromNodeError, isNodeError } from '../io-error.ts';
+import type { Engine } from '../native/engine.ts';
+import { loadEngine } from '../native/load-engine.ts';
+import { type Layout, layoutOf } from '../repository/layout.ts';
+
+/** How serious a message is. */
+export type LogLevel = 'info' | 'warning' | 'error';
+
+/** Takes what an operation has to tell beside its result, one sentence a call, without a full stop. */
+export type Log = (level: LogLevel, message: string) => void;
+
+/** What operations need from the world. Everything has a default. */
+export interface Dependencies {
+  /** The time now. */
+  readonly clock?: (() => Date) | undefined;
+  readonly log?: Log | undefined;
+  /** The native engine; loaded when it is needed first. */
+  readonly engine?: (() => Promise<Engine>) | undefined;
+}
+
+/** What every operation on a repository gets. */
+export interface Context {
+  readonly layout: Layout;
+  readonly clock: () => Date;
+  readonly log: Log;
+  readonly engine: () => Promise<Engine>;
+}
+
+/** Fills in the defaults; whether there is a repository is not looked at. */
+export function createContext(directory: string, dependencies: Dependencies = {}): Context {
+  const { clock = () => new Date(), log = () => {}, engine = loadEngine } = dependencies;
+  return { layout: layoutOf(directory), clock, log, engine };
+}
+
+/** The context of the repository in `directory`. @throws BACKY_NO_REPOSITORY, BACKY_IO */
+export async function openContext(directory: string, dependencies: Dependencies = {}): Promise<Context> {
+  const context = createContext(directory, dependencies);
+  try {
+    await stat(context.layout.config);
+    return context;
+  } catch (cause) {
+    if (!isNodeError(cause, 'ENOENT', 'ENOTDIR')) throw fromNodeError(cause);
+    throw backyError('BACKY_NO_REPOSITORY', { path: context.layout.directory }, { cause });
+  }
+}

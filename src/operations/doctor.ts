@@ -1,0 +1,103 @@
+import { loadConfig } from '../config/load-config.ts';
+import { formatSize } from '../domain/size.ts';
+import { isBackyError } from '../errors.ts';
+import type { Engine, HostProbe } from '../native/engine.ts';
+import { openSource } from '../sources/open-source.ts';
+import { type Context, openContext } from './context.ts';
+import { status } from './status.ts';
+
+/** What this machine and the filesystem of a directory can do, measured. */
+export interface DoctorReport {
+  readonly node: string;
+  /** Such as `linux-x64`. */
+  readonly platform: string;
+  /** Version of the native engine and what it was built for. */
+  readonly engine: string;
+  readonly directory: string;
+  /** Whether there is a repository in the directory. */
+  readonly isRepository: boolean;
+  /** Sizes in bytes. */
+  readonly host: HostProbe;
+  /** Absent when there is no repository or its configuration is broken. */
+  readonly source?: SourceReport;
+  /** `ready`: everything is there; `limited`: backups work, at a price; `unable`: they do not. */
+  readonly verdict: 'ready' | 'limited' | 'unable';
+  /** Why it is not `ready`; one sentence each, without a full stop. */
+  readonly remarks: readonly string[];
+}
+
+/** What is known of the source. */
+export interface SourceReport {
+  readonly filename: string;
+  readonly kind: 'file' | 'device';
+  /** Bytes. */
+  readonly size: number;
+}
+
+interface SourceFinding {
+  readonly source?: SourceReport;
+  readonly problem?: string;
+}
+
+/** Tries out what a directory's filesystem can do, and whether its source can be reached. @throws BACKY_NATIVE_MISSING, BACKY_IO */
+export async function doctor(context: Context): Promise<DoctorReport> {
+  const { directory } = context.layout;
+  const engine = await context.engine();
+  const host = await engine.probe(directory);
+  const isRepository = await hasRepository(context);
+  const { source, problem } = isRepository ? await lookAtSource(context, engine) : {};
+  const isFirst = isRepository && (await status(context)).revisions.length === 0;
+  const limits = [...limitsOf(host), ...(isFirst && source ? tooLarge(source, host) : [])];
+  return {
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    engine: engine.version(),
+    directory,
+    isRepository,
+    host,
+    ...(source ? { source } : {}),
+    verdict: problem !== undefined ? 'unable' : limits.length > 0 ? 'limited' : 'ready',
+    remarks: [...(problem === undefined ? [] : [problem]), ...limits],
+  };
+}
+
+async function hasRepository(context: Context): Promise<boolean> {
+  try {
+    await openContext(context.layout.directory);
+    return true;
+  } catch (error) {
+    if (isBackyError(error, 'BACKY_NO_REPOSITORY')) return false;
+    throw error;
+  }
+}
+
+async function lookAtSource({ layout }: Context, engine: Engine): Promise<SourceFinding> {
+  try {
+    const config = await loadConfig(layout.config);
+    const {
+      path: filename,
+      kind,
+      size,
+    } = await openSource(config.source, layout.directory, engine).snapshot();
+    return { source: { filename, kind, size } };
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    return { problem: error.message };
+  }
+}
+
+function limitsOf({ reflink, reflinkReason, punchHole }: HostProbe): readonly string[] {
+  return [
+    ...(reflink
+      ? []
+      : [`Every revision takes the space of a full copy: ${reflinkReason ?? 'no reflinks here'}`]),
+    ...(punchHole ? [] : ['Blocks that become zero keep their space: holes cannot be punched here']),
+  ];
+}
+
+function tooLarge({ size }: SourceReport, { freeBytes }: HostProbe): readonly string[] {
+  if (size <= freeBytes) return [];
+  return [
+    `The source has ${formatSize(size)} and ${formatSize(freeBytes)} are free: it fits only if it is sparse`,
+  ];
+}

@@ -1,0 +1,121 @@
+import { chmod, lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type Config, SOURCE_TYPES, type SourceConfig } from '../config/config.ts';
+import { parseConfig } from '../config/load-config.ts';
+import { formatConfig, type ScheduleInput } from '../config/write-config.ts';
+import { type BackyError, backyError, isBackyError } from '../errors.ts';
+import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
+import type { Engine } from '../native/engine.ts';
+import { openSource } from '../sources/open-source.ts';
+import type { Context } from './context.ts';
+
+/** What a new repository is to back up. */
+export interface InitOptions {
+  /** The type of the source; `file` stands for files and block devices. */
+  readonly type: string;
+  /** Path of the file or block device; made absolute, links in it are kept as they are. */
+  readonly filename: string;
+  /** The tags with their intervals and numbers; by default daily, weekly and monthly. */
+  readonly schedule?: ScheduleInput | undefined;
+  /** Refuse to back up where blocks cannot be shared. */
+  readonly requireReflink?: boolean | undefined;
+}
+
+/** A repository that was made. */
+export interface InitResult {
+  readonly directory: string;
+  /** Path of the configuration. */
+  readonly config: string;
+  readonly source: SourceConfig;
+  /** The tags of its schedule. */
+  readonly tags: readonly string[];
+}
+
+const PRIVATE_DIRECTORY = 0o700;
+const PRIVATE_FILE = 0o600;
+const OTHERS = 0o077;
+
+/**
+ * Makes a directory a repository by writing its configuration. A source that is not there yet is fine.
+ *
+ * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_KIND, BACKY_CONFIG_INVALID, BACKY_IO
+ */
+export async function init(context: Context, options: InitOptions): Promise<InitResult> {
+  const { layout } = context;
+  const source = { type: checkType(options.type), filename: resolve(options.filename) };
+  const text = formatConfig({ source, schedule: options.schedule, requireReflink: options.requireReflink });
+  const config = parseConfig(text, layout.config);
+  await refuseExisting(layout.config);
+  const engine = await context.engine();
+  await checkSource(context, engine, config);
+  await prepareDirectory(context);
+  await createConfig(engine, layout.config, text);
+  context.log('info', `created ${layout.config} for ${source.filename}`);
+  return { directory: layout.directory, config: layout.config, source, tags: [...config.schedule.keys()] };
+}
+
+function checkType(type: string): SourceConfig['type'] {
+  const known = SOURCE_TYPES.find((candidate) => candidate === type);
+  if (known) return known;
+  throw backyError('BACKY_SOURCE_TYPE_UNKNOWN', { type, known: SOURCE_TYPES.join(', ') });
+}
+
+/** A source may appear later, or only be readable later, but a directory will never be one. */
+async function checkSource({ layout, log }: Context, engine: Engine, { source }: Config): Promise<void> {
+  try {
+    await openSource(source, layout.directory, engine).snapshot();
+  } catch (error) {
+    if (!isBackyError(error, 'BACKY_SOURCE_MISSING', 'BACKY_SOURCE_UNREADABLE')) throw error;
+    log('warning', `${error.message}; backups will fail until it can be read`);
+  }
+}
+
+async function prepareDirectory({ layout: { directory }, log }: Context): Promise<void> {
+  try {
+    await makeDirectory(directory);
+    const { mode, uid } = await stat(directory);
+    if ((mode & OTHERS) === 0) return;
+    const entries = await readdir(directory);
+    const isEmpty = entries.every((name) => name === 'lost+found');
+    if (isEmpty && uid === process.geteuid?.()) return await chmod(directory, PRIVATE_DIRECTORY);
+    log(
+      'warning',
+      `${directory} is open to other users; "chmod 700" keeps the names and sizes of images from them`,
+    );
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+}
+
+/** Node reports ENOENT for whatever goes wrong in a recursive mkdir, so that comes second. */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: PRIVATE_DIRECTORY });
+  } catch (error) {
+    if (!isNodeError(error, 'EEXIST', 'ENOENT')) throw error;
+    await mkdir(directory, { recursive: true, mode: PRIVATE_DIRECTORY });
+  }
+}
+
+/** Early and for the sake of the message; what counts is that the file is created exclusively. */
+async function refuseExisting(path: string): Promise<void> {
+  try {
+    await lstat(path);
+  } catch (error) {
+    if (isNodeError(error, 'ENOENT')) return;
+    throw fromNodeError(error);
+  }
+  throw exists(path);
+}
+
+async function createConfig(engine: Engine, path: string, text: string): Promise<void> {
+  try {
+    await engine.createFile(path, text, PRIVATE_FILE);
+  } catch (cause) {
+    throw isIoError(cause, 'EEXIST') ? exists(path, cause) : cause;
+  }
+}
+
+function exists(path: string, cause?: unknown): BackyError {
+  return backyError('BACKY_CONFIG_EXISTS', { path }, { cause });
+}

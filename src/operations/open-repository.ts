@@ -1,0 +1,70 @@
+import type { RevisionRecord } from '../domain/revision.ts';
+import { type BackupOptions, type BackupResult, backup } from './backup.ts';
+import { createContext, type Dependencies, openContext } from './context.ts';
+import { type DoctorReport, doctor } from './doctor.ts';
+import { find } from './find.ts';
+import { type InitOptions, init } from './init.ts';
+import { type PurgeResult, purge } from './purge.ts';
+import { type RestoreOptions, type RestoreResult, restore } from './restore.ts';
+import { type Status, status } from './status.ts';
+import { type VerifyOptions, type VerifyResult, verify } from './verify.ts';
+
+/** One repository: a directory that holds the revisions of one source. */
+export interface Repository {
+  /** Absolute path. */
+  readonly directory: string;
+  /** Takes a new revision. See {@link backup}. */
+  backup(options?: BackupOptions): Promise<BackupResult | undefined>;
+  /** Writes a revision to a file, a device or a stream. See {@link restore}. */
+  restore(options: RestoreOptions): Promise<RestoreResult>;
+  /** Reads revisions against their indexes. See {@link verify}. */
+  verify(options?: VerifyOptions): Promise<VerifyResult>;
+  /** The readable revisions, oldest first. */
+  revisions(): Promise<readonly RevisionRecord[]>;
+  /** All revisions, the damaged ones too, with totals. See {@link status}. */
+  status(): Promise<Status>;
+  /** The absolute path of the image of the revision that a spec names. See {@link find}. */
+  find(spec: string): Promise<string>;
+  /** Removes what interrupted runs left behind. See {@link purge}. */
+  purge(): Promise<PurgeResult>;
+  /** What the filesystem of the repository can do, and whether the source can be reached. See {@link doctor}. */
+  doctor(): Promise<DoctorReport>;
+}
+
+/**
+ * Opens the repository in a directory.
+ *
+ * @example
+ * const repository = await openRepository('/srv/backy/my-vm');
+ * await repository.backup({ tags: ['daily'] });
+ *
+ * @throws BACKY_NO_REPOSITORY, BACKY_IO
+ */
+export async function openRepository(directory: string, dependencies?: Dependencies): Promise<Repository> {
+  const context = await openContext(directory, dependencies);
+  return {
+    directory: context.layout.directory,
+    backup: (options) => backup(context, options),
+    restore: (options) => restore(context, options),
+    verify: (options) => verify(context, options),
+    revisions: async () => (await status(context)).revisions,
+    status: () => status(context),
+    find: async (spec) => (await find(context, spec)).image,
+    purge: () => purge(context),
+    doctor: () => doctor(context),
+  };
+}
+
+/**
+ * Makes a directory a repository and opens it. See {@link init}.
+ *
+ * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_KIND, BACKY_CONFIG_INVALID, BACKY_IO
+ */
+export async function initRepository(
+  directory: string,
+  options: InitOptions,
+  dependencies?: Dependencies,
+): Promise<Repository> {
+  await init(createContext(directory, dependencies), options);
+  return openRepository(directory, dependencies);
+}

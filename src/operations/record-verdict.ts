@@ -1,0 +1,66 @@
+import { isBackyError } from '../errors.ts';
+import type { BadBlock, Engine } from '../native/engine.ts';
+import { updateLinks } from '../repository/links.ts';
+import { waitForWriting } from '../repository/lock.ts';
+import { readRecord, readRevisions } from '../repository/read-revisions.ts';
+import { rewriteRecord } from '../repository/seal-revision.ts';
+import type { Context } from './context.ts';
+
+/** What was found about one revision. */
+export interface Verdict {
+  readonly uuid: string;
+  /** `unknown`: it could not be looked at, for a reason that says nothing about it. */
+  readonly verdict: 'good' | 'bad' | 'unknown';
+  /** Bytes of the image. */
+  readonly size: number;
+  /** Bytes that were read. */
+  readonly bytesRead: number;
+  /** How many blocks are bad. */
+  readonly badCount: number;
+  /** The first 10,000 of them. */
+  readonly badBlocks: readonly BadBlock[];
+  /** Why there is nothing to compare, or why it could not be compared. */
+  readonly problem: string | null;
+  /** Whether the record of the revision now says so. */
+  readonly recorded: boolean;
+}
+
+/** A backup in progress may take hours; the verdict is worth waiting for, but not that long. */
+const WRITER_WAIT_MS = 10_000;
+
+/**
+ * Writes what verifying found into the record of the revision, and moves the links if they point to a bad one.
+ * That it cannot be written down changes nothing about the verdict: it is only warned of.
+ */
+export async function recordVerdict(context: Context, engine: Engine, verdict: Verdict): Promise<Verdict> {
+  if (verdict.verdict === 'unknown') return verdict;
+  try {
+    await rewrite(context, engine, verdict);
+    return { ...verdict, recorded: true };
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    context.log(
+      'warning',
+      `that ${verdict.uuid} is ${verdict.verdict} could not be recorded: ${error.message}`,
+    );
+    return verdict;
+  }
+}
+
+async function rewrite(
+  { layout, clock }: Context,
+  engine: Engine,
+  { uuid, verdict }: Verdict,
+): Promise<void> {
+  const writing = await waitForWriting(engine, layout, WRITER_WAIT_MS);
+  try {
+    // Read again under the lock: someone may have written it meanwhile.
+    const record = await readRecord(layout, uuid);
+    const trust = verdict === 'good' ? 'verified' : 'distrusted';
+    const verifiedAt = verdict === 'good' ? clock().toISOString() : record.verifiedAt;
+    await rewriteRecord(engine, layout, { ...record, trust, verifiedAt });
+    await updateLinks(engine, layout, (await readRevisions(layout)).revisions);
+  } finally {
+    writing.release();
+  }
+}

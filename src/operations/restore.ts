@@ -1,0 +1,75 @@
+import { resolve } from 'node:path';
+import { describeBadBlocks } from '../domain/bad-blocks.ts';
+import { isGood, type RevisionRecord } from '../domain/revision.ts';
+import { findRevision } from '../domain/revision-spec.ts';
+import { type BackyError, backyError } from '../errors.ts';
+import type { OperationOptions, RestoreStats } from '../native/engine.ts';
+import { keepingFiles } from '../repository/lock.ts';
+import { readRevisions } from '../repository/read-revisions.ts';
+import type { Context } from './context.ts';
+import { checkTarget, type RestoreTarget } from './restore-target.ts';
+
+/** What to restore, and where to. */
+export interface RestoreOptions extends OperationOptions {
+  /** Which revision; `last` by default. */
+  readonly revision?: string | undefined;
+  /** A new file, an existing file or a block device, of which only what differs is written; `-` is standard output. */
+  readonly target: RestoreTarget;
+  /** Restore what is good of a damaged image. */
+  readonly force?: boolean | undefined;
+}
+
+/** A restore that is complete and durable. Bytes. */
+export interface RestoreResult {
+  readonly record: RevisionRecord;
+  readonly size: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly targetKind: RestoreStats['targetKind'];
+}
+
+const STANDARD_OUTPUT = 1;
+
+/**
+ * Writes the image of a revision to a target, checking every block on the way.
+ *
+ * @throws BACKY_RESTORE_INCOMPLETE when `force` left out damaged ranges (`details.badBlocks`),
+ *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS,
+ *   BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND, BACKY_IO, BACKY_CANCELLED
+ */
+export async function restore(context: Context, options: RestoreOptions): Promise<RestoreResult> {
+  const { layout, log } = context;
+  const target = normalize(options.target);
+  const engine = await context.engine();
+  return keepingFiles(engine, layout, async () => {
+    const record = findRevision(options.revision ?? 'last', (await readRevisions(layout)).revisions);
+    if (!isGood(record)) log('warning', `revision ${record.uuid} is distrusted`);
+    await checkTarget(layout.directory, target);
+    const { image, index } = layout.files(record.uuid);
+    const where = typeof target === 'string' ? { target } : { targetFd: target.fd };
+    log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
+    const { size, digest } = record;
+    const stats = await engine.restoreImage(
+      { image, index, size, digest, force: options.force ?? false, ...where },
+      options,
+    );
+    if (stats.badBlocks.length > 0) throw incomplete(image, stats);
+    log('info', `restored ${record.uuid} to ${nameOf(target)}`);
+    const { bytesRead, bytesWritten, targetKind } = stats;
+    return { record, size, bytesRead, bytesWritten, targetKind };
+  });
+}
+
+function normalize(target: RestoreTarget): RestoreTarget {
+  if (typeof target !== 'string') return target;
+  return target === '-' ? { fd: STANDARD_OUTPUT } : resolve(target);
+}
+
+function nameOf(target: RestoreTarget): string {
+  return typeof target === 'string' ? target : 'a stream';
+}
+
+function incomplete(path: string, { badBlocks }: RestoreStats): BackyError {
+  const facts = { path, ranges: describeBadBlocks(badBlocks) };
+  return backyError('BACKY_RESTORE_INCOMPLETE', facts, { details: { badBlocks } });
+}

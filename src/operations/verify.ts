@@ -1,0 +1,101 @@
+import type { DamagedRevision, RevisionRecord } from '../domain/revision.ts';
+import { findRevisions } from '../domain/revision-spec.ts';
+import { type BackyError, isBackyError } from '../errors.ts';
+import type { Engine, Progress } from '../native/engine.ts';
+import { keepingFiles } from '../repository/lock.ts';
+import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
+import type { Context } from './context.ts';
+import { recordVerdict, type Verdict } from './record-verdict.ts';
+
+/** What to verify. */
+export interface VerifyOptions {
+  /** Which revisions; all of them, the damaged ones too, by default. */
+  readonly revisions?: string | undefined;
+  /** Aborting it cancels the verification, which then fails with BACKY_CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called five times a second with the progress of the revision that is being read. */
+  readonly onProgress?: ((progress: Progress, uuid: string) => void) | undefined;
+}
+
+/** What was found. */
+export interface VerifyResult {
+  /** Whether every revision is good. */
+  readonly good: boolean;
+  /** Oldest first. */
+  readonly verdicts: readonly Verdict[];
+  /** Revisions that could not be verified because their records cannot be used. */
+  readonly damaged: readonly DamagedRevision[];
+}
+
+/**
+ * Reads whole images against their indexes. Good revisions become `verified`, bad ones `distrusted`, and the
+ * links move away from a bad one. What is bad is a result, not an error.
+ *
+ * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
+ */
+export async function verify(context: Context, options: VerifyOptions = {}): Promise<VerifyResult> {
+  const { layout } = context;
+  const engine = await context.engine();
+  return keepingFiles(engine, layout, async () => {
+    const { revisions, damaged } = select(await readRevisions(layout), options.revisions);
+    const verdicts: Verdict[] = [];
+    for (const record of revisions) {
+      const verdict = await verifyRevision(context, engine, record, options);
+      verdicts.push(await recordVerdict(context, engine, verdict));
+    }
+    return {
+      good: damaged.length === 0 && verdicts.every(({ verdict }) => verdict === 'good'),
+      verdicts,
+      damaged,
+    };
+  });
+}
+
+function select({ revisions, damaged }: RevisionList, spec: string | undefined): RevisionList {
+  if (spec === undefined) return { revisions, damaged };
+  return { revisions: findRevisions(spec, revisions), damaged: spec === 'all' ? damaged : [] };
+}
+
+async function verifyRevision(
+  { layout, log }: Context,
+  engine: Engine,
+  { uuid, size, digest }: RevisionRecord,
+  { signal, onProgress }: VerifyOptions,
+): Promise<Verdict> {
+  log('info', `verifying ${uuid}`);
+  const { image, index } = layout.files(uuid);
+  const follow = onProgress && ((progress: Progress) => onProgress(progress, uuid));
+  try {
+    const stats = await engine.verifyImage({ image, index, size, digest }, { signal, onProgress: follow });
+    const { bytesRead, badCount, badBlocks } = stats;
+    return {
+      uuid,
+      verdict: badCount === 0 ? 'good' : 'bad',
+      size,
+      bytesRead,
+      badCount,
+      badBlocks,
+      problem: null,
+      recorded: false,
+    };
+  } catch (error) {
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
+    const verdict = condemns(error) ? 'bad' : 'unknown';
+    return {
+      uuid,
+      verdict,
+      size,
+      bytesRead: 0,
+      badCount: 0,
+      badBlocks: [],
+      problem: error.message,
+      recorded: false,
+    };
+  }
+}
+
+/** Whether a failure is the fault of the revision, rather than of the machine at this moment. */
+function condemns({ code, details }: BackyError): boolean {
+  if (code === 'BACKY_INDEX_DAMAGED' || code === 'BACKY_IMAGE_DAMAGED') return true;
+  return code === 'BACKY_IO' && ['EIO', 'ENOENT', 'ELOOP', 'ENODATA'].includes(String(details.errno));
+}

@@ -1,0 +1,68 @@
+import { join, resolve } from 'node:path';
+import { isRevisionId } from '../domain/revision-id.ts';
+import { backyError } from '../errors.ts';
+
+/** Where everything of one repository lies: absolute paths. Nothing else in backy knows these names. */
+export interface Layout {
+  readonly directory: string;
+  readonly config: string;
+  readonly log: string;
+  /** Held by who writes a revision or a record. */
+  readonly backupLock: string;
+  /** Held by who removes files, shared by who needs them to stay. */
+  readonly purgeLock: string;
+  /** Symbolic links to the image of the newest good revision. */
+  readonly imageLinks: readonly string[];
+  /** Symbolic link to its record. */
+  readonly recordLink: string;
+  /** The files of one revision, sealed and in the making. */
+  files(id: string): RevisionFiles;
+}
+
+/** Absolute paths of the files of one revision. */
+export interface RevisionFiles {
+  readonly image: string;
+  readonly index: string;
+  readonly record: string;
+  readonly partialImage: string;
+  readonly partialIndex: string;
+}
+
+export const INDEX_SUFFIX = '.hashes';
+export const RECORD_SUFFIX = '.rev';
+export const PARTIAL_SUFFIX = '.partial';
+/** What the names of the engine's own temporary files begin with. */
+export const TEMPORARY_PREFIX = '.tmp-';
+
+/** The layout of a repository in `directory`. */
+export function layoutOf(directory: string): Layout {
+  const absolute = resolve(directory);
+  const inside = (name: string): string => join(absolute, name);
+  return {
+    directory: absolute,
+    config: inside('config'),
+    log: inside('backy.log'),
+    backupLock: inside('.backup'),
+    purgeLock: inside('.purge'),
+    imageLinks: [inside('last'), inside('latest')],
+    recordLink: inside('last.rev'),
+    files: (id) => filesOf(inside(checked(id))),
+  };
+}
+
+function filesOf(image: string): RevisionFiles {
+  const index = image + INDEX_SUFFIX;
+  return {
+    image,
+    index,
+    record: image + RECORD_SUFFIX,
+    partialImage: image + PARTIAL_SUFFIX,
+    partialIndex: index + PARTIAL_SUFFIX,
+  };
+}
+
+/** The one gate between ids from anywhere and paths. */
+function checked(id: string): string {
+  if (isRevisionId(id)) return id;
+  throw backyError('BACKY_INVALID_ARGUMENT', { detail: `${JSON.stringify(id)} is not the id of a revision` });
+}

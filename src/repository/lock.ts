@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backyError, isBackyError } from '../errors.ts';
+import { isIoError } from '../io-error.ts';
+import type { Engine, Lock } from '../native/engine.ts';
+import type { Layout } from './layout.ts';
+
+const RETRY_INTERVAL_MS = 100;
+/** Removing leftovers is quick; who needs them to stay waits that long for it. */
+const PURGE_WAIT_MS = 10_000;
+
+/** Makes the caller the one writer of the repository. @throws BACKY_LOCKED at once when there is another. */
+export function lockForWriting(engine: Engine, { backupLock, directory }: Layout): Lock {
+  return acquire(engine, backupLock, 'exclusive', { work: 'backup', directory });
+}
+
+/** As `lockForWriting`, but waits for the other writer. @throws BACKY_LOCKED after `waitMs` milliseconds. */
+export function waitForWriting(engine: Engine, layout: Layout, waitMs: number): Promise<Lock> {
+  return retry(() => lockForWriting(engine, layout), waitMs);
+}
+
+/** Keeps everybody else from needing files, so that some may be removed. @throws BACKY_LOCKED when they are needed. */
+export function lockForRemoving(engine: Engine, { purgeLock, directory }: Layout): Lock {
+  return acquire(engine, purgeLock, 'exclusive', { work: 'backup, restore or verification', directory });
+}
+
+/** As `lockForRemoving`, but returns undefined when files are needed. */
+export function tryLockForRemoving(engine: Engine, layout: Layout): Lock | undefined {
+  try {
+    return lockForRemoving(engine, layout);
+  } catch (error) {
+    if (isBackyError(error, 'BACKY_LOCKED')) return undefined;
+    throw error;
+  }
+}
+
+/** Keeps files from being removed while they are read or written. @throws BACKY_LOCKED */
+export function lockForKeeping(engine: Engine, { purgeLock, directory }: Layout): Promise<Lock> {
+  return retry(() => acquire(engine, purgeLock, 'shared', { work: 'purge', directory }), PURGE_WAIT_MS);
+}
+
+/**
+ * Runs `work` while no file is removed. On a read-only filesystem there is no lock to be had, and nobody who
+ * could remove anything.
+ *
+ * @throws BACKY_LOCKED, and what `work` throws
+ */
+export async function keepingFiles<Result>(
+  engine: Engine,
+  layout: Layout,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const lock = await ifWritable(lockForKeeping(engine, layout));
+  try {
+    return await work();
+  } finally {
+    lock?.release();
+  }
+}
+
+async function ifWritable(locking: Promise<Lock>): Promise<Lock | undefined> {
+  try {
+    return await locking;
+  } catch (error) {
+    if (isIoError(error, 'EROFS')) return undefined;
+    throw error;
+  }
+}
+
+function acquire(
+  engine: Engine,
+  path: string,
+  mode: 'exclusive' | 'shared',
+  { work, directory }: { readonly work: string; readonly directory: string },
+): Lock {
+  try {
+    return engine.lockFile(path, mode);
+  } catch (error) {
+    if (!isBackyError(error, 'BACKY_LOCKED')) throw error;
+    const { pid } = error.details;
+    const holder = typeof pid === 'number' ? pid : 'unknown';
+    throw backyError('BACKY_LOCKED', { work, path: directory, pid: holder }, { cause: error });
+  }
+}
+
+async function retry(attempt: () => Lock, waitMs: number): Promise<Lock> {
+  for (let waitedMs = 0; ; waitedMs += RETRY_INTERVAL_MS) {
+    try {
+      return attempt();
+    } catch (error) {
+      if (!isBackyError(error, 'BACKY_LOCKED') || waitedMs >= waitMs) throw error;
+    }
+    await sleep(RETRY_INTERVAL_MS);
+  }
+}

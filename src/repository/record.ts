@@ -1,0 +1,129 @@
+import type {
+  Consistency,
+  RevisionRecord,
+  RevisionStats,
+  SourceIdentity,
+  Trust,
+} from '../domain/revision.ts';
+import { isRevisionId } from '../domain/revision-id.ts';
+import {
+  asList,
+  asObject,
+  asOneOf,
+  asText,
+  asWholeNumber,
+  type Field,
+  member,
+  root,
+  ShapeError,
+} from '../domain/shape.ts';
+import { isTag } from '../domain/tags.ts';
+
+/** The format of records that this version writes. */
+export const FORMAT_VERSION = 1;
+
+const TRUSTS: readonly Trust[] = ['trusted', 'verified', 'distrusted'];
+const CONSISTENCIES: readonly Consistency[] = ['crash', 'frozen', 'offline'];
+const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
+const DIGEST = /^[0-9a-f]{64}$/;
+/** No record is nested anything like this; what is would exhaust the stack when it is written again. */
+const DEEPEST_NESTING = 16;
+
+/** The text of a record file. */
+export function formatRecord(record: RevisionRecord): string {
+  return `${JSON.stringify(record, undefined, 2)}\n`;
+}
+
+/**
+ * Reads the record of revision `id` from the text of its file. Keys that are not known are carried along.
+ *
+ * @throws ShapeError, SyntaxError: the record is damaged
+ */
+export function parseRecord(text: string, id: string): RevisionRecord {
+  const record = root(JSON.parse(text));
+  checkNesting(record.value, DEEPEST_NESTING);
+  const formatVersion = member(record, 'formatVersion');
+  if (formatVersion.value !== FORMAT_VERSION)
+    throw new ShapeError(formatVersion, `the format ${FORMAT_VERSION}`);
+  return parseFormat1(record, id);
+}
+
+function parseFormat1(record: Field, id: string): RevisionRecord {
+  const verifiedAt = member(record, 'verifiedAt');
+  const parent = member(record, 'parent');
+  return {
+    ...asObject(record),
+    formatVersion: FORMAT_VERSION,
+    uuid: asText(member(record, 'uuid'), `${id}, the name of its file`, new RegExp(`^${id}$`)),
+    timestamp: parseTimestamp(member(record, 'timestamp')),
+    parent: parent.value === null ? null : parseId(parent),
+    tags: asList(member(record, 'tags'), 'a list of tags').map(parseTag),
+    trust: asOneOf(member(record, 'trust'), TRUSTS),
+    size: asWholeNumber(member(record, 'size'), 'a size in bytes'),
+    digest: asText(member(record, 'digest'), 'a BLAKE3 hash in lower-case hex', DIGEST),
+    blockSize: asWholeNumber(member(record, 'blockSize'), 'a size in bytes', 1),
+    source: parseSource(member(record, 'source')),
+    consistency: asOneOf(member(record, 'consistency'), CONSISTENCIES),
+    stats: parseStats(member(record, 'stats')),
+    verifiedAt: verifiedAt.value === null ? null : parseTimestamp(verifiedAt),
+  };
+}
+
+function parseSource(source: Field): SourceIdentity {
+  checkOptionalText(source, 'filename');
+  return { ...asObject(source), type: asText(member(source, 'type'), 'a source type') };
+}
+
+function parseStats(stats: Field): RevisionStats {
+  const bytes = (key: string): number => asWholeNumber(member(stats, key), 'a number of bytes');
+  checkOptionalText(stats, 'sharingReason');
+  checkOptionalText(stats, 'fallback');
+  return {
+    ...asObject(stats),
+    duration: parseDuration(member(stats, 'duration')),
+    bytesRead: bytes('bytesRead'),
+    bytesWritten: bytes('bytesWritten'),
+    bytesChanged: bytes('bytesChanged'),
+    bytesZero: bytes('bytesZero'),
+    method: asText(member(stats, 'method'), 'a word'),
+    sharing: asText(member(stats, 'sharing'), 'a word'),
+  };
+}
+
+/** Carried along with the keys that are not known, but of the right type when it is there. */
+function checkOptionalText(parent: Field, key: string): void {
+  const field = member(parent, key);
+  if (field.value !== undefined) asText(field, 'a text');
+}
+
+function parseDuration(field: Field): number {
+  const { value } = field;
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+    throw new ShapeError(field, 'seconds');
+  return value;
+}
+
+function parseTimestamp(field: Field): string {
+  const expected = 'a time such as 2026-01-31T04:05:06.789Z';
+  const text = asText(field, expected, TIMESTAMP);
+  if (Number.isNaN(Date.parse(text))) throw new ShapeError(field, expected);
+  return text;
+}
+
+function parseTag(field: Field): string {
+  const tag = asText(field, 'a tag');
+  if (!isTag(tag)) throw new ShapeError(field, 'a tag');
+  return tag;
+}
+
+function parseId(field: Field): string {
+  const id = asText(field, 'the id of a revision or null');
+  if (!isRevisionId(id)) throw new ShapeError(field, 'the id of a revision or null');
+  return id;
+}
+
+function checkNesting(value: unknown, depth: number): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (depth === 0) throw new ShapeError(root(value), 'a record that is nested less deeply');
+  for (const item of Object.values(value)) checkNesting(item, depth - 1);
+}

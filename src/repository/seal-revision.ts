@@ -1,0 +1,25 @@
+import type { RevisionRecord } from '../domain/revision.ts';
+import type { Engine } from '../native/engine.ts';
+import type { Layout } from './layout.ts';
+import { formatRecord } from './record.ts';
+
+/** Sealed files are only read from then on. */
+const SEALED_MODE = 0o400;
+
+/**
+ * Makes finished partial files a revision. Each step is durable before the next begins, and the record's
+ * appearance is the one moment from which the revision exists.
+ */
+export async function sealRevision(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
+  const files = layout.files(record.uuid);
+  await engine.sealFiles([
+    { from: files.partialImage, to: files.image },
+    { from: files.partialIndex, to: files.index },
+  ]);
+  await engine.createFile(files.record, formatRecord(record), SEALED_MODE);
+}
+
+/** Replaces the record of a sealed revision; image and index stay as they are. */
+export async function rewriteRecord(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
+  await engine.replaceFile(layout.files(record.uuid).record, formatRecord(record), SEALED_MODE);
+}

@@ -1,0 +1,16 @@
+import type { SourceConfig } from '../config/config.ts';
+import type { Engine } from '../native/engine.ts';
+import { fileSource } from './file-source.ts';
+import type { Source } from './source.ts';
+
+/**
+ * The source that a configuration describes.
+ *
+ * @param directory what relative paths are relative to: the repository
+ */
+export function openSource(config: SourceConfig, directory: string, engine: Engine): Source {
+  switch (config.type) {
+    case 'file':
+      return fileSource(config, directory, engine);
+  }
+}

@@ -1,0 +1,127 @@
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeDiskImage } from './disk-image.ts';
+import {
+  backy,
+  checkout,
+  installOffline,
+  manifestOf,
+  mustRun,
+  newerNode,
+  type Place,
+  packCheckout,
+  run,
+  type Tarballs,
+  thisNode,
+} from './packages.ts';
+
+const minuteMs = 60_000;
+const nodes = [
+  { name: 'this Node', findNode: async () => thisNode },
+  { name: 'a newer Node', findNode: newerNode },
+];
+
+let scratch: string;
+let tarballs: Tarballs;
+let image: string;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'backy-packed-'));
+  tarballs = await packCheckout(join(scratch, 'tarballs'));
+  image = join(scratch, 'disk.img');
+  await makeDiskImage(image, scratch);
+}, 2 * minuteMs);
+
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+describe.each(nodes)('installed offline on $name', { timeout: minuteMs }, ({ name, findNode }) => {
+  let place: Place;
+
+  beforeAll(async () => {
+    const nodeDirectory = await findNode(tarballs);
+    if (nodeDirectory === undefined) return;
+    place = { directory: join(scratch, name), nodeDirectory };
+    await installOffline(place, [tarballs.main, tarballs.platform, ...tarballs.dependencies]);
+  }, 5 * minuteMs);
+
+  it('prints its version', async (test) => {
+    test.skip(place === undefined, 'npm has no newer Node for this platform');
+    const { version } = await manifestOf(tarballs.main);
+
+    const { exitCode, stdout } = await backy(place, '--version');
+
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(version);
+  });
+
+  it('backs up a disk image and restores it byte for byte', async (test) => {
+    test.skip(place === undefined, 'npm has no newer Node for this platform');
+    const repository = join(place.directory, 'repository');
+    await mkdir(repository);
+
+    expect(await backy(place, '-b', repository, 'init', 'file', image)).toMatchObject({ exitCode: 0 });
+    expect(await backy(place, '-b', repository, 'backup')).toMatchObject({ exitCode: 0 });
+    const status = await backy(place, '-b', repository, 'status');
+    const restored = join(place.directory, 'restored.img');
+    expect(await backy(place, '-b', repository, 'restore', restored)).toMatchObject({ exitCode: 0 });
+
+    expect(status.stdout).toMatch(/^1 revision$/m);
+    expect((await readFile(restored)).equals(await readFile(image))).toBe(true);
+    expect((await readFile(join(repository, 'last'))).equals(await readFile(image))).toBe(true);
+  });
+});
+
+describe('the main package alone', { timeout: minuteMs }, () => {
+  it('names the missing platform package in one line', async () => {
+    const place = { directory: join(scratch, 'alone'), nodeDirectory: thisNode };
+    await installOffline(place, [tarballs.main, ...tarballs.dependencies]);
+    const { name } = await manifestOf(tarballs.platform);
+
+    const { exitCode, stderr } = await backy(place, 'init', 'file', image);
+
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^backy: .+\n$/);
+    expect(stderr).toContain(`npm install ${name}`);
+    expect(await backy(place, '--help')).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('the tarballs', { timeout: minuteMs }, () => {
+  it('hold what runs, nothing else, and no install script', async () => {
+    const outcome = await check(tarballs.main, tarballs.platform);
+
+    expect(outcome).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  it('would be refused with an install script, an addon or sources in the main package', async () => {
+    const spoilt = join(scratch, 'spoilt');
+    await mkdir(join(spoilt, 'src'), { recursive: true });
+    await mustRun('tar', ['-xzf', tarballs.main, '-C', spoilt], { cwd: scratch });
+    const manifest = JSON.parse(await readFile(join(spoilt, 'package', 'package.json'), 'utf8'));
+    manifest.scripts.postinstall = 'node-gyp rebuild';
+    await writeFile(join(spoilt, 'package', 'package.json'), JSON.stringify(manifest));
+    await writeFile(join(spoilt, 'package', 'native', 'backy.linux-x64-gnu.node'), '');
+    await cp(join(spoilt, 'src'), join(spoilt, 'package', 'src'), { recursive: true });
+    await writeFile(join(spoilt, 'package', 'src', 'index.ts'), '');
+    await mustRun('tar', ['-czf', 'spoilt.tgz', 'package'], { cwd: spoilt });
+
+    const { exitCode, stderr } = await check(join(spoilt, 'spoilt.tgz'));
+
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('has the install script postinstall');
+    expect(stderr).toContain('native/backy.linux-x64-gnu.node does not belong there');
+    expect(stderr).toContain('src/index.ts does not belong there');
+  });
+
+  it('are made without a trace in the checkout', async () => {
+    const manifest = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8'));
+
+    expect(manifest).not.toHaveProperty('optionalDependencies');
+  });
+});
+
+function check(...paths: readonly string[]) {
+  return run(process.execPath, ['scripts/check-package.mjs', ...paths], { cwd: checkout });
+}

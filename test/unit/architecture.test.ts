@@ -1,0 +1,116 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve, sep } from 'node:path';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+
+const SOURCE = resolve(import.meta.dirname, '../../src');
+
+/** What each part of src may import, of src and of packages. Node's own modules are free, but not for the domain. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  'io-error': ['errors'],
+  domain: ['errors'],
+  native: ['#native', 'domain', 'errors', 'io-error'],
+  config: ['yaml', 'domain', 'errors', 'io-error'],
+  repository: ['native', 'domain', 'errors', 'io-error'],
+  sources: ['native', 'config', 'domain', 'errors', 'io-error'],
+  operations: ['repository', 'sources', 'native', 'config', 'domain', 'errors', 'io-error'],
+  cli: ['commander', 'cli-progress', 'operations', 'domain', 'errors', 'io-error'],
+  index: ['operations', 'native', 'config', 'domain', 'errors'],
+};
+
+const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => parse(join(SOURCE, name)));
+
+describe('the house', () => {
+  it('has no parts that this test does not know', () => {
+    expect(new Set(files.map(partOf))).toEqual(new Set(Object.keys(MAY_IMPORT)));
+  });
+
+  it('imports one way', () => {
+    const foreign = violations((file) => {
+      const allowed = [partOf(file), ...(MAY_IMPORT[partOf(file)] ?? [])];
+      const imported = importsOf(file).map((specifier) => origin(file, specifier));
+      return imported.filter((from) => !allowed.includes(from) && !from.startsWith('node:'));
+    });
+    expect(foreign).toEqual([]);
+  });
+
+  it('asserts types in src/native alone', () => {
+    const casts = violations((file) => (partOf(file) === 'native' ? [] : textsOf(file, isCast)));
+    expect(casts).toEqual([]);
+  });
+
+  it('says any nowhere', () => {
+    expect(violations((file) => textsOf(file, (node) => node.kind === ts.SyntaxKind.AnyKeyword))).toEqual([]);
+  });
+
+  it('prints and exits in src/cli alone', () => {
+    const forbidden = /^(console\.\w+|process\.(exit|exitCode|stdout|stderr))$/;
+    const isForbidden = (node: ts.Node): boolean => forbidden.test(node.getText());
+    expect(violations((file) => (partOf(file) === 'cli' ? [] : textsOf(file, isForbidden)))).toEqual([]);
+  });
+
+  it('has a domain without clock, chance and input or output', () => {
+    const impure = /\bnew Date\(\)|\bDate\.now\b|\bMath\.random\b|\bperformance\b|\bprocess\b|'node:[a-z]/g;
+    const domain = files.filter((file) => partOf(file) === 'domain');
+    expect(domain.flatMap((file) => file.text.match(impure) ?? [])).toEqual([]);
+  });
+});
+
+/** What a rule finds in all files, with the names of the files. */
+function violations(rule: (file: ts.SourceFile) => readonly string[]): readonly string[] {
+  return files.flatMap((file) => rule(file).map((text) => `${relative(SOURCE, file.fileName)}: ${text}`));
+}
+
+function parse(path: string): ts.SourceFile {
+  return ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.ES2023, true);
+}
+
+/** The folder of src that a file is in, or the name of a file that is in none. */
+function partOf({ fileName }: { readonly fileName: string }): string {
+  return relative(SOURCE, fileName).split(sep)[0]?.replace(/\.ts$/, '') ?? '';
+}
+
+function origin(file: ts.SourceFile, specifier: string): string {
+  return specifier.startsWith('.')
+    ? partOf({ fileName: resolve(file.fileName, '..', specifier) })
+    : specifier;
+}
+
+function importsOf(file: ts.SourceFile): readonly string[] {
+  return nodesOf(file).flatMap((node) => {
+    const specifier = specifierOf(node);
+    return specifier && ts.isStringLiteralLike(specifier) ? [specifier.text] : [];
+  });
+}
+
+/** Of imports of all kinds: static, dynamic, re-exporting, and of types alone. */
+function specifierOf(node: ts.Node): ts.Node | undefined {
+  if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return node.moduleSpecifier;
+  if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) return node.argument.literal;
+  const isImport = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
+  return isImport ? node.arguments[0] : undefined;
+}
+
+function isCast(node: ts.Node): boolean {
+  if (ts.isTypeAssertionExpression(node) || ts.isNonNullExpression(node)) return true;
+  return ts.isAsExpression(node) && node.type.getText() !== 'const';
+}
+
+function textsOf(file: ts.SourceFile, matches: (node: ts.Node) => boolean): readonly string[] {
+  return nodesOf(file)
+    .filter(matches)
+    .map((node) => node.getText(file));
+}
+
+function nodesOf(root: ts.Node): readonly ts.Node[] {
+  const nodes: ts.Node[] = [];
+  const visit = (node: ts.Node): void => {
+    nodes.push(node);
+    ts.forEachChild(node, visit);
+  };
+  visit(root);
+  return nodes;
+}

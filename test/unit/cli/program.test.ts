@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import type { Run } from '../../../src/cli/command.ts';
+import { buildProgram } from '../../../src/cli/program.ts';
+import type { GlobalOptions } from '../../../src/cli/session.ts';
+
+/** Which command a command line leads to, and the options it gets. */
+async function parse(
+  ...args: readonly string[]
+): Promise<{ name: string; options: object; args: readonly string[] }> {
+  const found: Command[] = [];
+  const run: Run = async (command) => void found.push(command);
+  await buildProgram('1.2.3', run).parseAsync(args, { from: 'user' });
+  const [command] = found;
+  return {
+    name: command?.name() ?? '',
+    options: command?.optsWithGlobals<GlobalOptions>() ?? {},
+    args: command?.args ?? [],
+  };
+}
+
+describe('the command line', () => {
+  it.each([
+    ['before', ['-b', '/r', '-l', 'x.log', '-v', '-q', '--json', 'restore', '-r', '1', '--force', 'out.img']],
+    ['after', ['restore', '-r', '1', '--force', 'out.img', '-b', '/r', '-l', 'x.log', '-v', '-q', '--json']],
+    ['between', ['restore', '-b', '/r', '-r', '1', '-vq', 'out.img', '--json', '--force', '-l', 'x.log']],
+  ])('takes global options %s the command', async (_, args) => {
+    expect(await parse(...args)).toEqual({
+      name: 'restore',
+      args: ['out.img'],
+      options: {
+        backupDirectory: '/r',
+        log: 'x.log',
+        verbose: true,
+        quiet: true,
+        json: true,
+        revision: '1',
+        force: true,
+      },
+    });
+  });
+
+  it('has the current directory and the last revision for defaults', async () => {
+    expect((await parse('restore', '-')).options).toEqual({ backupDirectory: '.', revision: 'last' });
+    expect((await parse('verify')).options).toEqual({ backupDirectory: '.' });
+    expect((await parse('restore', '-')).args).toEqual(['-']);
+  });
+
+  it.each([
+    [['staus'], "Unknown command 'staus'", 'Did you mean status?'],
+    [['xyzzy'], "Unknown command 'xyzzy'", '"backy --help" explains it'],
+    [['status', '--jsn'], "Unknown option '--jsn'", 'Did you mean --json?'],
+    [['restore'], "Missing required argument 'TARGET'", '"backy restore --help" explains it'],
+    [['init', 'file'], "Missing required argument 'SOURCE'", '"backy init --help" explains it'],
+    [['find', '-r'], "Option '-r, --revision <SPEC>' argument missing", '"backy find --help" explains it'],
+    [
+      ['status', 'x'],
+      expect.stringMatching(/^Too many arguments for 'status'\. Expected 0 arguments but got 1/),
+      '"backy status --help" explains it',
+    ],
+    [['-b'], "Option '-b, --backup-directory <DIR>' argument missing", '"backy --help" explains it'],
+  ])('explains what is wrong with %s', async (args, message, remedy) => {
+    await expect(parse(...args)).rejects.toMatchObject({ code: 'BACKY_USAGE', message, remedy });
+  });
+
+  it('describes every command, option and argument', () => {
+    const program = buildProgram('1.2.3', async () => {});
+    for (const command of [program, ...program.commands]) {
+      expect(command.description(), command.name()).toMatch(/\.$/);
+      const described = [...command.options, ...command.registeredArguments];
+      for (const { description } of described) expect(description, command.name()).toMatch(/[^.]$/);
+    }
+    expect(program.commands.map((command) => command.summary())).not.toContain('');
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { doctorLines } from '../../../src/cli/ui/doctor-report.ts';
+import { verifyLines } from '../../../src/cli/ui/verify-report.ts';
+import { revisionId } from '../records.ts';
+
+const [good, bad, lost, damaged] = [1, 2, 3, 4].map(revisionId);
+
+describe('the report of verify', () => {
+  it('has a line for each revision and one for each bad block', () => {
+    const none = { size: 1 << 30, bytesRead: 1, badCount: 0, badBlocks: [], problem: null, recorded: true };
+    const badBlocks = [
+      { offset: 0, length: 262144, expected: 'aa', found: 'bb' },
+      { offset: 262144, length: 10, expected: '00', error: 'EIO' },
+    ];
+    const lines = verifyLines({
+      good: false,
+      verdicts: [
+        { ...none, uuid: good ?? '', verdict: 'good' },
+        { ...none, uuid: bad ?? '', verdict: 'bad', badCount: 3, badBlocks },
+        { ...none, uuid: lost ?? '', verdict: 'unknown', problem: 'too many\nopen files' },
+      ],
+      damaged: [{ uuid: damaged ?? '', reason: 'its image is missing' }],
+    });
+    expect(lines).toEqual([
+      `${good} good        1.00 GiB`,
+      `${bad} bad         1.00 GiB  3 bad blocks`,
+      `${bad} offset=0 length=262144 expected=aa found=bb`,
+      `${bad} offset=262144 length=10 expected=00 found=EIO`,
+      `${bad} and 1 more bad blocks`,
+      `${lost} unknown     1.00 GiB  too many\\nopen files`,
+      `${damaged} damaged  its image is missing`,
+    ]);
+  });
+});
+
+describe('the report of doctor', () => {
+  const report = {
+    node: 'v20.19.0',
+    platform: 'linux-x64',
+    engine: '3.0.0 x86_64-linux',
+    directory: '/srv/backy/vm',
+    isRepository: true,
+    host: {
+      filesystem: 'ext4',
+      reflink: false,
+      reflinkReason: 'ext4 has none',
+      punchHole: true,
+      directIo: true,
+      freeBytes: 1 << 30,
+      totalBytes: 2 ** 31,
+    },
+    source: { filename: '/dev/vg0/vm', kind: 'device', size: 1 << 20 },
+    verdict: 'limited',
+    remarks: ['Every revision takes the space of a full copy'],
+  } as const;
+
+  it('ends with the verdict and why', () => {
+    expect(doctorLines(report, { verbose: false })).toEqual([
+      'node           v20.19.0 on linux-x64',
+      'directory      /srv/backy/vm (a repository)',
+      'filesystem     ext4, 1.00 GiB of 2.00 GiB free',
+      'reflink        no: ext4 has none',
+      'hole punching  yes',
+      'direct I/O     yes',
+      'source         /dev/vg0/vm (device, 1.00 MiB)',
+      '',
+      'limited: backups work here, at a price',
+      '- Every revision takes the space of a full copy',
+    ]);
+  });
+
+  it('names the engine with -v', () => {
+    expect(doctorLines(report, { verbose: true })).toContain('engine         3.0.0 x86_64-linux');
+  });
+});

@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { revisionLine, statusLines } from '../../../src/cli/ui/status-table.ts';
+import { makeRecord } from '../records.ts';
+
+const first = makeRecord({
+  uuid: '96d8b001-0ffc-4149-8c35-cf003f5638d6',
+  timestamp: '2014-04-25T08:07:51.400Z',
+  tags: ['daily', 'weekly', 'monthly'],
+  trust: 'verified',
+  stats: { duration: 251.6, bytesWritten: 21_474_836_480 },
+});
+const second = makeRecord({
+  uuid: 'd95e4f6c-cfef-48ee-aec2-d7c9e91c1bec',
+  timestamp: '2014-04-25T08:13:20Z',
+  trust: 'verified',
+  stats: { duration: 13.2, bytesWritten: 25_522_340, sharing: 'none', sharingReason: 'ext4 has no reflinks' },
+});
+
+describe('status', () => {
+  const zone = process.env.TZ;
+  beforeAll(() => {
+    process.env.TZ = 'Europe/Berlin';
+  });
+  afterAll(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
+
+  it('has the shape that people parse: local time, IEC sizes, whole seconds, more columns to the right', () => {
+    const damaged = [
+      { uuid: '01a20b77-805a-7000-8000-000000000001', reason: 'its record is not JSON:\nbad' },
+    ];
+    const summary = { revisions: 2, damaged: 1, bytesWritten: 21_500_358_820 };
+    expect(statusLines({ revisions: [first, second], damaged, summary }).join('\n')).toBe(`== Revisions
+2014-04-25 10:07:51 96d8b001-0ffc-4149-8c35-cf003f5638d6    20.00 GiB   252s  daily,weekly,monthly  verified  full  reflink
+2014-04-25 10:13:20 d95e4f6c-cfef-48ee-aec2-d7c9e91c1bec    24.34 MiB    13s  daily  verified  full  none: ext4 has no reflinks
+-                   01a20b77-805a-7000-8000-000000000001            -      -  -  damaged  -  -  its record is not JSON:\\nbad
+
+== Summary
+2 revisions
+1 damaged revision
+20.02 GiB data (estimated)`);
+  });
+
+  it('begins each line exactly as in the example of old', () => {
+    const lines = [
+      '2014-04-25 10:07:51 96d8b001-0ffc-4149-8c35-cf003f5638d6    20.00 GiB   252s  daily,weekly,monthly  verified',
+      '2014-04-25 10:13:20 d95e4f6c-cfef-48ee-aec2-d7c9e91c1bec    24.34 MiB    13s  daily  verified',
+    ];
+    expect(
+      [first, second].map((record, index) => revisionLine(record).slice(0, lines[index]?.length)),
+    ).toEqual(lines);
+  });
+
+  it('goes by the clock on the wall on both sides of a change', () => {
+    const times = [
+      '2026-03-29T00:59:59Z',
+      '2026-03-29T01:00:00Z',
+      '2026-10-25T00:30:00Z',
+      '2026-10-25T01:30:00Z',
+    ];
+    expect(times.map((timestamp) => revisionLine(makeRecord({ timestamp })).slice(0, 19))).toEqual([
+      '2026-03-29 01:59:59',
+      '2026-03-29 03:00:00',
+      '2026-10-25 02:30:00',
+      '2026-10-25 02:30:00',
+    ]);
+  });
+
+  it('has something to say of an empty repository', () => {
+    const summary = { revisions: 0, damaged: 0, bytesWritten: 0 };
+    expect(statusLines({ revisions: [], damaged: [], summary })).toEqual([
+      '== Revisions',
+      '',
+      '== Summary',
+      '0 revisions',
+      '0 B data (estimated)',
+    ]);
+  });
+});

@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/load-config.ts';
+import { formatConfig } from '../../../src/config/write-config.ts';
+import { isBackyError } from '../../../src/errors.ts';
+
+const DAY_MS = 86_400_000;
+
+const VALID = `source:
+  type: file
+  filename: /dev/vg0/vm
+schedule:
+  daily: { interval: 1d, keep: 9 }
+  weekly:
+    interval: 7d
+    keep: 5
+`;
+
+/** What is said about a configuration that differs from the valid one in one place. */
+function complaint(from: string | RegExp, to: string): string {
+  const text = VALID.replace(from, to);
+  expect(text).not.toBe(VALID);
+  return complaintAbout(text);
+}
+
+function complaintAbout(text: string): string {
+  try {
+    parseConfig(text, 'config');
+  } catch (error) {
+    if (isBackyError(error, 'BACKY_CONFIG_INVALID')) return error.message;
+    throw error;
+  }
+  return 'valid';
+}
+
+describe('parseConfig', () => {
+  it('reads YAML', () => {
+    expect(parseConfig(VALID, 'config')).toEqual({
+      source: { type: 'file', filename: '/dev/vg0/vm' },
+      schedule: new Map([
+        ['daily', { intervalMs: DAY_MS, keep: 9 }],
+        ['weekly', { intervalMs: 7 * DAY_MS, keep: 5 }],
+      ]),
+      requireReflink: false,
+    });
+  });
+
+  it('reads JSON, bare seconds, aliases and require-reflink', () => {
+    const json =
+      '{"source":{"type":"file","filename":"a"},"schedule":{"d":{"interval":3600,"keep":1}},"require-reflink":true}';
+    expect(parseConfig(json, 'config')).toMatchObject({
+      schedule: new Map([['d', { intervalMs: 3_600_000, keep: 1 }]]),
+      requireReflink: true,
+    });
+    const aliased = VALID.replace(
+      '{ interval: 1d, keep: 9 }',
+      '&rule { interval: 1d, keep: 9 }\n  hourly: *rule',
+    );
+    expect(parseConfig(aliased, 'config').schedule.get('hourly')).toEqual({ intervalMs: DAY_MS, keep: 9 });
+  });
+
+  it.each([
+    [
+      '1d,',
+      '1 day,',
+      'config:5:22: schedule.daily.interval is "1 day"; expected a duration such as 30m, 12h, 1d or 2w',
+    ],
+    [
+      'keep: 5',
+      'keep: 0',
+      'config:8:11: schedule.weekly.keep is 0; expected a whole number of revisions, 1 or more',
+    ],
+    [
+      'keep: 5',
+      'keep: 1.5',
+      'config:8:11: schedule.weekly.keep is 1.5; expected a whole number of revisions, 1 or more',
+    ],
+    [
+      'keep: 5',
+      'keep: .nan',
+      'config:8:11: schedule.weekly.keep is NaN; expected a whole number of revisions, 1 or more',
+    ],
+    [
+      'keep: 5',
+      'keep:',
+      'config:8:10: schedule.weekly.keep is null; expected a whole number of revisions, 1 or more',
+    ],
+    ['keep: 5', 'kep: 5', 'config:8:5: schedule.weekly has the key "kep"; expected the key "keep"'],
+    [
+      '    keep: 5\n',
+      '',
+      'config:7:5: schedule.weekly.keep is missing; expected a whole number of revisions, 1 or more',
+    ],
+    [
+      'daily',
+      '-daily',
+      'config:5:3: schedule has the key "-daily"; expected a tag of letters, digits, dots, colons, dashes and underscores',
+    ],
+    ['type: file', 'type: nfs', 'config:2:9: source.type is "nfs"; expected one of: file'],
+    [
+      '/dev/vg0/vm',
+      '[a]',
+      'config:3:13: source.filename is a list; expected the path of a file or block device',
+    ],
+    ['/dev/vg0/vm', '""', 'config:3:13: source.filename is ""; expected the path of a file or block device'],
+    [
+      '  filename: /dev/vg0/vm\n',
+      '',
+      'config:2:3: source.filename is missing; expected the path of a file or block device',
+    ],
+    ['source:', 'sources:', 'config:1:1: the document has the key "sources"; expected the key "source"'],
+    [
+      /schedule:[\s\S]*/,
+      'schedule: daily\n',
+      'config:4:11: schedule is "daily"; expected a rule by tag, such as daily: { interval: 1d, keep: 9 }',
+    ],
+    [/$/, 'require-reflink: yes\n', 'config:9:18: require-reflink is "yes"; expected true or false'],
+    [
+      /$/,
+      '__proto__: 1\n',
+      'config:9:1: the document has the key "__proto__"; expected one of source, schedule, require-reflink',
+    ],
+  ])('says where and what: %s -> %s', (from, to, expected) => {
+    expect(complaint(from, to)).toBe(expected);
+  });
+
+  it.each([
+    ['  type: file', '\ttype: file', /^config:\d+:\d+: tabs are not allowed/],
+    ['{ interval: 1d, keep: 9 }', '{ interval: 1d, keep: 9', /^config:\d+:\d+: .*flow map/i],
+    ['keep: 5', 'keep: 5\n    keep: 6', /^config:9:5: map keys must be unique/],
+    ['keep: 5', 'keep: !!js/function x', /^config:8:11: unresolved tag/],
+    ['keep: 5', 'keep: *nothing', /^config:\d+:\d+: unresolved alias/],
+    [/[\s\S]*/, '', /^config:1:1: the document is null/],
+    [/[\s\S]*/, '- a\n', /^config:1:1: the document is a list/],
+  ])('reports what is no YAML: %s -> %s', (from, to, expected) => {
+    expect(complaint(from, to)).toMatch(expected);
+  });
+
+  it('is not blown up by aliases of aliases', () => {
+    const levels = Array.from(
+      { length: 30 },
+      (_, n) => `a${n + 1}: &a${n + 1} [${Array(9).fill(`*a${n}`).join(',')}]`,
+    );
+    expect(complaintAbout(['a0: &a0 x', ...levels].join('\n'))).toMatch(/^config:1:1: excessive alias count/);
+  });
+
+  it('answers any text with a configuration or a complaint that has a position', () => {
+    const broken = fc
+      .tuple(fc.nat(VALID.length), fc.nat(8), fc.string({ maxLength: 8 }))
+      .map(([at, length, insert]) => VALID.slice(0, at) + insert + VALID.slice(at + length));
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), broken), (text) => {
+        expect(complaintAbout(text)).toMatch(/^(valid$|config:[1-9]\d*:[1-9]\d*: .)/);
+      }),
+    );
+  });
+});
+
+describe('formatConfig', () => {
+  const source = { type: 'file', filename: '/dev/vg0/vm' } as const;
+
+  it('writes the default schedule', () => {
+    expect(formatConfig({ source })).toBe(`# What backy backs up into this directory, and when.
+
+source:
+  type: file
+  filename: /dev/vg0/vm
+schedule:
+  daily: { interval: 1d, keep: 9 }
+  weekly: { interval: 7d, keep: 5 }
+  monthly: { interval: 30d, keep: 4 }
+`);
+  });
+
+  it('writes what it can read again, whatever the names are', () => {
+    const tag = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,20}$/);
+    const rule = fc.record({
+      interval: fc.constantFrom('1d', '90', 90, '2w'),
+      keep: fc.integer({ min: 1, max: 99 }),
+    });
+    const filename = fc.string({ minLength: 1, unit: 'binary' }).filter((name) => !name.includes('\0'));
+    fc.assert(
+      fc.property(filename, fc.dictionary(tag, rule), fc.boolean(), (name, schedule, requireReflink) => {
+        const text = formatConfig({ source: { type: 'file', filename: name }, schedule, requireReflink });
+        const config = parseConfig(text, 'config');
+        expect(config.source.filename).toBe(name);
+        expect(config.requireReflink).toBe(requireReflink);
+        expect([...config.schedule.keys()]).toEqual(Object.keys(schedule));
+        expect([...config.schedule.values()].map(({ keep }) => keep)).toEqual(
+          Object.values(schedule).map(({ keep }) => keep),
+        );
+      }),
+    );
+  });
+});

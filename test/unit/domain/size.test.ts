@@ -1,0 +1,33 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatSize } from '../../../src/domain/size.ts';
+
+const FACTORS = new Map(
+  ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'].map((unit, power) => [unit, 1024 ** power]),
+);
+
+describe('formatSize', () => {
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.00 KiB'],
+    [25_522_340, '24.34 MiB'],
+    [21_474_836_480, '20.00 GiB'],
+    [1_048_571, '1.00 MiB'],
+    [1024 ** 6, '1.00 EiB'],
+    [Number.MAX_SAFE_INTEGER, '8.00 PiB'],
+  ])('formats %d', (bytes, text) => {
+    expect(formatSize(bytes)).toBe(text);
+  });
+
+  it('is never off by more than it rounds, and never needs a fifth digit', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), (bytes) => {
+        const [digits = '', unit = ''] = formatSize(bytes).split(' ');
+        const factor = FACTORS.get(unit) ?? Number.NaN;
+        expect(Math.abs(Number(digits) * factor - bytes)).toBeLessThanOrEqual(factor * 0.0051);
+        expect(Number(digits)).toBeLessThan(1024);
+      }),
+    );
+  });
+});

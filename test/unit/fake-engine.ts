@@ -1,0 +1,150 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { backyError } from '../../src/errors.ts';
+import { fromNodeError, ioError } from '../../src/io-error.ts';
+import type { Engine, RestoreStats, VerifyStats, WriteStats } from '../../src/native/engine.ts';
+
+type Method = keyof Engine;
+
+/** An engine without native code: files are copied, nothing is hashed. It keeps a record of its calls. */
+export interface FakeEngine extends Engine {
+  /** Every call: the method, then its first argument. */
+  readonly calls: (readonly [Method, unknown])[];
+  /** Locks that someone else holds, or that are held now, by path. */
+  readonly locks: Map<string, 'exclusive' | number>;
+  /** Errors that the next call of a method throws after its work is done. */
+  readonly failures: Map<Method, unknown>;
+  writeStats: Partial<WriteStats>;
+  restoreStats: Partial<RestoreStats>;
+  verifyStats: Partial<VerifyStats>;
+}
+
+export function fakeEngine(): FakeEngine {
+  const engine: FakeEngine = {
+    calls: [],
+    locks: new Map(),
+    failures: new Map(),
+    writeStats: {},
+    restoreStats: {},
+    verifyStats: {},
+    writeImage: (options, operation) =>
+      call('writeImage', options, () => {
+        if (operation?.signal?.aborted)
+          throw backyError('BACKY_CANCELLED', { work: 'backup', aftermath: 'gone' });
+        copyFileSync(options.source, options.image);
+        writeFileSync(options.index, 'index');
+        return { ...WRITE_STATS, size: statSync(options.source).size, ...engine.writeStats };
+      }),
+    restoreImage: (options) =>
+      call('restoreImage', options, () => {
+        if (options.target !== undefined) copyFileSync(options.image, options.target);
+        return { ...RESTORE_STATS, size: options.size, ...engine.restoreStats };
+      }),
+    verifyImage: (options) =>
+      call('verifyImage', options, () => ({ ...VERIFY_STATS, ...engine.verifyStats })),
+    probe: (directory) => call('probe', directory, () => HOST_PROBE),
+    describeSource: (path) =>
+      call('describeSource', path, () => {
+        const stats = statSync(path);
+        if (!stats.isFile()) throw backyError('BACKY_SOURCE_KIND', { path });
+        return { kind: 'file', size: stats.size };
+      }),
+    lockFile: (path, mode) => acquire(engine, path, mode),
+    replaceFile: (path, contents, mode) => call('replaceFile', path, () => replace(path, contents, mode)),
+    createFile: (path, contents, mode) =>
+      call('createFile', path, () => {
+        if (existsSync(path)) throw ioError({ path, syscall: 'rename', errnoName: 'EEXIST' });
+        writeFileSync(path, contents, { mode });
+      }),
+    replaceLink: (path, target) =>
+      call('replaceLink', path, () => {
+        rmSync(path, { force: true });
+        symlinkSync(target, path);
+      }),
+    sealFiles: (pairs) =>
+      call('sealFiles', pairs, () => pairs.forEach(({ from, to }) => void renameSync(from, to))),
+    removeFiles: (paths) =>
+      call('removeFiles', paths, () => paths.forEach((path) => void rmSync(path, { force: true }))),
+    version: () => 'fake',
+  };
+
+  async function call<Result>(method: Method, argument: unknown, work: () => Result): Promise<Result> {
+    engine.calls.push([method, argument]);
+    try {
+      const result = work();
+      const failure = engine.failures.get(method);
+      engine.failures.delete(method);
+      if (failure) throw failure;
+      return result;
+    } catch (error) {
+      throw fromNodeError(error);
+    }
+  }
+
+  return engine;
+}
+
+/** The methods that were called, without those in `ignored`. */
+export function methodsCalled(engine: FakeEngine, ...ignored: readonly Method[]): readonly Method[] {
+  return engine.calls.map(([method]) => method).filter((method) => !ignored.includes(method));
+}
+
+function acquire({ calls, locks }: FakeEngine, path: string, mode: 'exclusive' | 'shared') {
+  calls.push(['lockFile', path]);
+  const held = locks.get(path);
+  if (held !== undefined && (mode === 'exclusive' || held === 'exclusive')) {
+    throw backyError('BACKY_LOCKED', { work: 'work', path, pid: 4711 });
+  }
+  locks.set(path, mode === 'exclusive' ? 'exclusive' : Number(held ?? 0) + 1);
+  return {
+    release: () => {
+      const count = Number(locks.get(path));
+      if (count > 1) locks.set(path, count - 1);
+      else locks.delete(path);
+    },
+  };
+}
+
+function replace(path: string, contents: string, mode: number): void {
+  writeFileSync(`${path}.new`, contents);
+  chmodSync(`${path}.new`, mode);
+  renameSync(`${path}.new`, path);
+}
+
+const WRITE_STATS: WriteStats = {
+  size: 0,
+  blockSize: 262144,
+  digest: 'cd'.repeat(32),
+  bytesRead: 10,
+  bytesWritten: 20,
+  bytesChanged: 30,
+  bytesZero: 40,
+  sharing: 'reflink',
+};
+
+const RESTORE_STATS: RestoreStats = {
+  size: 0,
+  bytesRead: 1,
+  bytesWritten: 2,
+  badBlocks: [],
+  targetKind: 'new',
+};
+
+const VERIFY_STATS: VerifyStats = { blocks: 4, bytesRead: 1 << 20, badCount: 0, badBlocks: [] };
+
+const HOST_PROBE = {
+  filesystem: 'btrfs',
+  reflink: true,
+  punchHole: true,
+  directIo: true,
+  freeBytes: 1 << 30,
+  totalBytes: 1 << 31,
+};

@@ -1,0 +1,201 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ioError } from '../../../src/io-error.ts';
+import { backup } from '../../../src/operations/backup.ts';
+import { status } from '../../../src/operations/status.ts';
+import { methodsCalled } from '../fake-engine.ts';
+import { makeRecord, revisionId } from '../records.ts';
+import { type Workbench, workbench } from './workbench.ts';
+
+const full = ioError({ path: '/x', syscall: 'pwrite', errnoName: 'ENOSPC' });
+const LINKS = ['last', 'last.rev', 'latest'];
+
+describe('backup', () => {
+  it('takes what is due, seals it in order and points the links to it (I3)', async () => {
+    const bench = workbench();
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    expect(record).toMatchObject({ tags: ['daily', 'weekly'], trust: 'trusted', parent: null, size: 100 });
+    expect(record).toMatchObject({
+      timestamp: '2026-03-01T12:00:00.000Z',
+      source: { type: 'file', filename: bench.source },
+    });
+    expect(bench.names()).toEqual([record.uuid, `${record.uuid}.hashes`, `${record.uuid}.rev`, ...LINKS]);
+    expect(bench.last()).toBe(record.uuid);
+    expect((await status(bench.context)).revisions).toEqual([record]);
+    expect(methodsCalled(bench.engine, 'lockFile', 'describeSource')).toEqual([
+      'removeFiles',
+      'writeImage',
+      'sealFiles',
+      'createFile',
+      'replaceLink',
+      'replaceLink',
+      'replaceLink',
+    ]);
+  });
+
+  it('does nothing when nothing is due', async () => {
+    const bench = workbench();
+    await backup(bench.context);
+    const names = bench.names();
+    expect(await backup(bench.context)).toBeUndefined();
+    expect(bench.names()).toEqual(names);
+    expect(bench.engine.locks.size).toBe(0);
+  });
+
+  it('takes the tags it is told, due or not, but none that the schedule does not know', async () => {
+    const bench = workbench();
+    await backup(bench.context);
+    expect((await backup(bench.context, { tags: ['manual:x'] }))?.record.tags).toEqual(['manual:x']);
+    await expect(backup(bench.context, { tags: ['yearly'] })).rejects.toMatchObject({
+      code: 'BACKY_TAG_UNKNOWN',
+    });
+    expect((await backup(bench.context, { tags: ['yearly'], force: true }))?.record.tags).toEqual(['yearly']);
+    await expect(backup(bench.context, { tags: ['a b'], force: true })).rejects.toMatchObject({
+      code: 'BACKY_TAG_INVALID',
+    });
+  });
+
+  it('clones the newest good revision', async () => {
+    const bench = workbench();
+    bench.add(makeRecord({ uuid: revisionId(1) }));
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    expect(record.parent).toBe(revisionId(1));
+    expect(writeOptions(bench)).toMatchObject({
+      parentImage: join(bench.directory, revisionId(1)),
+      parentIndex: join(bench.directory, `${revisionId(1)}.hashes`),
+      compareBytes: false,
+    });
+  });
+
+  it('never clones a distrusted revision, and trusts no hashes while there is one', async () => {
+    const bench = workbench();
+    bench.add(makeRecord({ uuid: revisionId(1) }));
+    bench.add(makeRecord({ uuid: revisionId(2), timestamp: '2026-02-01T00:00:00Z', trust: 'distrusted' }));
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    expect(record.parent).toBe(revisionId(1));
+    expect(writeOptions(bench)).toMatchObject({ compareBytes: true });
+  });
+
+  it('writes everything where no revision is good', async () => {
+    const bench = workbench();
+    bench.add(makeRecord({ trust: 'distrusted' }));
+    expect((await backup(bench.context))?.record.parent).toBeNull();
+    expect(writeOptions(bench)).not.toHaveProperty('parentImage');
+  });
+
+  it('warns where nothing is shared, where an index was of no use, and where the clock went back', async () => {
+    const bench = workbench();
+    bench.engine.writeStats = { sharing: 'none', sharingReason: 'ext4', fallback: 'index lost' };
+    bench.add(makeRecord({ timestamp: '2030-01-01T00:00:00Z' }));
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    expect(record.stats).toMatchObject({ sharing: 'none', sharingReason: 'ext4', fallback: 'index lost' });
+    expect(bench.warnings()).toEqual([
+      expect.stringContaining('ext4'),
+      expect.stringContaining('index lost'),
+      expect.stringContaining('clock'),
+    ]);
+  });
+
+  it('takes what a crash left away first', async () => {
+    const bench = workbench();
+    writeFileSync(join(bench.directory, `${revisionId(9)}.partial`), 'torn');
+    writeFileSync(join(bench.directory, revisionId(8)), 'never sealed');
+    await backup(bench.context);
+    expect(bench.names()).not.toContain(`${revisionId(9)}.partial`);
+    expect(bench.names()).not.toContain(revisionId(8));
+  });
+});
+
+describe('a backup that fails', () => {
+  it.each(['writeImage', 'sealFiles'] as const)('in %s leaves nothing (I6)', async (method) => {
+    const bench = workbench();
+    bench.engine.failures.set(method, full);
+    await expect(backup(bench.context)).rejects.toBe(full);
+    expect(bench.names()).toEqual([]);
+    expect(bench.engine.locks.size).toBe(0);
+    expect((await backup(bench.context))?.record.tags).toEqual(['daily', 'weekly']);
+  });
+
+  it('after its record is in place has made a revision (I5)', async () => {
+    const bench = workbench();
+    bench.engine.failures.set('createFile', full);
+    await expect(backup(bench.context)).rejects.toBe(full);
+    const { revisions, damaged } = await status(bench.context);
+    expect([revisions.length, damaged.length]).toEqual([1, 0]);
+  });
+
+  it('reports the first failure, not that of cleaning up', async () => {
+    const bench = workbench();
+    bench.engine.failures.set('writeImage', full);
+    const original = bench.engine.removeFiles;
+    bench.engine.removeFiles = (paths) =>
+      paths.length > 0 ? Promise.reject(new Error('EIO')) : original(paths);
+    await expect(backup(bench.context)).rejects.toBe(full);
+    expect(bench.warnings()).toEqual([expect.stringContaining('could not be removed: Error: EIO')]);
+  });
+
+  it('leaves earlier revisions and links as they were (I13)', async () => {
+    const bench = workbench();
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    const names = bench.names();
+    bench.engine.failures.set('writeImage', full);
+    await expect(backup(bench.context, { tags: ['daily'] })).rejects.toBe(full);
+    expect(bench.names()).toEqual(names);
+    expect(bench.last()).toBe(record.uuid);
+  });
+
+  it('is cancelled by a signal that was aborted before', async () => {
+    const bench = workbench();
+    const attempt = backup(bench.context, { signal: AbortSignal.abort() });
+    await expect(attempt).rejects.toMatchObject({ code: 'BACKY_CANCELLED' });
+    expect(bench.names()).toEqual([]);
+  });
+
+  it.each([
+    ['is missing', 'gone.img', 'BACKY_SOURCE_MISSING'],
+    ['is a directory', '.', 'BACKY_SOURCE_KIND'],
+  ])('because its source %s says so', async (_, filename, code) => {
+    const bench = workbench();
+    const config = readFileSync(join(bench.directory, 'config'), 'utf8');
+    writeFileSync(join(bench.directory, 'config'), config.replace(bench.source, filename));
+    await expect(backup(bench.context)).rejects.toMatchObject({
+      code,
+      details: { path: join(bench.directory, filename) },
+    });
+    expect(bench.names()).toEqual([]);
+  });
+
+  it('because the configuration is broken does not touch the repository', async () => {
+    const bench = workbench();
+    writeFileSync(join(bench.directory, 'config'), 'source: [');
+    await expect(backup(bench.context)).rejects.toMatchObject({ code: 'BACKY_CONFIG_INVALID' });
+    expect(bench.engine.calls).toEqual([]);
+  });
+});
+
+describe('locks of a backup', () => {
+  it('let the second one know at once who the first is (I23)', async () => {
+    const bench = workbench();
+    bench.engine.locks.set(join(bench.directory, '.backup'), 'exclusive');
+    await expect(backup(bench.context)).rejects.toMatchObject({
+      code: 'BACKY_LOCKED',
+      message: expect.stringContaining('(process 4711)'),
+    });
+    expect(bench.names()).toEqual([]);
+  });
+
+  it('leave leftovers alone while someone restores (I24)', async () => {
+    const bench = workbench();
+    const leftover = join(bench.directory, `${revisionId(9)}.partial`);
+    writeFileSync(leftover, 'torn');
+    bench.engine.locks.set(join(bench.directory, '.purge'), 1);
+    await backup(bench.context);
+    expect(existsSync(leftover)).toBe(true);
+    expect([...bench.engine.locks]).toEqual([[join(bench.directory, '.purge'), 1]]);
+  });
+});
+
+function writeOptions(bench: Workbench): unknown {
+  return bench.engine.calls.find(([method]) => method === 'writeImage')?.[1];
+}

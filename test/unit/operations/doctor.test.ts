@@ -1,0 +1,82 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ioError } from '../../../src/io-error.ts';
+import { doctor } from '../../../src/operations/doctor.ts';
+import { makeRecord } from '../records.ts';
+import { workbench } from './workbench.ts';
+
+describe('doctor', () => {
+  it('finds everything in order', async () => {
+    const bench = workbench();
+    expect(await doctor(bench.context)).toMatchObject({
+      verdict: 'ready',
+      remarks: [],
+      isRepository: true,
+      engine: 'fake',
+      source: { filename: bench.source, kind: 'file', size: 100 },
+    });
+  });
+
+  it('looks at a directory that is no repository', async () => {
+    const bench = workbench();
+    rmSync(join(bench.directory, 'config'));
+    const report = await doctor(bench.context);
+    expect(report).toMatchObject({ verdict: 'ready', isRepository: false });
+    expect(report).not.toHaveProperty('source');
+  });
+
+  it('is limited by what the filesystem lacks', async () => {
+    const bench = workbench();
+    const host = {
+      ...(await bench.engine.probe('')),
+      reflink: false,
+      reflinkReason: 'it is ext4',
+      punchHole: false,
+    };
+    bench.engine.probe = async () => ({ ...host, freeBytes: 50 });
+    const { verdict, remarks } = await doctor(bench.context);
+    expect(verdict).toBe('limited');
+    expect(remarks).toEqual([
+      expect.stringContaining('it is ext4'),
+      expect.stringContaining('holes'),
+      expect.stringContaining('100 B and 50 B are free'),
+    ]);
+  });
+
+  it('does not fear for space once there is a revision to share with', async () => {
+    const bench = workbench();
+    bench.add(makeRecord());
+    const host = await bench.engine.probe('');
+    bench.engine.probe = async () => ({ ...host, freeBytes: 50 });
+    expect(await doctor(bench.context)).toMatchObject({ verdict: 'ready' });
+  });
+
+  it('is unable when the source is gone', async () => {
+    const bench = workbench();
+    rmSync(bench.source);
+    expect(await doctor(bench.context)).toMatchObject({
+      verdict: 'unable',
+      remarks: [expect.stringContaining('does not exist')],
+    });
+  });
+
+  it('is unable when the source may not be read', async () => {
+    const bench = workbench();
+    const denied = ioError({ path: bench.source, syscall: 'open', errnoName: 'EACCES' });
+    bench.engine.failures.set('describeSource', denied);
+    expect(await doctor(bench.context)).toMatchObject({
+      verdict: 'unable',
+      remarks: [expect.stringContaining('cannot be read: permission denied')],
+    });
+  });
+
+  it('is unable when the configuration is broken', async () => {
+    const bench = workbench();
+    writeFileSync(join(bench.directory, 'config'), 'source: {');
+    expect(await doctor(bench.context)).toMatchObject({
+      verdict: 'unable',
+      remarks: [expect.stringMatching(/config:1:\d+/)],
+    });
+  });
+});

@@ -1,0 +1,125 @@
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openContext } from '../../../src/operations/context.ts';
+import { init } from '../../../src/operations/init.ts';
+import { scratchDirectory } from '../scratch.ts';
+import { type Workbench, workbench } from './workbench.ts';
+
+/** A directory that is to become a repository, beside a source. */
+function fresh(): Workbench & { readonly target: string } {
+  const bench = workbench();
+  const target = join(dirname(bench.directory), 'fresh');
+  const context = {
+    ...bench.context,
+    layout: { ...bench.context.layout, directory: target, config: join(target, 'config') },
+  };
+  return { ...bench, context, target };
+}
+
+function modeOf(path: string): number {
+  return statSync(path).mode & 0o777;
+}
+
+describe('init', () => {
+  it('makes a private directory with a private configuration', async () => {
+    const { context, target, source, log } = fresh();
+    const result = await init(context, { type: 'file', filename: source });
+    expect(result).toMatchObject({
+      directory: target,
+      tags: ['daily', 'weekly', 'monthly'],
+      source: { filename: source },
+    });
+    expect([modeOf(target), modeOf(result.config)]).toEqual([0o700, 0o600]);
+    expect(log).toEqual([['info', expect.stringContaining('created')]]);
+    await expect(openContext(target)).resolves.toBeDefined();
+  });
+
+  it('keeps links in the path of the source', async () => {
+    const { context, target, source } = fresh();
+    const link = join(dirname(source), 'current');
+    symlinkSync(source, link);
+    await init(context, { type: 'file', filename: join(dirname(source), '.', 'x', '..', 'current') });
+    expect(readFileSync(join(target, 'config'), 'utf8')).toContain(`filename: ${link}\n`);
+  });
+
+  it('closes an empty directory of ours to others, lost+found aside', async () => {
+    const { context, target, source } = fresh();
+    mkdirSync(join(target, 'lost+found'), { recursive: true });
+    chmodSync(target, 0o755);
+    await init(context, { type: 'file', filename: source });
+    expect(modeOf(target)).toBe(0o700);
+  });
+
+  it('leaves a directory with contents as open as it is, and says so', async () => {
+    const bench = fresh();
+    mkdirSync(bench.target);
+    writeFileSync(join(bench.target, 'other'), '');
+    chmodSync(bench.target, 0o755);
+    await init(bench.context, { type: 'file', filename: bench.source });
+    expect(modeOf(bench.target)).toBe(0o755);
+    expect(bench.warnings()).toEqual([expect.stringContaining('chmod 700')]);
+  });
+
+  it('accepts a source that is not there yet, with a warning', async () => {
+    const bench = fresh();
+    await init(bench.context, { type: 'file', filename: '/no/such/disk' });
+    expect(bench.warnings()).toEqual([expect.stringContaining('/no/such/disk does not exist')]);
+  });
+
+  it('refuses a second configuration and leaves the first', async () => {
+    const { context, target, source } = fresh();
+    await init(context, { type: 'file', filename: source });
+    const before = readFileSync(join(target, 'config'), 'utf8');
+    const again = init(context, { type: 'file', filename: '/other' });
+    await expect(again).rejects.toMatchObject({
+      code: 'BACKY_CONFIG_EXISTS',
+      details: { path: join(target, 'config') },
+    });
+    expect(readFileSync(join(target, 'config'), 'utf8')).toBe(before);
+  });
+
+  it('loses a race against another init', async () => {
+    const bench = fresh();
+    const { createFile } = bench.engine;
+    bench.engine.createFile = (path, contents, mode) => {
+      writeFileSync(path, 'theirs');
+      return createFile(path, contents, mode);
+    };
+    const attempt = init(bench.context, { type: 'file', filename: bench.source });
+    await expect(attempt).rejects.toMatchObject({ code: 'BACKY_CONFIG_EXISTS' });
+    expect(readFileSync(join(bench.target, 'config'), 'utf8')).toBe('theirs');
+  });
+
+  it.each([
+    ['an unknown type', { type: 'nfs' }, 'BACKY_SOURCE_TYPE_UNKNOWN'],
+    ['a directory', { filename: import.meta.dirname }, 'BACKY_SOURCE_KIND'],
+    [
+      'a schedule that makes no sense',
+      { schedule: { daily: { interval: 'often', keep: 1 } } },
+      'BACKY_CONFIG_INVALID',
+    ],
+  ])('refuses %s without leaving a trace', async (_, change, code) => {
+    const { context, target, source } = fresh();
+    await expect(init(context, { type: 'file', filename: source, ...change })).rejects.toMatchObject({
+      code,
+    });
+    expect(() => statSync(target)).toThrow('ENOENT');
+  });
+
+  it('says what is in the way of the directory', async () => {
+    const { context, target, source } = fresh();
+    writeFileSync(target, 'a file');
+    await expect(init(context, { type: 'file', filename: source })).rejects.toMatchObject({
+      code: 'BACKY_IO',
+    });
+  });
+});
+
+describe('openContext', () => {
+  it.each(['', 'nothing/here', 'file/below'])('finds no repository in "%s"', async (name) => {
+    const directory = scratchDirectory();
+    writeFileSync(join(directory, 'file'), '');
+    await expect(openContext(join(directory, name))).rejects.toMatchObject({ code: 'BACKY_NO_REPOSITORY' });
+  });
+});

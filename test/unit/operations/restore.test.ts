@@ -1,0 +1,132 @@
+import { closeSync, linkSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { restore } from '../../../src/operations/restore.ts';
+import { isoDay, makeRecord, revisionId } from '../records.ts';
+import { type Workbench, workbench } from './workbench.ts';
+
+function bench(): Workbench {
+  const made = workbench();
+  made.add(makeRecord({ uuid: revisionId(0), timestamp: isoDay(0), trust: 'verified' }));
+  made.add(makeRecord({ uuid: revisionId(1), timestamp: isoDay(1), trust: 'distrusted' }));
+  return made;
+}
+
+function restoreOptions({ engine }: Workbench): unknown {
+  return engine.calls.find(([method]) => method === 'restoreImage')?.[1];
+}
+
+const inRepository = { code: 'BACKY_TARGET_IN_REPOSITORY' };
+
+describe('restore', () => {
+  it('takes the newest good revision by default', async () => {
+    const made = bench();
+    const target = join(made.directory, '../out.img');
+    const result = await restore(made.context, { target });
+    expect(result).toMatchObject({
+      record: { uuid: revisionId(0) },
+      size: 1 << 20,
+      bytesWritten: 2,
+      targetKind: 'new',
+    });
+    expect(restoreOptions(made)).toEqual({
+      image: join(made.directory, revisionId(0)),
+      index: join(made.directory, `${revisionId(0)}.hashes`),
+      size: 1 << 20,
+      digest: 'ab'.repeat(32),
+      force: false,
+      target,
+    });
+    expect(made.engine.locks.size).toBe(0);
+  });
+
+  it('warns of a distrusted revision', async () => {
+    const made = bench();
+    await restore(made.context, { revision: '0', target: join(made.directory, '../out.img') });
+    expect(made.warnings()).toEqual([`revision ${revisionId(1)} is distrusted`]);
+  });
+
+  it('takes - for standard output, and descriptors', async () => {
+    const made = bench();
+    await restore(made.context, { target: '-' });
+    expect(restoreOptions(made)).toMatchObject({ targetFd: 1 });
+    expect(restoreOptions(made)).not.toHaveProperty('target');
+  });
+
+  it('is never a success when ranges were left out (I26)', async () => {
+    const made = bench();
+    const badBlocks = [{ offset: 262144, length: 262144, expected: 'aa', error: 'EIO' }];
+    made.engine.restoreStats = { badBlocks };
+    const attempt = restore(made.context, { target: join(made.directory, '../out.img'), force: true });
+    await expect(attempt).rejects.toMatchObject({
+      code: 'BACKY_RESTORE_INCOMPLETE',
+      message: expect.stringContaining('bytes 262144-524287'),
+      details: { badBlocks },
+    });
+  });
+
+  it('keeps files from being purged meanwhile (I24)', async () => {
+    const made = bench();
+    made.engine.locks.set(join(made.directory, '.purge'), 'exclusive');
+    setTimeout(() => made.engine.locks.delete(join(made.directory, '.purge')), 150);
+    await restore(made.context, { target: join(made.directory, '../out.img') });
+    expect(made.engine.calls.filter(([method]) => method === 'lockFile').length).toBeGreaterThan(1);
+  });
+});
+
+describe('targets that are refused', () => {
+  it.each(['config', 'new.img', '..new.img', revisionId(0), 'last', 'sub/new.img', '.'])(
+    '%s of the repository',
+    async (name) => {
+      const made = bench();
+      mkdirSync(join(made.directory, 'sub'));
+      symlinkSync(revisionId(0), join(made.directory, 'last'));
+      await expect(restore(made.context, { target: join(made.directory, name) })).rejects.toMatchObject(
+        inRepository,
+      );
+      expect(restoreOptions(made)).toBeUndefined();
+    },
+  );
+
+  it('the repository by other ways: links to it, links in it, hard links, descriptors', async () => {
+    const made = bench();
+    const outside = join(made.directory, '..');
+    symlinkSync(made.directory, join(outside, 'alias'));
+    symlinkSync(join(made.directory, revisionId(1)), join(outside, 'symbolic'));
+    linkSync(join(made.directory, revisionId(1)), join(outside, 'hard'));
+    for (const name of ['alias/new.img', 'symbolic', 'hard']) {
+      await expect(restore(made.context, { target: join(outside, name) })).rejects.toMatchObject(
+        inRepository,
+      );
+    }
+    const fd = openSync(join(outside, 'hard'), 'r+');
+    await expect(restore(made.context, { target: { fd } })).rejects.toMatchObject(inRepository);
+    closeSync(fd);
+    expect(restoreOptions(made)).toBeUndefined();
+  });
+
+  it('but not files whose names merely begin alike, nor the source', async () => {
+    const made = bench();
+    mkdirSync(`${made.directory}-other`);
+    for (const target of [`${made.directory}-other/new.img`, made.source]) {
+      await restore(made.context, { target });
+    }
+    expect(made.engine.calls.filter(([method]) => method === 'restoreImage')).toHaveLength(2);
+  });
+
+  it('a directory that does not exist', async () => {
+    const made = bench();
+    const attempt = restore(made.context, { target: join(made.directory, '../no/such/place.img') });
+    await expect(attempt).rejects.toMatchObject({ code: 'BACKY_IO', details: { errno: 'ENOENT' } });
+  });
+
+  it('a revision that is not there', async () => {
+    const made = bench();
+    const attempt = restore(made.context, { revision: '7', target: '/nowhere' });
+    await expect(attempt).rejects.toMatchObject({ code: 'BACKY_REVISION_UNKNOWN' });
+    writeFileSync(join(made.directory, `${revisionId(0)}.rev`), '');
+    await expect(restore(made.context, { target: '/nowhere' })).rejects.toMatchObject({
+      code: 'BACKY_REVISION_UNKNOWN',
+    });
+  });
+});
