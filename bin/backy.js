@@ -4,9 +4,7 @@ import module from 'node:module';
 
 const args = process.argv.slice(2);
 
-if (args.length === 1 && args[0] === '--version') {
-  printVersion();
-} else {
+if (!(args.length === 1 && args[0] === '--version' && printVersion())) {
   cacheCompiledCode();
   const { main } = await import('../dist/cli/main.js');
   process.exitCode = await main(args);
@@ -17,9 +15,10 @@ function printVersion() {
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   try {
     writeSync(1, `${JSON.parse(manifest).version}\n`);
-  } catch (error) {
-    // A reader that went away is no error.
-    if (error.code !== 'EPIPE') throw error;
+    return true;
+  } catch {
+    // The whole command line knows what to say about it.
+    return false;
   }
 }
 

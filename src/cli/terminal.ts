@@ -1,3 +1,6 @@
+import { ioError } from '../io-error.ts';
+import { FAILURE } from './command.ts';
+import { failureLine } from './failure.ts';
 import type { ProgressBar } from './ui/progress-bar.ts';
 import type { ProgressState } from './ui/progress-meter.ts';
 
@@ -25,8 +28,7 @@ export function createTerminal({ showsProgress }: { readonly showsProgress: bool
       writeOutput(`${lines.join('\n')}\n`);
     },
     tell: (line) => {
-      quietlyBreak(process.stderr);
-      process.stderr.write(`${bar ? CLEAR_LINE : ''}${line}\n`);
+      writeAside(`${bar ? CLEAR_LINE : ''}${line}\n`);
     },
     withProgress: async (label, work) => {
       if (!showsProgress || !process.stderr.isTTY) return work();
@@ -43,16 +45,26 @@ export function createTerminal({ showsProgress }: { readonly showsProgress: bool
   };
 }
 
-/** Writes to standard output; a reader that went away is no error. */
+/** Writes to standard output. A reader that has seen enough, such as `head`, is no error; anything else is. */
 export function writeOutput(text: string): void {
-  quietlyBreak(process.stdout);
+  watchOnce(process.stdout, (error) => {
+    process.stderr.write(
+      `${failureLine(ioError({ ...error, path: 'standard output', errnoName: error.code }, error))}\n`,
+    );
+    process.exit(FAILURE);
+  });
   process.stdout.write(text);
 }
 
-/** A reader that has seen enough, such as `head`, is no error. */
-function quietlyBreak(stream: NodeJS.WriteStream): void {
+/** Nobody is left to be told that standard error fails. */
+function writeAside(text: string): void {
+  watchOnce(process.stderr, () => {});
+  process.stderr.write(text);
+}
+
+function watchOnce(stream: NodeJS.WriteStream, onFailure: (error: NodeJS.ErrnoException) => void): void {
   if (stream.listenerCount('error') > 0) return;
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE') onFailure(error);
   });
 }

@@ -33,7 +33,8 @@ pub fn write_file(path: &Path, contents: &[u8], mode: u32, existing: Existing) -
         // Best effort: a name that starts like this is a leftover that the next purge takes.
         let _ = fs::unlink(&temporary);
     }
-    result.and_then(|()| sync_directory_of(path))
+    // People know the name they gave, not the one it has meanwhile.
+    result.map_err(|error| error.at(path)).and_then(|()| sync_directory_of(path))
 }
 
 /// Points a symbolic link at `target`, replacing what link was there.
@@ -42,7 +43,7 @@ pub fn write_file(path: &Path, contents: &[u8], mode: u32, existing: Existing) -
 /// [`crate::Code::Io`]; the old link is still there then.
 pub fn replace_link(path: &Path, target: &Path) -> Result<()> {
     let temporary = temporary_beside(path);
-    fs::symlink(target, &temporary).on("symlink", &temporary)?;
+    fs::symlink(target, &temporary).on("symlink", path)?;
     let result = rename(&temporary, path, Existing::Replace);
     if result.is_err() {
         let _ = fs::unlink(&temporary);
@@ -137,10 +138,20 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
 
 /// A name of ours in the same directory, never seen before.
 pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
+    directory_of(path).join(format!(".tmp-{}", unique()))
+}
+
+/// A name that tells whose unfinished work it is, for directories that are not ours to purge.
+pub(crate) fn partial_beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".partial-{}", unique()));
+    directory_of(path).join(name)
+}
+
+fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-    let name = format!(".tmp-{}-{}-{time:x}", std::process::id(), COUNT.fetch_add(1, Relaxed));
-    directory_of(path).join(name)
+    format!("{}-{}-{time:x}", std::process::id(), COUNT.fetch_add(1, Relaxed))
 }
 
 #[cfg(test)]

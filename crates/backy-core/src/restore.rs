@@ -13,7 +13,7 @@ use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::device::{self, Facts, Kind};
-use crate::durable::{Existing, rename_durably, temporary_beside};
+use crate::durable::{Existing, partial_beside, rename_durably};
 use crate::error::{BadBlock, Code, Context, Error, Result};
 use crate::extent::Extent;
 use crate::granule::{Old, Plan};
@@ -116,19 +116,19 @@ struct Segment {
 }
 
 impl Restore<'_> {
-    /// Writes under a temporary name beside the target, which appears only when it is complete.
+    /// Writes under another name beside the target, which appears only when it is complete.
     fn new_file(&self, path: &Path) -> Result<RestoreStats> {
-        let temporary = temporary_beside(path);
-        let result = self.fill_new(&temporary).and_then(|segments| {
+        let partial = partial_beside(path);
+        let result = self.fill_new(&partial).and_then(|segments| {
             let stats = self.stats(segments, TargetKind::NewFile)?;
-            rename_durably(&temporary, path, Existing::Keep)?;
+            rename_durably(&partial, path, Existing::Keep)?;
             Ok(stats)
         });
-        if result.is_err() {
+        result.map_err(|error| {
             // Best effort: the first error is the one that matters.
-            let _ = fs::unlink(&temporary);
-        }
-        result
+            let _ = fs::unlink(&partial);
+            if error.path.as_ref() == Some(&partial) { error.at(path) } else { error }
+        })
     }
 
     fn fill_new(&self, path: &Path) -> Result<Vec<Segment>> {

@@ -1,0 +1,86 @@
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import { type CleanUp, cleanUpWith } from './clean-up.ts';
+import { mustRun } from './command.ts';
+import type { Need } from './needs.ts';
+import { makeScratch, scratchForTest } from './scratch.ts';
+
+/** The filesystems that the tests run on. */
+export type FilesystemType = 'btrfs' | 'xfs' | 'ext4';
+
+/** A freshly made filesystem, mounted from a sparse file. */
+export interface LoopFilesystem {
+  readonly type: FilesystemType;
+  /** The directory that it is mounted on. */
+  readonly directory: string;
+  /** An empty directory in it for one test. */
+  scratch(): string;
+  /** Changes its mount options, such as `ro`. */
+  remount(options: string): Promise<void>;
+}
+
+const makers: Readonly<Record<FilesystemType, readonly [string, ...string[]]>> = {
+  btrfs: ['mkfs.btrfs', '--quiet'],
+  xfs: ['mkfs.xfs', '-q', '-m', 'reflink=1'],
+  ext4: ['mkfs.ext4', '-q', '-F', '-m', '0'],
+};
+
+const unmounting = `
+umount "$1/mnt" 2>/dev/null || umount --lazy "$1/mnt"
+rm -rf --one-file-system "$1"`;
+
+/** What a machine must have for `useFilesystem`. */
+export function needsOf(...types: readonly FilesystemType[]): readonly Need[] {
+  return ['root', 'loop devices', ...types.map((type): Need => `command ${makers[type][0]}`)];
+}
+
+/**
+ * Gives all tests of the surrounding describe one filesystem.
+ *
+ * @param sizeMib at least 128 for btrfs, 300 for XFS; what is not written takes no space
+ */
+export function useFilesystem(type: FilesystemType, sizeMib = 640): LoopFilesystem {
+  let mounted: { readonly directory: string; readonly cleanUp: CleanUp } | undefined;
+  beforeAll(async () => {
+    mounted = await mountFresh(type, sizeMib);
+  });
+  afterAll(() => mounted?.cleanUp.now());
+  const directory = (): string => {
+    if (mounted) return mounted.directory;
+    throw new Error(`the ${type} filesystem is not mounted`);
+  };
+  return {
+    type,
+    get directory() {
+      return directory();
+    },
+    scratch: () => scratchForTest(directory()),
+    remount: async (options) => {
+      await mustRun('mount', ['-o', `remount,${options}`, directory()]);
+    },
+  };
+}
+
+async function mountFresh(type: FilesystemType, sizeMib: number) {
+  const home = makeScratch();
+  const cleanUp = cleanUpWith(unmounting, home);
+  const [image, directory] = [join(home, `${type}.disk`), join(home, 'mnt')];
+  writeFileSync(image, '');
+  truncateSync(image, sizeMib * 2 ** 20);
+  mkdirSync(directory);
+  const [maker, ...options] = makers[type];
+  await mustRun(maker, [...options, image]);
+  await patiently(() => mustRun('mount', ['-o', 'loop', image, directory]));
+  return { directory, cleanUp };
+}
+
+/** Between finding a free loop device and taking it, another process may take it. */
+export async function patiently<Result>(attempt: () => Promise<Result>, attempts = 5): Promise<Result> {
+  try {
+    return await attempt();
+  } catch (error) {
+    if (attempts <= 1) throw error;
+    return patiently(attempt, attempts - 1);
+  }
+}

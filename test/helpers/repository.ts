@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { RevisionRecord } from '../../src/domain/revision.ts';
+import type { Status } from '../../src/operations/status.ts';
+import type { VerifyResult } from '../../src/operations/verify.ts';
+import { type CommandOptions, mustRun, type Outcome, run } from './command.ts';
+
+/** The program that users run. */
+export const PROGRAM: string = fileURLToPath(new URL('../../bin/backy.js', import.meta.url));
+
+/** Files of a repository that are no part of a revision. */
+const CONSTANT = ['.backup', '.purge', 'backy.log', 'config', 'last', 'last.rev', 'latest'];
+
+/** A repository that is used through the real command line. */
+export interface TestRepository {
+  readonly directory: string;
+  readonly source: string;
+  /** Runs a command on it. */
+  backy(...args: readonly string[]): Promise<Outcome>;
+  /** Takes a revision, which must work. */
+  backup(options?: CommandOptions): Promise<RevisionRecord>;
+  status(): Promise<Status>;
+  /** Verifies all revisions, which need not be good. */
+  verify(): Promise<VerifyResult>;
+  /** The path of one of its files. */
+  path(name: string): string;
+  /** The names of what belongs to revisions, sealed or not. */
+  revisionFiles(): readonly string[];
+}
+
+/** Runs the program on a directory. */
+export function backy(
+  directory: string,
+  args: readonly string[],
+  options?: CommandOptions,
+): Promise<Outcome> {
+  return run(process.execPath, [PROGRAM, '-b', directory, ...args], options);
+}
+
+/** Makes a repository for a source. */
+export async function createRepository(
+  directory: string,
+  source: string,
+  ...options: readonly string[]
+): Promise<TestRepository> {
+  await mustRun(process.execPath, [PROGRAM, '-b', directory, 'init', ...options, 'file', source]);
+  const path = (name: string): string => join(directory, name);
+  let count = 0;
+  return {
+    directory,
+    source,
+    path,
+    backy: (...args) => backy(directory, args),
+    backup: async (commandOptions) => {
+      count += 1;
+      const args = [PROGRAM, '-b', directory, '--json', 'backup', `manual:${count}`];
+      const { record }: { record: RevisionRecord } = JSON.parse(
+        await mustRun(process.execPath, args, commandOptions),
+      );
+      return record;
+    },
+    status: async () => JSON.parse((await backy(directory, ['--json', 'status'])).stdout),
+    verify: async () => JSON.parse((await backy(directory, ['--json', 'verify'])).stdout),
+    revisionFiles: () =>
+      readdirSync(directory)
+        .filter((name) => !CONSTANT.includes(name))
+        .sort(),
+  };
+}
+
+/** The names of the files of sealed revisions. */
+export function filesOf(...records: readonly RevisionRecord[]): readonly string[] {
+  return records.flatMap(({ uuid }) => [uuid, `${uuid}.hashes`, `${uuid}.rev`]).sort();
+}
+
+/** The record of a revision as it stands on disk. */
+export function readRecord(repository: TestRepository, uuid: string): RevisionRecord {
+  return JSON.parse(readFileSync(repository.path(`${uuid}.rev`), 'utf8'));
+}
