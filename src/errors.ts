@@ -66,6 +66,12 @@ const ERRORS = {
     remedy: 'Give more of the id, or the number of one revision',
   },
 
+  BACKY_RECORD_DAMAGED: {
+    message: 'The record {path} is damaged: {problem}',
+    remedy:
+      'Take another revision; the image beside it can still be copied with dd, but nothing vouches for it',
+  },
+
   // Writing, checking and restoring images
   BACKY_REFLINK_UNSUPPORTED: {
     message: 'The filesystem of {path} cannot share blocks between files: {detail}',

@@ -19,7 +19,8 @@ export function findRevisions(spec: string, revisions: readonly RevisionRecord[]
 
 /**
  * The one revision that a spec names: a number (0 the newest, 1 the one before), `last` or `latest` (the newest good
- * one), `first` (the oldest), `tag:T` (the newest with that tag), a whole id, or the beginning of just one id.
+ * one, or the newest if none is good), `first` (the oldest), `tag:T` (the newest with that tag), a whole id, or the
+ * beginning of just one id.
  *
  * @param revisions oldest first
  * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS

@@ -55,7 +55,7 @@ async function rewrite(
   const writing = await waitForWriting(engine, layout, WRITER_WAIT_MS);
   try {
     // Read again under the lock: someone may have written it meanwhile.
-    const record = await readRecord(layout, uuid);
+    const record = readRecord(layout, uuid);
     const trust = verdict === 'good' ? 'verified' : 'distrusted';
     const verifiedAt = verdict === 'good' ? clock().toISOString() : record.verifiedAt;
     await rewriteRecord(engine, layout, { ...record, trust, verifiedAt });

@@ -1,10 +1,11 @@
-import { constants } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { byAge, type DamagedRevision, type RevisionRecord } from '../domain/revision.ts';
 import { isRevisionId } from '../domain/revision-id.ts';
 import { ShapeError } from '../domain/shape.ts';
-import { isBackyError } from '../errors.ts';
-import { fromNodeError, isIoError } from '../io-error.ts';
+import { backyError, isBackyError } from '../errors.ts';
+import { fromNodeError } from '../io-error.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
 import { parseRecord } from './record.ts';
 
@@ -17,8 +18,8 @@ export interface RevisionList {
 
 /** A record is about 1 KiB; anything near this is not one. */
 const LARGEST_RECORD_BYTES = 1 << 16;
-/** How many records are open at a time: far below any limit on open files. */
-const RECORDS_AT_ONCE = 64;
+/** How many records are read before others get a turn. */
+const RECORDS_AT_ONCE = 256;
 
 /**
  * Reads all records. What is wrong with one revision makes that one damaged and never hides another.
@@ -34,13 +35,11 @@ export async function readRevisions(layout: Layout): Promise<RevisionList> {
     .sort();
   const revisions: RevisionRecord[] = [];
   const damaged: DamagedRevision[] = [];
-  for (let start = 0; start < ids.length; start += RECORDS_AT_ONCE) {
-    const batch = ids.slice(start, start + RECORDS_AT_ONCE);
-    for (const result of await Promise.all(batch.map((id) => readRevision(layout, id, names)))) {
-      if (!result) continue;
-      if ('reason' in result) damaged.push(result);
-      else revisions.push(result);
-    }
+  for (const [count, id] of ids.entries()) {
+    if (count % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await nextTurn();
+    const { record, reason } = readRevision(layout, id, names);
+    if (record) revisions.push(record);
+    if (reason !== undefined) damaged.push({ uuid: id, reason });
   }
   return { revisions: revisions.sort(byAge), damaged };
 }
@@ -48,52 +47,51 @@ export async function readRevisions(layout: Layout): Promise<RevisionList> {
 /**
  * Reads one record from its file, which must be a plain file: a symbolic link is not followed, a pipe not waited for.
  *
- * @throws ShapeError, SyntaxError, BACKY_IO
+ * @throws BACKY_RECORD_DAMAGED, BACKY_IO
  */
-export async function readRecord(layout: Layout, id: string): Promise<RevisionRecord> {
-  return parseRecord(await readPlainFile(layout.files(id).record), id);
-}
-
-async function readRevision(
-  layout: Layout,
-  id: string,
-  names: ReadonlySet<string>,
-): Promise<RevisionRecord | DamagedRevision | undefined> {
+export function readRecord(layout: Layout, id: string): RevisionRecord {
+  const path = layout.files(id).record;
   try {
-    const record = await readRecord(layout, id);
-    if (!names.has(id)) return { uuid: id, reason: 'its image is missing' };
-    if (!names.has(id + INDEX_SUFFIX)) return { uuid: id, reason: 'its index is missing' };
-    return record;
-  } catch (error) {
-    // Removed since the directory was listed.
-    if (isIoError(error, 'ENOENT')) return undefined;
-    return { uuid: id, reason: damage(error) };
+    return parseRecord(readPlainFile(path), id);
+  } catch (cause) {
+    if (!(cause instanceof ShapeError || cause instanceof SyntaxError)) throw fromNodeError(cause);
+    throw backyError('BACKY_RECORD_DAMAGED', { path, problem: cause.message }, { cause });
   }
 }
 
-function damage(error: unknown): string {
-  if (error instanceof ShapeError) return `its record is not valid: ${error.message}`;
-  if (error instanceof SyntaxError) return `its record is not JSON: ${error.message}`;
-  // A shortage on this machine says nothing about the record.
-  if (!isBackyError(error) || ['EMFILE', 'ENFILE', 'ENOMEM'].includes(String(error.details.errno)))
-    throw error;
-  return error.message;
+/** A record, or what is wrong with it; neither when it was removed since the directory was listed. */
+interface Reading {
+  readonly record?: RevisionRecord;
+  readonly reason?: string;
 }
 
-async function readPlainFile(path: string): Promise<string> {
+function readRevision(layout: Layout, id: string, names: ReadonlySet<string>): Reading {
   try {
-    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-    const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    try {
-      const stats = await file.stat();
-      if (!stats.isFile()) throw new SyntaxError('it is not a plain file');
-      if (stats.size > LARGEST_RECORD_BYTES) throw new SyntaxError('it is too large');
-      return await file.readFile('utf8');
-    } finally {
-      await file.close();
-    }
+    const record = readRecord(layout, id);
+    if (!names.has(id)) return { reason: 'its image is missing' };
+    if (!names.has(id + INDEX_SUFFIX)) return { reason: 'its index is missing' };
+    return { record };
   } catch (error) {
-    throw fromNodeError(error);
+    if (!isBackyError(error)) throw error;
+    const { errno } = error.details;
+    if (errno === 'ENOENT') return {};
+    // A shortage on this machine says nothing about the record.
+    if (errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM') throw error;
+    return { reason: error.message };
+  }
+}
+
+/** Synchronously: that is ten times as fast for many small files. */
+function readPlainFile(path: string): string {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const file = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const stats = fstatSync(file);
+    if (!stats.isFile()) throw new SyntaxError('it is not a plain file');
+    if (stats.size > LARGEST_RECORD_BYTES) throw new SyntaxError('it is too large');
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -25,7 +25,7 @@ export interface CommandOptions {
 }
 
 /** Where programs are; mkfs and losetup live where only root looks by default. */
-export const searchPath = `${process.env.PATH}:/usr/sbin:/sbin`;
+export const searchPath: string = `${process.env.PATH}:/usr/sbin:/sbin`;
 
 /** Starts a command. */
 export function start(command: string, args: readonly string[], options: CommandOptions = {}): Running {

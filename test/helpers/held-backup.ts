@@ -60,7 +60,6 @@ async function untilStopped({ pid, outcome }: Running): Promise<void> {
     throw new Error('the backup did not come to its second read');
   };
   await Promise.race([ended, stopped()]);
-  ended.catch(() => {});
 }
 
 function allThreadsStopped(pid: number): boolean {

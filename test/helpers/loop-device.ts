@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { cleanUpWith } from './clean-up.ts';
 import { mustRun } from './command.ts';
-import { patiently } from './loop-filesystem.ts';
+import { patiently } from './patiently.ts';
 import { makeScratch } from './scratch.ts';
 
 /** Makes a file a block device until the test ends. @returns the path of the device */

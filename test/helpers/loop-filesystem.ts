@@ -4,6 +4,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { type CleanUp, cleanUpWith } from './clean-up.ts';
 import { mustRun } from './command.ts';
 import type { Need } from './needs.ts';
+import { patiently } from './patiently.ts';
 import { makeScratch, scratchForTest } from './scratch.ts';
 
 /** The filesystems that the tests run on. */
@@ -73,14 +74,4 @@ async function mountFresh(type: FilesystemType, sizeMib: number) {
   await mustRun(maker, [...options, image]);
   await patiently(() => mustRun('mount', ['-o', 'loop', image, directory]));
   return { directory, cleanUp };
-}
-
-/** Between finding a free loop device and taking it, another process may take it. */
-export async function patiently<Result>(attempt: () => Promise<Result>, attempts = 5): Promise<Result> {
-  try {
-    return await attempt();
-  } catch (error) {
-    if (attempts <= 1) throw error;
-    return patiently(attempt, attempts - 1);
-  }
 }

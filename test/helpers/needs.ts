@@ -11,14 +11,13 @@ export type Need = 'root' | 'loop devices' | 'FUSE' | `command ${string}`;
  * in CI that is a failure, because a run that left tests out would be green for nothing.
  */
 export function describeWith(needs: readonly Need[], name: string, body: () => void): void {
-  const missing = needs.filter((need) => !isMet(need));
-  if (missing.length === 0) return describe(name, body);
-  const reason = `needs ${missing.map((need) => need.replace('command ', '')).join(', ')}`;
-  describe(name, () => {
-    if (!process.env.CI) return it.skip(reason, () => {});
-    it(reason, () => {
-      throw new Error(`${name} ${reason}, and this machine does not have it`);
-    });
+  const missing = needs.filter((need) => !isMet(need)).map((need) => need.replace('command ', ''));
+  describe(name, missing.length === 0 ? body : () => missesOut(`needs ${missing.join(', ')}`));
+}
+
+function missesOut(reason: string): void {
+  it.skipIf(!process.env.CI)(reason, () => {
+    throw new Error(`${reason}: this machine does not have it`);
   });
 }
 

@@ -65,10 +65,10 @@ describe('findRevision', () => {
     expect(findRevision('all', history.slice(0, 1))).toBe(oldest);
   });
 
-  it('has no last where all are distrusted', () => {
-    const distrusted = makeHistory({ trust: 'distrusted' });
-    expect(() => findRevision('last', distrusted)).toThrow(unknown);
-    expect(findRevision('0', distrusted)).toBe(distrusted[0]);
+  it('falls back on the newest where all are distrusted', () => {
+    const distrusted = makeHistory({ trust: 'distrusted' }, { trust: 'distrusted' });
+    expect(findRevision('last', distrusted)).toBe(distrusted[1]);
+    expect(findRevision('latest', distrusted)).toBe(distrusted[1]);
   });
 
   it.each(['0', 'last', 'first', 'all', 'tag:daily', 'x'])(

@@ -40,8 +40,8 @@ describe('readRevisions', () => {
 
   it.each([
     ['', /Unexpected end of JSON input/],
-    ['{"uuid":', /not JSON/],
-    ['[]', /not valid: the document is a list/],
+    ['{"uuid":', /is damaged: .*JSON/],
+    ['[]', /is damaged: the document is a list/],
     ['x'.repeat(70_000), /too large/],
   ])('shows a record that reads %j as damaged and nothing else (I11)', async (text, reason) => {
     const id = revisionId(2);
@@ -79,6 +79,20 @@ describe('readRevisions', () => {
       expect.stringContaining('not a plain file'),
       expect.stringContaining('not a plain file'),
     ]);
+  });
+
+  it('does not take a key that it does not know for its own', async () => {
+    const strange = {
+      ...makeRecord({ uuid: revisionId(2), timestamp: isoDay(5) }),
+      reason: 'none',
+      record: 1,
+    };
+    const files = {
+      [strange.uuid]: '',
+      [`${strange.uuid}.hashes`]: '',
+      [`${strange.uuid}.rev`]: formatRecord(strange),
+    };
+    expect(await read(repository(files))).toEqual({ revisions: [good, strange], damaged: [] });
   });
 
   it('passes over names that are no ids', async () => {

@@ -1,0 +1,108 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type Outcome, run } from '../helpers/command.ts';
+import { expectFailure } from '../helpers/failure.ts';
+import { describeWith } from '../helpers/needs.ts';
+import { backy, createRepository, filesOf, PROGRAM } from '../helpers/repository.ts';
+import { scratchForTest } from '../helpers/scratch.ts';
+
+describe('errors of sources', () => {
+  it('a source that is missing fails the backup and keeps what there is', async () => {
+    const { repository, source } = await sourceAndRepository();
+    const earlier = await repository.backup();
+    renameSync(source, `${source}.away`);
+
+    await expectFailure(repository.backy, ['backup', 'daily'], {
+      code: 'BACKY_SOURCE_MISSING',
+      says: [`The source ${source} does not exist`],
+    });
+
+    expect(repository.revisionFiles()).toEqual(filesOf(earlier));
+    renameSync(`${source}.away`, source);
+    expect(await repository.backy('backup', 'daily')).toMatchObject({ exitCode: 0 });
+  });
+
+  it('a link that leads nowhere is a missing source', async () => {
+    const scratch = scratchForTest();
+    const link = join(scratch, 'link');
+    symlinkSync('nowhere', link);
+    const repository = await createRepository(join(scratch, 'repository'), link);
+
+    await expectFailure(repository.backy, ['backup'], { code: 'BACKY_SOURCE_MISSING', says: [link] });
+  });
+
+  it('init warns of a source that is not there yet', async () => {
+    const scratch = scratchForTest();
+    const directory = join(scratch, 'repository');
+    const { exitCode, stderr } = await backy(directory, ['init', 'file', join(scratch, 'later.img')]);
+
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/^backy: warning: .*later\.img does not exist.*\n$/);
+    writeFileSync(join(scratch, 'later.img'), 'here');
+    expect(await backy(directory, ['backup'])).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(join(directory, 'last'), 'utf8')).toBe('here');
+  });
+
+  it.each(['a directory', 'a pipe', 'a terminal'])('%s is no source', async (kind) => {
+    const scratch = scratchForTest();
+    const path = kind === 'a terminal' ? '/dev/tty' : join(scratch, 'source');
+    if (kind === 'a directory') mkdirSync(path);
+    if (kind === 'a pipe') execFileSync('mkfifo', [path]);
+    if (kind === 'a terminal') symlinkSync('/dev/null', join(scratch, 'source'));
+    const source = join(scratch, 'source');
+    const expected = {
+      code: 'BACKY_SOURCE_KIND',
+      says: [source, 'neither a file nor a block device'],
+    } as const;
+
+    const directory = join(scratch, 'repository');
+    await expectFailure((...all) => backy(directory, all), ['init', 'file', source], expected);
+
+    mkdirSync(directory);
+    const config = `source: {type: file, filename: ${source}}\nschedule: {daily: {interval: 1d, keep: 1}}\n`;
+    writeFileSync(join(directory, 'config'), config);
+    await expectFailure((...all) => backy(directory, all), ['backup'], expected);
+  });
+
+  it('an empty file is a valid image', async () => {
+    const { repository, source } = await sourceAndRepository('');
+
+    const { uuid, size, stats } = await repository.backup();
+
+    expect({ size, bytesWritten: stats.bytesWritten }).toEqual({ size: 0, bytesWritten: 0 });
+    expect(readFileSync(repository.path(uuid))).toHaveLength(0);
+    expect(await repository.verify()).toMatchObject({ good: true });
+    expect(await repository.backy('restore', `${source}.restored`)).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(`${source}.restored`)).toHaveLength(0);
+  });
+});
+
+describeWith(['command setpriv'], 'a source that may not be read', () => {
+  it('is named, with the reason', async () => {
+    const { repository, source } = await sourceAndRepository();
+    chmodSync(source, 0);
+
+    await expectFailure(withoutPrivileges(repository.directory), ['backup'], {
+      code: 'BACKY_SOURCE_UNREADABLE',
+      says: [source, 'permission denied', 'a user who may read it'],
+    });
+
+    expect(repository.revisionFiles()).toEqual([]);
+  });
+});
+
+/** Root without the privilege to read everything: a whole other user might not get at the checkout. */
+function withoutPrivileges(directory: string) {
+  const drop = process.geteuid?.() === 0 ? ['--bounding-set', '-dac_override,-dac_read_search'] : [];
+  return (...args: readonly string[]): Promise<Outcome> =>
+    run('setpriv', [...drop, '--', process.execPath, PROGRAM, '-b', directory, ...args]);
+}
+
+async function sourceAndRepository(content = 'a disk') {
+  const scratch = scratchForTest();
+  const source = join(scratch, 'disk.img');
+  writeFileSync(source, content);
+  return { source, repository: await createRepository(join(scratch, 'repository'), source) };
+}

@@ -1,0 +1,119 @@
+import { execFileSync } from 'node:child_process';
+import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { expectSameBytes, MIB, makeSparseFile, randomBytes } from '../helpers/bytes.ts';
+import { mustRun } from '../helpers/command.ts';
+import { expectFailure } from '../helpers/failure.ts';
+import { attachDevice, withMounted } from '../helpers/loop-device.ts';
+import { needsOf } from '../helpers/loop-filesystem.ts';
+import { describeWith } from '../helpers/needs.ts';
+import { createRepository, type TestRepository } from '../helpers/repository.ts';
+import { scratchForTest } from '../helpers/scratch.ts';
+
+describe('targets of a restore', () => {
+  it('must not be part of the repository, under whatever name', async () => {
+    const { scratch, repository } = await filledRepository();
+    const image = repository.path('last');
+    const [byLink, byHardLink, throughLink] = [join(scratch, 'a'), join(scratch, 'b'), join(scratch, 'c')];
+    symlinkSync(image, byLink);
+    linkSync(repository.path('config'), byHardLink);
+    symlinkSync(repository.directory, throughLink);
+    const before = readFileSync(image);
+    const targets = [
+      image,
+      repository.path('config'),
+      repository.path('new'),
+      byLink,
+      byHardLink,
+      join(throughLink, 'new'),
+    ];
+    for (const target of targets)
+      await expectFailure(repository.backy, ['restore', target], {
+        code: 'BACKY_TARGET_IN_REPOSITORY',
+        says: [target, repository.directory],
+      });
+
+    expect(readFileSync(image).equals(before)).toBe(true);
+    expect(repository.revisionFiles()).toHaveLength(3);
+  });
+
+  it('must be files or block devices', async () => {
+    const { scratch, repository } = await filledRepository();
+    const pipe = join(scratch, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    mkdirSync(join(scratch, 'directory'));
+
+    for (const target of [join(scratch, 'directory'), pipe, '/dev/full'])
+      await expectFailure(repository.backy, ['restore', target], {
+        code: 'BACKY_TARGET_KIND',
+        says: [target],
+      });
+  });
+
+  it('must be in a directory that exists', async () => {
+    const { scratch, repository } = await filledRepository();
+    const target = join(scratch, 'no', 'such', 'directory', 'disk.img');
+
+    await expectFailure(repository.backy, ['restore', target], { code: 'BACKY_IO', says: [scratch] });
+  });
+
+  it('may go away while they are streamed to', async () => {
+    const { repository } = await filledRepository();
+    const line = '{ "$@"; echo "exit $?" >&2; } | head -c 100000 >/dev/null';
+    const program = [process.execPath, 'bin/backy.js', '-b', repository.directory, 'restore', '-'];
+
+    const stderr = await mustRun('sh', ['-c', `exec 2>&1; ${line}`, 'sh', ...program]);
+
+    expect(stderr).toMatch(/^backy: .*standard output.*the reader went away.*\nexit 1\n$/);
+  });
+});
+
+describeWith([...needsOf('ext4'), 'command losetup'], 'devices as targets', () => {
+  it('must be large enough', async () => {
+    const { scratch, repository } = await filledRepository();
+    makeSparseFile(join(scratch, 'small'), 3 * MIB);
+    const device = await attachDevice(join(scratch, 'small'));
+
+    await expectFailure(repository.backy, ['restore', device], {
+      code: 'BACKY_TARGET_SMALL',
+      says: [device, '4.00 MiB'],
+    });
+
+    expect(readFileSync(device).equals(Buffer.alloc(3 * MIB))).toBe(true);
+  });
+
+  it('must not be mounted, nor the file that is mounted from', async () => {
+    const { scratch, repository } = await filledRepository();
+    const disk = join(scratch, 'disk');
+    makeSparseFile(disk, 8 * MIB);
+    await mustRun('mkfs.ext4', ['-q', '-F', disk]);
+    const device = await attachDevice(disk);
+
+    await withMounted(device, 'rw', async (directory) => {
+      writeFileSync(join(directory, 'precious'), 'data');
+      for (const target of [device, disk])
+        await expectFailure(repository.backy, ['restore', target], {
+          code: 'BACKY_TARGET_BUSY',
+          says: [target, 'Unmount it'],
+        });
+    });
+
+    await mustRun('e2fsck', ['-f', '-n', disk]);
+    await withMounted(device, 'ro', (directory) =>
+      expect(readFileSync(join(directory, 'precious'), 'utf8')).toBe('data'),
+    );
+    expect(await repository.backy('restore', device)).toMatchObject({ exitCode: 0 });
+    await mustRun('cmp', ['--bytes', String(4 * MIB), device, repository.source]);
+    await expectSameBytes(repository.path('last'), repository.source);
+  });
+});
+
+async function filledRepository(): Promise<{ scratch: string; repository: TestRepository }> {
+  const scratch = scratchForTest();
+  const source = join(scratch, 'disk.img');
+  writeFileSync(source, randomBytes(4 * MIB));
+  const repository = await createRepository(join(scratch, 'repository'), source);
+  await repository.backup();
+  return { scratch, repository };
+}
