@@ -92,6 +92,14 @@ export interface HostProbe {
   totalBytes: number
 }
 
+/** A symbolic link and what it points to. */
+export interface Link {
+  /** Where the link is. */
+  path: string
+  /** What it points to, as it is stored. */
+  target: string
+}
+
 /** Takes a lock without waiting. The lock file is created if need be, never followed as a link, never removed. */
 export declare function lockFile(path: string, mode: 'exclusive' | 'shared'): FileLock | Failure
 
@@ -122,8 +130,8 @@ export interface Renaming {
 /** Writes a small file durably: temporary name, fsync, rename, fsync of the directory. */
 export declare function replaceFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 
-/** Points a symbolic link at `target`, atomically and durably. */
-export declare function replaceLink(path: string, target: string): Promise<undefined | Failure>
+/** Points symbolic links of one directory at their targets, each atomically, all of them durably. */
+export declare function replaceLinks(links: Array<Link>): Promise<undefined | Failure>
 
 /**
  * Restores an image, checking every block against the index on the way. Only what differs is written to a

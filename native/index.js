@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { Control, FileLock, createFile, describeSource, engineVersion, lockFile, probe, removeFiles, replaceFile, replaceLink, restoreImage, sealFiles, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, createFile, describeSource, engineVersion, lockFile, probe, removeFiles, replaceFile, replaceLinks, restoreImage, sealFiles, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
 export { createFile }
@@ -783,7 +783,7 @@ export { lockFile }
 export { probe }
 export { removeFiles }
 export { replaceFile }
-export { replaceLink }
+export { replaceLinks }
 export { restoreImage }
 export { sealFiles }
 export { verifyImage }

@@ -37,18 +37,20 @@ pub fn write_file(path: &Path, contents: &[u8], mode: u32, existing: Existing) -
     result.map_err(|error| error.at(path)).and_then(|()| sync_directory_of(path))
 }
 
-/// Points a symbolic link at `target`, replacing what link was there.
+/// Points symbolic links of one directory at their targets, one after the other, replacing what links were
+/// there, and makes that durable with one fsync.
 ///
 /// # Errors
-/// [`crate::Code::Io`]; the old link is still there then.
-pub fn replace_link(path: &Path, target: &Path) -> Result<()> {
-    let temporary = temporary_beside(path);
-    fs::symlink(target, &temporary).on("symlink", path)?;
-    let result = rename(&temporary, path, Existing::Replace);
-    if result.is_err() {
-        let _ = fs::unlink(&temporary);
+/// [`crate::Code::Io`]; some of the links may have been replaced then, and every one is whole.
+pub fn replace_links(links: &[(PathBuf, PathBuf)]) -> Result<()> {
+    for (path, target) in links {
+        let temporary = temporary_beside(path);
+        fs::symlink(target, &temporary).on("symlink", path)?;
+        rename(&temporary, path, Existing::Replace).inspect_err(|_| {
+            let _ = fs::unlink(&temporary);
+        })?;
     }
-    result.and_then(|()| sync_directory_of(path))
+    links.first().map_or(Ok(()), |(path, _)| sync_directory_of(path))
 }
 
 /// Makes files read-only for their owner, renames them in order, and makes that durable with one fsync of
@@ -191,14 +193,15 @@ mod tests {
     }
 
     #[test]
-    fn a_link_moves_from_one_target_to_the_next() {
+    fn links_move_from_one_target_to_the_next() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("last");
+        let paths = ["last", "latest"].map(|name| directory.path().join(name));
         for target in ["first", "second"] {
-            replace_link(&path, Path::new(target)).unwrap();
-            assert_eq!(std::fs::read_link(&path).unwrap(), Path::new(target));
+            let links = paths.clone().map(|path| (path, PathBuf::from(target)));
+            replace_links(&links).unwrap();
+            assert!(paths.iter().all(|path| std::fs::read_link(path).unwrap() == Path::new(target)));
         }
-        assert_eq!(names(directory.path()), ["last"]);
+        assert_eq!(names(directory.path()), ["last", "latest"]);
     }
 
     #[test]

@@ -43,7 +43,7 @@ mod write;
 pub use block::{BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE};
 pub use control::{Control, Progress};
 pub use device::{Facts, Kind, describe};
-pub use durable::{Existing, remove, replace_link, seal, write_file};
+pub use durable::{Existing, remove, replace_links, seal, write_file};
 pub use error::{BadBlock, Code, Error, Found, Result};
 pub use extent::{Extent, ExtentMap};
 pub use header::Header;

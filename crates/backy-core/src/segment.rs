@@ -143,7 +143,7 @@ impl Segment<'_> {
     }
 
     fn finish(mut self, number: u64) -> Result<Tally> {
-        if self.tally.written > 0 && !self.writer.cloned {
+        if self.tally.written > 0 {
             self.writer.output.start_writeback(self.range);
         }
         self.writer.index.put(number, &self.page)?;

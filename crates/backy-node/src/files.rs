@@ -107,10 +107,22 @@ pub fn create_file(env: &Env, path: String, contents: String, mode: u32) -> Resu
     })
 }
 
-/// Points a symbolic link at `target`, atomically and durably.
+/// A symbolic link and what it points to.
+#[napi(object)]
+pub struct Link {
+    /// Where the link is.
+    pub path: String,
+    /// What it points to, as it is stored.
+    pub target: String,
+}
+
+/// Points symbolic links of one directory at their targets, each atomically, all of them durably.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
-pub fn replace_link(env: &Env, path: String, target: String) -> Result<Object<'_>> {
-    promise(env, "link", move || backy_core::replace_link(Path::new(&path), Path::new(&target)))
+pub fn replace_links(env: &Env, links: Vec<Link>) -> Result<Object<'_>> {
+    promise(env, "links", move || {
+        let links: Vec<_> = links.into_iter().map(|link| (link.path.into(), link.target.into())).collect();
+        backy_core::replace_links(&links)
+    })
 }
 
 /// A file and the name it gets.
