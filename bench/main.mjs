@@ -22,6 +22,7 @@ const README = fileURLToPath(new URL('README.md', import.meta.url));
 const { values: options } = parseArgs({
   options: {
     filesystem: { type: 'string', multiple: true, default: ['xfs'] },
+    device: { type: 'string', multiple: true, default: ['cached', 'direct'] },
     rounds: { type: 'string', default: '7' },
     out: { type: 'string', default: README },
   },
@@ -38,7 +39,8 @@ async function main() {
   await requireTools();
   const rounds = Number(options.rounds);
   const parts = [];
-  for (const filesystem of options.filesystem) parts.push(await benchOn(filesystem, rounds));
+  for (const filesystem of options.filesystem)
+    for (const device of options.device) parts.push(await benchOn(filesystem, device, rounds));
   const page = report({
     machine: await describeMachine(),
     version: (await run(backy('--version'))).trim(),
@@ -50,10 +52,12 @@ async function main() {
   if (options.out !== '-') writeFileSync(options.out, page);
 }
 
-async function benchOn(filesystem, rounds) {
+async function benchOn(filesystem, device, rounds) {
   const parent = process.env.BENCH_DIR ?? '/var/tmp';
-  say(`Making a ${SCRATCH_BYTES / GIB} GiB ${filesystem} and a ${SIZE_BYTES / GIB} GiB ext4 image on it`);
-  const scratch = await mountScratch({ filesystem, parent, sizeBytes: SCRATCH_BYTES });
+  say(
+    `Making a ${SCRATCH_BYTES / GIB} GiB ${filesystem} (${device}) and a ${SIZE_BYTES / GIB} GiB ext4 image on it`,
+  );
+  const scratch = await mountScratch({ filesystem, device, parent, sizeBytes: SCRATCH_BYTES });
   try {
     const image = join(scratch.directory, 'disk.img');
     const staging = join(scratch.directory, 'staging');
@@ -68,7 +72,7 @@ async function benchOn(filesystem, rounds) {
     const bench = { scratch, image, sizeBytes: SIZE_BYTES, dataBytes: DATA_BYTES, rounds, repository };
     const rows = await measureRows(bench, (step) => say(`  ${words(step)}`));
     say(`\n${table(rows)}\n`);
-    return { filesystem, mountOptions: scratch.mountOptions, files, rows };
+    return { filesystem, device, mountOptions: scratch.mountOptions, files, rows };
   } finally {
     scratch.remove();
   }

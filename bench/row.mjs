@@ -8,7 +8,7 @@ const PEAK_GOAL_MIB = 128;
  * @property {string} against what it is compared with
  * @property {readonly number[]} figures one per round
  * @property {'ratio' | 'MiB'} unit
- * @property {number} goal
+ * @property {number | undefined} goal none where the figure only explains another
  * @property {readonly import('./measure.mjs').Cost[]} [backy]
  * @property {readonly import('./measure.mjs').Cost[]} [peer]
  */

@@ -23,10 +23,11 @@ const MKFS = {
 
 /**
  * Creates, mounts and returns the scratch filesystem. Needs root.
- * @param {{ filesystem: 'xfs' | 'btrfs', parent: string, sizeBytes: number }} options
+ * @param {{ filesystem: 'xfs' | 'btrfs', device: 'cached' | 'direct', parent: string, sizeBytes: number }} options
+ *   device: whether the loop device goes through the host's page cache, as `mount -o loop` makes it, or past it
  * @returns {Promise<Scratch>}
  */
-export async function mountScratch({ filesystem, parent, sizeBytes }) {
+export async function mountScratch({ filesystem, device: cache, parent, sizeBytes }) {
   requireDisk(parent, sizeBytes);
   const undo = [];
   const remove = () => undoAll(undo);
@@ -36,7 +37,8 @@ export async function mountScratch({ filesystem, parent, sizeBytes }) {
     const disk = join(outside, 'disk');
     // Written out, so that no later write pays for allocating the backing file.
     await run(['dd', 'if=/dev/zero', `of=${disk}`, 'bs=4M', `count=${sizeBytes / 2 ** 22}`, 'oflag=direct']);
-    const device = (await run(['losetup', '--find', '--show', '--direct-io=on', disk])).trim();
+    const directIo = `--direct-io=${cache === 'direct' ? 'on' : 'off'}`;
+    const device = (await run(['losetup', '--find', '--show', directIo, disk])).trim();
     undo.push(() => execFileSync('losetup', ['--detach', device]));
     await run([...MKFS[filesystem], device]);
     const directory = join(outside, filesystem);

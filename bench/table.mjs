@@ -24,9 +24,7 @@ export function table(rows) {
 
 function cells(row) {
   const figure = median(row.figures);
-  const verdict = figure <= row.goal ? 'met' : '**missed**';
-  const goal = row.unit === 'MiB' ? `≤ ${row.goal} MiB` : `≤ ${row.goal.toFixed(1)}`;
-  const head = [row.operation, row.against, show(row, figure), goal, verdict];
+  const head = [row.operation, row.against, show(row, figure), ...judge(row, figure)];
   if (!row.peer) return [...head, '', '', '', ''];
   const both = (pick, digits) =>
     [row.backy, row.peer].map((costs) => median(costs.map(pick)).toFixed(digits));
@@ -34,6 +32,11 @@ function cells(row) {
   const cpu = both((cost) => cost.cpuS, 2).join(' / ');
   const written = both((cost) => cost.deviceBytes / MIB, 1).join(' / ');
   return [...head, ...walls, `${cpu} s`, `${written} MiB`];
+}
+
+function judge({ goal, unit }, figure) {
+  if (goal === undefined) return ['', ''];
+  return [unit === 'MiB' ? `≤ ${goal} MiB` : `≤ ${goal.toFixed(1)}`, figure <= goal ? 'met' : '**missed**'];
 }
 
 function show({ unit, figures }, figure) {

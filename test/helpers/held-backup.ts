@@ -34,7 +34,7 @@ export async function holdBackup({ directory, source }: TestRepository): Promise
   });
   const cleanUp = cleanUpWith('kill -KILL -- "-$1" 2>/dev/null || true', String(running.pid));
   onTestFinished(() => cleanUp.now());
-  await untilStopped(running);
+  await untilStopped(running, directory);
   return {
     pid: running.pid,
     signal: (name) => process.kill(running.pid, name),
@@ -45,21 +45,25 @@ export async function holdBackup({ directory, source }: TestRepository): Promise
   };
 }
 
-/** Between two system calls a traced thread is stopped for a moment, but never all of them twice in a row. */
-async function untilStopped({ pid, outcome }: Running): Promise<void> {
+/** A traced thread is also stopped for a moment at its start and between system calls; that does not last. */
+async function untilStopped({ pid, outcome }: Running, directory: string): Promise<void> {
   const ended = outcome.then(({ stderr }) => {
     throw new Error(`the backup ended before it could be held: ${stderr}`);
   });
   const stopped = async (): Promise<void> => {
     let inRow = 0;
     for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += POLL_MS) {
-      inRow = allThreadsStopped(pid) ? inRow + 1 : 0;
+      inRow = isWriting(directory) && allThreadsStopped(pid) ? inRow + 1 : 0;
       if (inRow === 3) return;
       await sleep(POLL_MS);
     }
     throw new Error('the backup did not come to its second read');
   };
   await Promise.race([ended, stopped()]);
+}
+
+function isWriting(directory: string): boolean {
+  return readdirSync(directory).some((name) => name.endsWith('.partial'));
 }
 
 function allThreadsStopped(pid: number): boolean {

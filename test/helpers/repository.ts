@@ -70,7 +70,7 @@ export async function createRepository(
 }
 
 /** The names of the files of sealed revisions. */
-export function filesOf(...records: readonly RevisionRecord[]): readonly string[] {
+export function filesOf(...records: readonly { readonly uuid: string }[]): readonly string[] {
   return records.flatMap(({ uuid }) => [uuid, `${uuid}.hashes`, `${uuid}.rev`]).sort();
 }
 

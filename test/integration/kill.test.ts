@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { expectSameBytes, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
+import { start } from '../helpers/command.ts';
+import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
+import { describeWith } from '../helpers/needs.ts';
+import { seededRandom, testSeed } from '../helpers/random.ts';
+import { createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
+
+const sourceBytes = 16 * MIB;
+const killsEach = 25;
+
+describe(`SIGKILL at random moments (BACKY_TEST_SEED=${testSeed})`, () => {
+  for (const type of ['btrfs', 'xfs'] as const) {
+    describeWith(needsOf(type), `on ${type}`, () => {
+      const filesystem = useFilesystem(type);
+
+      it(`${killsEach} times, each healed by the next backup`, async () => {
+        const random = seededRandom(testSeed);
+        const repository = await makeRepository(filesystem.scratch());
+        const states = new Map<string, string>();
+        const durationMs = await backUp(repository, states);
+        let torn = 0;
+
+        for (let kill = 1; kill <= killsEach; kill += 1) {
+          writeAt(repository.source, Math.floor(random() * 12) * MIB, randomBytes(2 * MIB));
+          // In its first half a backup is nothing but Node starting up.
+          await killBackup(repository, durationMs * (0.5 + 0.6 * random()));
+          expectUntouched(repository, states);
+          torn += isTorn(repository) ? 1 : 0;
+          await backUp(repository, states);
+          expectHealthy(repository);
+        }
+
+        // Otherwise the kills came too early or too late to prove anything.
+        expect(torn, 'kills in the middle of writing').toBeGreaterThanOrEqual(killsEach / 8);
+        expect(await repository.verify()).toMatchObject({ good: true });
+        for (const [uuid, hash] of states) expect(hashOf(repository.path(uuid))).toBe(hash.split(' ').at(-1));
+      });
+    });
+  }
+});
+
+/** A backup that must work, and equal the source. Notes what its image is; returns milliseconds. */
+async function backUp(repository: TestRepository, states: Map<string, string>): Promise<number> {
+  const startedMs = performance.now();
+  const { uuid } = await repository.backup();
+  const durationMs = performance.now() - startedMs;
+  const image = repository.path(uuid);
+  await expectSameBytes(image, repository.source);
+  expect(readlinkSync(repository.path('last'))).toBe(uuid);
+  states.set(uuid, `${identityOf(image)} ${hashOf(image)}`);
+  return durationMs;
+}
+
+async function killBackup({ directory }: TestRepository, afterMs: number): Promise<void> {
+  const running = start(process.execPath, [PROGRAM, '-b', directory, 'backup', 'manual:killed']);
+  await Promise.race([sleep(afterMs), running.outcome]);
+  try {
+    running.signal('SIGKILL');
+  } catch {
+    // It had come to its end already.
+  }
+  await running.outcome;
+}
+
+/** Old revisions are what they were: reading all of them every time would take longer than the inodes need to tell. */
+function expectUntouched(repository: TestRepository, states: ReadonlyMap<string, string>): void {
+  for (const [uuid, state] of states)
+    expect(state).toMatch(new RegExp(`^${identityOf(repository.path(uuid))} `));
+  const [newest = '', state = ''] = [...states].at(-1) ?? [];
+  expect(hashOf(repository.path(newest))).toBe(state.split(' ').at(-1));
+}
+
+/** Any write, truncation or change of mode shows in the time of change. */
+function identityOf(path: string): string {
+  const { ino, size, mode, ctimeMs } = statSync(path);
+  return [ino, size, mode, ctimeMs].join(' ');
+}
+
+function hashOf(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+/** Whether there is anything that belongs to no sealed revision. */
+function isTorn(repository: TestRepository): boolean {
+  const names = repository.revisionFiles();
+  const sealed = names.filter((name) => name.endsWith('.rev'));
+  return names.length !== 3 * sealed.length;
+}
+
+function expectHealthy(repository: TestRepository): void {
+  const sealed = repository.revisionFiles().filter((name) => name.endsWith('.rev'));
+  expect(repository.revisionFiles()).toEqual(filesOf(...sealed.map((name) => ({ uuid: name.slice(0, -4) }))));
+}
+
+function makeRepository(scratch: string): Promise<TestRepository> {
+  const source = join(scratch, 'disk.img');
+  writeFileSync(source, randomBytes(sourceBytes));
+  return createRepository(join(scratch, 'repository'), source);
+}

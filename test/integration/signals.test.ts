@@ -1,0 +1,70 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { expectSameBytes, MIB, randomBytes } from '../helpers/bytes.ts';
+import { holdBackup, holdingNeeds } from '../helpers/held-backup.ts';
+import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
+import { describeWith } from '../helpers/needs.ts';
+import { createRepository, filesOf, type TestRepository } from '../helpers/repository.ts';
+
+describeWith([...needsOf('xfs'), ...holdingNeeds], 'a backup that is in the middle', () => {
+  const filesystem = useFilesystem('xfs');
+
+  it.each([
+    { name: 'SIGINT', code: 130 },
+    { name: 'SIGTERM', code: 143 },
+    { name: 'SIGHUP', code: 129 },
+  ] as const)('ends cleanly on $name with $code, and leaves nothing half-done', async ({ name, code }) => {
+    const repository = await makeRepository(filesystem.scratch());
+    const earlier = await repository.backup();
+    writeFileSync(repository.source, randomBytes(8 * MIB));
+    const held = await holdBackup(repository);
+    expect(repository.revisionFiles().filter((file) => file.endsWith('.partial'))).toHaveLength(2);
+    held.signal(name);
+
+    const { exitCode, stdout, stderr } = await held.goOn();
+
+    expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
+    expect(stderr).toMatch(/^backy: The backup was cancelled: nothing of it is left\. .+\n$/);
+    expect(repository.revisionFiles()).toEqual(filesOf(earlier));
+    const { uuid } = await repository.backup();
+    await expectSameBytes(repository.path(uuid), repository.source);
+  });
+
+  it('goes on beside status, find, restore and verify', async () => {
+    const scratch = filesystem.scratch();
+    const repository = await makeRepository(scratch);
+    const earlier = await repository.backup();
+    const held = await holdBackup(repository);
+
+    expect(await repository.status()).toMatchObject({ revisions: [{ uuid: earlier.uuid }], damaged: [] });
+    expect((await repository.backy('find')).stdout).toBe(`${repository.path(earlier.uuid)}\n`);
+    expect(await repository.backy('restore', join(scratch, 'target'))).toMatchObject({ exitCode: 0 });
+    await expectSameBytes(join(scratch, 'target'), repository.source);
+    // What belongs to the running backup looks like leftovers, and must not be taken for any.
+    expect(await repository.backy('purge')).toMatchObject({ exitCode: 1 });
+
+    expect(await held.goOn()).toMatchObject({ exitCode: 0 });
+    expect((await repository.status()).revisions).toHaveLength(2);
+    expect(await repository.verify()).toMatchObject({ good: true });
+  });
+
+  it('frees the lock when it is killed', async () => {
+    const repository = await makeRepository(filesystem.scratch());
+    const held = await holdBackup(repository);
+    held.signal('SIGKILL');
+    expect(await held.goOn()).toMatchObject({ exitCode: 137 });
+    // The note of who held it is still there, and stops nobody.
+    expect(readFileSync(repository.path('.backup'), 'utf8').trim()).toBe(String(held.pid));
+
+    const record = await repository.backup();
+
+    expect(repository.revisionFiles()).toEqual(filesOf(record));
+  });
+});
+
+function makeRepository(scratch: string): Promise<TestRepository> {
+  const source = join(scratch, 'disk.img');
+  writeFileSync(source, randomBytes(8 * MIB));
+  return createRepository(join(scratch, 'repository'), source);
+}
