@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use crate::extent::Extent;
+
 /// Bytes that share one hash.
 pub const BLOCK_SIZE: usize = 256 * 1024;
 /// Bytes written or left alone together.
@@ -85,6 +87,13 @@ pub fn blocks_in(size: u64) -> u64 {
 #[must_use]
 pub fn segments_in(size: u64) -> u64 {
     size.div_ceil(SEGMENT_SIZE)
+}
+
+/// The blocks of a range that starts on one.
+pub(crate) fn blocks_of(range: Extent) -> impl Iterator<Item = Extent> {
+    (range.start..range.end)
+        .step_by(BLOCK_SIZE)
+        .map(move |start| Extent { start, end: range.end.min(start + BLOCK_SIZE as u64) })
 }
 
 #[cfg(test)]

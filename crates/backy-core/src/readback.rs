@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE};
+use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, blocks_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
@@ -11,7 +11,6 @@ use crate::extent::{Extent, ExtentMap};
 use crate::index::IndexReader;
 use crate::pool;
 use crate::read::{READ_SIZE, Reader, Via, windows_of};
-use crate::segment::blocks_of;
 
 /// A segment that was written to.
 #[derive(Debug, Clone, Copy)]

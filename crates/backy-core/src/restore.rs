@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{self, FileType, Mode, OFlags};
 use rustix::io::{self, Errno};
 
-use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE};
+use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::device::{self, Facts, Kind};
@@ -21,7 +21,6 @@ use crate::image::{Image, ImageOptions, expected};
 use crate::output::Output;
 use crate::pool;
 use crate::read::{READ_SIZE, Reader, Via, windows_of};
-use crate::segment::blocks_of;
 
 /// Where an image is restored to.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! One segment of the source on its way into the image: hash, compare, write what differs.
 
-use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE};
+use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::Result;
@@ -174,11 +174,4 @@ impl Segment<'_> {
     fn slot(&self, block: Extent) -> usize {
         usize::try_from((block.start - self.range.start) / BLOCK_SIZE as u64).expect("inside the segment")
     }
-}
-
-/// The blocks of a range that starts on one.
-pub(crate) fn blocks_of(range: Extent) -> impl Iterator<Item = Extent> {
-    (range.start..range.end)
-        .step_by(BLOCK_SIZE)
-        .map(move |start| Extent { start, end: range.end.min(start + BLOCK_SIZE as u64) })
 }

@@ -1,6 +1,6 @@
 //! Reading a whole image against its index. Goes on behind every bad block, so that all of them are named.
 
-use crate::block::{BLOCK_SIZE, Hash};
+use crate::block::{BLOCK_SIZE, Hash, blocks_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::{BadBlock, Context, Error, Found, Result};
@@ -10,7 +10,6 @@ use crate::index::Page;
 use crate::mapping::{WINDOW_SIZE, Window};
 use crate::pool;
 use crate::read::{READ_SIZE, Via, windows_of};
-use crate::segment::blocks_of;
 
 /// What verifying an image found. Sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
