@@ -17,6 +17,7 @@ mod block;
 mod buffer;
 mod control;
 mod device;
+mod differential;
 mod durable;
 mod error;
 mod extent;

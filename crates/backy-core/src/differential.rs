@@ -1,0 +1,203 @@
+//! Restoring onto something that is there already: look first what differs and whether the image can supply
+//! it, and only then write. A damaged image leaves the target as it was.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{self, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
+use crate::buffer::Buffer;
+use crate::control::Control;
+use crate::device::{self, Facts, Kind};
+use crate::error::{BadBlock, Code, Context, Error, Result};
+use crate::extent::{Extent, ExtentMap};
+use crate::granule::{Old, Plan};
+use crate::image::{Image, expected};
+use crate::index::Page;
+use crate::output::Output;
+use crate::read::{READ_SIZE, Reader, Via, windows_of};
+use crate::restore::Restored;
+use crate::{pool, sparse};
+
+/// A file or device that holds something, about to become the image.
+pub(crate) struct Differential<'a> {
+    image: &'a Image,
+    control: &'a Control,
+    file: File,
+    facts: Facts,
+    reader: Reader,
+    /// Where the target may hold anything but zeros, in whole blocks.
+    data: ExtentMap,
+}
+
+/// What a segment of the target lacks.
+#[derive(Default)]
+pub(crate) struct Differing {
+    /// Blocks that the image can supply.
+    blocks: Vec<Extent>,
+    /// Blocks that it cannot.
+    pub bad: Vec<BadBlock>,
+}
+
+/// What one thread reuses.
+struct Scratch {
+    new: Buffer,
+    old: Buffer,
+    plan: Plan,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self { new: Buffer::new(READ_SIZE), old: Buffer::new(READ_SIZE), plan: Plan::default() }
+    }
+}
+
+impl<'a> Differential<'a> {
+    /// Opens a target. `EXCL` on a block device fails while it is mounted or part of something else that is
+    /// in use, open(2).
+    pub(crate) fn open(image: &'a Image, control: &'a Control, path: &Path, device: bool) -> Result<Self> {
+        let mut flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        if device {
+            flags |= OFlags::EXCL;
+        }
+        let file: File = match fs::open(path, flags, Mode::empty()) {
+            Err(Errno::BUSY) => return Err(Error::new(Code::TargetBusy).at(path)),
+            Err(Errno::ISDIR) => return Err(Error::new(Code::TargetKind).at(path)),
+            result => result.on("open", path)?.into(),
+        };
+        let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::TargetKind).at(path))?;
+        if facts.kind == Kind::Device && facts.size < image.size {
+            let detail = format!("it has {} bytes, the image {}", facts.size, image.size);
+            return Err(Error::new(Code::TargetSmall).at(path).detail(detail));
+        }
+        let data = sparse::data_extents(&file, facts, path)?.align(BLOCK_SIZE as u64, image.size);
+        let reader = Reader::new(file.try_clone().on("dup", path)?, path);
+        Ok(Self { image, control, file, facts, reader, data })
+    }
+
+    /// Whether the target is a file or a device.
+    pub(crate) fn kind(&self) -> Kind {
+        self.facts.kind
+    }
+
+    /// What differs, segment by segment. Writes nothing.
+    pub(crate) fn compare(&self) -> Result<Vec<Differing>> {
+        self.control.add_total(self.image.size);
+        pool::for_each(&self.image.segments(), self.control, Scratch::new, |scratch, number| {
+            self.compare_segment(scratch, number)
+        })
+    }
+
+    /// Writes what differs and makes it durable.
+    pub(crate) fn write(self, differing: &[Differing]) -> Result<Vec<Restored>> {
+        let path = self.reader.path();
+        if self.facts.kind == Kind::File {
+            fs::ftruncate(&self.file, self.image.size).on("ftruncate", path)?;
+        }
+        let output = Output::existing(self.file.try_clone().on("dup", path)?, path, self.facts.kind);
+        let restored =
+            pool::for_each(&self.image.segments(), self.control, Scratch::new, |scratch, number| {
+                let differing = &differing[usize::try_from(number).expect("one entry a segment")];
+                self.write_segment(scratch, number, &differing.blocks, &output)
+            })?;
+        output.finish()?;
+        Ok(restored)
+    }
+
+    fn compare_segment(&self, scratch: &mut Scratch, number: u64) -> Result<Differing> {
+        let (page, range) = (self.image.page(number)?, self.image.range(number));
+        let mut differing = Differing::default();
+        let mut at = range.start;
+        for data in self.data.within(range) {
+            self.compare_hole(scratch, Extent { start: at, end: data.start }, &page, &mut differing)?;
+            let via = self.reader.way(data);
+            for window in windows_of(data) {
+                self.control.check()?;
+                let bytes = self.read(via, &mut scratch.old, window)?;
+                for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
+                    self.compare_block(&mut scratch.new, block, Hash::of(bytes), &page, &mut differing)?;
+                }
+            }
+            at = data.end;
+        }
+        self.compare_hole(scratch, Extent { start: at, end: range.end }, &page, &mut differing)?;
+        self.control.add_done(range.len());
+        Ok(differing)
+    }
+
+    fn compare_hole(
+        &self,
+        scratch: &mut Scratch,
+        hole: Extent,
+        page: &Page,
+        differing: &mut Differing,
+    ) -> Result<()> {
+        blocks_of(hole)
+            .try_for_each(|block| self.compare_block(&mut scratch.new, block, Hash::ZERO, page, differing))
+    }
+
+    /// Notes a block that is another one on the target, and makes sure that the image can supply it.
+    fn compare_block(
+        &self,
+        buffer: &mut Buffer,
+        block: Extent,
+        hash: Hash,
+        page: &Page,
+        differing: &mut Differing,
+    ) -> Result<()> {
+        if hash == expected(page, block.start) {
+            return Ok(());
+        }
+        let bad = differing.bad.len();
+        let via = self.image.reader.way(block);
+        self.image.read_checked(via, buffer, block, page, &mut differing.bad)?;
+        if differing.bad.len() == bad {
+            differing.blocks.push(block);
+            self.control.add_changed(block.len());
+        }
+        Ok(())
+    }
+
+    fn write_segment(
+        &self,
+        scratch: &mut Scratch,
+        number: u64,
+        blocks: &[Extent],
+        output: &Output,
+    ) -> Result<Restored> {
+        let mut restored = Restored::default();
+        if blocks.is_empty() {
+            return Ok(restored);
+        }
+        let page = self.image.page(number)?;
+        let Scratch { new, old, plan } = scratch;
+        for block in blocks {
+            self.control.check()?;
+            let mut bad = Vec::new();
+            let bytes = self.image.read_checked(Via::Cache, new, *block, &page, &mut bad)?;
+            if !bad.is_empty() {
+                // It was good a moment ago; the target has begun to change, so this is the end.
+                return Err(Error {
+                    bad_blocks: bad,
+                    ..Error::new(Code::ImageDamaged).at(self.image.reader.path())
+                });
+            }
+            plan.compare(block.start, bytes, Old::Bytes(self.read(Via::Cache, old, *block)?));
+            restored.read += block.len();
+            restored.written += output.apply(plan, bytes, block.start)?;
+        }
+        output.start_writeback(Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE));
+        Ok(restored)
+    }
+
+    /// The bytes of the target, with zeros where it had none when it was opened.
+    fn read<'b>(&self, via: Via, buffer: &'b mut Buffer, range: Extent) -> Result<&'b [u8]> {
+        let there = range.overlap(&Extent { start: 0, end: self.facts.size });
+        let length = usize::try_from(range.len()).expect("a range of one read");
+        let read = if there.is_empty() { 0 } else { self.reader.read(via, buffer, there)?.len() };
+        buffer[read..length].fill(0);
+        Ok(&buffer[..length])
+    }
+}
