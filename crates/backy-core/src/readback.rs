@@ -23,6 +23,17 @@ pub(crate) struct Touched {
     pub checksum: [u8; 32],
 }
 
+impl Touched {
+    /// The blocks that were written to, neighbours together; `size` is that of the image.
+    pub(crate) fn blocks(&self, size: u64) -> ExtentMap {
+        let start = self.segment * SEGMENT_SIZE;
+        let blocks = (0..BLOCKS_PER_SEGMENT).filter(|block| self.mask >> block & 1 == 1);
+        let extents = blocks.map(|block| Extent::at(start + (block * BLOCK_SIZE) as u64, BLOCK_SIZE as u64));
+        let image = Extent { start: 0, end: size };
+        ExtentMap::normalise(extents.map(|extent| extent.overlap(&image)).collect())
+    }
+}
+
 /// Reads every block that was written to, and every page of the index that changed, from the disk.
 ///
 /// # Errors
@@ -44,7 +55,7 @@ pub(crate) fn read_back(
         if page.checksum() != touched.checksum {
             return Err(Error::new(Code::ReadBack).at(index_path));
         }
-        for range in ranges_of(touched, size).extents() {
+        for range in touched.blocks(size).extents() {
             for window in windows_of(*range) {
                 control.check()?;
                 let bytes = image.read(Via::Disk, buffer, window)?;
@@ -54,18 +65,10 @@ pub(crate) fn read_back(
                         return Err(Error::new(Code::ReadBack).at(image_path).offset(block.start));
                     }
                 }
+                control.add_done(window.len());
             }
         }
         Ok(())
     };
     pool::for_each(&items, control, || Buffer::new(READ_SIZE), check).map(|_| ())
-}
-
-/// The blocks of the mask, neighbours together.
-fn ranges_of(touched: &Touched, size: u64) -> ExtentMap {
-    let start = touched.segment * SEGMENT_SIZE;
-    let blocks = (0..BLOCKS_PER_SEGMENT).filter(|block| touched.mask >> block & 1 == 1);
-    let extents = blocks.map(|block| Extent::at(start + (block * BLOCK_SIZE) as u64, BLOCK_SIZE as u64));
-    let image = Extent { start: 0, end: size };
-    ExtentMap::normalise(extents.map(|extent| extent.overlap(&image)).collect())
 }

@@ -148,8 +148,10 @@ impl Segment<'_> {
         }
         self.writer.index.put(number, &self.page)?;
         if self.mask != 0 || self.known.as_ref().is_some_and(|known| *known != self.page) {
-            let checksum = self.page.checksum();
-            self.tally.touched = Some(Touched { segment: number, mask: self.mask, checksum });
+            let touched = Touched { segment: number, mask: self.mask, checksum: self.page.checksum() };
+            // What was written will be read back: more to go through.
+            self.writer.control.add_total(touched.blocks(self.writer.source.size).bytes());
+            self.tally.touched = Some(touched);
         }
         Ok(self.tally)
     }

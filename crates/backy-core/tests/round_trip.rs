@@ -258,3 +258,23 @@ fn a_stream_gets_every_byte_in_order() {
     restore_image(&revision.options(), Target::Stream(write.into()), false, &Control::default()).unwrap();
     assert!(reader.join().unwrap() == bytes);
 }
+
+#[test]
+fn progress_ends_where_it_was_headed() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("source");
+    fs::write(&source, vec![1; 3 * BLOCK_SIZE + 100]).unwrap();
+    let control = Control::default();
+    let options = WriteOptions {
+        source,
+        image: directory.path().join("image"),
+        index: directory.path().join("index"),
+        ..WriteOptions::default()
+    };
+    write_image(&options, &control).unwrap();
+    let progress = control.progress();
+    // Read once from the source and once, to prove it, from the disk.
+    assert_eq!(progress.total, 2 * (3 * BLOCK_SIZE as u64 + 100));
+    assert_eq!(progress.done, progress.total);
+    assert_eq!(progress.changed, progress.total / 2);
+}
