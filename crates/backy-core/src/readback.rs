@@ -8,6 +8,7 @@ use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
 use crate::extent::{Extent, ExtentMap};
+use crate::image::expected;
 use crate::index::IndexReader;
 use crate::pool;
 use crate::read::{READ_SIZE, Reader, Via, windows_of};
@@ -60,8 +61,7 @@ pub(crate) fn read_back(
                 control.check()?;
                 let bytes = image.read(Via::Disk, buffer, window)?;
                 for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
-                    let number = block.start / BLOCK_SIZE as u64 % BLOCKS_PER_SEGMENT as u64;
-                    if Hash::of(bytes) != page.hash(usize::try_from(number).expect("inside the segment")) {
+                    if Hash::of(bytes) != expected(&page, block.start) {
                         return Err(Error::new(Code::ReadBack).at(image_path).offset(block.start));
                     }
                 }
