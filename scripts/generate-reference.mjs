@@ -6,13 +6,13 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildProgram } from '../dist/cli/program.js';
+import { addCommands, createProgram } from '../dist/cli/program.js';
 import { errorTable } from '../dist/errors.js';
 import { errnoTable } from '../dist/io-error.js';
 import { fail, ROOT, say } from './lib/run.mjs';
 
 const FILES = new Map([
-  ['docs/reference/cli.md', cliReference()],
+  ['docs/reference/cli.md', await cliReference()],
   ['docs/reference/errors.md', errorReference()],
 ]);
 
@@ -31,8 +31,9 @@ function current(/** @type {string} */ path) {
   }
 }
 
-function cliReference() {
-  const program = buildProgram('', async () => {});
+async function cliReference() {
+  const program = createProgram('');
+  await addCommands(program, async () => {});
   return document('Command line', [
     program.description(),
     '```\nbacky [options] COMMAND [arguments]\n```',

@@ -93,7 +93,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['writev', 'write'],
   ['openat', 'open'],
   ['ioctl_ficlone', 'share blocks with'],
-  ['fallocate', 'punch a hole into'],
+  ['fallocate', 'write'],
   ['flock', 'lock'],
   ['mkdir', 'create'],
   ['lstat', 'look at'],

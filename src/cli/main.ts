@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { CommanderError } from 'commander';
 import { FAILURE, type Run, SUCCESS } from './command.ts';
 import { watchExitSignals } from './exit-signals.ts';
 import { failureJson, failureLine, failureText, toReportable } from './failure.ts';
-import { buildProgram } from './program.ts';
+import { addCommands, createProgram, isAnswered } from './program.ts';
 import { createSession, type GlobalOptions, type Session } from './session.ts';
 import { createTerminal } from './terminal.ts';
 
@@ -24,13 +23,15 @@ export async function main(args: readonly string[]): Promise<number> {
     session = createSession(command.optsWithGlobals<GlobalOptions>(), signals.signal);
     exitCode = await work(session);
   };
-  const program = buildProgram(readVersion(), run);
+  const program = createProgram(readVersion());
   try {
-    if (isEmpty(program.parseOptions([...args]))) program.outputHelp();
+    const { operands, unknown } = program.parseOptions([...args]);
+    await addCommands(program, run, operands[0]);
+    if (operands.length + unknown.length === 0) program.outputHelp();
     else await program.parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode;
+    if (isAnswered(thrown)) return SUCCESS;
     const error = toReportable(thrown);
     const { json, verbose } = program.opts<GlobalOptions>();
     session?.log('error', failureText(error));
@@ -38,16 +39,6 @@ export async function main(args: readonly string[]): Promise<number> {
     if (verbose && !json) terminal.tell(String(error.cause ?? error.stack));
     return (error.code === 'BACKY_CANCELLED' && signals.exitCode()) || FAILURE;
   }
-}
-
-function isEmpty({
-  operands,
-  unknown,
-}: {
-  readonly operands: string[];
-  readonly unknown: string[];
-}): boolean {
-  return operands.length === 0 && unknown.length === 0;
 }
 
 function readVersion(): string {

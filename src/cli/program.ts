@@ -1,15 +1,26 @@
-import { Command } from 'commander';
+import { createRequire } from 'node:module';
+import type { Command, CommanderError } from 'commander';
+import { backyError } from '../errors.ts';
 import type { Run } from './command.ts';
-import { backupCommand } from './commands/backup.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { findCommand } from './commands/find.ts';
-import { initCommand } from './commands/init.ts';
-import { purgeCommand } from './commands/purge.ts';
-import { restoreCommand } from './commands/restore.ts';
-import { statusCommand } from './commands/status.ts';
-import { verifyCommand } from './commands/verify.ts';
 import { writeOutput } from './terminal.ts';
-import { throwUsageError } from './usage.ts';
+
+/** Not imported, because Node would first search its text for what it exports: 5 ms of 17. */
+const commander: typeof import('commander') = createRequire(import.meta.url)('commander');
+
+/** Tells a blank command what it is called for, what it takes and what it does. */
+type Describe = (blank: Command, run: Run) => Command;
+
+/** How each command is loaded: alone, for the other seven with their reports would cost every run some 10 ms. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Describe>> = new Map([
+  ['init', async () => (await import('./commands/init.ts')).initCommand],
+  ['backup', async () => (await import('./commands/backup.ts')).backupCommand],
+  ['status', async () => (await import('./commands/status.ts')).statusCommand],
+  ['restore', async () => (await import('./commands/restore.ts')).restoreCommand],
+  ['find', async () => (await import('./commands/find.ts')).findCommand],
+  ['verify', async () => (await import('./commands/verify.ts')).verifyCommand],
+  ['purge', async () => (await import('./commands/purge.ts')).purgeCommand],
+  ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
+]);
 
 const EXAMPLES = `
 Examples:
@@ -21,9 +32,9 @@ Examples:
 
 A revision is a plain raw image: "dd if=/srv/backy/my-vm/last of=disk.img bs=4M" restores it without backy.`;
 
-/** The tree of commands. The reference documentation is generated from it. */
-export function buildProgram(version: string, run: Run): Command {
-  const program = new Command('backy')
+/** The program without its commands: what it is called, and the options that all commands have. */
+export function createProgram(version: string): Command {
+  const program = new commander.Command('backy')
     .description(
       'Backs up virtual machine disks, block by block, into plain raw images that share unchanged blocks.',
     )
@@ -35,23 +46,50 @@ export function buildProgram(version: string, run: Run): Command {
     .option('-q, --quiet', 'say nothing but what was asked for, and errors')
     .option('--json', 'print machine-readable output')
     .addHelpText('after', EXAMPLES);
-  const commands = [
-    initCommand,
-    backupCommand,
-    statusCommand,
-    restoreCommand,
-    findCommand,
-    verifyCommand,
-    purgeCommand,
-    doctorCommand,
-  ];
-  for (const create of commands) program.addCommand(create(run));
-  for (const command of [program, ...program.commands]) {
-    command
-      .helpOption('-h, --help', 'print this help')
-      .exitOverride((error) => throwUsageError(command, error))
-      .configureOutput({ writeOut: writeOutput, outputError: () => {} })
-      .configureHelp({ showGlobalOptions: true });
+  return withOurManners(program);
+}
+
+/**
+ * Adds the command of a name, or all of them when there is none of that name: help and suggestions need all.
+ * The reference documentation is generated from the whole tree.
+ */
+export async function addCommands(program: Command, run: Run, name = ''): Promise<void> {
+  const all = [...COMMANDS];
+  const wanted = COMMANDS.has(name) ? all.filter(([each]) => each === name) : all;
+  for (const [each, load] of wanted) {
+    const describe = await load();
+    program.addCommand(describe(withOurManners(new commander.Command(each)), run));
   }
-  return program;
+}
+
+/** Whether something was thrown because help or the version was asked for, and printed. */
+export function isAnswered(thrown: unknown): boolean {
+  return thrown instanceof commander.CommanderError && thrown.exitCode === 0;
+}
+
+function withOurManners(command: Command): Command {
+  return command
+    .helpOption('-h, --help', 'print this help')
+    .exitOverride((error) => throwUsageError(command, error))
+    .configureOutput({ writeOut: writeOutput, outputError: () => {} })
+    .configureHelp({ showGlobalOptions: true });
+}
+
+/** Turns what commander complains of into our kind of error; help and version are passed on as they are. */
+function throwUsageError(command: Command, error: CommanderError): never {
+  if (error.exitCode === 0) throw error;
+  const [complaint = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const name = command.parent ? `${command.parent.name()} ${command.name()}` : command.name();
+  throw backyError(
+    'BACKY_USAGE',
+    {
+      problem: upperFirst(complaint),
+      advice: suggestion?.replace(/^\((.*)\)$/, '$1') ?? `"${name} --help" explains it`,
+    },
+    { cause: error },
+  );
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,4 +1,13 @@
-import { type Document, isCollection, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import {
+  CORE_SCHEMA,
+  constructFromEvents,
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  YAMLException,
+} from 'js-yaml';
 
 /** A place in a text, both counted from 1. */
 export interface Position {
@@ -13,62 +22,97 @@ export interface YamlDocument {
   locate(path: readonly string[], part: 'key' | 'value'): Position;
 }
 
-/** A text that is not YAML. */
+/** A text that is not one YAML document. */
 export interface YamlProblem {
   readonly problem: string;
   readonly position: Position;
 }
 
-/** How many values aliases may stand for, against documents made to explode. */
+/** How many aliases a document may have, against those made to explode. */
 const MOST_ALIASES = 100;
 
-/** Parses YAML 1.2 (of which JSON is a subset). What YAML merely warns of, such as unknown tags, is a problem here. */
+/** Parses YAML 1.2 (of which JSON is a subset). An empty text stands for null. */
 export function parseYaml(text: string): YamlDocument | YamlProblem {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    version: '1.2',
-    schema: 'core',
-  });
-  const [flaw] = [...document.errors, ...document.warnings];
-  if (flaw) return { problem: lowerFirst(flaw.message), position: at(lines, flaw.pos[0]) };
   try {
-    const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
-    return { value, locate: (path, part) => at(lines, offsetOf(document, path, part)) };
+    const events = parseEvents(text, {});
+    const options = { source: text, schema: CORE_SCHEMA, maxAliases: MOST_ALIASES };
+    const [value = null, ...others] = constructFromEvents(events, options);
+    if (others.length > 0) return { problem: 'there is more than one document', position: at(text) };
+    return { value, locate: (path, part) => at(text, offsetOf(readPlaces(text, events), path, part)) };
   } catch (error) {
-    return {
-      problem: lowerFirst(error instanceof Error ? error.message : String(error)),
-      position: at(lines, 0),
-    };
+    return problemOf(error, text);
   }
 }
 
-function offsetOf(document: Document, path: readonly string[], part: 'key' | 'value'): number {
-  let node: unknown = document.contents;
-  let offset = startOf(node) ?? 0;
+/** What went wrong, and where as far as js-yaml says. */
+function problemOf(error: unknown, text: string): YamlProblem {
+  if (error instanceof YAMLException)
+    return { problem: error.reason, position: at(text, error.mark?.position) };
+  return { problem: error instanceof Error ? error.message : String(error), position: at(text) };
+}
+
+/** Offsets in the text: of a node, and of the keys and values in it. */
+interface Place {
+  readonly offset: number;
+  readonly entries: ReadonlyMap<string, { readonly keyOffset: number; readonly value: Place }>;
+}
+
+function offsetOf(outermost: Place, path: readonly string[], part: 'key' | 'value'): number {
+  let place = outermost;
   for (const [depth, key] of path.entries()) {
-    const pair = isMap(node)
-      ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
-      : undefined;
-    const asksForKey = part === 'key' && depth === path.length - 1;
-    node = pair ? pair.value : isCollection(node) ? node.get(Number(key), true) : undefined;
-    const start = asksForKey ? startOf(pair?.key) : (startOf(node) ?? startOf(pair?.key));
-    if (start === undefined) return offset;
-    offset = start;
+    const entry = place.entries.get(key);
+    if (!entry) break;
+    if (part === 'key' && depth === path.length - 1) return entry.keyOffset;
+    place = entry.value;
   }
-  return offset;
+  return place.offset;
 }
 
-function startOf(node: unknown): number | undefined {
-  return isNode(node) ? node.range?.[0] : undefined;
+/** Plain values do not know where they come from, but the events they are made of do. */
+function readPlaces(text: string, [, ...events]: readonly Event[]): Place {
+  const iterator = events.values();
+  const next = (): Event => iterator.next().value ?? END;
+  return readNode(text, next, next(), 0);
 }
 
-function at(lines: LineCounter, offset: number): Position {
-  const { line, col } = lines.linePos(offset);
-  return { line: Math.max(1, line), column: Math.max(1, col) };
+const END: Event = { type: EVENT_ID.POP };
+
+/** @param vacancy where the node would be, for it may be empty */
+function readNode(text: string, next: () => Event, event: Event, vacancy: number): Place {
+  const offset = startOf(event) ?? vacancy;
+  const entries = new Map<string, { keyOffset: number; value: Place }>();
+  if (event.type === EVENT_ID.SEQUENCE) {
+    for (let item = next(); item.type !== EVENT_ID.POP; item = next()) readNode(text, next, item, offset);
+  }
+  if (event.type === EVENT_ID.MAPPING) {
+    for (let key = next(); key.type !== EVENT_ID.POP; key = next()) {
+      const keyOffset = readNode(text, next, key, offset).offset;
+      const value = readNode(text, next, next(), afterKey(text, key) ?? keyOffset);
+      if (key.type === EVENT_ID.SCALAR) entries.set(getScalarValue(text, key), { keyOffset, value });
+    }
+  }
+  return { offset, entries };
 }
 
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
+/** Where a node begins, behind its tag and anchor; undefined when it is empty. */
+function startOf(event: Event): number | undefined {
+  if ('start' in event) return event.start;
+  if (event.type === EVENT_ID.ALIAS) return event.anchorStart - '*'.length;
+  if (event.type !== EVENT_ID.SCALAR || event.valueStart < 0) return undefined;
+  const { SINGLE_QUOTED, DOUBLE_QUOTED } = SCALAR_STYLE;
+  const isQuoted = event.style === SINGLE_QUOTED || event.style === DOUBLE_QUOTED;
+  return isQuoted ? event.valueStart - 1 : event.valueStart;
+}
+
+/** The offset behind the colon that follows a key. */
+function afterKey(text: string, key: Event): number | undefined {
+  if (key.type !== EVENT_ID.SCALAR) return undefined;
+  const colon = /["']?[ \t]*:/y;
+  colon.lastIndex = key.valueEnd;
+  return colon.test(text) ? colon.lastIndex : undefined;
+}
+
+function at(text: string, offset = 0): Position {
+  const lines = text.slice(0, offset).split(/\r\n|\r|\n/);
+  return { line: lines.length, column: (lines.at(-1) ?? '').length + 1 };
 }

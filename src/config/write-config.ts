@@ -1,4 +1,4 @@
-import { Document, YAMLMap } from 'yaml';
+import { dump } from 'js-yaml';
 import type { SourceConfig } from './config.ts';
 
 /** A schedule as people write it: durations such as `1d`, or seconds. */
@@ -20,15 +20,13 @@ export const DEFAULT_SCHEDULE: ScheduleInput = {
   monthly: { interval: '30d', keep: 4 },
 };
 
+const HEADING = '# What backy backs up into this directory, and when.';
+/** From here on maps are written on one line: a rule of the schedule. */
+const RULE_LEVEL = 2;
+
 /** The text of a configuration file. */
 export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireReflink }: ConfigInput): string {
-  const document = new Document({ source });
-  document.commentBefore = ' What backy backs up into this directory, and when.';
-  const rules = new YAMLMap();
-  for (const [tag, { interval, keep }] of Object.entries(schedule)) {
-    rules.set(tag, document.createNode({ interval, keep }, { flow: true }));
-  }
-  document.set('schedule', rules);
-  if (requireReflink) document.set('require-reflink', true);
-  return document.toString({ lineWidth: 0 });
+  const settings = { source, schedule, ...(requireReflink ? { 'require-reflink': true } : {}) };
+  const style = { flowLevel: RULE_LEVEL, flowBracketPadding: true, lineWidth: -1, noRefs: true };
+  return `${HEADING}\n\n${dump(settings, style)}`;
 }

@@ -50,7 +50,7 @@ export interface Engine {
   lockFile(path: string, mode: 'exclusive' | 'shared'): Lock;
   replaceFile(path: string, contents: string, mode: number): Promise<void>;
   createFile(path: string, contents: string, mode: number): Promise<void>;
-  replaceLink(path: string, target: string): Promise<void>;
+  replaceLinks(links: readonly { readonly path: string; readonly target: string }[]): Promise<void>;
   sealFiles(pairs: readonly { readonly from: string; readonly to: string }[]): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;
   version(): string;
@@ -75,7 +75,7 @@ export function createEngine(addon: Addon): Engine {
     lockFile: (path, mode) => unwrap(addon.lockFile(path, mode)),
     replaceFile: async (path, contents, mode) => unwrap(await addon.replaceFile(path, contents, mode)),
     createFile: async (path, contents, mode) => unwrap(await addon.createFile(path, contents, mode)),
-    replaceLink: async (path, target) => unwrap(await addon.replaceLink(path, target)),
+    replaceLinks: async (links) => unwrap(await addon.replaceLinks([...links])),
     sealFiles: async (pairs) => unwrap(await addon.sealFiles([...pairs])),
     removeFiles: async (paths) => unwrap(await addon.removeFiles([...paths])),
     version: () => addon.engineVersion(),

@@ -3,11 +3,10 @@ import { byAge, isGood, newestGood, type RevisionRecord, takenAt } from '../doma
 import { newRevisionId } from '../domain/revision-id.ts';
 import { formatSize } from '../domain/size.ts';
 import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../native/engine.ts';
-import { discardRevision } from '../repository/discard-revision.ts';
 import type { Layout, RevisionFiles } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
 import { FORMAT_VERSION } from '../repository/record.ts';
-import { sealRevision } from '../repository/seal-revision.ts';
+import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
 import type { Snapshot, Source } from '../sources/source.ts';
 import type { Context } from './context.ts';
 

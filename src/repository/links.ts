@@ -1,4 +1,4 @@
-import { readlink } from 'node:fs/promises';
+import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { newestGood, type RevisionRecord } from '../domain/revision.ts';
 import { isNodeError } from '../io-error.ts';
@@ -19,17 +19,17 @@ export async function updateLinks(
   const newest = newestGood(revisions);
   if (!newest) return;
   const { image, record } = layout.files(newest.uuid);
-  for (const link of layout.imageLinks) await pointLink(engine, link, basename(image));
-  await pointLink(engine, layout.recordLink, basename(record));
+  const links = [
+    ...layout.imageLinks.map((path) => ({ path, target: basename(image) })),
+    { path: layout.recordLink, target: basename(record) },
+  ];
+  const stale = links.filter(({ path, target }) => currentTarget(path) !== target);
+  if (stale.length > 0) await engine.replaceLinks(stale);
 }
 
-async function pointLink(engine: Engine, link: string, target: string): Promise<void> {
-  if ((await currentTarget(link)) !== target) await engine.replaceLink(link, target);
-}
-
-async function currentTarget(link: string): Promise<string | undefined> {
+function currentTarget(link: string): string | undefined {
   try {
-    return await readlink(link);
+    return readlinkSync(link);
   } catch (error) {
     // Absent, or something else than a link, which the rename replaces unless it is a directory.
     if (isNodeError(error, 'ENOENT', 'EINVAL')) return undefined;

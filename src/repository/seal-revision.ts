@@ -1,4 +1,6 @@
+import { lstat } from 'node:fs/promises';
 import type { RevisionRecord } from '../domain/revision.ts';
+import { isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
 import { formatRecord } from './record.ts';
@@ -22,4 +24,24 @@ export async function sealRevision(engine: Engine, layout: Layout, record: Revis
 /** Replaces the record of a sealed revision; image and index stay as they are. */
 export async function rewriteRecord(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
   await engine.replaceFile(layout.files(record.uuid).record, formatRecord(record), SEALED_MODE);
+}
+
+/**
+ * Removes what a failed backup has written. If the last step failed with the record already in place, the
+ * revision is complete and stays.
+ */
+export async function discardRevision(engine: Engine, layout: Layout, id: string): Promise<void> {
+  const { record, image, index, partialImage, partialIndex } = layout.files(id);
+  if (await exists(record)) return;
+  await engine.removeFiles([partialImage, partialIndex, index, image]);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (isNodeError(error, 'ENOENT')) return false;
+    throw error;
+  }
 }

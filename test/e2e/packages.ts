@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The checkout under test. */
-export const checkout = fileURLToPath(new URL('../..', import.meta.url));
+export const checkout: string = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Paths of the tarballs that `scripts/pack-local.mjs` makes. */
 export interface Tarballs {
@@ -28,7 +28,7 @@ export interface Place {
 }
 
 /** The directory of the Node that runs the tests. */
-export const thisNode = dirname(process.execPath);
+export const thisNode: string = dirname(process.execPath);
 
 /** Packs the checkout's build into `directory`. */
 export async function packCheckout(directory: string): Promise<Tarballs> {

@@ -6,8 +6,9 @@ import { patiently } from './patiently.ts';
 import { makeScratch } from './scratch.ts';
 
 /** Makes a file a block device until the test ends. @returns the path of the device */
-export async function attachDevice(file: string): Promise<string> {
-  const device = (await patiently(() => mustRun('losetup', ['--find', '--show', file]))).trim();
+export async function attachDevice(file: string, ...options: readonly string[]): Promise<string> {
+  const losetup = ['--find', '--show', ...options, file];
+  const device = (await patiently(() => mustRun('losetup', losetup))).trim();
   const cleanUp = cleanUpWith('losetup --detach "$1"', device);
   onTestFinished(() => cleanUp.now());
   return device;

@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'io-error': ['errors'],
   domain: ['errors'],
   native: ['#native', 'domain', 'errors', 'io-error'],
-  config: ['yaml', 'domain', 'errors', 'io-error'],
+  config: ['js-yaml', 'domain', 'errors', 'io-error'],
   repository: ['native', 'domain', 'errors', 'io-error'],
   sources: ['native', 'config', 'domain', 'errors', 'io-error'],
   operations: ['repository', 'sources', 'native', 'config', 'domain', 'errors', 'io-error'],

@@ -64,10 +64,12 @@ export function fakeEngine(): FakeEngine {
         if (existsSync(path)) throw ioError({ path, syscall: 'rename', errnoName: 'EEXIST' });
         writeFileSync(path, contents, { mode });
       }),
-    replaceLink: (path, target) =>
-      call('replaceLink', path, () => {
-        rmSync(path, { force: true });
-        symlinkSync(target, path);
+    replaceLinks: (links) =>
+      call('replaceLinks', links, () => {
+        for (const { path, target } of links) {
+          rmSync(path, { force: true });
+          symlinkSync(target, path);
+        }
       }),
     sealFiles: (pairs) =>
       call('sealFiles', pairs, () => pairs.forEach(({ from, to }) => void renameSync(from, to))),

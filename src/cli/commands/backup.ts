@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { splitTags } from '../../domain/tags.ts';
 import { type Run, SUCCESS } from '../command.ts';
 import { revisionLine } from '../ui/status-table.ts';
@@ -7,8 +7,8 @@ interface Options {
   readonly force?: boolean;
 }
 
-export function backupCommand(run: Run): Command {
-  return new Command('backup')
+export function backupCommand(blank: Command, run: Run): Command {
+  return blank
     .summary('take a new revision')
     .description(
       'Takes a new revision for the tags that are due according to the schedule, and does nothing if none is. With TAGS it takes one now. Removes what an interrupted run left behind.',

@@ -1,9 +1,9 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { FAILURE, type Run, SUCCESS } from '../command.ts';
 import { doctorLines } from '../ui/doctor-report.ts';
 
-export function doctorCommand(run: Run): Command {
-  return new Command('doctor')
+export function doctorCommand(blank: Command, run: Run): Command {
+  return blank
     .summary('try out what this machine and filesystem can do')
     .description(
       'Tries out with temporary files what the filesystem of the directory can do, and whether the source can be reached. Works before there is a repository, too. The exit code is 1 if backups cannot work.',

@@ -1,12 +1,12 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { type Run, SPEC_HELP, SUCCESS } from '../command.ts';
 
 interface Options {
   readonly revision: string;
 }
 
-export function findCommand(run: Run): Command {
-  return new Command('find')
+export function findCommand(blank: Command, run: Run): Command {
+  return blank
     .summary('print the path of an image')
     .description(
       'Prints the path of the image of a revision: a plain raw file for dd, mount, kpartx or qemu.',

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { type Run, SUCCESS } from '../command.ts';
 import { escapeText } from '../ui/escape.ts';
 
@@ -6,8 +6,8 @@ interface Options {
   readonly requireReflink?: boolean;
 }
 
-export function initCommand(run: Run): Command {
-  return new Command('init')
+export function initCommand(blank: Command, run: Run): Command {
+  return blank
     .summary('make a directory a repository')
     .description(
       'Makes the directory of -b a repository: writes its configuration, with a schedule of daily, weekly and monthly revisions. Refuses if there is one.',

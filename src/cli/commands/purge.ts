@@ -1,9 +1,9 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { type Run, SUCCESS } from '../command.ts';
 import { escapeText } from '../ui/escape.ts';
 
-export function purgeCommand(run: Run): Command {
-  return new Command('purge')
+export function purgeCommand(blank: Command, run: Run): Command {
+  return blank
     .summary('remove what interrupted runs left behind')
     .description(
       'Removes partial files, temporary files, and images that no record seals. Revisions are never touched. Every backup does this, too.',

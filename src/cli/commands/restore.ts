@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { formatSize } from '../../domain/size.ts';
 import { type Run, SPEC_HELP, SUCCESS } from '../command.ts';
 import { escapeText } from '../ui/escape.ts';
@@ -8,8 +8,8 @@ interface Options {
   readonly force?: boolean;
 }
 
-export function restoreCommand(run: Run): Command {
-  return new Command('restore')
+export function restoreCommand(blank: Command, run: Run): Command {
+  return blank
     .summary('write a revision to a file, a device or standard output')
     .description(
       'Writes the image of a revision to TARGET and checks every block on the way. On an existing file or device only what differs is written. Success means complete and durable.',

@@ -1,9 +1,9 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { type Run, SUCCESS } from '../command.ts';
 import { statusLines } from '../ui/status-table.ts';
 
-export function statusCommand(run: Run): Command {
-  return new Command('status')
+export function statusCommand(blank: Command, run: Run): Command {
+  return blank
     .summary('list the revisions')
     .description(
       'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared. Damaged revisions follow, with the reason.',

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { FAILURE, type Run, SPEC_HELP, SUCCESS } from '../command.ts';
 import { verifyLines } from '../ui/verify-report.ts';
 
@@ -6,8 +6,8 @@ interface Options {
   readonly revision?: string;
 }
 
-export function verifyCommand(run: Run): Command {
-  return new Command('verify')
+export function verifyCommand(blank: Command, run: Run): Command {
+  return blank
     .summary('check images against their indexes')
     .description(
       'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. The exit code is 1 if anything is bad.',

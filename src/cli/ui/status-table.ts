@@ -2,7 +2,6 @@ import type { DamagedRevision, RevisionRecord } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { Status } from '../../operations/status.ts';
 import { escapeText } from './escape.ts';
-import { formatLocalTime } from './local-time.ts';
 
 const TIME_WIDTH = 19;
 const SIZE_WIDTH = 12;
@@ -59,4 +58,11 @@ function line({ time, uuid, size, duration, words }: Columns): string {
 
 function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Formats a time in the zone of this machine: `2014-04-25 10:07:51`. */
+function formatLocalTime(time: Date): string {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join('-');
+  return `${date} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
 }

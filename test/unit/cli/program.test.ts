@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { Run } from '../../../src/cli/command.ts';
-import { buildProgram } from '../../../src/cli/program.ts';
+import { addCommands, createProgram } from '../../../src/cli/program.ts';
 import type { GlobalOptions } from '../../../src/cli/session.ts';
 
 /** Which command a command line leads to, and the options it gets. */
@@ -10,7 +10,9 @@ async function parse(
 ): Promise<{ name: string; options: object; args: readonly string[] }> {
   const found: Command[] = [];
   const run: Run = async (command) => void found.push(command);
-  await buildProgram('1.2.3', run).parseAsync(args, { from: 'user' });
+  const program = createProgram('1.2.3');
+  await addCommands(program, run);
+  await program.parseAsync(args, { from: 'user' });
   const [command] = found;
   return {
     name: command?.name() ?? '',
@@ -63,8 +65,21 @@ describe('the command line', () => {
     await expect(parse(...args)).rejects.toMatchObject({ code: 'BACKY_USAGE', message, remedy });
   });
 
-  it('describes every command, option and argument', () => {
-    const program = buildProgram('1.2.3', async () => {});
+  it('loads the command that is named alone, and all of them for any other word', async () => {
+    const namesFor = async (name?: string): Promise<readonly string[]> => {
+      const program = createProgram('1.2.3');
+      await addCommands(program, async () => {}, name);
+      return program.commands.map((command) => command.name());
+    };
+    const all = await namesFor();
+    expect(all).toHaveLength(8);
+    for (const name of all) expect(await namesFor(name)).toEqual([name]);
+    for (const name of ['help', 'staus', '']) expect(await namesFor(name)).toEqual(all);
+  });
+
+  it('describes every command, option and argument', async () => {
+    const program = createProgram('1.2.3');
+    await addCommands(program, async () => {});
     for (const command of [program, ...program.commands]) {
       expect(command.description(), command.name()).toMatch(/\.$/);
       const described = [...command.options, ...command.registeredArguments];

@@ -28,9 +28,7 @@ describe('backup', () => {
       'writeImage',
       'sealFiles',
       'createFile',
-      'replaceLink',
-      'replaceLink',
-      'replaceLink',
+      'replaceLinks',
     ]);
   });
 

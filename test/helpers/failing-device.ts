@@ -1,0 +1,109 @@
+import { closeSync, existsSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { cleanUpWith } from './clean-up.ts';
+import { mustRun, start } from './command.ts';
+import type { Need } from './needs.ts';
+import { patiently } from './patiently.ts';
+import { makeScratch } from './scratch.ts';
+
+/** What a machine must have for `startFailingDevice`. */
+export const failingDeviceNeeds: readonly Need[] = [
+  'root',
+  'FUSE',
+  'loop devices',
+  'command nbdkit',
+  'command nbdfuse',
+];
+
+/** A disk that fails on demand. */
+export interface FailingDevice {
+  /** The disk, as a file. */
+  readonly disk: string;
+  /** Lets the sector with this byte fail to be read; undefined: none. */
+  failToRead(offset: number | undefined): void;
+  /** Reports success for the next write that contains this line of text, and writes nothing. */
+  loseWriteOf(line: string): void;
+  /** Whether it has done so. */
+  hasLostWrite(): boolean;
+  /** Makes a filesystem on the disk. @returns where it is mounted */
+  mountXfs(): Promise<string>;
+}
+
+const PATIENCE_MS = 10_000;
+
+const pread = `
+if read -r bad 2>/dev/null <"$DEVICE/bad" && [ "$4" -le "$bad" ] && [ $(($4 + $3)) -gt "$bad" ]; then
+  echo 'EIO bad sector' >&2
+  exit 1
+fi
+exec dd if="$DEVICE/data" skip="$4" count="$3" iflag=skip_bytes,count_bytes,fullblock bs=1M status=none`;
+
+const pwrite = `
+cat >"$DEVICE/pending"
+if [ -s "$DEVICE/lose" ] && grep -qaFf "$DEVICE/lose" "$DEVICE/pending"; then
+  rm "$DEVICE/lose"
+  exit 0
+fi
+exec dd if="$DEVICE/pending" of="$DEVICE/data" seek="$4" oflag=seek_bytes conv=notrunc bs=1M status=none`;
+
+const stopping = `
+umount "$1/mnt" 2>/dev/null || umount --lazy "$1/mnt" 2>/dev/null
+umount "$1/fuse" 2>/dev/null || umount --lazy "$1/fuse"
+rm -rf --one-file-system "$1"`;
+
+/** Starts a disk of zeros, until the test ends: nbdkit serves it, nbdfuse makes it a file. */
+export async function startFailingDevice(sizeBytes: number): Promise<FailingDevice> {
+  const home = makeScratch();
+  const inside = (name: string): string => join(home, name);
+  const cleanUp = cleanUpWith(stopping, home);
+  onTestFinished(() => cleanUp.now());
+  await Promise.all([mkdir(inside('fuse')), mkdir(inside('mnt'))]);
+  const data = openSync(inside('data'), 'w');
+  ftruncateSync(data, sizeBytes);
+  closeSync(data);
+  const disk = inside('fuse/disk');
+  const can = ['can_write=exit 0', 'can_flush=exit 0', 'flush=exit 0'];
+  const plugin = ['eval', `get_size=echo ${sizeBytes}`, `pread=${pread}`, `pwrite=${pwrite}`, ...can];
+  start('nbdfuse', [disk, '--command', 'nbdkit', '--single', '--exit-with-parent', ...plugin], {
+    env: { DEVICE: home },
+  });
+  await untilThere(disk);
+  return {
+    disk,
+    failToRead: (offset) => writeFileSync(inside('bad'), offset === undefined ? '' : `${offset}\n`),
+    loseWriteOf: (line) => writeFileSync(inside('lose'), `${line}\n`),
+    hasLostWrite: () => !existsSync(inside('lose')),
+    mountXfs: async () => {
+      await mustRun('mkfs.xfs', ['-q', '-m', 'reflink=1', disk]);
+      await patiently(() => mountDirectly(disk, inside('mnt')));
+      return inside('mnt');
+    },
+  };
+}
+
+/** Lets the next read of a file ask the disk. */
+export async function dropCacheOf(path: string): Promise<void> {
+  await mustRun('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
+}
+
+/** Without direct I/O the cache of the loop device would hide what the disk does. */
+async function mountDirectly(disk: string, directory: string): Promise<void> {
+  const device = (await mustRun('losetup', ['--find', '--show', '--direct-io=on', disk])).trim();
+  try {
+    await mustRun('mount', [device, directory]);
+  } finally {
+    // Takes effect when the filesystem is unmounted.
+    await mustRun('losetup', ['--detach', device]);
+  }
+}
+
+async function untilThere(path: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += 20) {
+    if (existsSync(path)) return;
+    await sleep(20);
+  }
+  throw new Error(`${path} did not appear`);
+}
