@@ -55,7 +55,7 @@ describe('errors of repositories', () => {
 
   it.each([
     { text: 'source: [\n', place: '2:1', says: [] },
-    { text: 'source:\n  type: file\n  filename: a\n  filename: b\n', place: '4:3', says: ['unique'] },
+    { text: 'source:\n  type: file\n  filename: a\n  filename: b\n', place: '4:3', says: ['duplicated mapping key'] },
     { text: 'source: {type: floppy, filename: a}\nschedule: {}\n', place: '1:16', says: ['floppy', 'file'] },
     { text: 'source: {type: file}\nschedule: {}\n', place: '1:9', says: ['filename', 'path'] },
     { text: 'source: {type: file, filename: 5}\nschedule: {}\n', place: '1:32', says: ['filename', 'path'] },
@@ -75,14 +75,23 @@ describe('errors of repositories', () => {
       says: ['require-reflnk', '"require-reflink"'],
     },
   ])('a broken configuration is located: $place', async ({ text, place, says }) => {
-    const repository = await emptyRepository();
-    writeFileSync(repository.path('config'), text);
+    const directory = scratchForTest();
+    const config = join(directory, 'config');
+    writeFileSync(config, text);
 
-    await expectFailure(repository.backy, ['backup'], {
+    await expectFailure((...all) => backy(directory, all), ['backup'], {
       code: 'BACKY_CONFIG_INVALID',
-      says: [`${repository.path('config')}:${place}: `, ...says],
+      says: [`${config}:${place}: `, ...says],
     });
+  });
 
+  it('a broken configuration keeps nobody from what there is', async () => {
+    const repository = await emptyRepository();
+    const { uuid } = await repository.backup();
+    writeFileSync(repository.path('config'), '[');
+
+    expect((await repository.backy('find')).stdout).toBe(`${repository.path(uuid)}\n`);
+    expect(await repository.backy('verify')).toMatchObject({ exitCode: 0 });
     expect(await repository.backy('status')).toMatchObject({ exitCode: 0, stderr: '' });
   });
 

@@ -22,16 +22,17 @@ describe(`SIGKILL at random moments (BACKY_TEST_SEED=${testSeed})`, () => {
         const random = seededRandom(testSeed);
         const repository = await makeRepository(filesystem.scratch());
         const states = new Map<string, string>();
-        const durationMs = await backUp(repository, states);
+        let durationMs = await backUp(repository, states);
         let torn = 0;
 
         for (let kill = 1; kill <= killsEach; kill += 1) {
           writeAt(repository.source, Math.floor(random() * 12) * MIB, randomBytes(2 * MIB));
-          // In its first half a backup is nothing but Node starting up.
-          await killBackup(repository, durationMs * (0.5 + 0.6 * random()));
+          // Half of the moments are in the whole run, the other half in the short part of it in which it writes.
+          const onceWriting = kill % 2 === 0;
+          await killBackup(repository, { onceWriting, afterMs: random() * (onceWriting ? 25 : durationMs) });
           expectUntouched(repository, states);
           torn += isTorn(repository) ? 1 : 0;
-          await backUp(repository, states);
+          durationMs = await backUp(repository, states);
           expectHealthy(repository);
         }
 
@@ -56,15 +57,23 @@ async function backUp(repository: TestRepository, states: Map<string, string>): 
   return durationMs;
 }
 
-async function killBackup({ directory }: TestRepository, afterMs: number): Promise<void> {
-  const running = start(process.execPath, [PROGRAM, '-b', directory, 'backup', 'manual:killed']);
-  await Promise.race([sleep(afterMs), running.outcome]);
-  try {
-    running.signal('SIGKILL');
-  } catch {
-    // It had come to its end already.
-  }
-  await running.outcome;
+interface Moment {
+  /** Whether to wait for the unfinished image first. */
+  readonly onceWriting: boolean;
+  readonly afterMs: number;
+}
+
+async function killBackup(repository: TestRepository, { onceWriting, afterMs }: Moment): Promise<void> {
+  const args = [PROGRAM, '-b', repository.directory, 'backup', 'manual:killed'];
+  const running = start(process.execPath, args);
+  let hasEnded = false;
+  const ended = running.outcome.then(() => {
+    hasEnded = true;
+  });
+  while (onceWriting && !hasEnded && !isTorn(repository)) await sleep(1);
+  await Promise.race([sleep(afterMs), ended]);
+  if (!hasEnded) running.signal('SIGKILL');
+  await ended;
 }
 
 /** Old revisions are what they were: reading all of them every time would take longer than the inodes need to tell. */

@@ -13,7 +13,6 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'a backup that is in the midd
   it.each([
     { name: 'SIGINT', code: 130 },
     { name: 'SIGTERM', code: 143 },
-    { name: 'SIGHUP', code: 129 },
   ] as const)('ends cleanly on $name with $code, and leaves nothing half-done', async ({ name, code }) => {
     const repository = await makeRepository(filesystem.scratch());
     const earlier = await repository.backup();

@@ -1,4 +1,4 @@
-import { renameSync, symlinkSync, truncateSync, unlinkSync } from 'node:fs';
+import { renameSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { expectSameBytes, KIB, MIB, makeSparseFile, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
@@ -10,8 +10,8 @@ import { describeWith } from '../helpers/needs.ts';
 import { createRepository, filesOf, type TestRepository } from '../helpers/repository.ts';
 
 const types: readonly FilesystemType[] = ['btrfs', 'xfs', 'ext4'];
-/** One after the other: empty, odd, whole blocks, a byte more, less, nothing again, and a bit more than a segment. */
-const sizes = [0, 1, 5 * MIB + 777, 5 * MIB, 5 * MIB + 1, 3 * MIB - 4095, 256 * KIB, 0, 33 * MIB + 12_345];
+/** One after the other: nothing, odd, whole blocks, a byte more, less, nothing again, a bit more than a segment. */
+const sizes = [0, 5 * MIB + 777, 5 * MIB, 5 * MIB + 1, 3 * MIB - 4095, 0, 33 * MIB + 12_345];
 
 for (const type of types) {
   describeWith(needsOf(type), `sizes on ${type}`, () => {
@@ -29,28 +29,27 @@ for (const type of types) {
       }
       expect(await repository.verify()).toMatchObject({ good: true, verdicts: { length: sizes.length } });
     });
-
-    it('restores each of those sizes over a target of another one', async () => {
-      const scratch = filesystem.scratch();
-      const repository = await repositoryOf(scratch);
-      const target = join(scratch, 'target');
-      makeSparseFile(target, 2 * MIB);
-      for (const size of [MIB + 1, 0, 300 * KIB - 1]) {
-        truncateSync(repository.source, size);
-        if (size > 0) writeAt(repository.source, 0, randomBytes(size));
-        await repository.backup();
-
-        expect(await repository.backy('restore', target)).toMatchObject({ exitCode: 0 });
-        await expectSameBytes(target, repository.source);
-      }
-    });
   });
 }
 
-describeWith([...needsOf('xfs'), ...holdingNeeds], 'sources of all kinds', () => {
+describeWith([...needsOf('xfs'), ...holdingNeeds], 'sources of all kinds and sizes', () => {
   const filesystem = useFilesystem('xfs');
 
-  it('follows a symbolic link, each time anew', async () => {
+  it('are restored over targets of another size', async () => {
+    const scratch = filesystem.scratch();
+    const repository = await repositoryOf(scratch);
+    const target = join(scratch, 'target');
+    makeSparseFile(target, 2 * MIB);
+    for (const size of [MIB + 1, 0, 300 * KIB - 1]) {
+      writeFileSync(repository.source, randomBytes(size));
+      await repository.backup();
+
+      expect(await repository.backy('restore', target)).toMatchObject({ exitCode: 0 });
+      await expectSameBytes(target, repository.source);
+    }
+  });
+
+  it('may be symbolic links, followed each time anew', async () => {
     const scratch = filesystem.scratch();
     const disks = [join(scratch, 'a.img'), join(scratch, 'b.img')] as const;
     for (const disk of disks) {
@@ -71,7 +70,7 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'sources of all kinds', () =>
     await expectSameBytes(repository.path('last'), disks[1]);
   });
 
-  it('reads a block device', async () => {
+  it('may be block devices', async () => {
     const scratch = filesystem.scratch();
     const disk = join(scratch, 'disk');
     makeSparseFile(disk, 9 * MIB + 512);
@@ -90,7 +89,6 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'sources of all kinds', () =>
   it.each([
     ['grows', 20 * MIB],
     ['shrinks', 10 * MIB],
-    ['vanishes to nothing', 0],
   ])('fails a backup whose source %s meanwhile', async (_, size) => {
     const repository = await repositoryOf(filesystem.scratch(), 16 * MIB);
     const earlier = await repository.backup();

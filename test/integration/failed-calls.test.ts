@@ -1,0 +1,94 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { expectSameBytes, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
+import { type Outcome, run } from '../helpers/command.ts';
+import { expectOneLine } from '../helpers/failure.ts';
+import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
+import { describeWith } from '../helpers/needs.ts';
+import { createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
+
+/** A system call that fails the n-th time that a thread makes it, as strace has it fail. */
+const failures = [
+  { call: 'ftruncate', error: 'EDQUOT', when: '1', says: 'quota' },
+  { call: 'pwrite64', error: 'ENOSPC', when: '2', says: 'no space left' },
+  { call: 'renameat2', error: 'EIO', when: '1', says: 'rename' },
+  { call: 'renameat2', error: 'ENOSPC', when: '2', says: 'rename' },
+] as const;
+
+describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', () => {
+  const filesystem = useFilesystem('xfs');
+
+  it.each(failures)('fails the backup: $call with $error ($when)', async ({ call, error, when, says }) => {
+    const { repository, earlier } = await changedRepository(filesystem.scratch());
+
+    const outcome = await backupWith(repository, `${call}:error=${error}:when=${when}`);
+
+    expectOneLine(outcome, [says, `(${error})`]);
+    expect(repository.revisionFiles()).toEqual(filesOf(earlier));
+    expect(await repository.verify()).toMatchObject({ good: true });
+    const next = await repository.backup();
+    await expectSameBytes(repository.path('last'), repository.source);
+    expect(repository.revisionFiles()).toEqual(filesOf(earlier, next));
+  });
+
+  it('seals nothing when nothing can be made durable, not even the removal of what was written', async () => {
+    const { repository, earlier } = await changedRepository(filesystem.scratch());
+
+    const { exitCode, stderr } = await backupWith(repository, 'fsync:error=EIO');
+
+    expect(exitCode).toBe(1);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^backy: warning: the unfinished revision \S+ could not be removed: /),
+      // The image comes first, and its failure is final.
+      expect.stringMatching(/^backy: Cannot make durable \S+[0-9a-f]\.partial: .+\(EIO\)/),
+    ]);
+    expect((await repository.status()).revisions).toEqual([earlier]);
+    const next = await repository.backup();
+    await expectSameBytes(repository.path('last'), repository.source);
+    expect(repository.revisionFiles()).toEqual(filesOf(earlier, next));
+  });
+
+  it('leaves a complete revision when it fails behind the record', async () => {
+    const { repository, earlier } = await changedRepository(filesystem.scratch());
+
+    // Only links are made by these: the revision is sealed by then.
+    expectOneLine(await backupWith(repository, 'symlink,symlinkat:error=EIO'), [repository.directory]);
+
+    const { revisions } = await repository.status();
+    expect(revisions).toMatchObject([{ uuid: earlier.uuid }, { tags: ['manual:failing'] }]);
+    expect(repository.revisionFiles()).toEqual(filesOf(...revisions));
+    expect(await repository.verify()).toMatchObject({ good: true });
+    await repository.backup();
+    await expectSameBytes(repository.path('last'), repository.source);
+  });
+});
+
+/** A repository with one revision of a disk that has changed since. */
+async function changedRepository(scratch: string) {
+  const source = join(scratch, 'disk.img');
+  writeFileSync(source, randomBytes(4 * MIB));
+  const repository = await createRepository(join(scratch, 'repository'), source);
+  const earlier = await repository.backup();
+  writeAt(source, MIB, randomBytes(MIB));
+  writeAt(source, 3 * MIB, randomBytes(MIB / 2));
+  return { repository, earlier };
+}
+
+/** One thread makes all the calls that matter, so that "the n-th" means one and the same each time. */
+function backupWith({ directory }: TestRepository, injection: string): Promise<Outcome> {
+  const calls = injection.slice(0, injection.indexOf(':'));
+  const strace = [
+    '-f',
+    '--seccomp-bpf',
+    '-qq',
+    '-o',
+    '/dev/null',
+    '-e',
+    `trace=${calls}`,
+    '-e',
+    `inject=${injection}`,
+  ];
+  const program = [process.execPath, PROGRAM, '-b', directory, 'backup', 'manual:failing'];
+  return run('strace', [...strace, ...program], { env: { BACKY_THREADS: '1' } });
+}

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { KIB, MIB, makeSparseFile, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
+import { mustRun, run } from '../helpers/command.ts';
+import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
+import { describeWith } from '../helpers/needs.ts';
+import { createRepository, PROGRAM } from '../helpers/repository.ts';
+
+const tebibyte = 1024 * 1024 * MIB;
+const sizeBytes = 4 * tebibyte;
+const dataOffsets = [0, 1.5 * tebibyte, 3 * tebibyte + 12_288, sizeBytes - MIB];
+const mostKib = 128 * KIB;
+
+/** Has Node say, at its end, how much memory the process had at most, in KiB. */
+const reporter = `data:text/javascript,process.on('exit', () =>
+  process.stderr.write('peak ' + process.resourceUsage().maxRSS + '\\n'))`;
+
+describeWith(needsOf('xfs'), 'memory', () => {
+  const filesystem = useFilesystem('xfs', 1024);
+
+  it('of 128 MiB is enough for a sparse disk of 4 TiB', async () => {
+    const scratch = filesystem.scratch();
+    const source = join(scratch, 'disk.img');
+    makeSparseFile(source, sizeBytes);
+    for (const offset of dataOffsets) writeAt(source, offset, randomBytes(MIB));
+    const repository = await createRepository(join(scratch, 'repository'), source);
+    const measure = (...args: readonly string[]): Promise<number> => peakKib(repository.directory, args);
+
+    expect(await measure('backup')).toBeLessThanOrEqual(mostKib);
+    writeAt(source, dataOffsets[1] ?? 0, randomBytes(4 * KIB));
+    expect(await measure('backup', 'manual:again')).toBeLessThanOrEqual(mostKib);
+    expect(await measure('verify')).toBeLessThanOrEqual(mostKib);
+
+    const { revisions } = await repository.status();
+    expect(revisions).toMatchObject([
+      { size: sizeBytes, trust: 'verified', stats: { bytesWritten: 4 * MIB + 16 * KIB } },
+      { size: sizeBytes, trust: 'verified', stats: { bytesWritten: 16 * KIB } },
+    ]);
+    expect((await repository.backy('status')).stdout).toMatch(/ {4}4\.02 MiB .*\n.* {3}16\.00 KiB /);
+    for (const offset of dataOffsets)
+      expect(readAt(repository.path('last'), offset, MIB).equals(readAt(source, offset, MIB))).toBe(true);
+  });
+
+  it('of 128 MiB is enough for a disk that has more data than that', async () => {
+    const scratch = filesystem.scratch();
+    const source = join(scratch, 'disk.img');
+    await mustRun('dd', ['if=/dev/urandom', `of=${source}`, 'bs=1M', 'count=192', 'status=none']);
+    const repository = await createRepository(join(scratch, 'repository'), source);
+
+    for (const args of [['backup'], ['restore', join(scratch, 'target')]])
+      expect(await peakKib(repository.directory, args)).toBeLessThanOrEqual(mostKib);
+  });
+});
+
+async function peakKib(directory: string, args: readonly string[]): Promise<number> {
+  const { exitCode, stderr } = await run(process.execPath, [
+    '--import',
+    reporter,
+    PROGRAM,
+    '-b',
+    directory,
+    ...args,
+  ]);
+  expect(exitCode, stderr).toBe(0);
+  return Number(/^peak (\d+)$/m.exec(stderr)?.[1]);
+}
