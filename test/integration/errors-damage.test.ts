@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
@@ -14,6 +14,7 @@ import {
 } from '../helpers/bytes.ts';
 import { mustRun, run } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
+import { describeWith } from '../helpers/needs.ts';
 import { createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
 
@@ -22,7 +23,7 @@ const blockBytes = 256 * KIB;
 const flips = [1000, 2 * blockBytes, 4 * blockBytes - 1, 33 * MIB + 99];
 const badOffsets = [0, 2 * blockBytes, 3 * blockBytes, 33 * MIB];
 
-describe('a damaged image', () => {
+describeWith(['command b3sum'], 'a damaged image', () => {
   it('is not restored, and the bad ranges are named', async () => {
     const { scratch, repository, record } = await damagedRepository();
     const [fresh, existing] = [join(scratch, 'fresh'), join(scratch, 'existing')];
@@ -197,6 +198,7 @@ async function damagedRepository({ at }: { at: readonly number[] } = { at: flips
   writeAt(source, 0, randomBytes(2 * MIB));
   writeAt(source, 33 * MIB, randomBytes(100));
   const record = await repository.backup();
+  for (const name of filesOf(record)) chmodSync(repository.path(name), 0o600);
   for (const offset of at) flipByte(repository.path(record.uuid), offset);
   return { scratch, repository, record, good };
 }

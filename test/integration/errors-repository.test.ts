@@ -55,7 +55,11 @@ describe('errors of repositories', () => {
 
   it.each([
     { text: 'source: [\n', place: '2:1', says: [] },
-    { text: 'source:\n  type: file\n  filename: a\n  filename: b\n', place: '4:3', says: ['duplicated mapping key'] },
+    {
+      text: 'source:\n  type: file\n  filename: a\n  filename: b\n',
+      place: '4:3',
+      says: ['duplicated mapping key'],
+    },
     { text: 'source: {type: floppy, filename: a}\nschedule: {}\n', place: '1:16', says: ['floppy', 'file'] },
     { text: 'source: {type: file}\nschedule: {}\n', place: '1:9', says: ['filename', 'path'] },
     { text: 'source: {type: file, filename: 5}\nschedule: {}\n', place: '1:32', says: ['filename', 'path'] },

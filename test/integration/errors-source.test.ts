@@ -45,13 +45,14 @@ describe('errors of sources', () => {
     expect(readFileSync(join(directory, 'last'), 'utf8')).toBe('here');
   });
 
-  it.each(['a directory', 'a pipe', 'a terminal'])('%s is no source', async (kind) => {
+  it.each([
+    { kind: 'a directory', make: (path: string) => mkdirSync(path) },
+    { kind: 'a pipe', make: (path: string) => execFileSync('mkfifo', [path]) },
+    { kind: 'a character device', make: (path: string) => symlinkSync('/dev/zero', path) },
+  ])('$kind is no source', async ({ make }) => {
     const scratch = scratchForTest();
-    const path = kind === 'a terminal' ? '/dev/tty' : join(scratch, 'source');
-    if (kind === 'a directory') mkdirSync(path);
-    if (kind === 'a pipe') execFileSync('mkfifo', [path]);
-    if (kind === 'a terminal') symlinkSync('/dev/null', join(scratch, 'source'));
     const source = join(scratch, 'source');
+    make(source);
     const expected = {
       code: 'BACKY_SOURCE_KIND',
       says: [source, 'neither a file nor a block device'],

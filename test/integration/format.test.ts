@@ -90,7 +90,9 @@ for (const type of types) {
       expect(digest).toBe(await b3sum('b3sum --no-names "$1"', index));
     });
 
-    it.skipIf(type === 'ext4')('clones the index: what did not change is shared, too', async () => {
+    if (type === 'ext4') return;
+
+    it('clones the index: what did not change is shared, too', async () => {
       const scratch = filesystem.scratch();
       const source = join(scratch, 'disk.img');
       const segments = 64;

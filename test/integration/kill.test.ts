@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { expectSameBytes, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
 import { start } from '../helpers/command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
@@ -13,37 +13,36 @@ import { createRepository, filesOf, PROGRAM, type TestRepository } from '../help
 const sourceBytes = 16 * MIB;
 const killsEach = 25;
 
-describe(`SIGKILL at random moments (BACKY_TEST_SEED=${testSeed})`, () => {
-  for (const type of ['btrfs', 'xfs'] as const) {
-    describeWith(needsOf(type), `on ${type}`, () => {
-      const filesystem = useFilesystem(type);
+describeWith(needsOf('btrfs', 'xfs'), `SIGKILL at random moments (BACKY_TEST_SEED=${testSeed})`, () => {
+  const filesystems = [useFilesystem('btrfs'), useFilesystem('xfs')];
 
-      it(`${killsEach} times, each healed by the next backup`, async () => {
-        const random = seededRandom(testSeed);
-        const repository = await makeRepository(filesystem.scratch());
-        const states = new Map<string, string>();
-        let durationMs = await backUp(repository, states);
-        let torn = 0;
-
-        for (let kill = 1; kill <= killsEach; kill += 1) {
-          writeAt(repository.source, Math.floor(random() * 12) * MIB, randomBytes(2 * MIB));
-          // Half of the moments are in the whole run, the other half in the short part of it in which it writes.
-          const onceWriting = kill % 2 === 0;
-          await killBackup(repository, { onceWriting, afterMs: random() * (onceWriting ? 25 : durationMs) });
-          expectUntouched(repository, states);
-          torn += isTorn(repository) ? 1 : 0;
-          durationMs = await backUp(repository, states);
-          expectHealthy(repository);
-        }
-
-        // Otherwise the kills came too early or too late to prove anything.
-        expect(torn, 'kills in the middle of writing').toBeGreaterThanOrEqual(killsEach / 8);
-        expect(await repository.verify()).toMatchObject({ good: true });
-        for (const [uuid, hash] of states) expect(hashOf(repository.path(uuid))).toBe(hash.split(' ').at(-1));
-      });
-    });
-  }
+  it(`is healed by the next backup, ${filesystems.length * killsEach} times`, async () => {
+    const places = filesystems.map((filesystem) => filesystem.scratch());
+    await Promise.all(places.map(killAndHeal));
+  });
 });
+
+async function killAndHeal(scratch: string): Promise<void> {
+  const random = seededRandom(testSeed);
+  const repository = await makeRepository(scratch);
+  const states = new Map<string, string>();
+  let durationMs = await backUp(repository, states);
+  let torn = 0;
+  for (let kill = 1; kill <= killsEach; kill += 1) {
+    writeAt(repository.source, Math.floor(random() * 12) * MIB, randomBytes(2 * MIB));
+    // Half of the moments are in the whole run, the other half in the short part of it in which it writes.
+    const onceWriting = kill % 2 === 0;
+    await killBackup(repository, { onceWriting, afterMs: random() * (onceWriting ? 25 : durationMs) });
+    expectUntouched(repository, states);
+    torn += isTorn(repository) ? 1 : 0;
+    durationMs = await backUp(repository, states);
+    expectHealthy(repository);
+  }
+  // Otherwise the kills came too early or too late to prove anything.
+  expect(torn, 'kills in the middle of writing').toBeGreaterThanOrEqual(killsEach / 8);
+  expect(await repository.verify()).toMatchObject({ good: true });
+  for (const [uuid, state] of states) expect(hashOf(repository.path(uuid))).toBe(state.split(' ').at(-1));
+}
 
 /** A backup that must work, and equal the source. Notes what its image is; returns milliseconds. */
 async function backUp(repository: TestRepository, states: Map<string, string>): Promise<number> {
