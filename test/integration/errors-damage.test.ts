@@ -1,22 +1,13 @@
-import { chmodSync, readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
-import {
-  expectSameBytes,
-  flipByte,
-  KIB,
-  MIB,
-  makeSparseFile,
-  randomBytes,
-  readAt,
-  writeAt,
-} from '../helpers/bytes.ts';
+import { expectSameBytes, flipByte, KIB, MIB, readAt, writeAt } from '../helpers/bytes.ts';
 import { mustRun, run } from '../helpers/command.ts';
+import { damagedRepository } from '../helpers/damaged-repository.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
-import { scratchForTest } from '../helpers/scratch.ts';
+import { PROGRAM, type TestRepository } from '../helpers/repository.ts';
 
 const blockBytes = 256 * KIB;
 /** In the first, the third and fourth, and the last block; one byte each. */
@@ -25,7 +16,7 @@ const badOffsets = [0, 2 * blockBytes, 3 * blockBytes, 33 * MIB];
 
 describeWith(['command b3sum'], 'a damaged image', () => {
   it('is not restored, and the bad ranges are named', async () => {
-    const { scratch, repository, record } = await damagedRepository();
+    const { scratch, repository, record } = await damagedRepository(flips);
     const [fresh, existing] = [join(scratch, 'fresh'), join(scratch, 'existing')];
     writeFileSync(existing, 'untouched');
 
@@ -44,7 +35,7 @@ describeWith(['command b3sum'], 'a damaged image', () => {
   });
 
   it('gives what is good of it by force, and says what is not', async () => {
-    const { scratch, repository } = await damagedRepository();
+    const { scratch, repository } = await damagedRepository(flips);
     const expected = join(scratch, 'expected');
     await mustRun('cp', [repository.source, expected]);
     for (const offset of badOffsets)
@@ -64,7 +55,8 @@ describeWith(['command b3sum'], 'a damaged image', () => {
   });
 
   it('ends a stream before the first bad byte, with an error', async () => {
-    const { scratch, repository } = await damagedRepository();
+    const { scratch, repository } = await damagedRepository(flips);
+    // Flipped again, the first block is good.
     flipByte(repository.path('last'), flips[0] ?? 0);
     const target = join(scratch, 'stream');
     const command = '"$0" "$1" -b "$2" restore - >"$3"';
@@ -78,7 +70,7 @@ describeWith(['command b3sum'], 'a damaged image', () => {
   });
 
   it('is verified to the end: every bad block with offset, length and both hashes', async () => {
-    const { repository, record, good } = await damagedRepository();
+    const { repository, record, good } = await damagedRepository(flips);
 
     const { exitCode, stdout } = await repository.backy('verify');
 
@@ -93,7 +85,7 @@ describeWith(['command b3sum'], 'a damaged image', () => {
   });
 
   it('is distrusted from then on: links, default restore and next parent avoid it', async () => {
-    const { scratch, repository, record, good } = await damagedRepository();
+    const { scratch, repository, record, good } = await damagedRepository(flips);
     await repository.backy('verify');
 
     expect((await repository.status()).revisions).toMatchObject([
@@ -110,7 +102,7 @@ describeWith(['command b3sum'], 'a damaged image', () => {
   });
 
   it('is noticed when it is longer, shorter or gone', async () => {
-    const { repository, record } = await damagedRepository({ at: [] });
+    const { repository, record } = await damagedRepository();
     const image = repository.path(record.uuid);
     for (const size of [34 * MIB, 32 * MIB]) {
       truncateSync(image, size);
@@ -130,78 +122,6 @@ describeWith(['command b3sum'], 'a damaged image', () => {
     await expectSameBytes(repository.path(uuid), repository.source);
   });
 });
-
-describe('a damaged index', () => {
-  it('vouches for nothing, and costs the next backup time but no data', async () => {
-    const { scratch, repository, record } = await damagedRepository({ at: [] });
-    const index = repository.path(`${record.uuid}.hashes`);
-    flipByte(index, 100);
-
-    await expectFailure(repository.backy, ['restore', '--force', join(scratch, 'target')], {
-      code: 'BACKY_INDEX_DAMAGED',
-      says: [index],
-    });
-    const next = await repository.backup();
-    expect(next.stats.fallback).toContain('index of the parent');
-    await expectSameBytes(repository.path(next.uuid), repository.source);
-    expect((await repository.verify()).verdicts).toMatchObject([
-      { verdict: 'good' },
-      { verdict: 'bad', problem: expect.stringContaining(index) },
-      { verdict: 'good' },
-    ]);
-  });
-});
-
-describe('a damaged record', () => {
-  const damages = [
-    { damage: (text: string) => text.slice(0, 100), reason: 'JSON' },
-    { damage: () => '', reason: 'JSON' },
-    { damage: replace('"formatVersion": 1', '"formatVersion": 9'), reason: 'format' },
-    { damage: replace('"uuid": "0', '"uuid": "1'), reason: 'uuid' },
-    { damage: replace('"size": ', '"size": -'), reason: 'size' },
-  ];
-
-  it('spoils that revision alone, and is kept', async () => {
-    const { scratch, repository, record, good } = await damagedRepository({ at: [] });
-    const path = repository.path(`${record.uuid}.rev`);
-    const text = readFileSync(path, 'utf8');
-    for (const { damage, reason } of damages) {
-      writeFileSync(path, damage(text));
-      const { stdout } = await repository.backy('status');
-      expect(stdout).toMatch(new RegExp(`^- +${record.uuid} .*  damaged  .*${reason}`, 'm'));
-      expect(stdout).toMatch(/^1 revision\n1 damaged revision$/m);
-    }
-
-    const target = join(scratch, 'target');
-    expect(await repository.backy('restore', '-r', '0', target)).toMatchObject({ exitCode: 0 });
-    await expectSameBytes(target, repository.path(good.uuid));
-    expect((await repository.backup()).parent).toBe(good.uuid);
-    expect(repository.revisionFiles()).toEqual(expect.arrayContaining([...filesOf(record)]));
-    expect(await repository.verify()).toMatchObject({ good: false, damaged: [{ uuid: record.uuid }] });
-  });
-});
-
-function replace(text: string, replacement: string) {
-  return (whole: string): string => {
-    if (!whole.includes(text)) throw new Error(`the record does not say ${text}`);
-    return whole.replace(text, replacement);
-  };
-}
-
-/** A good revision and a later one of other bytes, with a byte flipped at each of the offsets. */
-async function damagedRepository({ at }: { at: readonly number[] } = { at: flips }) {
-  const scratch = scratchForTest();
-  const source = join(scratch, 'disk.img');
-  makeSparseFile(source, 33 * MIB + 100);
-  const repository = await createRepository(join(scratch, 'repository'), source);
-  const good = await repository.backup();
-  writeAt(source, 0, randomBytes(2 * MIB));
-  writeAt(source, 33 * MIB, randomBytes(100));
-  const record = await repository.backup();
-  for (const name of filesOf(record)) chmodSync(repository.path(name), 0o600);
-  for (const offset of at) flipByte(repository.path(record.uuid), offset);
-  return { scratch, repository, record, good };
-}
 
 async function badBlockLine(
   repository: TestRepository,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MIB, makeSparseFile } from '../helpers/bytes.ts';
 import { expectFailure } from '../helpers/failure.ts';
-import { holdBackup, holdingNeeds } from '../helpers/held-backup.ts';
+import { holdBackup, holdingNeeds } from '../helpers/held-command.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { backy, createRepository, filesOf, type TestRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';

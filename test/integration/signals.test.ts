@@ -1,36 +1,55 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { expectSameBytes, MIB, randomBytes } from '../helpers/bytes.ts';
-import { holdBackup, holdingNeeds } from '../helpers/held-backup.ts';
+import { holdBackup, holdingNeeds, holdRestore } from '../helpers/held-command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { createRepository, filesOf, type TestRepository } from '../helpers/repository.ts';
 
-describeWith([...needsOf('xfs'), ...holdingNeeds], 'a backup that is in the middle', () => {
+describeWith([...needsOf('xfs'), ...holdingNeeds], 'in the middle', () => {
   const filesystem = useFilesystem('xfs');
 
   it.each([
     { name: 'SIGINT', code: 130 },
     { name: 'SIGTERM', code: 143 },
-  ] as const)('ends cleanly on $name with $code, and leaves nothing half-done', async ({ name, code }) => {
-    const repository = await makeRepository(filesystem.scratch());
-    const earlier = await repository.backup();
-    writeFileSync(repository.source, randomBytes(8 * MIB));
-    const held = await holdBackup(repository);
-    expect(repository.revisionFiles().filter((file) => file.endsWith('.partial'))).toHaveLength(2);
-    held.signal(name);
+  ] as const)(
+    'a backup ends cleanly on $name with $code, and leaves nothing half-done',
+    async ({ name, code }) => {
+      const repository = await makeRepository(filesystem.scratch());
+      const earlier = await repository.backup();
+      writeFileSync(repository.source, randomBytes(8 * MIB));
+      const held = await holdBackup(repository);
+      expect(repository.revisionFiles().filter((file) => file.endsWith('.partial'))).toHaveLength(2);
+      held.signal(name);
+
+      const { exitCode, stdout, stderr } = await held.goOn();
+
+      expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
+      expect(stderr).toMatch(/^backy: The backup was cancelled: nothing of it is left\. .+\n$/);
+      expect(repository.revisionFiles()).toEqual(filesOf(earlier));
+      const { uuid } = await repository.backup();
+      await expectSameBytes(repository.path(uuid), repository.source);
+    },
+  );
+
+  it('a restore ends cleanly, too, and leaves no target that looks like one', async () => {
+    const [scratch, targets] = [filesystem.scratch(), filesystem.scratch()];
+    const repository = await makeRepository(scratch);
+    const { uuid } = await repository.backup();
+    const held = await holdRestore(repository, repository.path(uuid), targets);
+    held.signal('SIGINT');
 
     const { exitCode, stdout, stderr } = await held.goOn();
 
-    expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
-    expect(stderr).toMatch(/^backy: The backup was cancelled: nothing of it is left\. .+\n$/);
-    expect(repository.revisionFiles()).toEqual(filesOf(earlier));
-    const { uuid } = await repository.backup();
-    await expectSameBytes(repository.path(uuid), repository.source);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 130, stdout: '' });
+    expect(stderr).toMatch(/^backy: The restore was cancelled: .+\n$/);
+    expect(readdirSync(targets)).toEqual([]);
+    expect(await repository.backy('restore', join(targets, 'target'))).toMatchObject({ exitCode: 0 });
+    await expectSameBytes(join(targets, 'target'), repository.source);
   });
 
-  it('goes on beside status, find, restore and verify', async () => {
+  it('a backup goes on beside status, find, restore and verify', async () => {
     const scratch = filesystem.scratch();
     const repository = await makeRepository(scratch);
     const earlier = await repository.backup();
@@ -48,7 +67,7 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'a backup that is in the midd
     expect(await repository.verify()).toMatchObject({ good: true });
   });
 
-  it('frees the lock when it is killed', async () => {
+  it('a backup that is killed frees the lock', async () => {
     const repository = await makeRepository(filesystem.scratch());
     const held = await holdBackup(repository);
     held.signal('SIGKILL');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { expectSameBytes, KIB, MIB, makeSparseFile, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
 import { expectOneLine } from '../helpers/failure.ts';
-import { holdBackup, holdingNeeds } from '../helpers/held-backup.ts';
+import { holdBackup, holdingNeeds } from '../helpers/held-command.ts';
 import { attachDevice } from '../helpers/loop-device.ts';
 import { type FilesystemType, needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';

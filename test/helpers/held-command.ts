@@ -1,0 +1,95 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { cleanUpWith } from './clean-up.ts';
+import { type Outcome, type Running, start } from './command.ts';
+import type { Need } from './needs.ts';
+import { PROGRAM, type TestRepository } from './repository.ts';
+
+/** What a machine must have to hold a command. */
+export const holdingNeeds: readonly Need[] = ['root', 'command strace'];
+
+/** A command that stands still in the middle of its work. */
+export interface HeldCommand {
+  readonly pid: number;
+  /** Sends it a signal, which it gets when it goes on. */
+  signal(name: NodeJS.Signals): void;
+  /** Lets it go on, and waits for its end. */
+  goOn(): Promise<Outcome>;
+}
+
+const POLL_MS = 10;
+const PATIENCE_MS = 30_000;
+
+/** Starts a backup and holds it in the middle of its source, with its partial files written to. */
+export function holdBackup({ directory, source }: TestRepository): Promise<HeldCommand> {
+  return hold(['-b', directory, 'backup', 'manual:held'], source, () =>
+    readdirSync(directory).some((name) => name.endsWith('.partial')),
+  );
+}
+
+/** Starts a restore and holds it in the middle of `image`, with a new file in `directory` written to. */
+export function holdRestore(
+  repository: TestRepository,
+  image: string,
+  directory: string,
+): Promise<HeldCommand> {
+  const before = readdirSync(directory).length;
+  return hold(
+    ['-b', repository.directory, 'restore', `${directory}/target`],
+    image,
+    () => readdirSync(directory).length > before,
+  );
+}
+
+/**
+ * Starts a command that stops itself at its second read of a file: strace sends SIGSTOP along with that system
+ * call. So whatever happens next happens in the middle of it, however fast or slow the machine is.
+ */
+async function hold(args: readonly string[], file: string, isWriting: () => boolean): Promise<HeldCommand> {
+  const stop = ['-e', 'trace=pread64', '-P', file, '-e', 'inject=pread64:signal=SIGSTOP:when=2'];
+  // -D: the tracer is not the parent, so that the child we have is the command.
+  const strace = ['-D', '-f', '-qq', '-o', '/dev/null', ...stop];
+  const running = start('strace', [...strace, process.execPath, PROGRAM, ...args], {
+    env: { BACKY_THREADS: '1' },
+  });
+  const cleanUp = cleanUpWith('kill -KILL -- "-$1" 2>/dev/null || true', String(running.pid));
+  onTestFinished(() => cleanUp.now());
+  await untilStopped(running, isWriting);
+  return {
+    pid: running.pid,
+    signal: (name) => process.kill(running.pid, name),
+    goOn: () => {
+      process.kill(running.pid, 'SIGCONT');
+      return running.outcome;
+    },
+  };
+}
+
+/** A traced thread is also stopped for a moment at its start and between system calls; that does not last. */
+async function untilStopped({ pid, outcome }: Running, isWriting: () => boolean): Promise<void> {
+  const ended = outcome.then(({ stderr }) => {
+    throw new Error(`the command ended before it could be held: ${stderr}`);
+  });
+  const stopped = async (): Promise<void> => {
+    let inRow = 0;
+    for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += POLL_MS) {
+      inRow = isWriting() && allThreadsStopped(pid) ? inRow + 1 : 0;
+      if (inRow === 3) return;
+      await sleep(POLL_MS);
+    }
+    throw new Error('the command did not come to its second read');
+  };
+  await Promise.race([ended, stopped()]);
+}
+
+function allThreadsStopped(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.every((thread) =>
+      /\) [tT] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')),
+    );
+  } catch {
+    return false;
+  }
+}
