@@ -1,5 +1,6 @@
 import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isNodeError } from '../io-error.ts';
 import type { LogLevel } from '../operations/context.ts';
 import { escapeText } from './ui/escape.ts';
 
@@ -25,6 +26,8 @@ export function createLogWriter(
       append(path, flags, `${now.toISOString()} ${level.padEnd(7)} ${escapeText(message)}\n`);
       return undefined;
     } catch (error) {
+      // Nothing can be logged there, which goes without saying: the command says what it could not do.
+      if (isNodeError(error, 'EROFS')) return undefined;
       return `the log ${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`;
     }
   };

@@ -112,7 +112,10 @@ async function withoutRemains<Result>(
       await discardRevision(engine, layout, uuid);
     } catch (second) {
       // The first failure is the one to report; the next backup cleans up.
-      log('warning', `the unfinished revision ${uuid} could not be removed: ${String(second)}`);
+      log(
+        'warning',
+        `the unfinished revision ${uuid} could not be removed: ${second instanceof Error ? second.message : String(second)}`,
+      );
     }
     throw error;
   }

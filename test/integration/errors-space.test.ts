@@ -106,6 +106,18 @@ describeWith(needsOf('xfs'), 'a read-only filesystem', () => {
     const later = await repository.backup();
     expect(repository.revisionFiles()).toEqual(filesOf(earlier, later));
   });
+
+  it('says it in one line', async () => {
+    const source = join(scratchForTest(), 'disk.img');
+    writeFileSync(source, randomBytes(MIB));
+    const repository = await createRepository(join(filesystem.directory, 'one-line'), source);
+    await filesystem.remount('ro');
+    try {
+      await expectFailure(repository.backy, ['backup'], { code: 'BACKY_IO', says: ['EROFS'] });
+    } finally {
+      await filesystem.remount('rw');
+    }
+  });
 });
 
 /** Fills a filesystem until about so much is free. @returns the path of the file that takes the space */
