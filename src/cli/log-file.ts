@@ -26,8 +26,8 @@ export function createLogWriter(
       append(path, flags, `${now.toISOString()} ${level.padEnd(7)} ${escapeText(message)}\n`);
       return undefined;
     } catch (error) {
-      // Nothing can be logged there, which goes without saying: the command says what it could not do.
-      if (isNodeError(error, 'EROFS')) return undefined;
+      // That a read-only repository has no log goes without saying; a file that was asked for does not.
+      if (file === undefined && isNodeError(error, 'EROFS')) return undefined;
       return `the log ${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`;
     }
   };

@@ -13,6 +13,7 @@ use crate::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in, segments_in};
 use crate::durable::close;
 use crate::error::{Code, Context, Error, Result};
 use crate::header::{Header, PAGE_SIZE};
+use crate::output::write_at;
 use crate::platform;
 
 /// Length in bytes of the index of an image of `image_size` bytes.
@@ -162,13 +163,13 @@ impl IndexWriter {
             return Ok(());
         }
         let bytes = &page.0[..usize::try_from(length).expect("at most a page")];
-        write_all(&self.file, bytes, start).on("pwrite", &self.path).map_err(|error| error.offset(start))
+        write_at(&self.file, &self.path, bytes, start)
     }
 
     /// Writes the header and makes the index durable.
     pub(crate) fn finish(self, zero_blocks: u64) -> Result<()> {
         let header = Header { image_size: self.image_size, zero_blocks };
-        write_all(&self.file, &header.encode(), 0).on("pwrite", &self.path)?;
+        write_at(&self.file, &self.path, &header.encode(), 0)?;
         platform::sync(&self.file).on("fsync", &self.path)?;
         close(self.file, &self.path)
     }
@@ -217,18 +218,6 @@ fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> 
         }
     }
     Ok(done)
-}
-
-fn write_all(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let count = io::retry_on_intr(|| io::pwrite(file, bytes, offset))?;
-        if count == 0 {
-            return Err(Errno::NOSPC);
-        }
-        bytes = &bytes[count..];
-        offset += count as u64;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

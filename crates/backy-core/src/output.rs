@@ -138,18 +138,26 @@ impl Output {
         Ok(done)
     }
 
-    fn write_cached(&self, mut bytes: &[u8], mut offset: u64) -> Result<()> {
-        while !bytes.is_empty() {
-            let count = match io::retry_on_intr(|| io::pwrite(&self.file, bytes, offset)) {
-                Ok(0) => return Err(Error::io("pwrite", &self.path, Errno::NOSPC).offset(offset)),
-                Ok(count) => count,
-                Err(errno) => return Err(Error::io("pwrite", &self.path, errno).offset(offset)),
-            };
-            bytes = &bytes[count..];
-            offset += count as u64;
-        }
-        Ok(())
+    fn write_cached(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        write_at(&self.file, &self.path, bytes, offset)
     }
+}
+
+/// Writes all of `bytes` through the page cache.
+///
+/// # Errors
+/// [`crate::Code::Io`] with the offset of the first byte that could not be written.
+pub(crate) fn write_at(file: &File, path: &Path, mut bytes: &[u8], mut offset: u64) -> Result<()> {
+    while !bytes.is_empty() {
+        let count = match io::retry_on_intr(|| io::pwrite(file, bytes, offset)) {
+            Ok(0) => return Err(Error::io("pwrite", path, Errno::NOSPC).offset(offset)),
+            Ok(count) => count,
+            Err(errno) => return Err(Error::io("pwrite", path, errno).offset(offset)),
+        };
+        bytes = &bytes[count..];
+        offset += count as u64;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
