@@ -23,6 +23,9 @@ export function readJson(/** @type {string} */ path) {
   return JSON.parse(readFileSync(path, 'utf8'));
 }
 
+/** No step takes anything like this long; one that hangs must fail, with all that it started. */
+const STEP_LIMIT_MS = 25 * 60_000;
+
 /**
  * Runs a command in the checkout and shows its output as it comes.
  *
@@ -32,7 +35,20 @@ export function readJson(/** @type {string} */ path) {
  */
 export function stream(command, args) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+    const stop = () => child.pid && process.kill(-child.pid, 'SIGKILL');
+    const hanging = setTimeout(() => {
+      process.stderr.write(
+        `${command} ${args.join(' ')} hangs: stopped after ${STEP_LIMIT_MS / 60_000} minutes\n`,
+      );
+      stop();
+    }, STEP_LIMIT_MS);
+    // In a process group of its own it does not see the Ctrl-C that ends this one.
+    const interrupted = () => {
+      stop();
+      process.exit(130);
+    };
+    process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
     const chunks = [];
     child.stdout.on('data', (chunk) => {
       chunks.push(chunk);
@@ -42,6 +58,10 @@ export function stream(command, args) {
       process.stderr.write(`cannot run ${command}: ${error.message}\n`);
       resolve({ succeeded: false, output: '' });
     });
-    child.on('close', (code) => resolve({ succeeded: code === 0, output: Buffer.concat(chunks).toString() }));
+    child.on('close', (code) => {
+      clearTimeout(hanging);
+      process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+      resolve({ succeeded: code === 0, output: Buffer.concat(chunks).toString() });
+    });
   });
 }

@@ -54,11 +54,8 @@ impl FailingDisk {
             .spawn()
             .unwrap();
         let mut disk = Self { directory, server, device: None };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while fs::metadata(disk.path()).map_or(0, |metadata| metadata.len()) != SIZE as u64 {
-            assert!(Instant::now() < deadline, "nbdfuse did not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let is_up = || fs::metadata(disk.path()).map_or(0, |metadata| metadata.len()) == SIZE as u64;
+        assert!(until(PATIENCE, is_up), "nbdfuse did not come up");
         let attached =
             Command::new("losetup").args(["--find", "--show", "--read-only"]).arg(disk.path()).output();
         let attached = attached.unwrap();
@@ -81,13 +78,41 @@ impl FailingDisk {
     }
 }
 
+/// Never waits without end: a disk that cannot be unmounted must fail its test, not stop all others.
 impl Drop for FailingDisk {
     fn drop(&mut self) {
         if let Some(device) = &self.device {
             let _ = Command::new("losetup").arg("--detach").arg(device).status();
         }
-        let _ = Command::new("fusermount3").arg("-u").arg(self.path()).status();
-        let _ = self.server.wait();
+        // A process that another test starts right now holds the device for a moment, until its exec.
+        let unmount = |options: &str| {
+            let mut command = Command::new("fusermount3");
+            command.arg(options).arg(self.path()).stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        };
+        if !until(PATIENCE, || unmount("-u")) {
+            unmount("-uz");
+        }
+        if !until(PATIENCE, || !matches!(self.server.try_wait(), Ok(None))) {
+            let _ = self.server.kill();
+            let _ = self.server.wait();
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks again and again; whether it came true in time.
+fn until(patience: Duration, mut come_true: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + patience;
+    loop {
+        if come_true() {
+            return true;
+        }
+        if Instant::now() > deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
