@@ -46,6 +46,14 @@ const ERRORS = {
     message: 'The source {path} ended early, at byte {offset}',
     remedy: 'Check the source and back up again',
   },
+  BACKY_DIFF_DAMAGED: {
+    message: 'The changes that {path} hands over are not what they should be, at byte {offset}: {detail}',
+    remedy: 'Back up again; if it happens again, report it with the versions of backy and Ceph',
+  },
+  BACKY_EXPORTER_FAILED: {
+    message: 'The program that reads {path} failed: {detail}',
+    remedy: 'Correct what it complains of and back up again',
+  },
 
   // Tags and revisions
   BACKY_TAG_INVALID: {

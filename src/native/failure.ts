@@ -57,6 +57,9 @@ export function toBackyError(
         { path, ranges: describeBadBlocks(badBlocks) },
         { ...more, details: { badBlocks } },
       );
+    case 'BACKY_DIFF_DAMAGED':
+      return backyError(code, { path, offset, detail }, more);
+    case 'BACKY_EXPORTER_FAILED':
     case 'BACKY_INDEX_DAMAGED':
     case 'BACKY_REFLINK_UNSUPPORTED':
       return backyError(code, { path, detail }, more);

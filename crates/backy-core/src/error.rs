@@ -27,6 +27,10 @@ pub enum Code {
     SourceShort,
     /// The source is neither a regular file nor a block device.
     SourceKind,
+    /// The stream of changes that the source hands over is not what it should be.
+    DiffDamaged,
+    /// The program that hands the source over failed, or could not be started.
+    ExporterFailed,
     /// The target cannot share blocks and the caller insists on it.
     ReflinkUnsupported,
     /// The index is missing pieces, or not an index, or not the one the record names.
@@ -59,6 +63,8 @@ impl Code {
             Self::SourceResized => "BACKY_SOURCE_RESIZED",
             Self::SourceShort => "BACKY_SOURCE_SHORT",
             Self::SourceKind => "BACKY_SOURCE_KIND",
+            Self::DiffDamaged => "BACKY_DIFF_DAMAGED",
+            Self::ExporterFailed => "BACKY_EXPORTER_FAILED",
             Self::ReflinkUnsupported => "BACKY_REFLINK_UNSUPPORTED",
             Self::IndexDamaged => "BACKY_INDEX_DAMAGED",
             Self::ImageDamaged => "BACKY_IMAGE_DAMAGED",
