@@ -102,7 +102,7 @@ pub fn write_image(options: &WriteOptions, control: &Control) -> Result<WriteSta
 /// The image as a clone of the parent's; or all hole, and why it shares nothing if so. A target that cannot
 /// clone is written whole from the source, which is read anyway: copying the parent first would read and
 /// write everything twice, and carry its rot along.
-fn create_image(
+pub(crate) fn create_image(
     options: &WriteOptions,
     size: u64,
     parent: Option<&Parent>,
@@ -127,7 +127,7 @@ fn create_image(
     }
 }
 
-fn create_index(options: &WriteOptions, size: u64, clone: bool) -> Result<IndexWriter> {
+pub(crate) fn create_index(options: &WriteOptions, size: u64, clone: bool) -> Result<IndexWriter> {
     let base = options.parent_index.as_deref().filter(|_| clone).map(IndexReader::open).transpose()?;
     IndexWriter::create(&options.index, size, base)
 }

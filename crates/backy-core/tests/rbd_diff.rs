@@ -6,10 +6,13 @@
     reason = "test values are small"
 )]
 
+mod support;
+
 use std::path::Path;
 
 use backy_core::{Change, Code, DiffHeader, DiffReader, Error, Extent};
 use proptest::prelude::*;
+use support::{Changes, encode};
 
 const FULL: [&[u8]; 2] =
     [include_bytes!("fixtures/rbd-v1-full.diff"), include_bytes!("fixtures/rbd-v2-full.diff")];
@@ -165,37 +168,6 @@ fn a_record_that_lies_about_its_length_is_refused() {
         let error = replay(&stream, ONE.to_vec()).expect_err("a lie");
         assert_eq!((error.code, error.offset), (Code::DiffDamaged, Some(at as u64)));
     }
-}
-
-/// Changes as a strategy makes them: where, how long, and the byte that is written; none for zeros.
-type Changes = Vec<(u64, u64, Option<u8>)>;
-
-fn encode(version: u8, header: &DiffHeader, changes: &Changes) -> Vec<u8> {
-    let mut stream = format!("rbd diff v{version}\n").into_bytes();
-    let mut record = |tag: u8, bytes: &[u8]| {
-        stream.push(tag);
-        if version == 2 && tag != b'e' {
-            stream.extend((bytes.len() as u64).to_le_bytes());
-        }
-        stream.extend(bytes);
-    };
-    let text = |name: &String| [&(name.len() as u32).to_le_bytes(), name.as_bytes()].concat();
-    if let Some(name) = &header.from_snapshot {
-        record(b'f', &text(name));
-    }
-    if let Some(name) = &header.to_snapshot {
-        record(b't', &text(name));
-    }
-    record(b's', &header.size.to_le_bytes());
-    for (start, length, byte) in changes {
-        let range = [start.to_le_bytes(), length.to_le_bytes()].concat();
-        match byte {
-            Some(byte) => record(b'w', &[range, vec![*byte; *length as usize]].concat()),
-            None => record(b'z', &range),
-        }
-    }
-    record(b'e', &[]);
-    stream
 }
 
 proptest! {

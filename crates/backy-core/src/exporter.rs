@@ -1,0 +1,231 @@
+//! A program whose output is a source: started without a shell, watched while it is read, and gone when we are.
+
+use std::io::{self, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::control::Control;
+use crate::error::{Code, Error, Result};
+use crate::platform;
+
+/// How long a cancelled run may go unnoticed.
+const POLL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+/// A program that has closed its output has nothing left to do.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Of its complaints, the end is what counts.
+const MOST_COMPLAINT: usize = 4096;
+
+/// A running program. Dropping it kills it, with all that it has started.
+pub(crate) struct Exporter {
+    child: Child,
+    complaint: Option<JoinHandle<Vec<u8>>>,
+    name: PathBuf,
+}
+
+impl Exporter {
+    /// Starts a program; `name` is the source in errors. Its standard input is empty, what it says on standard error
+    /// is kept for the message.
+    pub(crate) fn spawn(command: &[String], name: &Path) -> Result<Self> {
+        let (program, arguments) = command
+            .split_first()
+            .ok_or_else(|| Error::new(Code::InvalidArgument).detail("a command has a program"))?;
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0);
+        platform::die_with_parent(&mut command);
+        let failed = |error: io::Error| {
+            let detail = format!("{program} cannot be started: {error}");
+            Error::new(Code::ExporterFailed).at(name).detail(detail)
+        };
+        let mut child = command.spawn().map_err(failed)?;
+        let stderr = child.stderr.take();
+        let complaint = stderr.map(|stderr| thread::spawn(move || tail_of(stderr)));
+        Ok(Self { child, complaint, name: name.to_owned() })
+    }
+
+    /// What it writes; to be taken once.
+    pub(crate) fn output<'a>(&mut self, control: &'a Control) -> ExporterOutput<'a> {
+        let stdout = self.child.stdout.take().expect("taken once");
+        platform::widen_pipe(&stdout);
+        ExporterOutput { stdout, control }
+    }
+
+    /// What came of reading its output, unless it has something to say about that itself: only a program that
+    /// ends well has handed over all there is.
+    pub(crate) fn conclude<T>(mut self, result: Result<T>, control: &Control) -> Result<T> {
+        control.check()?;
+        match result {
+            // What is not understood is not the program's fault, unless it stopped in the middle.
+            Err(error) if error.code != Code::DiffDamaged => Err(error),
+            Err(error) => match self.wait()? {
+                Some(status) if !status.success() && !is_ours(status) => Err(self.failure(status)),
+                _ => Err(error),
+            },
+            Ok(value) => match self.wait()? {
+                Some(status) if status.success() => Ok(value),
+                Some(status) => Err(self.failure(status)),
+                None => {
+                    let detail = "it does not end after its output has ended";
+                    Err(Error::new(Code::ExporterFailed).at(&self.name).detail(detail))
+                }
+            },
+        }
+    }
+
+    /// None when it goes on after its output was closed.
+    fn wait(&mut self) -> Result<Option<ExitStatus>> {
+        let begin = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        while begin.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait().map_err(|error| self.io(&error))? {
+                return Ok(Some(status));
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+        Ok(None)
+    }
+
+    fn failure(&mut self, status: ExitStatus) -> Error {
+        self.kill();
+        let complaint = self.complaint.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&complaint);
+        let lines: Vec<&str> =
+            text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
+        let words = if lines.is_empty() { "it said nothing".to_owned() } else { lines.join("; ") };
+        let end = match (status.code(), status.signal()) {
+            (Some(code), _) => format!("exit status {code}"),
+            (None, Some(signal)) => format!("ended by signal {signal}"),
+            (None, None) => status.to_string(),
+        };
+        Error::new(Code::ExporterFailed).at(&self.name).detail(format!("{words} ({end})"))
+    }
+
+    fn io(&self, error: &io::Error) -> Error {
+        Error::io("wait", &self.name, Errno::from_io_error(error).unwrap_or(Errno::IO))
+    }
+
+    /// Best effort, and harmless when it has ended: until it is waited for, its number is not given away.
+    fn kill(&mut self) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// We close the pipe of a program that we do not understand.
+fn is_ours(status: ExitStatus) -> bool {
+    status.signal() == Some(libc::SIGPIPE)
+}
+
+/// The output of a program; reading it ends when the run is cancelled, however silent the program is.
+#[derive(Debug)]
+pub(crate) struct ExporterOutput<'a> {
+    stdout: ChildStdout,
+    control: &'a Control,
+}
+
+impl Read for ExporterOutput<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // The message does not matter: whoever sees this asks the control.
+            self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
+            let mut descriptors = [PollFd::new(&self.stdout, PollFlags::IN)];
+            match poll(&mut descriptors, Some(&POLL)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return self.stdout.read(buffer),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+fn tail_of(mut stream: impl Read) -> Vec<u8> {
+    let mut tail = Vec::new();
+    let mut piece = [0; 1024];
+    // An error here only makes the message shorter.
+    while let Ok(count @ 1..) = stream.read(&mut piece) {
+        tail.extend_from_slice(&piece[..count]);
+        let surplus = tail.len().saturating_sub(MOST_COMPLAINT);
+        tail.drain(..surplus);
+    }
+    tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(script: &str, control: &Control) -> Result<Vec<u8>> {
+        let command = ["sh", "-c", script].map(str::to_owned);
+        let mut exporter = Exporter::spawn(&command, Path::new("disk"))?;
+        let mut bytes = Vec::new();
+        let result = exporter.output(control).read_to_end(&mut bytes);
+        exporter.conclude(result.map(|_| bytes).map_err(|_| Error::new(Code::DiffDamaged)), control)
+    }
+
+    #[test]
+    fn output_counts_when_the_program_ends_well() {
+        assert_eq!(read("printf abc; echo progress >&2", &Control::default()).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_program_that_fails_is_quoted() {
+        let error = read("echo abc; echo rbd: error opening image >&2; exit 2", &Control::default());
+        let error = error.unwrap_err();
+        assert_eq!(error.code, Code::ExporterFailed);
+        assert_eq!(error.detail.unwrap(), "rbd: error opening image (exit status 2)");
+        let error = read("kill -KILL $$", &Control::default()).unwrap_err();
+        assert_eq!(error.detail.unwrap(), "it said nothing (ended by signal 9)");
+    }
+
+    #[test]
+    fn endless_complaints_do_not_block_it_and_their_end_is_kept() {
+        let script = "yes complaint | head -c 1000000 >&2; echo last words >&2; exit 1";
+        let detail = read(script, &Control::default()).unwrap_err().detail.unwrap();
+        assert!(detail.ends_with("last words (exit status 1)") && detail.len() < 2 * MOST_COMPLAINT);
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_named() {
+        let error = Exporter::spawn(&["no-such-program".to_owned()], Path::new("disk")).err().unwrap();
+        assert_eq!(error.code, Code::ExporterFailed);
+        assert!(error.detail.unwrap().starts_with("no-such-program cannot be started"));
+    }
+
+    #[test]
+    fn cancelling_ends_a_silent_program_and_its_children() {
+        let control = Control::default();
+        let (mut reader, writer) = io::pipe().unwrap();
+        let result = thread::scope(|scope| {
+            scope.spawn(|| {
+                // What the program's child holds open is how we see that it lives, and then that it is gone.
+                let mut byte = [0];
+                reader.read_exact(&mut byte).unwrap();
+                control.cancel();
+            });
+            let path = format!("/proc/{}/fd/{}", std::process::id(), {
+                use std::os::fd::AsRawFd;
+                writer.as_raw_fd()
+            });
+            read(&format!("exec 3>{path}; (echo >&3; sleep 1000) & wait"), &control)
+        });
+        drop(writer);
+        assert_eq!(result.unwrap_err().code, Code::Cancelled);
+        assert_eq!(reader.read(&mut [0; 10]).unwrap(), 0, "nobody holds the pipe any more");
+    }
+}

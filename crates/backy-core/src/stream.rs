@@ -1,0 +1,175 @@
+//! Writing a revision from the stream of an exporter: what changed since the parent's snapshot, or everything.
+
+use std::path::PathBuf;
+
+use rustix::fs;
+
+use crate::control::Control;
+use crate::error::{Code, Error, Result};
+use crate::exporter::Exporter;
+use crate::index::IndexReader;
+use crate::parent::Parent;
+use crate::patch::{Patcher, Unmentioned};
+use crate::rbd_diff::{DiffHeader, DiffReader};
+use crate::read::Reader;
+use crate::readback::{Touched, read_back};
+use crate::segment::Tally;
+use crate::write::{WriteOptions, WriteStats, create_image, create_index};
+
+/// A source that is handed over by a program, as a stream of changes.
+#[derive(Debug, Clone, Default)]
+pub struct StreamSource {
+    /// What the source is called in errors.
+    pub name: PathBuf,
+    /// The snapshot that the stream has to lead to.
+    pub snapshot: String,
+    /// Size of the image there, in bytes.
+    pub size: u64,
+    /// The program that hands over everything, with its arguments.
+    pub everything: Vec<String>,
+    /// What hands over less, where that is possible.
+    pub changes: Option<Changes>,
+}
+
+/// A way to have only what changed.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// The parent's snapshot, which the stream has to start from.
+    pub since: String,
+    /// The program, with its arguments.
+    pub command: Vec<String>,
+}
+
+/// Writes a revision from a stream, as [`crate::write_image`] does from a file; `options.source` is not used.
+///
+/// When the changes cannot be applied because of the parent, everything is read instead.
+///
+/// # Errors
+/// [`Code::ExporterFailed`], [`Code::DiffDamaged`], [`Code::SourceResized`], [`Code::ReflinkUnsupported`],
+/// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
+pub fn write_stream(options: &WriteOptions, source: &StreamSource, control: &Control) -> Result<WriteStats> {
+    let mut fallback = None;
+    if let Some(changes) = &source.changes {
+        match write_changes(options, source, changes, control) {
+            Ok(Ok(stats)) => return Ok(stats),
+            Ok(Err(reason)) => fallback = Some(reason),
+            Err(error) if error.code == Code::ImageDamaged => {
+                fallback = Some(format!("the parent cannot be built upon ({error})"));
+            }
+            Err(error) => return Err(error),
+        }
+        discard(options);
+    }
+    let stats = write(options, source, None, &source.everything, control)?;
+    Ok(WriteStats { fallback: fallback.or(stats.fallback), ..stats })
+}
+
+/// The reason, if the parent is no base for changes.
+fn write_changes(
+    options: &WriteOptions,
+    source: &StreamSource,
+    changes: &Changes,
+    control: &Control,
+) -> Result<std::result::Result<WriteStats, String>> {
+    let Some(image) = &options.parent_image else {
+        return Ok(Err("there is no parent".to_owned()));
+    };
+    let parent = Parent::open(image, options.parent_index.as_deref())?;
+    match parent.without_index {
+        Some(reason) => Ok(Err(reason)),
+        None => write(options, source, Some(&changes.since), &changes.command, control).map(Ok),
+    }
+}
+
+fn write(
+    options: &WriteOptions,
+    source: &StreamSource,
+    since: Option<&str>,
+    command: &[String],
+    control: &Control,
+) -> Result<WriteStats> {
+    let size = source.size;
+    let image = options.parent_image.as_deref();
+    let parent = image.map(|image| Parent::open(image, options.parent_index.as_deref())).transpose()?;
+    let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
+    let (output, unshared) = create_image(options, size, parent.as_ref())?;
+    let cloned = parent.is_some() && unshared.is_none();
+    let index = create_index(options, size, fallback.is_none() && cloned)?;
+    let copied = match (&parent, since) {
+        (Some(parent), Some(_)) if !cloned => Some(parent.copy_to(&output, size, control)?),
+        _ => None,
+    };
+    let patcher = Patcher {
+        size,
+        parent,
+        inherits: cloned || copied.is_some(),
+        copied: copied.is_some(),
+        unmentioned: if since.is_some() { Unmentioned::Parent } else { Unmentioned::Zeros },
+        compare_bytes: options.compare_bytes,
+        output: &output,
+        image: Reader::open(&options.image)?,
+        index: &index,
+        control,
+    };
+    let tallies = export(&patcher, source, since, command)?;
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    output.finish()?;
+    index.finish(sum(|tally| tally.zero_blocks))?;
+
+    let index = IndexReader::open(&options.index)?;
+    index.distrust_cache();
+    let touched: Vec<Touched> = tallies.iter().filter_map(|tally| tally.touched).collect();
+    read_back(&options.image, &options.index, &index, size, &touched, control)?;
+    Ok(WriteStats {
+        size,
+        digest: index.digest()?,
+        bytes_read: sum(|tally| tally.read),
+        bytes_written: sum(|tally| tally.written) + copied.unwrap_or(0),
+        bytes_changed: sum(|tally| tally.changed),
+        bytes_zero: sum(|tally| tally.zero),
+        unshared,
+        fallback,
+    })
+}
+
+/// Starts the exporter and goes through what it says.
+fn export(
+    patcher: &Patcher,
+    source: &StreamSource,
+    since: Option<&str>,
+    command: &[String],
+) -> Result<Vec<Tally>> {
+    let mut exporter = Exporter::spawn(command, &source.name)?;
+    let output = exporter.output(patcher.control);
+    let result = DiffReader::open(output, &source.name).and_then(|(header, mut diff)| {
+        expect_header(&header, source, since)?;
+        patcher.apply(&mut diff)
+    });
+    exporter.conclude(result, patcher.control)
+}
+
+/// An incremental stream counts only on top of its very base, and only for the snapshot that was asked for.
+fn expect_header(header: &DiffHeader, source: &StreamSource, since: Option<&str>) -> Result<()> {
+    let other = |what: &str, found: &Option<String>| {
+        let found = found.as_deref().unwrap_or("nothing");
+        Error::new(Code::DiffDamaged).at(&source.name).offset(0).detail(format!("it {what} {found}"))
+    };
+    if header.from_snapshot.as_deref() != since {
+        return Err(other("starts from", &header.from_snapshot));
+    }
+    if header.to_snapshot.as_deref() != Some(&source.snapshot) {
+        return Err(other("leads to", &header.to_snapshot));
+    }
+    if header.size != source.size {
+        let detail = format!("from {} to {} bytes", source.size, header.size);
+        return Err(Error::new(Code::SourceResized).at(&source.name).detail(detail));
+    }
+    Ok(())
+}
+
+/// Makes room for another attempt; what cannot be removed will be in its way, and be reported then.
+fn discard(options: &WriteOptions) {
+    for path in [&options.image, &options.index] {
+        let _ = fs::unlink(path);
+    }
+}
