@@ -48,20 +48,21 @@ pub struct Changes {
 /// [`Code::ExporterFailed`], [`Code::DiffDamaged`], [`Code::SourceResized`], [`Code::ReflinkUnsupported`],
 /// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
 pub fn write_stream(options: &WriteOptions, source: &StreamSource, control: &Control) -> Result<WriteStats> {
-    let mut fallback = None;
-    if let Some(changes) = &source.changes {
-        match write_changes(options, source, changes, control) {
-            Ok(Ok(stats)) => return Ok(stats),
-            Ok(Err(reason)) => fallback = Some(reason),
-            Err(error) if error.code == Code::ImageDamaged => {
-                fallback = Some(format!("the parent cannot be built upon ({error})"));
-            }
-            Err(error) => return Err(error),
+    let Some(changes) = &source.changes else {
+        return write(options, source, None, control);
+    };
+    let (fallback, compare_bytes) = match write_changes(options, source, changes, control) {
+        Ok(Ok(stats)) => return Ok(stats),
+        Ok(Err(reason)) => (reason, options.compare_bytes),
+        Err(error) if error.code == Code::ImageDamaged => {
+            discard(options);
+            // Neither its hashes nor its bytes are to be believed.
+            (format!("the parent cannot be built upon ({error})"), true)
         }
-        discard(options);
-    }
-    let stats = write(options, source, None, &source.everything, control)?;
-    Ok(WriteStats { fallback: fallback.or(stats.fallback), ..stats })
+        Err(error) => return Err(error),
+    };
+    let stats = write(&WriteOptions { compare_bytes, ..options.clone() }, source, None, control)?;
+    Ok(WriteStats { fallback: Some(fallback), ..stats })
 }
 
 /// The reason, if the parent is no base for changes.
@@ -71,21 +72,23 @@ fn write_changes(
     changes: &Changes,
     control: &Control,
 ) -> Result<std::result::Result<WriteStats, String>> {
+    if options.compare_bytes {
+        return Ok(Err("a revision is distrusted, so nothing is taken for granted".to_owned()));
+    }
     let Some(image) = &options.parent_image else {
         return Ok(Err("there is no parent".to_owned()));
     };
     let parent = Parent::open(image, options.parent_index.as_deref())?;
     match parent.without_index {
         Some(reason) => Ok(Err(reason)),
-        None => write(options, source, Some(&changes.since), &changes.command, control).map(Ok),
+        None => write(options, source, Some(changes), control).map(Ok),
     }
 }
 
 fn write(
     options: &WriteOptions,
     source: &StreamSource,
-    since: Option<&str>,
-    command: &[String],
+    changes: Option<&Changes>,
     control: &Control,
 ) -> Result<WriteStats> {
     let size = source.size;
@@ -95,7 +98,7 @@ fn write(
     let (output, unshared) = create_image(options, size, parent.as_ref())?;
     let cloned = parent.is_some() && unshared.is_none();
     let index = create_index(options, size, fallback.is_none() && cloned)?;
-    let copied = match (&parent, since) {
+    let copied = match (&parent, changes) {
         (Some(parent), Some(_)) if !cloned => Some(parent.copy_to(&output, size, control)?),
         _ => None,
     };
@@ -104,14 +107,14 @@ fn write(
         parent,
         inherits: cloned || copied.is_some(),
         copied: copied.is_some(),
-        unmentioned: if since.is_some() { Unmentioned::Parent } else { Unmentioned::Zeros },
+        unmentioned: if changes.is_some() { Unmentioned::Parent } else { Unmentioned::Zeros },
         compare_bytes: options.compare_bytes,
         output: &output,
         image: Reader::open(&options.image)?,
         index: &index,
         control,
     };
-    let tallies = export(&patcher, source, since, command)?;
+    let tallies = export(&patcher, source, changes)?;
     let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
     output.finish()?;
     index.finish(sum(|tally| tally.zero_blocks))?;
@@ -133,12 +136,9 @@ fn write(
 }
 
 /// Starts the exporter and goes through what it says.
-fn export(
-    patcher: &Patcher,
-    source: &StreamSource,
-    since: Option<&str>,
-    command: &[String],
-) -> Result<Vec<Tally>> {
+fn export(patcher: &Patcher, source: &StreamSource, changes: Option<&Changes>) -> Result<Vec<Tally>> {
+    let command = changes.map_or(&source.everything, |changes| &changes.command);
+    let since = changes.map(|changes| changes.since.as_str());
     let mut exporter = Exporter::spawn(command, &source.name)?;
     let output = exporter.output(patcher.control);
     let result = DiffReader::open(output, &source.name).and_then(|(header, mut diff)| {

@@ -115,7 +115,7 @@ impl Bench {
             size: stats.size,
             digest: stats.digest,
         };
-        assert!(verify_image(&options, &Control::default()).unwrap().bad_blocks.is_empty());
+        assert!(verify_image(&options, None, &Control::default()).unwrap().bad_blocks.is_empty());
     }
 }
 
@@ -297,8 +297,7 @@ fn a_damaged_parent_is_not_built_upon() {
         everything: command("full"),
         changes: Some(Since { since: "s2".to_owned(), command: command("delta") }),
     };
-    let options = WriteOptions { compare_bytes: true, ..bench.options() };
-    let stats = write_stream(&options, &source, &Control::default()).unwrap();
+    let stats = write_stream(&bench.options(), &source, &Control::default()).unwrap();
     bench.generations += 1;
     bench.check(&stats, &disk);
     assert!(stats.fallback.unwrap().starts_with("the parent cannot be built upon"), "it says why");

@@ -1,0 +1,35 @@
+import type { ByteRange } from '../domain/bad-blocks.ts';
+
+/** How the engine gets at the bytes of a source. */
+export type SourceInput = PathInput | CommandInput;
+
+/** A file or block device, and what is known of it beforehand. A hint narrows what is read, never what is compared. */
+export interface PathInput {
+  readonly path: string;
+  /** The file is a snapshot of ours that nobody writes to: the image may share its blocks. */
+  readonly cloneable?: boolean;
+  /**
+   * The snapshot of the parent, a file beside `path`, alive as it was: what lies at the same place on the disk in
+   * both has not changed.
+   */
+  readonly previous?: string;
+  /** Ranges that may differ from the parent's snapshot; the rest is known to be the same. In any order. */
+  readonly changed?: readonly ByteRange[];
+}
+
+/**
+ * A program and its arguments, which writes a stream of `rbd export-diff` to its standard output. The engine starts it
+ * without a shell, ends it when the backup is cancelled, and wants it to exit with 0.
+ */
+export interface CommandInput {
+  /** What people know the source by, for errors. */
+  readonly name: string;
+  /** The snapshot that the stream has to lead to. */
+  readonly snapshot: string;
+  /** The size of the source in that snapshot, in bytes. */
+  readonly size: number;
+  /** Hands over everything. */
+  readonly command: readonly string[];
+  /** Hands over what changed since the parent's snapshot. Everything is read when that turns out to be of no use. */
+  readonly changes?: { readonly since: string; readonly command: readonly string[] } | undefined;
+}
