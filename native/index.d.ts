@@ -39,6 +39,14 @@ export interface BadBlock {
   error?: string
 }
 
+/** A range of bytes. */
+export interface ByteRange {
+  /** Where it starts, in bytes. */
+  offset: number
+  /** Its length in bytes. */
+  length: number
+}
+
 /** Like `replaceFile`, but fails with `EEXIST` when the name is taken. */
 export declare function createFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 
@@ -74,6 +82,24 @@ export interface Failure {
   badBlocks?: Array<BadBlock>
 }
 
+/** Files of one filesystem that go, and files that stay. */
+export interface FreedOptions {
+  /** Files that would be removed. */
+  remove: Array<string>
+  /** Files that may share blocks with them and stay. */
+  keep: Array<string>
+}
+
+/** What removing files would free. */
+export interface FreedStats {
+  /** Bytes, each counted once. */
+  bytes: number
+  /** Whether the number is no more than an estimate. */
+  estimated: boolean
+  /** Why it is. */
+  reason?: string
+}
+
 /** What a directory's filesystem can do. */
 export interface HostProbe {
   /** Its name. */
@@ -92,6 +118,29 @@ export interface HostProbe {
   totalBytes: number
 }
 
+/** Builds the index of an image that has none, durably. On failure it may be left behind, incomplete. */
+export declare function indexImage(options: IndexOptions, control: Control): Promise<IndexStats | Failure>
+
+/** An image without an index. */
+export interface IndexOptions {
+  /** The image. */
+  image: string
+  /** The index to create; the name must be free. */
+  index: string
+}
+
+/** What was found while the index was made. Sizes in bytes. */
+export interface IndexStats {
+  /** Size of the image. */
+  size: number
+  /** Bytes that share one hash. */
+  blockSize: number
+  /** BLAKE3 of the index. */
+  digest: string
+  /** In blocks that are all zeros. */
+  bytesZero: number
+}
+
 /** A symbolic link and what it points to. */
 export interface Link {
   /** Where the link is. */
@@ -102,6 +151,18 @@ export interface Link {
 
 /** Takes a lock without waiting. The lock file is created if need be, never followed as a link, never removed. */
 export declare function lockFile(path: string, mode: 'exclusive' | 'shared'): FileLock | Failure
+
+/** Makes a directory that nobody else may enter (0700), durably; one that is there already is fine. */
+export declare function makeDirectory(path: string): Promise<undefined | Failure>
+
+/** Measures how many bytes would be free if files were gone. Files that are missing are skipped. */
+export declare function measureFreed(options: FreedOptions): Promise<FreedStats | Failure>
+
+/**
+ * Renames files in order, within one filesystem, then makes that durable. No name may be taken (`EEXIST`); what
+ * is not there is skipped, so that a move which was interrupted is finished by doing it again.
+ */
+export declare function moveFiles(files: Array<Renaming>): Promise<undefined | Failure>
 
 /** Tries out, with temporary files in `directory`, what its filesystem can do. */
 export declare function probe(directory: string): Promise<HostProbe | Failure>
@@ -115,6 +176,9 @@ export interface Progress {
   /** Bytes found different. */
   changed: number
 }
+
+/** Removes an empty directory, durably; one that is not there is fine. */
+export declare function removeDirectory(path: string): Promise<undefined | Failure>
 
 /** Removes files in order, each durably before the next; what is not there is skipped. */
 export declare function removeFiles(paths: Array<string>): Promise<undefined | Failure>
@@ -182,6 +246,20 @@ export interface SourceFacts {
   size: number
 }
 
+/** How the bytes of a source are got at: a path, with what is known of it, or a command. */
+export interface SourceInput {
+  /** File or block device to read; symbolic links are followed. */
+  path?: string
+  /** It is a snapshot that nobody writes to: the image may share its blocks. */
+  cloneable?: boolean
+  /** The snapshot of the parent, alive as it was: what lies at the same place in both is the same. */
+  previous?: string
+  /** Ranges that may differ from the parent's snapshot. */
+  changed?: Array<ByteRange>
+  /** A program that writes a stream of `rbd export-diff`, and its arguments. */
+  command?: Array<string>
+}
+
 /** Reads a whole image against its index. Bad blocks are a result, not a failure. */
 export declare function verifyImage(options: VerifyOptions, control: Control): Promise<VerifyStats | Failure>
 
@@ -195,6 +273,10 @@ export interface VerifyOptions {
   size: number
   /** BLAKE3 of the index. */
   digest: string
+  /** File to create if any block is bad, with a line of JSON for every one; the name must be free. */
+  report?: string
+  /** The first line of that file, without the line feed. */
+  reportHeader?: string
 }
 
 /** What verifying an image found. Sizes in bytes. */
@@ -217,8 +299,8 @@ export declare function writeImage(options: WriteOptions, control: Control): Pro
 
 /** What to write a revision from, and where. */
 export interface WriteOptions {
-  /** File or block device to read; symbolic links are followed. */
-  source: string
+  /** What is read. */
+  source: SourceInput
   /** The image to create; the name must be free. */
   image: string
   /** The index to create; the name must be free. */
@@ -231,6 +313,10 @@ export interface WriteOptions {
   compareBytes?: boolean
   /** Fail rather than write a revision that shares nothing. */
   requireReflink?: boolean
+  /** After how many runs every block was read again, whatever hints say; without it none is. */
+  sampleRuns?: number
+  /** Which of these runs this is; larger numbers start over. */
+  sampleRun?: number
 }
 
 /** What writing a revision did. Sizes in bytes. */
@@ -253,6 +339,12 @@ export interface WriteStats {
   sharing: 'reflink' | 'none'
   /** Why they are not. */
   sharingReason?: string
-  /** Why the parent was compared byte for byte, where its index would have been cheaper. */
+  /** Why a cheaper way was not taken. */
   fallback?: string
+  /** Whether only what a hint named, and a sample, was read. */
+  narrowed: boolean
+  /** Whether the image is a clone of the source. */
+  sourceCloned: boolean
+  /** Blocks that no hint named and that were different all the same; the first 10,000. */
+  hintFailures: Array<BadBlock>
 }

@@ -1,23 +1,30 @@
+import type * as Native from '#native';
 import type {
   BadBlock,
+  FreedStats,
   HostProbe,
+  IndexOptions,
+  IndexStats,
   Progress,
   RestoreOptions,
   RestoreStats,
   SourceFacts,
   VerifyOptions,
   VerifyStats,
-  WriteOptions,
   WriteStats,
 } from '#native';
 import { formatSize } from '../domain/size.ts';
 import { backyError } from '../errors.ts';
 import { unwrap } from './failure.ts';
 import { type OperationOptions, operate } from './operate.ts';
+import type { SourceInput } from './source-input.ts';
 
 export type {
   BadBlock,
+  FreedStats,
   HostProbe,
+  IndexOptions,
+  IndexStats,
   OperationOptions,
   Progress,
   RestoreOptions,
@@ -25,9 +32,11 @@ export type {
   SourceFacts,
   VerifyOptions,
   VerifyStats,
-  WriteOptions,
   WriteStats,
 };
+
+/** What to write a revision from, and where. */
+export type WriteOptions = Omit<Native.WriteOptions, 'source'> & { readonly source: SourceInput };
 
 /** The addon as it is imported. */
 export type Addon = typeof import('#native');
@@ -45,6 +54,12 @@ export interface Engine {
   writeImage(options: WriteOptions, operation?: OperationOptions): Promise<WriteStats>;
   restoreImage(options: RestoreOptions, operation?: OperationOptions): Promise<RestoreStats>;
   verifyImage(options: VerifyOptions, operation?: OperationOptions): Promise<VerifyStats>;
+  indexImage(options: IndexOptions, operation?: OperationOptions): Promise<IndexStats>;
+  /** What would be free if the files `remove` of one filesystem were gone while `keep` stays. */
+  measureFreed(files: {
+    readonly remove: readonly string[];
+    readonly keep: readonly string[];
+  }): Promise<FreedStats>;
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
   lockFile(path: string, mode: 'exclusive' | 'shared'): Lock;
@@ -53,6 +68,9 @@ export interface Engine {
   replaceLinks(links: readonly { readonly path: string; readonly target: string }[]): Promise<void>;
   sealFiles(pairs: readonly { readonly from: string; readonly to: string }[]): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;
+  moveFiles(pairs: readonly { readonly from: string; readonly to: string }[]): Promise<void>;
+  makeDirectory(path: string): Promise<void>;
+  removeDirectory(path: string): Promise<void>;
   version(): string;
 }
 
@@ -60,7 +78,7 @@ export interface Engine {
 export function createEngine(addon: Addon): Engine {
   return {
     writeImage: (options, operation = {}) =>
-      operate(addon, (control) => addon.writeImage(options, control), operation, WRITING),
+      operate(addon, (control) => addon.writeImage(forAddon(options), control), operation, WRITING),
     restoreImage: async (options, operation = {}) => {
       checkBytes('size', options.size);
       const facts = { ...RESTORING, size: formatSize(options.size) };
@@ -70,6 +88,10 @@ export function createEngine(addon: Addon): Engine {
       checkBytes('size', options.size);
       return operate(addon, (control) => addon.verifyImage(options, control), operation, VERIFYING);
     },
+    indexImage: (options, operation = {}) =>
+      operate(addon, (control) => addon.indexImage(options, control), operation, INDEXING),
+    measureFreed: async ({ remove, keep }) =>
+      unwrap(await addon.measureFreed({ remove: [...remove], keep: [...keep] })),
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
     lockFile: (path, mode) => unwrap(addon.lockFile(path, mode)),
@@ -78,13 +100,24 @@ export function createEngine(addon: Addon): Engine {
     replaceLinks: async (links) => unwrap(await addon.replaceLinks([...links])),
     sealFiles: async (pairs) => unwrap(await addon.sealFiles([...pairs])),
     removeFiles: async (paths) => unwrap(await addon.removeFiles([...paths])),
+    moveFiles: async (pairs) => unwrap(await addon.moveFiles([...pairs])),
+    makeDirectory: async (path) => unwrap(await addon.makeDirectory(path)),
+    removeDirectory: async (path) => unwrap(await addon.removeDirectory(path)),
     version: () => addon.engineVersion(),
   };
 }
 
 const WRITING = { work: 'backup', aftermath: 'nothing of it is left' };
 const RESTORING = { work: 'restore', aftermath: 'a target that existed before is not complete' };
+const INDEXING = { work: 'making of the index', aftermath: 'the image has none yet' };
 const VERIFYING = { work: 'verification', aftermath: 'what it had not finished is unchanged' };
+
+/** The addon takes arrays that it could change. */
+function forAddon({ source, ...options }: WriteOptions): Native.WriteOptions {
+  if ('command' in source) return { ...options, source: { command: [...source.command] } };
+  const { changed, ...input } = source;
+  return { ...options, source: { ...input, ...(changed ? { changed: [...changed] } : {}) } };
+}
 
 /** A fraction or NaN would reach Rust as another number. */
 function checkBytes(name: string, value: number): void {

@@ -2,7 +2,10 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  lstatSync,
+  mkdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -10,7 +13,7 @@ import {
 } from 'node:fs';
 import { backyError } from '../../src/errors.ts';
 import { fromNodeError, ioError } from '../../src/io-error.ts';
-import type { Engine, RestoreStats, VerifyStats, WriteStats } from '../../src/native/engine.ts';
+import type { Engine, FreedStats, RestoreStats, VerifyStats, WriteStats } from '../../src/native/engine.ts';
 
 type Method = keyof Engine;
 
@@ -25,6 +28,8 @@ export interface FakeEngine extends Engine {
   writeStats: Partial<WriteStats>;
   restoreStats: Partial<RestoreStats>;
   verifyStats: Partial<VerifyStats>;
+  /** What `measureFreed` finds; absent: the sizes of the files. */
+  freedStats: FreedStats | undefined;
 }
 
 export function fakeEngine(): FakeEngine {
@@ -35,13 +40,16 @@ export function fakeEngine(): FakeEngine {
     writeStats: {},
     restoreStats: {},
     verifyStats: {},
+    freedStats: undefined,
     writeImage: (options, operation) =>
       call('writeImage', options, () => {
         if (operation?.signal?.aborted)
           throw backyError('BACKY_CANCELLED', { work: 'backup', aftermath: 'gone' });
-        copyFileSync(options.source, options.image);
+        const { source } = options;
+        if ('command' in source) throw new Error('the fake engine runs no commands');
+        copyFileSync(source.path, options.image);
         writeFileSync(options.index, 'index');
-        return { ...WRITE_STATS, size: statSync(options.source).size, ...engine.writeStats };
+        return { ...WRITE_STATS, size: statSync(source.path).size, ...engine.writeStats };
       }),
     restoreImage: (options) =>
       call('restoreImage', options, () => {
@@ -49,7 +57,27 @@ export function fakeEngine(): FakeEngine {
         return { ...RESTORE_STATS, size: options.size, ...engine.restoreStats };
       }),
     verifyImage: (options) =>
-      call('verifyImage', options, () => ({ ...VERIFY_STATS, ...engine.verifyStats })),
+      call('verifyImage', options, () => {
+        const stats = { ...VERIFY_STATS, ...engine.verifyStats };
+        const { report, reportHeader = '' } = options;
+        if (report !== undefined && stats.badCount > 0) {
+          const lines = [reportHeader, ...stats.badBlocks.map((block) => JSON.stringify(block))];
+          writeFileSync(report, `${lines.join('\n')}\n`, { flag: 'wx', mode: 0o400 });
+        }
+        return stats;
+      }),
+    indexImage: (options) =>
+      call('indexImage', options, () => {
+        writeFileSync(options.index, 'index', { flag: 'wx' });
+        const { blockSize, digest, bytesZero } = WRITE_STATS;
+        return { size: statSync(options.image).size, blockSize, digest, bytesZero };
+      }),
+    measureFreed: (files) =>
+      call('measureFreed', files, () => {
+        const present = files.remove.filter((path) => existsSync(path));
+        const bytes = present.reduce((sum, path) => sum + statSync(path).size, 0);
+        return engine.freedStats ?? { bytes, estimated: false };
+      }),
     probe: (directory) => call('probe', directory, () => HOST_PROBE),
     describeSource: (path) =>
       call('describeSource', path, () => {
@@ -75,6 +103,19 @@ export function fakeEngine(): FakeEngine {
       call('sealFiles', pairs, () => pairs.forEach(({ from, to }) => void renameSync(from, to))),
     removeFiles: (paths) =>
       call('removeFiles', paths, () => paths.forEach((path) => void rmSync(path, { force: true }))),
+    moveFiles: (pairs) =>
+      call('moveFiles', pairs, () => {
+        for (const { from, to } of pairs) {
+          if (!existsSync(from)) continue;
+          if (existsSync(to)) throw ioError({ path: to, syscall: 'rename', errnoName: 'EEXIST' });
+          renameSync(from, to);
+        }
+      }),
+    makeDirectory: (path) => call('makeDirectory', path, () => ensureDirectory(path)),
+    removeDirectory: (path) =>
+      call('removeDirectory', path, () => {
+        if (existsSync(path)) rmdirSync(path);
+      }),
     version: () => 'fake',
   };
 
@@ -121,6 +162,11 @@ function replace(path: string, contents: string, mode: number): void {
   renameSync(`${path}.new`, path);
 }
 
+function ensureDirectory(path: string): void {
+  if (!lstatSync(path, { throwIfNoEntry: false })) mkdirSync(path, { mode: 0o700 });
+  if (!lstatSync(path).isDirectory()) throw ioError({ path, syscall: 'mkdir', errnoName: 'ENOTDIR' });
+}
+
 const WRITE_STATS: WriteStats = {
   size: 0,
   blockSize: 262144,
@@ -130,6 +176,9 @@ const WRITE_STATS: WriteStats = {
   bytesChanged: 30,
   bytesZero: 40,
   sharing: 'reflink',
+  narrowed: false,
+  sourceCloned: false,
+  hintFailures: [],
 };
 
 const RESTORE_STATS: RestoreStats = {

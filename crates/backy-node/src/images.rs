@@ -4,7 +4,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use backy_core::{Code, Error, Hash, ImageOptions, Target, TargetKind};
+use backy_core::{Code, Error, Hash, ImageOptions, Report, Target, TargetKind};
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -60,11 +60,35 @@ impl Control {
     }
 }
 
+/// A range of bytes.
+#[napi(object)]
+pub struct ByteRange {
+    /// Where it starts, in bytes.
+    pub offset: i64,
+    /// Its length in bytes.
+    pub length: i64,
+}
+
+/// How the bytes of a source are got at: a path, with what is known of it, or a command.
+#[napi(object)]
+pub struct SourceInput {
+    /// File or block device to read; symbolic links are followed.
+    pub path: Option<String>,
+    /// It is a snapshot that nobody writes to: the image may share its blocks.
+    pub cloneable: Option<bool>,
+    /// The snapshot of the parent, alive as it was: what lies at the same place in both is the same.
+    pub previous: Option<String>,
+    /// Ranges that may differ from the parent's snapshot.
+    pub changed: Option<Vec<ByteRange>>,
+    /// A program that writes a stream of `rbd export-diff`, and its arguments.
+    pub command: Option<Vec<String>>,
+}
+
 /// What to write a revision from, and where.
 #[napi(object)]
 pub struct WriteOptions {
-    /// File or block device to read; symbolic links are followed.
-    pub source: String,
+    /// What is read.
+    pub source: SourceInput,
     /// The image to create; the name must be free.
     pub image: String,
     /// The index to create; the name must be free.
@@ -77,6 +101,10 @@ pub struct WriteOptions {
     pub compare_bytes: Option<bool>,
     /// Fail rather than write a revision that shares nothing.
     pub require_reflink: Option<bool>,
+    /// After how many runs every block was read again, whatever hints say; without it none is.
+    pub sample_runs: Option<u32>,
+    /// Which of these runs this is; larger numbers start over.
+    pub sample_run: Option<u32>,
 }
 
 /// What writing a revision did. Sizes in bytes.
@@ -101,8 +129,14 @@ pub struct WriteStats {
     pub sharing: String,
     /// Why they are not.
     pub sharing_reason: Option<String>,
-    /// Why the parent was compared byte for byte, where its index would have been cheaper.
+    /// Why a cheaper way was not taken.
     pub fallback: Option<String>,
+    /// Whether only what a hint named, and a sample, was read.
+    pub narrowed: bool,
+    /// Whether the image is a clone of the source.
+    pub source_cloned: bool,
+    /// Blocks that no hint named and that were different all the same; the first 10,000.
+    pub hint_failures: Vec<BadBlock>,
 }
 
 /// Writes image and index of a new revision, makes both durable, and reads back what was written. On failure
@@ -111,7 +145,7 @@ pub struct WriteStats {
 pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Control) -> Result<Object<'env>> {
     let control = Arc::clone(&control.inner);
     let options = backy_core::WriteOptions {
-        source: options.source.into(),
+        source: options.source.path.unwrap_or_default().into(),
         image: options.image.into(),
         index: options.index.into(),
         parent_image: options.parent_image.map(PathBuf::from),
@@ -132,6 +166,9 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             sharing: if stats.unshared.is_none() { "reflink" } else { "none" }.to_owned(),
             sharing_reason: stats.unshared,
             fallback: stats.fallback,
+            narrowed: false,
+            source_cloned: false,
+            hint_failures: Vec::new(),
         })
     })
 }
@@ -211,6 +248,10 @@ pub struct VerifyOptions {
     pub size: i64,
     /// BLAKE3 of the index.
     pub digest: String,
+    /// File to create if any block is bad, with a line of JSON for every one; the name must be free.
+    pub report: Option<String>,
+    /// The first line of that file, without the line feed.
+    pub report_header: Option<String>,
 }
 
 /// What verifying an image found. Sizes in bytes.
@@ -232,12 +273,52 @@ pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Cont
     let control = Arc::clone(&control.inner);
     promise(env, "verify", move || {
         let image = sealed(options.image, options.index, options.size, &options.digest)?;
-        let stats = backy_core::verify_image(&image, &control)?;
+        let header = options.report_header.unwrap_or_default();
+        let report = options.report.map(|path| Report { path: path.into(), header });
+        let stats = backy_core::verify_image(&image, report.as_ref(), &control)?;
         Ok(VerifyStats {
             blocks: count(stats.blocks),
             bytes_read: count(stats.bytes_read),
             bad_count: count(stats.bad_blocks.len() as u64),
             bad_blocks: stats.bad_blocks.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect(),
+        })
+    })
+}
+
+/// An image without an index.
+#[napi(object)]
+pub struct IndexOptions {
+    /// The image.
+    pub image: String,
+    /// The index to create; the name must be free.
+    pub index: String,
+}
+
+/// What was found while the index was made. Sizes in bytes.
+#[napi(object)]
+pub struct IndexStats {
+    /// Size of the image.
+    pub size: i64,
+    /// Bytes that share one hash.
+    pub block_size: i64,
+    /// BLAKE3 of the index.
+    pub digest: String,
+    /// In blocks that are all zeros.
+    pub bytes_zero: i64,
+}
+
+/// Builds the index of an image that has none, durably. On failure it may be left behind, incomplete.
+#[napi(ts_return_type = "Promise<IndexStats | Failure>")]
+pub fn index_image<'env>(env: &'env Env, options: IndexOptions, control: &Control) -> Result<Object<'env>> {
+    let control = Arc::clone(&control.inner);
+    promise(env, "index", move || {
+        let (image, index) = (PathBuf::from(options.image), PathBuf::from(options.index));
+        let stats = backy_core::index_image(&image, &index, &control)?;
+        Ok(IndexStats {
+            size: count(stats.size),
+            block_size: count(backy_core::BLOCK_SIZE as u64),
+            digest: stats.digest.to_string(),
+            bytes_zero: count(stats.bytes_zero),
         })
     })
 }
