@@ -1,6 +1,7 @@
 import type { SourceConfig } from '../config/config.ts';
 import type { Engine } from '../native/engine.ts';
 import { fileSource } from './file-source.ts';
+import { lvmSource } from './lvm/lvm-source.ts';
 import type { Source } from './source.ts';
 
 /**
@@ -12,5 +13,7 @@ export function openSource(config: SourceConfig, directory: string, engine: Engi
   switch (config.type) {
     case 'file':
       return fileSource(config, directory, engine);
+    case 'lvm':
+      return lvmSource(config, directory, engine);
   }
 }
