@@ -47,6 +47,14 @@ export interface ByteRange {
   length: number
 }
 
+/** How only what changed is got at. */
+export interface ChangesInput {
+  /** The parent's snapshot, from which the stream has to start. */
+  since: string
+  /** A program that writes the stream, and its arguments. */
+  command: Array<string>
+}
+
 /** Like `replaceFile`, but fails with `EEXIST` when the name is taken. */
 export declare function createFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 
@@ -256,8 +264,16 @@ export interface SourceInput {
   previous?: string
   /** Ranges that may differ from the parent's snapshot. */
   changed?: Array<ByteRange>
-  /** A program that writes a stream of `rbd export-diff`, and its arguments. */
+  /** A program that writes a stream of `rbd export-diff` with everything, and its arguments. */
   command?: Array<string>
+  /** What the source of a command is called in errors. */
+  name?: string
+  /** The snapshot that the stream of a command has to lead to. */
+  snapshot?: string
+  /** The size of the image in that snapshot, in bytes. */
+  size?: number
+  /** A command that hands over less. */
+  changes?: ChangesInput
 }
 
 /** Reads a whole image against its index. Bad blocks are a result, not a failure. */

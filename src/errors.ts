@@ -59,6 +59,35 @@ const ERRORS = {
     message: 'The program that reads {path} failed: {detail}',
     remedy: 'Correct what it complains of and back up again',
   },
+  BACKY_SOURCE_NAME: {
+    message: '"{name}" does not name a source of the type {type}',
+    remedy: 'Name {expected}',
+  },
+  BACKY_SOURCE_UNFIT: {
+    message: 'The source {source} cannot be backed up: {reason}',
+    remedy: '{advice}',
+  },
+  BACKY_SNAPSHOT_FAILED: {
+    message: 'No snapshot of the source {source} could be made: {reason}',
+    remedy: '{advice}',
+  },
+  BACKY_SNAPSHOT_LOST: {
+    message: 'The snapshot {snapshot} was lost while it was read: {reason}',
+    remedy: '{advice}',
+  },
+  BACKY_CLUSTER_UNREACHABLE: {
+    message: 'The Ceph cluster of {source} does not answer: {reason}',
+    remedy:
+      'Check that its monitors and OSDs can be reached from here, and the user, keyring and configuration that rbd uses',
+  },
+  BACKY_TOOL_MISSING: {
+    message: 'The program {tool} is missing',
+    remedy: 'Install it; on Debian it is in the package {package}',
+  },
+  BACKY_TOOL_FAILED: {
+    message: '{tool} failed: {reason}',
+    remedy: 'Run it by hand to see more; its manual page explains what it says',
+  },
 
   // Tags and revisions
   BACKY_TAG_INVALID: {

@@ -9,7 +9,7 @@ export interface Config {
 }
 
 /** A source by its type. */
-export type SourceConfig = FileSourceConfig;
+export type SourceConfig = FileSourceConfig | LvmSourceConfig | CephRbdSourceConfig;
 
 /** A file or block device on this machine. */
 export interface FileSourceConfig {
@@ -18,5 +18,34 @@ export interface FileSourceConfig {
   readonly filename: string;
 }
 
+/** A logical volume of LVM on this machine. */
+export interface LvmSourceConfig {
+  readonly type: 'lvm';
+  readonly volumeGroup: string;
+  readonly volume: string;
+  /** Room of the temporary snapshot of a volume that is not thin, such as `10%` or `20G`. */
+  readonly snapshotSize?: string;
+  /** After how many runs each block was read again, whatever the thin pool says has changed. */
+  readonly sampleRuns?: number;
+}
+
+/** An image of a Ceph cluster. */
+export interface CephRbdSourceConfig {
+  readonly type: 'ceph-rbd';
+  readonly pool: string;
+  readonly namespace?: string | undefined;
+  readonly image: string;
+  /** Of Ceph, without `client.` in front; by default the one of `CEPH_ARGS`, or else `admin`. */
+  readonly user?: string | undefined;
+  /** Path of the configuration of the cluster; by default that of `CEPH_CONF`, or else `/etc/ceph/ceph.conf`. */
+  readonly conf?: string | undefined;
+  /** Read everything each time, whatever the cluster says has changed. */
+  readonly fullAlways?: boolean | undefined;
+  /** How long the cluster may take to answer. */
+  readonly timeoutMs?: number | undefined;
+  /** After how many runs each block was read again, whatever the cluster says has changed. */
+  readonly sampleRuns?: number | undefined;
+}
+
 /** The types of sources that this version knows. */
-export const SOURCE_TYPES = ['file'] as const;
+export const SOURCE_TYPES = ['file', 'lvm', 'ceph-rbd'] as const;

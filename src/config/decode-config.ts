@@ -1,18 +1,10 @@
 import { DURATION_EXPECTED, parseDuration } from '../domain/duration.ts';
-import { nearest } from '../domain/nearest.ts';
 import type { Schedule, ScheduleRule } from '../domain/schedule.ts';
-import {
-  asObject,
-  asOneOf,
-  asText,
-  asWholeNumber,
-  type Field,
-  member,
-  root,
-  ShapeError,
-} from '../domain/shape.ts';
+import { asObject, asWholeNumber, type Field, member, root, ShapeError } from '../domain/shape.ts';
 import { isTag } from '../domain/tags.ts';
-import { type Config, SOURCE_TYPES, type SourceConfig } from './config.ts';
+import { checkKeys } from './check-keys.ts';
+import type { Config } from './config.ts';
+import { decodeSource } from './decode-source.ts';
 
 /**
  * Checks the plain values of a configuration, by hand: loading a schema library would take longer than
@@ -28,14 +20,6 @@ export function decodeConfig(value: unknown): Config {
     schedule: decodeSchedule(member(config, 'schedule')),
     requireReflink: decodeFlag(member(config, 'require-reflink')),
   };
-}
-
-function decodeSource(source: Field): SourceConfig {
-  asObject(source, 'a source with type and filename');
-  const type = asOneOf(member(source, 'type'), SOURCE_TYPES);
-  checkKeys(source, ['type', 'filename']);
-  const filename = asText(member(source, 'filename'), 'the path of a file or block device', /^[^\0]+$/);
-  return { type, filename };
 }
 
 function decodeSchedule(schedule: Field): Schedule {
@@ -72,18 +56,4 @@ function decodeFlag(flag: Field): boolean {
   const { value = false } = flag;
   if (typeof value !== 'boolean') throw new ShapeError(flag, 'true or false');
   return value;
-}
-
-/** A mistyped key must not go unnoticed: it would silently leave its setting at the default. */
-function checkKeys(field: Field, known: readonly string[]): void {
-  for (const key of Object.keys(asObject(field, `the keys ${known.join(', ')}`))) {
-    if (known.includes(key)) continue;
-    const near = nearest(key, known);
-    const path = [...field.path, key];
-    throw new ShapeError(
-      { path, value: key },
-      near ? `the key "${near}"` : `one of ${known.join(', ')}`,
-      'key',
-    );
-  }
 }

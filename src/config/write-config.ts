@@ -26,7 +26,20 @@ const RULE_LEVEL = 2;
 
 /** The text of a configuration file. */
 export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireReflink }: ConfigInput): string {
-  const settings = { source, schedule, ...(requireReflink ? { 'require-reflink': true } : {}) };
+  const settings = {
+    source: sourceKeys(source),
+    schedule,
+    ...(requireReflink ? { 'require-reflink': true } : {}),
+  };
   const style = { flowLevel: RULE_LEVEL, flowBracketPadding: true, lineWidth: -1, noRefs: true };
   return `${HEADING}\n\n${dump(settings, style)}`;
+}
+
+/** The keys of a source as they are written: `volume-group`, where the program says `volumeGroup`. */
+function sourceKeys(source: SourceConfig): Readonly<Record<string, unknown>> {
+  const written = Object.entries(source).map(([key, value]) => [
+    key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+    value,
+  ]);
+  return Object.fromEntries(written);
 }

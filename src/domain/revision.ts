@@ -11,6 +11,10 @@ export interface SourceIdentity {
   readonly type: string;
   /** Absolute path of a file or block device. */
   readonly filename?: string;
+  /** A logical volume: `VG/LV`. */
+  readonly volume?: string;
+  /** An image of a Ceph cluster: `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE`. */
+  readonly image?: string;
 }
 
 /** What it took to make a revision. Bytes everywhere. */

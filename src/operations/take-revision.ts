@@ -3,6 +3,7 @@ import { badRanges } from '../domain/bad-blocks.ts';
 import { byAge, isGood, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
 import { newRevisionId } from '../domain/revision-id.ts';
 import { formatSize } from '../domain/size.ts';
+import { isBackyError } from '../errors.ts';
 import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../native/engine.ts';
 import type { Layout, RevisionFiles } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
@@ -42,8 +43,8 @@ export async function takeRevision(
   const record = await withoutRemains(context, engine, plan.source, { uuid, parent }, async () => {
     const snapshot = await plan.source.snapshot({ uuid, parent });
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
-    const stats = await engine.writeImage(writeOptions(layout, plan, snapshot, uuid, parent), operation);
-    await snapshot.check?.();
+    const options = writeOptions(layout, plan, snapshot, uuid, parent);
+    const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, operation));
     const written = describeRevision(plan, snapshot, uuid, parent, stats, context.clock());
     await sealRevision(engine, layout, written);
     return written;
@@ -52,6 +53,18 @@ export async function takeRevision(
   await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));
   report(context, plan, record);
   return record;
+}
+
+/** A snapshot that is lost can often not be read either; that it is lost says more. */
+async function checkingAfterwards<Result>(snapshot: Snapshot, read: () => Promise<Result>): Promise<Result> {
+  try {
+    const result = await read();
+    await snapshot.check?.();
+    return result;
+  } catch (error) {
+    if (isBackyError(error, 'BACKY_IO', 'BACKY_SOURCE_SHORT')) await snapshot.check?.();
+    throw error;
+  }
 }
 
 function writeOptions(

@@ -71,6 +71,8 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
 
 function parseSource(source: Field): SourceIdentity {
   checkOptionalText(source, 'filename');
+  checkOptionalText(source, 'volume');
+  checkOptionalText(source, 'image');
   return { ...asObject(source), type: asText(member(source, 'type'), 'a source type') };
 }
 

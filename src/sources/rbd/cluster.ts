@@ -1,6 +1,15 @@
 import type { CephRbdSourceConfig } from '../../config/config.ts';
 import { formatRbdImage } from '../../domain/rbd-image.ts';
-import { asList, asObject, asText, asWholeNumber, type Field, member, root, ShapeError } from '../../domain/shape.ts';
+import {
+  asList,
+  asObject,
+  asText,
+  asWholeNumber,
+  type Field,
+  member,
+  root,
+  ShapeError,
+} from '../../domain/shape.ts';
 import { type BackyError, backyError } from '../../errors.ts';
 import { type RbdOutcome, runRbd } from './run-rbd.ts';
 
@@ -42,7 +51,11 @@ export interface RbdCluster {
 export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
   const timeoutMs = config.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const about = imageArguments(config);
-  const run = async (command: readonly string[], snapshot: string | undefined, ...more: readonly string[]) => {
+  const run = async (
+    command: readonly string[],
+    snapshot: string | undefined,
+    ...more: readonly string[]
+  ) => {
     const of = snapshot === undefined ? about : [...about, '--snap', snapshot];
     return runRbd([...connectionArguments(config, timeoutMs), ...command, ...of, ...more], timeoutMs);
   };

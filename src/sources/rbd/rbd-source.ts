@@ -16,18 +16,32 @@ import { tidySnapshots } from './tidy-snapshots.ts';
 export function rbdSource(config: CephRbdSourceConfig, directory: string): Source {
   const name = formatRbdImage(config);
   const cluster = rbdCluster(config);
+  let wasTaken = false;
+  /** Why there is no image; found out first when tidying up, and said when it is missed. */
+  let lost: BackyError | undefined;
   return {
     identity: { type: 'ceph-rbd', image: name },
     describe: async () => ({ name, kind: 'rbd image', size: await cluster.size() }),
     snapshot: async ({ uuid, parent }) => {
+      if (lost) throw lost;
       // First the mark, then the snapshot: what a kill leaves behind in between is removed by the next run.
       await cluster.setMetadata(markKey(uuid), await repositoryMark(directory));
       await createSnapshot(cluster, name, uuid);
+      wasTaken = true;
       return describeSnapshot(config, cluster, uuid, parent);
     },
     tidy: async (keep) => {
-      const removed = await tidySnapshots(cluster, await repositoryMark(directory), keep);
-      return removed.map((snapshot) => `${name}@${snapshot}`);
+      // Waiting for it once is enough.
+      if (lost) return [];
+      try {
+        const removed = await tidySnapshots(cluster, await repositoryMark(directory), keep);
+        return removed.map((snapshot) => `${name}@${snapshot}`);
+      } catch (error) {
+        if (!isBackyError(error, 'BACKY_CLUSTER_UNREACHABLE', 'BACKY_SOURCE_MISSING')) throw error;
+        lost = error;
+        if (wasTaken) throw error;
+        return [];
+      }
     },
   };
 }
@@ -57,8 +71,14 @@ async function describeSnapshot(
   const snapshot = snapshotName(uuid);
   const size = snapshots.find((candidate) => candidate.name === snapshot)?.size;
   if (size === undefined) throw backyError('BACKY_SOURCE_MISSING', { path: `${name}@${snapshot}` });
-  const base = baseOf(config, snapshots.map((candidate) => candidate.name), parent);
-  const changes = base.since && { since: base.since, command: cluster.exportCommand(snapshot, base.since) };
+  const base = baseOf(
+    config,
+    snapshots.map((candidate) => candidate.name),
+    parent,
+  );
+  const { since } = base;
+  const changes =
+    since === undefined ? undefined : { since, command: cluster.exportCommand(snapshot, since) };
   return {
     name,
     size,

@@ -24,7 +24,11 @@ const GRACE_MS = 60_000;
  */
 export async function runRbd(args: readonly string[], patienceMs: number): Promise<RbdOutcome> {
   const limitMs = 2 * patienceMs + GRACE_MS;
-  const child = spawn('rbd', args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: limitMs, killSignal: 'SIGKILL' });
+  const child = spawn('rbd', args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: limitMs,
+    killSignal: 'SIGKILL',
+  });
   const stdout: string[] = [];
   let complaints = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => stdout.push(text));

@@ -1,0 +1,58 @@
+import { isLvmName } from '../domain/logical-volume.ts';
+import { asObject, asOneOf, asText, type Field, member, ShapeError } from '../domain/shape.ts';
+import { SNAPSHOT_ROOM_EXPECTED, snapshotRoom } from '../domain/snapshot-room.ts';
+import { checkKeys } from './check-keys.ts';
+import { type FileSourceConfig, type LvmSourceConfig, SOURCE_TYPES, type SourceConfig } from './config.ts';
+import { decodeCephRbd } from './decode-ceph-rbd.ts';
+import { decodeSampleRuns } from './decode-sample-runs.ts';
+
+/** Checks the source of a configuration. @throws ShapeError that names the key */
+export function decodeSource(source: Field): SourceConfig {
+  asObject(source, 'a source with its type');
+  const type = asOneOf(withoutAlias(member(source, 'type')), SOURCE_TYPES);
+  switch (type) {
+    case 'file':
+      return decodeFile(source);
+    case 'lvm':
+      return decodeLvm(source);
+    case 'ceph-rbd':
+      return decodeCephRbd(source);
+  }
+}
+
+/** Later versions of the Python backy call it so. */
+function withoutAlias(type: Field): Field {
+  return type.value === 'rbd' ? { ...type, value: 'ceph-rbd' } : type;
+}
+
+function decodeFile(source: Field): FileSourceConfig {
+  checkKeys(source, ['type', 'filename']);
+  const filename = asText(member(source, 'filename'), 'the path of a file or block device', /^[^\0]+$/);
+  return { type: 'file', filename };
+}
+
+function decodeLvm(source: Field): LvmSourceConfig {
+  checkKeys(source, ['type', 'volume-group', 'volume', 'snapshot-size', 'sample-runs']);
+  const snapshotSize = decodeSnapshotSize(member(source, 'snapshot-size'));
+  const sampleRuns = decodeSampleRuns(member(source, 'sample-runs'));
+  return {
+    type: 'lvm',
+    volumeGroup: decodeLvmName(member(source, 'volume-group')),
+    volume: decodeLvmName(member(source, 'volume')),
+    ...(snapshotSize === undefined ? {} : { snapshotSize }),
+    ...(sampleRuns === undefined ? {} : { sampleRuns }),
+  };
+}
+
+function decodeLvmName(field: Field): string {
+  const name = asText(field, 'a name that LVM takes');
+  if (isLvmName(name)) return name;
+  throw new ShapeError(field, 'a name that LVM takes: letters, digits and + _ . -, with no hyphen in front');
+}
+
+function decodeSnapshotSize(field: Field): string | undefined {
+  if (field.value === undefined) return undefined;
+  const size = asText(field, SNAPSHOT_ROOM_EXPECTED);
+  if (snapshotRoom(size, 1) === undefined) throw new ShapeError(field, SNAPSHOT_ROOM_EXPECTED);
+  return size;
+}
