@@ -55,9 +55,9 @@ const ERRORS = {
     message: 'The changes that {path} hands over are not what they should be, at byte {offset}: {detail}',
     remedy: 'Back up again; if it happens again, report it with the versions of backy and Ceph',
   },
-  BACKY_EXPORTER_FAILED: {
-    message: 'The program that reads {path} failed: {detail}',
-    remedy: 'Correct what it complains of and back up again',
+  BACKY_PROGRAM_FAILED: {
+    message: 'The program behind {path} failed: {detail}',
+    remedy: 'Correct what it complains of and try again',
   },
   BACKY_SOURCE_NAME: {
     message: '"{name}" does not name a source of the type {type}',

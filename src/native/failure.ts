@@ -60,7 +60,7 @@ export function toBackyError(
       );
     case 'BACKY_DIFF_DAMAGED':
       return backyError(code, { path, offset, detail }, more);
-    case 'BACKY_EXPORTER_FAILED':
+    case 'BACKY_PROGRAM_FAILED':
     case 'BACKY_INDEX_DAMAGED':
     case 'BACKY_REFLINK_UNSUPPORTED':
       return backyError(code, { path, detail }, more);

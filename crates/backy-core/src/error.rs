@@ -29,8 +29,8 @@ pub enum Code {
     SourceKind,
     /// The stream of changes that the source hands over is not what it should be.
     DiffDamaged,
-    /// The program that hands the source over failed, or could not be started.
-    ExporterFailed,
+    /// A program that hands over a source, or takes a target, failed or could not be started.
+    ProgramFailed,
     /// The target cannot share blocks and the caller insists on it.
     ReflinkUnsupported,
     /// The index is missing pieces, or not an index, or not the one the record names.
@@ -64,7 +64,7 @@ impl Code {
             Self::SourceShort => "BACKY_SOURCE_SHORT",
             Self::SourceKind => "BACKY_SOURCE_KIND",
             Self::DiffDamaged => "BACKY_DIFF_DAMAGED",
-            Self::ExporterFailed => "BACKY_EXPORTER_FAILED",
+            Self::ProgramFailed => "BACKY_PROGRAM_FAILED",
             Self::ReflinkUnsupported => "BACKY_REFLINK_UNSUPPORTED",
             Self::IndexDamaged => "BACKY_INDEX_DAMAGED",
             Self::ImageDamaged => "BACKY_IMAGE_DAMAGED",

@@ -22,7 +22,7 @@ mod differential;
 mod directory;
 mod durable;
 mod error;
-mod exporter;
+mod program;
 mod extent;
 mod fiemap;
 mod freed;

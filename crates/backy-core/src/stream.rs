@@ -6,7 +6,7 @@ use rustix::fs;
 
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
-use crate::exporter::Exporter;
+use crate::program::Program;
 use crate::index::IndexReader;
 use crate::parent::Parent;
 use crate::patch::{Patcher, Unmentioned};
@@ -45,7 +45,7 @@ pub struct Changes {
 /// When the changes cannot be applied because of the parent, everything is read instead.
 ///
 /// # Errors
-/// [`Code::ExporterFailed`], [`Code::DiffDamaged`], [`Code::SourceResized`], [`Code::ReflinkUnsupported`],
+/// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceResized`], [`Code::ReflinkUnsupported`],
 /// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
 pub fn write_stream(options: &WriteOptions, source: &StreamSource, control: &Control) -> Result<WriteStats> {
     let Some(changes) = &source.changes else {
@@ -139,7 +139,7 @@ fn write(
 fn export(patcher: &Patcher, source: &StreamSource, changes: Option<&Changes>) -> Result<Vec<Tally>> {
     let command = changes.map_or(&source.everything, |changes| &changes.command);
     let since = changes.map(|changes| changes.since.as_str());
-    let mut exporter = Exporter::spawn(command, &source.name)?;
+    let mut exporter = Program::exporter(command, &source.name)?;
     let output = exporter.output(patcher.control);
     let result = DiffReader::open(output, &source.name).and_then(|(header, mut diff)| {
         expect_header(&header, source, since)?;

@@ -254,7 +254,7 @@ fn a_complete_stream_of_a_program_that_fails_does_not_count() {
     fs::write(bench.path("diff"), encode(1, &header, &[(0, 10, Some(9))])).unwrap();
     let script = format!("cat {}; echo lost the cluster >&2; exit 5", bench.path("diff").display());
     let error = bench.write_from(SPACE, &["sh", "-c", &script], Some("s2".to_owned())).unwrap_err();
-    assert_eq!(error.code, Code::ExporterFailed);
+    assert_eq!(error.code, Code::ProgramFailed);
     assert_eq!(error.detail.unwrap(), "lost the cluster (exit status 5)");
 }
 
@@ -264,7 +264,7 @@ fn a_program_that_dies_in_the_middle_is_quoted() {
     let mut bench = Bench::new();
     let script = "printf 'rbd diff v1\\n'; echo no such image >&2; exit 2";
     let error = bench.write_from(SPACE, &["sh", "-c", script], None).unwrap_err();
-    assert_eq!(error.code, Code::ExporterFailed);
+    assert_eq!(error.code, Code::ProgramFailed);
     assert_eq!(error.detail.unwrap(), "no such image (exit status 2)");
     remove(&bench.options());
     let error = bench.write_from(SPACE, &["echo", "this is no stream of changes"], None).unwrap_err();

@@ -42,7 +42,7 @@ impl Exporter {
         platform::die_with_parent(&mut command);
         let failed = |error: io::Error| {
             let detail = format!("{program} cannot be started: {error}");
-            Error::new(Code::ExporterFailed).at(name).detail(detail)
+            Error::new(Code::ProgramFailed).at(name).detail(detail)
         };
         let mut child = command.spawn().map_err(failed)?;
         let stderr = child.stderr.take();
@@ -73,7 +73,7 @@ impl Exporter {
                 Some(status) => Err(self.failure(status)),
                 None => {
                     let detail = "it does not end after its output has ended";
-                    Err(Error::new(Code::ExporterFailed).at(&self.name).detail(detail))
+                    Err(Error::new(Code::ProgramFailed).at(&self.name).detail(detail))
                 }
             },
         }
@@ -105,7 +105,7 @@ impl Exporter {
             (None, Some(signal)) => format!("ended by signal {signal}"),
             (None, None) => status.to_string(),
         };
-        Error::new(Code::ExporterFailed).at(&self.name).detail(format!("{words} ({end})"))
+        Error::new(Code::ProgramFailed).at(&self.name).detail(format!("{words} ({end})"))
     }
 
     fn io(&self, error: &io::Error) -> Error {
@@ -187,7 +187,7 @@ mod tests {
     fn a_program_that_fails_is_quoted() {
         let error = read("echo abc; echo rbd: error opening image >&2; exit 2", &Control::default());
         let error = error.unwrap_err();
-        assert_eq!(error.code, Code::ExporterFailed);
+        assert_eq!(error.code, Code::ProgramFailed);
         assert_eq!(error.detail.unwrap(), "rbd: error opening image (exit status 2)");
         let error = read("kill -KILL $$", &Control::default()).unwrap_err();
         assert_eq!(error.detail.unwrap(), "it said nothing (ended by signal 9)");
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn a_program_that_does_not_exist_is_named() {
         let error = Exporter::spawn(&["no-such-program".to_owned()], Path::new("disk")).err().unwrap();
-        assert_eq!(error.code, Code::ExporterFailed);
+        assert_eq!(error.code, Code::ProgramFailed);
         assert!(error.detail.unwrap().starts_with("no-such-program cannot be started"));
     }
 
