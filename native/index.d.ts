@@ -51,8 +51,32 @@ export interface ByteRange {
 export interface ChangesInput {
   /** The parent's snapshot, from which the stream has to start. */
   since: string
-  /** A program that writes the stream, and its arguments. */
+  /** The program that hands it over, and its arguments. */
   command: Array<string>
+}
+
+/** A source that a program hands over, as a stream of `rbd export-diff`. */
+export interface CommandInput {
+  /** What the source is called in errors. */
+  name: string
+  /** The snapshot that the stream has to lead to. */
+  snapshot: string
+  /** Size of the source in that snapshot, in bytes. */
+  size: number
+  /** The program that hands over everything, and its arguments. */
+  command: Array<string>
+  /** What hands over less. */
+  changes?: ChangesInput
+}
+
+/** A target that programs read and write, as streams of `rbd export-diff` and for `rbd import-diff`. */
+export interface CommandTarget {
+  /** What the target is called in errors. */
+  name: string
+  /** The program that hands over everything it holds, and its arguments. */
+  export: Array<string>
+  /** The program that takes changes, and its arguments. */
+  import: Array<string>
 }
 
 /** Like `replaceFile`, but fails with `EEXIST` when the name is taken. */
@@ -223,8 +247,10 @@ export interface RestoreOptions {
   digest: string
   /** A new file, an existing one or a block device; or else ... */
   target?: string
-  /** ... a descriptor that takes bytes in order. It stays open. */
+  /** ... a descriptor that takes bytes in order, and stays open; or else ... */
   targetFd?: number
+  /** ... what programs read and write. */
+  targetCommand?: CommandTarget
   /** Restore what is good of a damaged image. */
   force?: boolean
 }
@@ -240,11 +266,25 @@ export interface RestoreStats {
   /** What was not restored. */
   badBlocks: Array<BadBlock>
   /** What kind of target it was. */
-  targetKind: 'new' | 'file' | 'device' | 'stream'
+  targetKind: 'new' | 'file' | 'device' | 'stream' | 'command'
 }
 
 /** Makes files of one directory read-only (0400), renames them in order, and makes that durable. */
 export declare function sealFiles(files: Array<Renaming>): Promise<undefined | Failure>
+
+/** A file and the snapshot of it that is taken. */
+export interface SnapshotOptions {
+  /** The file; symbolic links are followed. */
+  source: string
+  /** The clone to create beside it; the name must be free. */
+  snapshot: string
+}
+
+/** What was taken. */
+export interface SnapshotStats {
+  /** Size in bytes. */
+  size: number
+}
 
 /** What a path leads to. */
 export interface SourceFacts {
@@ -252,6 +292,8 @@ export interface SourceFacts {
   kind: 'file' | 'device'
   /** Size in bytes. */
   size: number
+  /** Whether it is a device that is mounted or otherwise in use. */
+  busy: boolean
 }
 
 /** How the bytes of a source are got at: a path, with what is known of it, or a command. */
@@ -264,17 +306,12 @@ export interface SourceInput {
   previous?: string
   /** Ranges that may differ from the parent's snapshot. */
   changed?: Array<ByteRange>
-  /** A program that writes a stream of `rbd export-diff` with everything, and its arguments. */
-  command?: Array<string>
-  /** What the source of a command is called in errors. */
-  name?: string
-  /** The snapshot that the stream of a command has to lead to. */
-  snapshot?: string
-  /** The size of the image in that snapshot, in bytes. */
-  size?: number
-  /** A command that hands over less. */
-  changes?: ChangesInput
+  /** What a program hands over. */
+  command?: CommandInput
 }
+
+/** Clones a file durably, to a file that its owner may read and nobody may write to. */
+export declare function takeSnapshot(options: SnapshotOptions): Promise<SnapshotStats | Failure>
 
 /** Reads a whole image against its index. Bad blocks are a result, not a failure. */
 export declare function verifyImage(options: VerifyOptions, control: Control): Promise<VerifyStats | Failure>

@@ -137,6 +137,14 @@ const ERRORS = {
     message: 'Not everything was restored from {path}: {ranges}',
     remedy: 'These ranges hold no valid data in the target; take them from another revision',
   },
+  BACKY_TARGET_NAME: {
+    message: '"{target}" does not name a target',
+    remedy: 'Behind "rbd:" name {expected}',
+  },
+  BACKY_TARGET_MISSING: {
+    message: 'The target {path} does not exist',
+    remedy: 'Create it with "{command}" and restore again',
+  },
   BACKY_TARGET_SMALL: {
     message: 'The target {path} is too small: the revision has {size}',
     remedy: 'Restore to a larger device or to a new file',

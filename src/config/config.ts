@@ -16,6 +16,12 @@ export interface FileSourceConfig {
   readonly type: 'file';
   /** A relative path is relative to the repository. Symbolic links are followed at each backup. */
   readonly filename: string;
+  /** Whether the file is cloned into a snapshot first, where its filesystem can; true by default. */
+  readonly snapshot?: boolean;
+  /** After how many runs every block was read again, whatever is known of changes; 30 by default. */
+  readonly sampleRuns?: number;
+  /** Read a device although it is mounted or otherwise in use; false by default. */
+  readonly allowMounted?: boolean;
 }
 
 /** A logical volume of LVM on this machine. */
@@ -33,18 +39,18 @@ export interface LvmSourceConfig {
 export interface CephRbdSourceConfig {
   readonly type: 'ceph-rbd';
   readonly pool: string;
-  readonly namespace?: string | undefined;
+  readonly namespace?: string;
   readonly image: string;
   /** Of Ceph, without `client.` in front; by default the one of `CEPH_ARGS`, or else `admin`. */
-  readonly user?: string | undefined;
+  readonly user?: string;
   /** Path of the configuration of the cluster; by default that of `CEPH_CONF`, or else `/etc/ceph/ceph.conf`. */
-  readonly conf?: string | undefined;
+  readonly conf?: string;
   /** Read everything each time, whatever the cluster says has changed. */
-  readonly fullAlways?: boolean | undefined;
+  readonly fullAlways?: boolean;
   /** How long the cluster may take to answer. */
-  readonly timeoutMs?: number | undefined;
+  readonly timeoutMs?: number;
   /** After how many runs each block was read again, whatever the cluster says has changed. */
-  readonly sampleRuns?: number | undefined;
+  readonly sampleRuns?: number;
 }
 
 /** The types of sources that this version knows. */

@@ -3,7 +3,7 @@ import { isRbdName } from '../domain/rbd-image.ts';
 import { asText, type Field, member, ShapeError } from '../domain/shape.ts';
 import { checkKeys } from './check-keys.ts';
 import type { CephRbdSourceConfig } from './config.ts';
-import { decodeSampleRuns } from './decode-sample-runs.ts';
+import { decodeFlag, decodeRuns, optional } from './decode-setting.ts';
 
 const KEYS = [
   'type',
@@ -22,21 +22,25 @@ const USER = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 /** Checks a source of the type ceph-rbd. @throws ShapeError that names the key */
 export function decodeCephRbd(source: Field): CephRbdSourceConfig {
   checkKeys(source, KEYS);
-  const optional = <Value>(key: string, decode: (field: Field) => Value): Value | undefined => {
-    const field = member(source, key);
-    return field.value === undefined ? undefined : decode(field);
-  };
   return {
     type: 'ceph-rbd',
     pool: decodeName(member(source, 'pool')),
-    namespace: optional('namespace', decodeName),
+    ...optional('namespace', member(source, 'namespace'), decodeName),
     image: decodeName(member(source, 'image')),
-    user: optional('user', (field) => asText(field, 'the name of a user, without "client."', USER)),
-    conf: optional('conf', (field) => asText(field, 'the absolute path of a ceph.conf', /^\/[^\0]+$/)),
-    fullAlways: optional('full-always', decodeFlag),
-    timeoutMs: optional('timeout', decodeTimeout),
-    sampleRuns: decodeSampleRuns(member(source, 'sample-runs')),
+    ...optional('user', member(source, 'user'), decodeUser),
+    ...optional('conf', member(source, 'conf'), decodePath),
+    ...optional('fullAlways', member(source, 'full-always'), decodeFlag),
+    ...optional('timeoutMs', member(source, 'timeout'), decodeTimeout),
+    ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
   };
+}
+
+function decodeUser(field: Field): string {
+  return asText(field, 'the name of a user, without "client."', USER);
+}
+
+function decodePath(field: Field): string {
+  return asText(field, 'the absolute path of a ceph.conf', /^\/[^\0]+$/);
 }
 
 function decodeName(field: Field): string {
@@ -44,11 +48,6 @@ function decodeName(field: Field): string {
   const name = asText(field, expected);
   if (isRbdName(name)) return name;
   throw new ShapeError(field, expected);
-}
-
-function decodeFlag(field: Field): boolean {
-  if (typeof field.value === 'boolean') return field.value;
-  throw new ShapeError(field, 'true or false');
 }
 
 function decodeTimeout(field: Field): number {

@@ -37,9 +37,12 @@ export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireRefli
 
 /** The keys of a source as they are written: `volume-group`, where the program says `volumeGroup`. */
 function sourceKeys(source: SourceConfig): Readonly<Record<string, unknown>> {
-  const written = Object.entries(source).map(([key, value]) => [
-    key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
-    value,
-  ]);
-  return Object.fromEntries(written);
+  const entries: readonly (readonly [string, unknown])[] = Object.entries(source);
+  return Object.fromEntries(entries.map(([key, value]) => written(key, value)));
+}
+
+function written(key: string, value: unknown): readonly [string, unknown] {
+  if (key === 'timeoutMs') return ['timeout', `${Number(value) / 1000}s`];
+  const inYaml = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return [inYaml, key === 'snapshot' ? (value === true ? 'on' : 'off') : value];
 }

@@ -1,7 +1,7 @@
 /** An image of a Ceph cluster, by the names of its pool, of the namespace in it if there is one, and of itself. */
 export interface RbdImage {
   readonly pool: string;
-  readonly namespace?: string | undefined;
+  readonly namespace?: string;
   readonly image: string;
 }
 

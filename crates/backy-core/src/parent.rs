@@ -23,8 +23,7 @@ pub(crate) struct Parent {
     pub index: Option<IndexReader>,
     /// Why the index is of no use, where it is not: every byte must be compared then.
     pub without_index: Option<String>,
-    /// In bytes.
-    pub size: u64,
+    size: u64,
 }
 
 impl Parent {
@@ -39,6 +38,11 @@ impl Parent {
             None => (None, Some("the parent has no index".to_owned())),
         };
         Ok(Self { image: reader, index, without_index, size })
+    }
+
+    /// Bytes of its image.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
     }
 
     /// The bytes that a clone, brought to the new size, has in a block.

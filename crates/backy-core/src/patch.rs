@@ -302,8 +302,8 @@ impl<'p> Work<'p> {
     fn rehash_end(&mut self) -> Result<()> {
         let patcher = self.patcher;
         let Some(parent) = &patcher.parent else { return Ok(()) };
-        let end = parent.size.min(patcher.size);
-        let same = parent.size == patcher.size || end.is_multiple_of(BLOCK_SIZE as u64);
+        let end = parent.size().min(patcher.size);
+        let same = parent.size() == patcher.size || end.is_multiple_of(BLOCK_SIZE as u64);
         if same || patcher.unmentioned == Unmentioned::Zeros {
             return Ok(());
         }

@@ -1,9 +1,10 @@
-//! A program whose output is a source: started without a shell, watched while it is read, and gone when we are.
+//! A program that hands over a source or takes a target: started without a shell, watched while we talk to it, and
+//! gone when we are.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,32 +13,51 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::control::Control;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Context, Error, Result};
 use crate::platform;
 
 /// How long a cancelled run may go unnoticed.
 const POLL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-/// A program that has closed its output has nothing left to do.
+/// A program that has closed its output has nothing left to do, but one that took a target has to make it durable.
 const PATIENCE: Duration = Duration::from_secs(10);
+const LONG_PATIENCE: Duration = Duration::from_secs(600);
 /// Of its complaints, the end is what counts.
 const MOST_COMPLAINT: usize = 4096;
 
 /// A running program. Dropping it kills it, with all that it has started.
-pub(crate) struct Exporter {
+pub(crate) struct Program {
     child: Child,
     complaint: Option<JoinHandle<Vec<u8>>>,
+    /// The name it speaks under.
+    own_name: String,
     name: PathBuf,
+    patience: Duration,
 }
 
-impl Exporter {
-    /// Starts a program; `name` is the source in errors. Its standard input is empty, what it says on standard error
-    /// is kept for the message.
-    pub(crate) fn spawn(command: &[String], name: &Path) -> Result<Self> {
+impl Program {
+    /// Starts a program whose output is a source; `name` is that source in errors.
+    pub(crate) fn exporter(command: &[String], name: &Path) -> Result<Self> {
+        Self::spawn(command, name, Stdio::null(), Stdio::piped(), PATIENCE)
+    }
+
+    /// Starts a program whose input is a target; `name` is that target in errors.
+    pub(crate) fn importer(command: &[String], name: &Path) -> Result<Self> {
+        Self::spawn(command, name, Stdio::piped(), Stdio::null(), LONG_PATIENCE)
+    }
+
+    /// What it says on standard error is kept for the message.
+    fn spawn(
+        command: &[String],
+        name: &Path,
+        stdin: Stdio,
+        stdout: Stdio,
+        patience: Duration,
+    ) -> Result<Self> {
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| Error::new(Code::InvalidArgument).detail("a command has a program"))?;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments).stdin(stdin).stdout(stdout).stderr(Stdio::piped());
         command.process_group(0);
         platform::die_with_parent(&mut command);
         let failed = |error: io::Error| {
@@ -47,14 +67,24 @@ impl Exporter {
         let mut child = command.spawn().map_err(failed)?;
         let stderr = child.stderr.take();
         let complaint = stderr.map(|stderr| thread::spawn(move || tail_of(stderr)));
-        Ok(Self { child, complaint, name: name.to_owned() })
+        let own_name = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { child, complaint, own_name, name: name.to_owned(), patience })
     }
 
     /// What it writes; to be taken once.
-    pub(crate) fn output<'a>(&mut self, control: &'a Control) -> ExporterOutput<'a> {
+    pub(crate) fn output<'a>(&mut self, control: &'a Control) -> ProgramOutput<'a> {
         let stdout = self.child.stdout.take().expect("taken once");
         platform::widen_pipe(&stdout);
-        ExporterOutput { stdout, control }
+        ProgramOutput { stdout, control }
+    }
+
+    /// What it reads; to be taken once, and dropped when there is nothing more.
+    pub(crate) fn input<'a>(&mut self, control: &'a Control) -> Result<ProgramInput<'a>> {
+        let stdin = self.child.stdin.take().expect("taken once");
+        platform::widen_pipe(&stdin);
+        // What the pipe does not take at once is waited for, with an eye on the control.
+        rustix::io::ioctl_fionbio(&stdin, true).on("ioctl", &self.name)?;
+        Ok(ProgramInput { stdin, control })
     }
 
     /// What came of reading its output, unless it has something to say about that itself: only a program that
@@ -63,7 +93,7 @@ impl Exporter {
         control.check()?;
         match result {
             // What is not understood is not the program's fault, unless it stopped in the middle.
-            Err(error) if error.code != Code::DiffDamaged => Err(error),
+            Err(error) if error.code != Code::DiffDamaged && error.errno != Some(Errno::PIPE) => Err(error),
             Err(error) => match self.wait()? {
                 Some(status) if !status.success() && !is_ours(status) => Err(self.failure(status)),
                 _ => Err(error),
@@ -83,7 +113,7 @@ impl Exporter {
     fn wait(&mut self) -> Result<Option<ExitStatus>> {
         let begin = Instant::now();
         let mut pause = Duration::from_millis(1);
-        while begin.elapsed() < PATIENCE {
+        while begin.elapsed() < self.patience {
             if let Some(status) = self.child.try_wait().map_err(|error| self.io(&error))? {
                 return Ok(Some(status));
             }
@@ -99,7 +129,10 @@ impl Exporter {
         let text = String::from_utf8_lossy(&complaint);
         let lines: Vec<&str> =
             text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
-        let words = if lines.is_empty() { "it said nothing".to_owned() } else { lines.join("; ") };
+        // What it says under its own name is for people; libraries tell the same before, in more detail.
+        let own = lines.iter().rfind(|line| line.starts_with(&format!("{}: ", self.own_name)));
+        let words = own.map_or_else(|| lines.join("; "), |line| (*line).to_owned());
+        let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
         let end = match (status.code(), status.signal()) {
             (Some(code), _) => format!("exit status {code}"),
             (None, Some(signal)) => format!("ended by signal {signal}"),
@@ -120,7 +153,7 @@ impl Exporter {
     }
 }
 
-impl Drop for Exporter {
+impl Drop for Program {
     fn drop(&mut self) {
         self.kill();
         let _ = self.child.wait();
@@ -134,12 +167,12 @@ fn is_ours(status: ExitStatus) -> bool {
 
 /// The output of a program; reading it ends when the run is cancelled, however silent the program is.
 #[derive(Debug)]
-pub(crate) struct ExporterOutput<'a> {
+pub(crate) struct ProgramOutput<'a> {
     stdout: ChildStdout,
     control: &'a Control,
 }
 
-impl Read for ExporterOutput<'_> {
+impl Read for ProgramOutput<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             // The message does not matter: whoever sees this asks the control.
@@ -151,6 +184,35 @@ impl Read for ExporterOutput<'_> {
                 Err(errno) => return Err(errno.into()),
             }
         }
+    }
+}
+
+/// The input of a program; writing to it ends when the run is cancelled, however lazy the program is.
+#[derive(Debug)]
+pub(crate) struct ProgramInput<'a> {
+    stdin: ChildStdin,
+    control: &'a Control,
+}
+
+impl Write for ProgramInput<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
+            match self.stdin.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let mut descriptors = [PollFd::new(&self.stdin, PollFlags::OUT)];
+                    match poll(&mut descriptors, Some(&POLL)) {
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(errno) => return Err(errno.into()),
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -172,10 +234,10 @@ mod tests {
 
     fn read(script: &str, control: &Control) -> Result<Vec<u8>> {
         let command = ["sh", "-c", script].map(str::to_owned);
-        let mut exporter = Exporter::spawn(&command, Path::new("disk"))?;
+        let mut program = Program::exporter(&command, Path::new("disk"))?;
         let mut bytes = Vec::new();
-        let result = exporter.output(control).read_to_end(&mut bytes);
-        exporter.conclude(result.map(|_| bytes).map_err(|_| Error::new(Code::DiffDamaged)), control)
+        let result = program.output(control).read_to_end(&mut bytes);
+        program.conclude(result.map(|_| bytes).map_err(|_| Error::new(Code::DiffDamaged)), control)
     }
 
     #[test]
@@ -189,6 +251,9 @@ mod tests {
         let error = error.unwrap_err();
         assert_eq!(error.code, Code::ProgramFailed);
         assert_eq!(error.detail.unwrap(), "rbd: error opening image (exit status 2)");
+        let script = "echo 2026 librbd: details >&2; echo sh: in short >&2; echo >&2; exit 2";
+        let error = read(script, &Control::default()).unwrap_err();
+        assert_eq!(error.detail.unwrap(), "sh: in short (exit status 2)");
         let error = read("kill -KILL $$", &Control::default()).unwrap_err();
         assert_eq!(error.detail.unwrap(), "it said nothing (ended by signal 9)");
     }
@@ -202,9 +267,28 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_exist_is_named() {
-        let error = Exporter::spawn(&["no-such-program".to_owned()], Path::new("disk")).err().unwrap();
+        let error = Program::exporter(&["no-such-program".to_owned()], Path::new("disk")).err().unwrap();
         assert_eq!(error.code, Code::ProgramFailed);
         assert!(error.detail.unwrap().starts_with("no-such-program cannot be started"));
+    }
+
+    fn write(script: &str, bytes: &[u8], control: &Control) -> Result<()> {
+        let command = ["sh", "-c", script].map(str::to_owned);
+        let mut program = Program::importer(&command, Path::new("disk"))?;
+        let mut input = program.input(control)?;
+        let result = input.write_all(bytes).on("write", Path::new("disk"));
+        drop(input);
+        program.conclude(result, control)
+    }
+
+    #[test]
+    fn input_counts_when_the_program_took_it_and_ends_well() {
+        let bytes = vec![7; 3 << 20];
+        write("test $(wc -c) = 3145728", &bytes, &Control::default()).unwrap();
+        let error = write("echo no room >&2; exit 3", &bytes, &Control::default()).unwrap_err();
+        assert_eq!(error.code, Code::ProgramFailed);
+        assert_eq!(error.detail.unwrap(), "no room (exit status 3)");
+        assert!(write("exit 0", &bytes, &Control::default()).is_err(), "it did not read what it was given");
     }
 
     #[test]

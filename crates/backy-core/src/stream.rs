@@ -1,53 +1,32 @@
 //! Writing a revision from the stream of an exporter: what changed since the parent's snapshot, or everything.
 
-use std::path::PathBuf;
-
 use rustix::fs;
 
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
-use crate::program::Program;
 use crate::index::IndexReader;
+use crate::input::{ChangesInput, CommandInput};
 use crate::parent::Parent;
 use crate::patch::{Patcher, Unmentioned};
+use crate::program::Program;
 use crate::rbd_diff::{DiffHeader, DiffReader};
 use crate::read::Reader;
 use crate::readback::{Touched, read_back};
-use crate::segment::Tally;
-use crate::write::{WriteOptions, WriteStats, create_image, create_index};
+use crate::segment::{Start, Tally};
+use crate::write::{COMPARING_BYTES, Image, WriteOptions, WriteStats, clone_parent, create_index};
 
-/// A source that is handed over by a program, as a stream of changes.
-#[derive(Debug, Clone, Default)]
-pub struct StreamSource {
-    /// What the source is called in errors.
-    pub name: PathBuf,
-    /// The snapshot that the stream has to lead to.
-    pub snapshot: String,
-    /// Size of the image there, in bytes.
-    pub size: u64,
-    /// The program that hands over everything, with its arguments.
-    pub everything: Vec<String>,
-    /// What hands over less, where that is possible.
-    pub changes: Option<Changes>,
-}
-
-/// A way to have only what changed.
-#[derive(Debug, Clone, Default)]
-pub struct Changes {
-    /// The parent's snapshot, which the stream has to start from.
-    pub since: String,
-    /// The program, with its arguments.
-    pub command: Vec<String>,
-}
-
-/// Writes a revision from a stream, as [`crate::write_image`] does from a file; `options.source` is not used.
+/// Writes a revision from a stream, as [`crate::write_image`] does from a file.
 ///
 /// When the changes cannot be applied because of the parent, everything is read instead.
 ///
 /// # Errors
 /// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceResized`], [`Code::ReflinkUnsupported`],
 /// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
-pub fn write_stream(options: &WriteOptions, source: &StreamSource, control: &Control) -> Result<WriteStats> {
+pub(crate) fn write_stream(
+    options: &WriteOptions,
+    source: &CommandInput,
+    control: &Control,
+) -> Result<WriteStats> {
     let Some(changes) = &source.changes else {
         return write(options, source, None, control);
     };
@@ -68,12 +47,12 @@ pub fn write_stream(options: &WriteOptions, source: &StreamSource, control: &Con
 /// The reason, if the parent is no base for changes.
 fn write_changes(
     options: &WriteOptions,
-    source: &StreamSource,
-    changes: &Changes,
+    source: &CommandInput,
+    changes: &ChangesInput,
     control: &Control,
 ) -> Result<std::result::Result<WriteStats, String>> {
     if options.compare_bytes {
-        return Ok(Err("a revision is distrusted, so nothing is taken for granted".to_owned()));
+        return Ok(Err(COMPARING_BYTES.to_owned()));
     }
     let Some(image) = &options.parent_image else {
         return Ok(Err("there is no parent".to_owned()));
@@ -87,16 +66,16 @@ fn write_changes(
 
 fn write(
     options: &WriteOptions,
-    source: &StreamSource,
-    changes: Option<&Changes>,
+    source: &CommandInput,
+    changes: Option<&ChangesInput>,
     control: &Control,
 ) -> Result<WriteStats> {
     let size = source.size;
     let image = options.parent_image.as_deref();
     let parent = image.map(|image| Parent::open(image, options.parent_index.as_deref())).transpose()?;
     let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
-    let (output, unshared) = create_image(options, size, parent.as_ref())?;
-    let cloned = parent.is_some() && unshared.is_none();
+    let Image { output, start, unshared } = clone_parent(options, parent.as_ref(), size)?;
+    let cloned = start == Start::Parent;
     let index = create_index(options, size, fallback.is_none() && cloned)?;
     let copied = match (&parent, changes) {
         (Some(parent), Some(_)) if !cloned => Some(parent.copy_to(&output, size, control)?),
@@ -132,11 +111,14 @@ fn write(
         bytes_zero: sum(|tally| tally.zero),
         unshared,
         fallback,
+        narrowed: changes.is_some(),
+        source_cloned: false,
+        hint_failures: Vec::new(),
     })
 }
 
 /// Starts the exporter and goes through what it says.
-fn export(patcher: &Patcher, source: &StreamSource, changes: Option<&Changes>) -> Result<Vec<Tally>> {
+fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInput>) -> Result<Vec<Tally>> {
     let command = changes.map_or(&source.everything, |changes| &changes.command);
     let since = changes.map(|changes| changes.since.as_str());
     let mut exporter = Program::exporter(command, &source.name)?;
@@ -149,7 +131,7 @@ fn export(patcher: &Patcher, source: &StreamSource, changes: Option<&Changes>) -
 }
 
 /// An incremental stream counts only on top of its very base, and only for the snapshot that was asked for.
-fn expect_header(header: &DiffHeader, source: &StreamSource, since: Option<&str>) -> Result<()> {
+fn expect_header(header: &DiffHeader, source: &CommandInput, since: Option<&str>) -> Result<()> {
     let other = |what: &str, found: &Option<String>| {
         let found = found.as_deref().unwrap_or("nothing");
         Error::new(Code::DiffDamaged).at(&source.name).offset(0).detail(format!("it {what} {found}"))

@@ -15,8 +15,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use backy_core::{
-    BLOCK_SIZE, Changes as Since, Code, Control, DiffHeader, Error, ImageOptions, StreamSource, WriteOptions,
-    WriteStats, verify_image, write_image, write_stream,
+    BLOCK_SIZE, ChangesInput as Since, Code, CommandInput, Control, DiffHeader, Error, ImageOptions, Input,
+    WriteOptions, WriteStats, verify_image, write_image,
 };
 use proptest::prelude::*;
 use support::{Changes, encode};
@@ -64,14 +64,14 @@ impl Bench {
         let number = self.generations + 1;
         let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
         let never = vec!["false".to_owned()];
-        let source = StreamSource {
+        let source = CommandInput {
             name: PathBuf::from("pool/disk"),
             snapshot: format!("s{number}"),
             size,
             everything: if since.is_some() { never } else { command.clone() },
             changes: since.map(|since| Since { since, command }),
         };
-        let stats = write_stream(&self.options(), &source, &Control::default())?;
+        let stats = write_image(&with(self.options(), &source), &Control::default())?;
         self.generations = number;
         Ok(stats)
     }
@@ -99,7 +99,7 @@ impl Bench {
         fs::write(&plain, expected).unwrap();
         let (image, index) = (self.path("other"), self.path("other.hashes"));
         let options = WriteOptions {
-            source: plain,
+            source: plain.into(),
             image: image.clone(),
             index: index.clone(),
             ..WriteOptions::default()
@@ -168,6 +168,10 @@ proptest! {
     }
 }
 
+fn with(options: WriteOptions, source: &CommandInput) -> WriteOptions {
+    WriteOptions { source: Input::Command(source.clone()), ..options }
+}
+
 fn two_generations() -> (Bench, Vec<u8>) {
     let mut bench = Bench::new();
     let mut disk = Vec::new();
@@ -193,14 +197,14 @@ fn a_real_image_is_backed_up_twice() {
         let mut options =
             WriteOptions { image: path("1"), index: path("1.hashes"), ..WriteOptions::default() };
         let command = |name: &str| vec!["cat".to_owned(), fixture(name)];
-        let mut source = StreamSource {
+        let mut source = CommandInput {
             name: PathBuf::from("rbd/fx"),
             snapshot: "backy-one".to_owned(),
             size: 20_000,
             everything: command(first),
             changes: None,
         };
-        write_stream(&options, &source, &Control::default()).unwrap();
+        write_image(&with(options.clone(), &source), &Control::default()).unwrap();
         assert!(fs::read(path("1")).unwrap() == fs::read(fixture("one.raw")).unwrap());
         options = WriteOptions {
             image: path("2"),
@@ -209,13 +213,13 @@ fn a_real_image_is_backed_up_twice() {
             parent_index: Some(path("1.hashes")),
             ..options
         };
-        source = StreamSource {
+        source = CommandInput {
             snapshot: "backy-two".to_owned(),
             size: 24_000,
             changes: Some(Since { since: "backy-one".to_owned(), command: command(second) }),
             ..source
         };
-        let stats = write_stream(&options, &source, &Control::default()).unwrap();
+        let stats = write_image(&with(options.clone(), &source), &Control::default()).unwrap();
         assert_eq!(stats.fallback, None);
         assert!(fs::read(path("2")).unwrap() == fs::read(fixture("two.raw")).unwrap());
         assert!(fs::read(path("1")).unwrap() == fs::read(fixture("one.raw")).unwrap());
@@ -290,14 +294,14 @@ fn a_damaged_parent_is_not_built_upon() {
     fs::write(bench.path("delta"), encode(1, &header(Some("s2")), &changes)).unwrap();
     fs::write(bench.path("full"), encode(1, &header(None), &everything)).unwrap();
     let command = |name: &str| vec!["cat".to_owned(), bench.path(name).display().to_string()];
-    let source = StreamSource {
+    let source = CommandInput {
         name: PathBuf::from("pool/disk"),
         snapshot: "s3".to_owned(),
         size: SPACE,
         everything: command("full"),
         changes: Some(Since { since: "s2".to_owned(), command: command("delta") }),
     };
-    let stats = write_stream(&bench.options(), &source, &Control::default()).unwrap();
+    let stats = write_image(&with(bench.options(), &source), &Control::default()).unwrap();
     bench.generations += 1;
     bench.check(&stats, &disk);
     assert!(stats.fallback.unwrap().starts_with("the parent cannot be built upon"), "it says why");

@@ -4,7 +4,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use backy_core::{Changes, Code, Error, Hash, ImageOptions, Report, StreamSource, Target, TargetKind};
+use backy_core::{
+    Code, Error, Extent, ExtentMap, Hash, Hint, ImageOptions, Input, PathInput, Report, Sample, Target,
+    TargetKind,
+};
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -80,15 +83,22 @@ pub struct SourceInput {
     pub previous: Option<String>,
     /// Ranges that may differ from the parent's snapshot.
     pub changed: Option<Vec<ByteRange>>,
-    /// A program that writes a stream of `rbd export-diff` with everything, and its arguments.
-    pub command: Option<Vec<String>>,
-    /// What the source of a command is called in errors.
-    pub name: Option<String>,
-    /// The snapshot that the stream of a command has to lead to.
-    pub snapshot: Option<String>,
-    /// The size of the image in that snapshot, in bytes.
-    pub size: Option<i64>,
-    /// A command that hands over less.
+    /// What a program hands over.
+    pub command: Option<CommandInput>,
+}
+
+/// A source that a program hands over, as a stream of `rbd export-diff`.
+#[napi(object)]
+pub struct CommandInput {
+    /// What the source is called in errors.
+    pub name: String,
+    /// The snapshot that the stream has to lead to.
+    pub snapshot: String,
+    /// Size of the source in that snapshot, in bytes.
+    pub size: i64,
+    /// The program that hands over everything, and its arguments.
+    pub command: Vec<String>,
+    /// What hands over less.
     pub changes: Option<ChangesInput>,
 }
 
@@ -97,7 +107,7 @@ pub struct SourceInput {
 pub struct ChangesInput {
     /// The parent's snapshot, from which the stream has to start.
     pub since: String,
-    /// A program that writes the stream, and its arguments.
+    /// The program that hands it over, and its arguments.
     pub command: Vec<String>,
 }
 
@@ -161,28 +171,18 @@ pub struct WriteStats {
 #[napi(ts_return_type = "Promise<WriteStats | Failure>")]
 pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Control) -> Result<Object<'env>> {
     let control = Arc::clone(&control.inner);
-    let SourceInput { path, command, name, snapshot, size, changes, .. } = options.source;
-    let stream = command.map(|everything| StreamSource {
-        name: name.unwrap_or_default().into(),
-        snapshot: snapshot.unwrap_or_default(),
-        size: size.map_or(0, i64::cast_unsigned),
-        everything,
-        changes: changes.map(|ChangesInput { since, command }| Changes { since, command }),
-    });
-    let options = backy_core::WriteOptions {
-        source: path.unwrap_or_default().into(),
-        image: options.image.into(),
-        index: options.index.into(),
-        parent_image: options.parent_image.map(PathBuf::from),
-        parent_index: options.parent_index.map(PathBuf::from),
-        compare_bytes: options.compare_bytes.unwrap_or(false),
-        require_reflink: options.require_reflink.unwrap_or(false),
-    };
     promise(env, "write", move || {
-        let stats = match stream {
-            Some(stream) => backy_core::write_stream(&options, &stream, &control)?,
-            None => backy_core::write_image(&options, &control)?,
+        let options = backy_core::WriteOptions {
+            source: input_of(options.source)?,
+            image: options.image.into(),
+            index: options.index.into(),
+            parent_image: options.parent_image.map(PathBuf::from),
+            parent_index: options.parent_index.map(PathBuf::from),
+            compare_bytes: options.compare_bytes.unwrap_or(false),
+            require_reflink: options.require_reflink.unwrap_or(false),
+            sample: Sample { runs: options.sample_runs.unwrap_or(0), run: options.sample_run.unwrap_or(0) },
         };
+        let stats = backy_core::write_image(&options, &control)?;
         Ok(WriteStats {
             size: count(stats.size),
             block_size: count(backy_core::BLOCK_SIZE as u64),
@@ -194,11 +194,49 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             sharing: if stats.unshared.is_none() { "reflink" } else { "none" }.to_owned(),
             sharing_reason: stats.unshared,
             fallback: stats.fallback,
-            narrowed: false,
-            source_cloned: false,
-            hint_failures: Vec::new(),
+            narrowed: stats.narrowed,
+            source_cloned: stats.source_cloned,
+            hint_failures: stats.hint_failures.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect(),
         })
     })
+}
+
+fn input_of(input: SourceInput) -> backy_core::Result<Input> {
+    let invalid = |what: &str| Error::new(Code::InvalidArgument).detail(what);
+    let SourceInput { path, cloneable, previous, changed, command } = input;
+    let path = match (path, command) {
+        (Some(path), None) => path,
+        (None, Some(command)) => return command_of(command),
+        _ => return Err(invalid("a source is a path or a command")),
+    };
+    let hint = match (previous, changed) {
+        (None, None) => Hint::None,
+        (Some(previous), None) => Hint::Previous(previous.into()),
+        (None, Some(ranges)) => Hint::Changed(map_of(&ranges)?),
+        (Some(_), Some(_)) => return Err(invalid("a source has one hint")),
+    };
+    Ok(Input::Path(PathInput { path: path.into(), cloneable: cloneable.unwrap_or(false), hint }))
+}
+
+fn command_of(input: CommandInput) -> backy_core::Result<Input> {
+    let invalid = |_| Error::new(Code::InvalidArgument).detail("a size is not negative");
+    Ok(Input::Command(backy_core::CommandInput {
+        name: input.name.into(),
+        snapshot: input.snapshot,
+        size: u64::try_from(input.size).map_err(invalid)?,
+        everything: input.command,
+        changes: input
+            .changes
+            .map(|ChangesInput { since, command }| backy_core::ChangesInput { since, command }),
+    }))
+}
+
+fn map_of(ranges: &[ByteRange]) -> backy_core::Result<ExtentMap> {
+    let invalid = |_| Error::new(Code::InvalidArgument).detail("a range is not negative");
+    let extent =
+        |range: &ByteRange| Ok(Extent::at(u64::try_from(range.offset)?, u64::try_from(range.length)?));
+    let extents: std::result::Result<_, std::num::TryFromIntError> = ranges.iter().map(extent).collect();
+    extents.map(ExtentMap::normalise).map_err(invalid)
 }
 
 /// A sealed image, what its record says of it, and where to restore it to.
@@ -214,10 +252,23 @@ pub struct RestoreOptions {
     pub digest: String,
     /// A new file, an existing one or a block device; or else ...
     pub target: Option<String>,
-    /// ... a descriptor that takes bytes in order. It stays open.
+    /// ... a descriptor that takes bytes in order, and stays open; or else ...
     pub target_fd: Option<i32>,
+    /// ... what programs read and write.
+    pub target_command: Option<CommandTarget>,
     /// Restore what is good of a damaged image.
     pub force: Option<bool>,
+}
+
+/// A target that programs read and write, as streams of `rbd export-diff` and for `rbd import-diff`.
+#[napi(object)]
+pub struct CommandTarget {
+    /// What the target is called in errors.
+    pub name: String,
+    /// The program that hands over everything it holds, and its arguments.
+    pub export: Vec<String>,
+    /// The program that takes changes, and its arguments.
+    pub import: Vec<String>,
 }
 
 /// What a restore did. Sizes in bytes.
@@ -232,7 +283,7 @@ pub struct RestoreStats {
     /// What was not restored.
     pub bad_blocks: Vec<BadBlock>,
     /// What kind of target it was.
-    #[napi(ts_type = "'new' | 'file' | 'device' | 'stream'")]
+    #[napi(ts_type = "'new' | 'file' | 'device' | 'stream' | 'command'")]
     pub target_kind: String,
 }
 
@@ -246,7 +297,7 @@ pub fn restore_image<'env>(
 ) -> Result<Object<'env>> {
     let control = Arc::clone(&control.inner);
     promise(env, "restore", move || {
-        let target = target_of(options.target, options.target_fd)?;
+        let target = target_of(options.target, options.target_fd, options.target_command)?;
         let image = sealed(options.image, options.index, options.size, &options.digest)?;
         let stats = backy_core::restore_image(&image, target, options.force.unwrap_or(false), &control)?;
         Ok(RestoreStats {
@@ -259,6 +310,7 @@ pub fn restore_image<'env>(
                 TargetKind::File => "file",
                 TargetKind::Device => "device",
                 TargetKind::Stream => "stream",
+                TargetKind::Command => "command",
             }
             .to_owned(),
         })
@@ -361,11 +413,19 @@ fn sealed(image: String, index: String, size: i64, digest: &str) -> backy_core::
     })
 }
 
-fn target_of(path: Option<String>, fd: Option<i32>) -> backy_core::Result<Target> {
-    let invalid = || Error::new(Code::InvalidArgument).detail("a target is a path or a descriptor");
-    match (path, fd) {
-        (Some(path), None) => Ok(Target::Path(path.into())),
-        (None, Some(fd)) if fd >= 0 => duplicate(fd).map(Target::Stream).map_err(|_| invalid()),
+fn target_of(
+    path: Option<String>,
+    fd: Option<i32>,
+    command: Option<CommandTarget>,
+) -> backy_core::Result<Target> {
+    let invalid =
+        || Error::new(Code::InvalidArgument).detail("a target is a path, a descriptor or a command");
+    match (path, fd, command) {
+        (Some(path), None, None) => Ok(Target::Path(path.into())),
+        (None, Some(fd), None) if fd >= 0 => duplicate(fd).map(Target::Stream).map_err(|_| invalid()),
+        (None, None, Some(CommandTarget { name, export, import })) => {
+            Ok(Target::Command(backy_core::CommandTarget { name: name.into(), export, import }))
+        }
         _ => Err(invalid()),
     }
 }

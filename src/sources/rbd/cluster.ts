@@ -43,13 +43,18 @@ export interface RbdCluster {
   setMetadata(key: string, value: string): Promise<void>;
   /** What is not there is fine. */
   removeMetadata(key: string): Promise<void>;
-  /** The command that writes a snapshot to its standard output as a stream of changes. */
-  exportCommand(snapshot: string, since?: string): readonly string[];
+  /** The clients that have the image open. */
+  watchers(): Promise<readonly string[]>;
+  /** The command that writes a snapshot, or else the image itself, to its standard output as a stream of changes. */
+  exportCommand(snapshot?: string, since?: string): readonly string[];
+  /** The command that reads changes from its standard input and applies them to the image. */
+  importCommand(): readonly string[];
 }
 
 /** @throws, in all calls, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_SOURCE_MISSING */
 export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
   const timeoutMs = config.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const connection = connectionArguments(config, timeoutMs);
   const about = imageArguments(config);
   const run = async (
     command: readonly string[],
@@ -57,7 +62,7 @@ export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
     ...more: readonly string[]
   ) => {
     const of = snapshot === undefined ? about : [...about, '--snap', snapshot];
-    return runRbd([...connectionArguments(config, timeoutMs), ...command, ...of, ...more], timeoutMs);
+    return runRbd([...connection, ...command, ...of, ...more], timeoutMs);
   };
   const must = async (...call: Parameters<typeof run>): Promise<string> => {
     const outcome = await run(...call);
@@ -84,22 +89,22 @@ export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
       const isGone = [0, ENOENT, ENODATA].includes(outcome.exitCode);
       if (!isGone) throw failureOf(config, outcome);
     },
+    watchers: async () => readWatchers(await must(['status'], undefined, ...AS_JSON)),
     exportCommand: (snapshot, since) => [
       'rbd',
-      ...connectionArguments(config, timeoutMs),
+      ...connection,
       'export-diff',
       ...about,
-      '--snap',
-      snapshot,
+      ...(snapshot === undefined ? [] : ['--snap', snapshot]),
       ...(since === undefined ? [] : ['--from-snap', since]),
       '--whole-object',
-      '--no-progress',
-      '--path',
-      '-',
+      ...STREAM,
     ],
+    importCommand: () => ['rbd', ...connection, 'import-diff', ...about, ...STREAM],
   };
 }
 
+const STREAM = ['--no-progress', '--path', '-'] as const;
 const AS_JSON = ['--format', 'json'] as const;
 
 /** Each name is an argument of its own: none can be taken for an option, or be read as something else. */
@@ -148,6 +153,14 @@ function readMetadata(output: string): ReadonlyMap<string, string> {
     const keys = Object.keys(asObject(list));
     return new Map(keys.map((key) => [key, asText(member(list, key), 'a text')]));
   });
+}
+
+function readWatchers(output: string): readonly string[] {
+  return reading(output, (status) =>
+    asList(member(status, 'watchers'), 'a list of watchers').map((watcher) =>
+      asText(member(watcher, 'address'), 'an address'),
+    ),
+  );
 }
 
 function reading<Result>(output: string, read: (output: Field) => Result): Result {

@@ -3,6 +3,7 @@
 use backy_core::DiffHeader;
 
 /// Changes as a strategy makes them: where, how long, and the byte that is written; none for zeros.
+#[allow(dead_code, reason = "not every test names it")]
 pub type Changes = Vec<(u64, u64, Option<u8>)>;
 
 /// The stream of these changes.
