@@ -1,37 +1,40 @@
 import { isLvmName } from '../domain/logical-volume.ts';
-import { asObject, asOneOf, asText, asWholeNumber, type Field, member, ShapeError } from '../domain/shape.ts';
+import { asObject, asOneOf, asText, type Field, member, ShapeError } from '../domain/shape.ts';
 import { SNAPSHOT_ROOM_EXPECTED, snapshotRoom } from '../domain/snapshot-room.ts';
 import { checkKeys } from './check-keys.ts';
 import { type FileSourceConfig, type LvmSourceConfig, SOURCE_TYPES, type SourceConfig } from './config.ts';
+import { decodeFlag, decodeRuns, decodeSwitch, optional } from './decode-setting.ts';
 
 /** Checks the source of a configuration. @throws ShapeError that names the key */
 export function decodeSource(source: Field): SourceConfig {
   asObject(source, 'a source with its type');
-  const type = asOneOf(member(source, 'type'), SOURCE_TYPES);
-  switch (type) {
+  switch (asOneOf(member(source, 'type'), SOURCE_TYPES)) {
     case 'file':
-      return decodeFile(source);
+      return decodeFileSource(source);
     case 'lvm':
-      return decodeLvm(source);
+      return decodeLvmSource(source);
   }
 }
 
-function decodeFile(source: Field): FileSourceConfig {
-  checkKeys(source, ['type', 'filename']);
-  const filename = asText(member(source, 'filename'), 'the path of a file or block device', /^[^\0]+$/);
-  return { type: 'file', filename };
+function decodeFileSource(source: Field): FileSourceConfig {
+  checkKeys(source, ['type', 'filename', 'snapshot', 'sample-runs', 'allow-mounted']);
+  return {
+    type: 'file',
+    filename: asText(member(source, 'filename'), 'the path of a file or block device', /^[^\0]+$/),
+    ...optional('snapshot', member(source, 'snapshot'), decodeSwitch),
+    ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
+    ...optional('allowMounted', member(source, 'allow-mounted'), decodeFlag),
+  };
 }
 
-function decodeLvm(source: Field): LvmSourceConfig {
+function decodeLvmSource(source: Field): LvmSourceConfig {
   checkKeys(source, ['type', 'volume-group', 'volume', 'snapshot-size', 'sample-runs']);
-  const snapshotSize = decodeSnapshotSize(member(source, 'snapshot-size'));
-  const sampleRuns = decodeSampleRuns(member(source, 'sample-runs'));
   return {
     type: 'lvm',
     volumeGroup: decodeLvmName(member(source, 'volume-group')),
     volume: decodeLvmName(member(source, 'volume')),
-    ...(snapshotSize === undefined ? {} : { snapshotSize }),
-    ...(sampleRuns === undefined ? {} : { sampleRuns }),
+    ...optional('snapshotSize', member(source, 'snapshot-size'), decodeSnapshotSize),
+    ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
   };
 }
 
@@ -41,14 +44,9 @@ function decodeLvmName(field: Field): string {
   throw new ShapeError(field, 'a name that LVM takes: letters, digits and + _ . -, with no hyphen in front');
 }
 
-function decodeSnapshotSize(field: Field): string | undefined {
-  if (field.value === undefined) return undefined;
+/** Which size makes sense depends on the volume, but whether it is one does not. */
+function decodeSnapshotSize(field: Field): string {
   const size = asText(field, SNAPSHOT_ROOM_EXPECTED);
   if (snapshotRoom(size, 1) === undefined) throw new ShapeError(field, SNAPSHOT_ROOM_EXPECTED);
   return size;
-}
-
-function decodeSampleRuns(field: Field): number | undefined {
-  if (field.value === undefined) return undefined;
-  return asWholeNumber(field, 'a whole number of runs, 1 or more', 1);
 }
