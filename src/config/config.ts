@@ -47,8 +47,8 @@ export interface CephRbdSourceConfig {
   readonly conf?: string;
   /** Read everything each time, whatever the cluster says has changed. */
   readonly fullAlways?: boolean;
-  /** How long the cluster may take to answer. */
-  readonly timeoutMs?: number;
+  /** How long the cluster may take to answer, such as `2m`. */
+  readonly timeout?: string;
   /** After how many runs each block was read again, whatever the cluster says has changed. */
   readonly sampleRuns?: number;
 }

@@ -20,7 +20,7 @@ const KEYS = [
 const USER = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** Checks a source of the type ceph-rbd. @throws ShapeError that names the key */
-export function decodeCephRbd(source: Field): CephRbdSourceConfig {
+export function decodeCephRbdSource(source: Field): CephRbdSourceConfig {
   checkKeys(source, KEYS);
   return {
     type: 'ceph-rbd',
@@ -30,7 +30,7 @@ export function decodeCephRbd(source: Field): CephRbdSourceConfig {
     ...optional('user', member(source, 'user'), decodeUser),
     ...optional('conf', member(source, 'conf'), decodePath),
     ...optional('fullAlways', member(source, 'full-always'), decodeFlag),
-    ...optional('timeoutMs', member(source, 'timeout'), decodeTimeout),
+    ...optional('timeout', member(source, 'timeout'), decodeTimeout),
     ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
   };
 }
@@ -50,10 +50,9 @@ function decodeName(field: Field): string {
   throw new ShapeError(field, expected);
 }
 
-function decodeTimeout(field: Field): number {
+function decodeTimeout(field: Field): string {
   const { value } = field;
-  const timeoutMs =
-    typeof value === 'string' || typeof value === 'number' ? parseDuration(String(value)) : undefined;
-  if (timeoutMs === undefined) throw new ShapeError(field, DURATION_EXPECTED);
-  return timeoutMs;
+  const text = typeof value === 'number' ? String(value) : asText(field, DURATION_EXPECTED);
+  if (parseDuration(text) === undefined) throw new ShapeError(field, DURATION_EXPECTED);
+  return text;
 }

@@ -4,6 +4,7 @@ import { asObject, asWholeNumber, type Field, member, root, ShapeError } from '.
 import { isTag } from '../domain/tags.ts';
 import { checkKeys } from './check-keys.ts';
 import type { Config } from './config.ts';
+import { decodeFlag } from './decode-setting.ts';
 import { decodeSource } from './decode-source.ts';
 
 /**
@@ -50,10 +51,4 @@ function decodeInterval(interval: Field): number {
     typeof value === 'string' || typeof value === 'number' ? parseDuration(String(value)) : undefined;
   if (durationMs === undefined) throw new ShapeError(interval, DURATION_EXPECTED);
   return durationMs;
-}
-
-function decodeFlag(flag: Field): boolean {
-  const { value = false } = flag;
-  if (typeof value !== 'boolean') throw new ShapeError(flag, 'true or false');
-  return value;
 }

@@ -12,6 +12,13 @@ export function optional<Key extends string, Value>(
   return setting;
 }
 
+/** True or false; false when it is missing. */
+export function decodeFlag(flag: Field): boolean {
+  const { value = false } = flag;
+  if (typeof value !== 'boolean') throw new ShapeError(flag, 'true or false');
+  return value;
+}
+
 /** YAML 1.2 reads `off` as a text; people who grew up with 1.1 mean false. */
 export function decodeSwitch(field: Field): boolean {
   const { value } = field;
@@ -20,13 +27,7 @@ export function decodeSwitch(field: Field): boolean {
   throw new ShapeError(field, 'on or off');
 }
 
-/** True or false, and nothing that looks like it. */
-export function decodeFlag(field: Field): boolean {
-  if (typeof field.value === 'boolean') return field.value;
-  throw new ShapeError(field, 'true or false');
-}
-
-/** After how many runs each block was read again. */
+/** A number of backups. */
 export function decodeRuns(field: Field): number {
   return asWholeNumber(field, 'a whole number of runs, 1 or more', 1);
 }

@@ -3,20 +3,19 @@ import { asObject, asOneOf, asText, type Field, member, ShapeError } from '../do
 import { SNAPSHOT_ROOM_EXPECTED, snapshotRoom } from '../domain/snapshot-room.ts';
 import { checkKeys } from './check-keys.ts';
 import { type FileSourceConfig, type LvmSourceConfig, SOURCE_TYPES, type SourceConfig } from './config.ts';
-import { decodeCephRbd } from './decode-ceph-rbd.ts';
+import { decodeCephRbdSource } from './decode-ceph-rbd.ts';
 import { decodeFlag, decodeRuns, decodeSwitch, optional } from './decode-setting.ts';
 
 /** Checks the source of a configuration. @throws ShapeError that names the key */
 export function decodeSource(source: Field): SourceConfig {
   asObject(source, 'a source with its type');
-  const type = asOneOf(withoutAlias(member(source, 'type')), SOURCE_TYPES);
-  switch (type) {
+  switch (asOneOf(withoutAlias(member(source, 'type')), SOURCE_TYPES)) {
     case 'file':
-      return decodeFile(source);
+      return decodeFileSource(source);
     case 'lvm':
-      return decodeLvm(source);
+      return decodeLvmSource(source);
     case 'ceph-rbd':
-      return decodeCephRbd(source);
+      return decodeCephRbdSource(source);
   }
 }
 
@@ -25,7 +24,7 @@ function withoutAlias(type: Field): Field {
   return type.value === 'rbd' ? { ...type, value: 'ceph-rbd' } : type;
 }
 
-function decodeFile(source: Field): FileSourceConfig {
+function decodeFileSource(source: Field): FileSourceConfig {
   checkKeys(source, ['type', 'filename', 'snapshot', 'sample-runs', 'allow-mounted']);
   return {
     type: 'file',
@@ -36,7 +35,7 @@ function decodeFile(source: Field): FileSourceConfig {
   };
 }
 
-function decodeLvm(source: Field): LvmSourceConfig {
+function decodeLvmSource(source: Field): LvmSourceConfig {
   checkKeys(source, ['type', 'volume-group', 'volume', 'snapshot-size', 'sample-runs']);
   return {
     type: 'lvm',
@@ -53,6 +52,7 @@ function decodeLvmName(field: Field): string {
   throw new ShapeError(field, 'a name that LVM takes: letters, digits and + _ . -, with no hyphen in front');
 }
 
+/** Which size makes sense depends on the volume, but whether it is one does not. */
 function decodeSnapshotSize(field: Field): string {
   const size = asText(field, SNAPSHOT_ROOM_EXPECTED);
   if (snapshotRoom(size, 1) === undefined) throw new ShapeError(field, SNAPSHOT_ROOM_EXPECTED);

@@ -27,7 +27,7 @@ const RULE_LEVEL = 2;
 /** The text of a configuration file. */
 export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireReflink }: ConfigInput): string {
   const settings = {
-    source: sourceKeys(source),
+    source: formatSource(source),
     schedule,
     ...(requireReflink ? { 'require-reflink': true } : {}),
   };
@@ -35,14 +35,11 @@ export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireRefli
   return `${HEADING}\n\n${dump(settings, style)}`;
 }
 
-/** The keys of a source as they are written: `volume-group`, where the program says `volumeGroup`. */
-function sourceKeys(source: SourceConfig): Readonly<Record<string, unknown>> {
-  const entries: readonly (readonly [string, unknown])[] = Object.entries(source);
-  return Object.fromEntries(entries.map(([key, value]) => written(key, value)));
-}
-
-function written(key: string, value: unknown): readonly [string, unknown] {
-  if (key === 'timeoutMs') return ['timeout', `${Number(value) / 1000}s`];
-  const inYaml = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return [inYaml, key === 'snapshot' ? (value === true ? 'on' : 'off') : value];
+/** The keys of a source as they are written: `volume-group` for `volumeGroup`, and a switch that is on or off. */
+function formatSource(source: SourceConfig): object {
+  const written = Object.entries(source).map(([key, value]) => [
+    key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+    key === 'snapshot' ? (value ? 'on' : 'off') : value,
+  ]);
+  return Object.fromEntries(written);
 }

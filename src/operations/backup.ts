@@ -69,7 +69,7 @@ export async function backup(
 }
 
 function withForce(source: SourceConfig, force = false): SourceConfig {
-  return force ? { ...source, allowMounted: true } : source;
+  return force && source.type === 'file' ? { ...source, allowMounted: true } : source;
 }
 
 /** Who restores or verifies right now needs no leftovers, but holds the lock all the same: another run will purge. */

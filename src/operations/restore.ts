@@ -3,7 +3,11 @@ import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { isGood, type RevisionRecord } from '../domain/revision.ts';
 import { findRevision } from '../domain/revision-spec.ts';
 import { type BackyError, backyError } from '../errors.ts';
-import type { RestoreOptions as EngineRestoreOptions, OperationOptions, RestoreStats } from '../native/engine.ts';
+import type {
+  RestoreOptions as EngineRestoreOptions,
+  OperationOptions,
+  RestoreStats,
+} from '../native/engine.ts';
 import { keepingFiles } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';

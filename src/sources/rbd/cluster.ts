@@ -1,4 +1,5 @@
 import type { CephRbdSourceConfig } from '../../config/config.ts';
+import { parseDuration } from '../../domain/duration.ts';
 import { formatRbdImage } from '../../domain/rbd-image.ts';
 import {
   asList,
@@ -53,7 +54,7 @@ export interface RbdCluster {
 
 /** @throws, in all calls, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_SOURCE_MISSING */
 export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
-  const timeoutMs = config.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const timeoutMs = (config.timeout && parseDuration(config.timeout)) || DEFAULT_TIMEOUT_MS;
   const connection = connectionArguments(config, timeoutMs);
   const about = imageArguments(config);
   const run = async (
