@@ -67,6 +67,8 @@ export interface CommandInput {
   command: Array<string>
   /** What hands over less. */
   changes?: ChangesInput
+  /** The program that hands over a sample, and its arguments, to which two numbers are added. */
+  sample?: Array<string>
 }
 
 /** A target that programs read and write, as streams of `rbd export-diff` and for `rbd import-diff`. */
@@ -87,6 +89,9 @@ export declare function describeSource(path: string): Promise<SourceFacts | Fail
 
 /** Version of the engine and the platform it was built for, such as `3.0.0 x86_64-linux`. */
 export declare function engineVersion(): string
+
+/** Writes a sample of a snapshot to standard output, as a stream of `rbd export-diff`. */
+export declare function exportRbdSample(options: RbdSampleOptions): Promise<undefined | Failure>
 
 /** A failed call, as data: promises resolve to it, and `failed` tells it from a result. */
 export interface Failure {
@@ -207,6 +212,36 @@ export interface Progress {
   done: number
   /** Bytes found different. */
   changed: number
+}
+
+/** Which blocks of which snapshot are wanted. */
+export interface RbdSampleOptions {
+  /** Path of the configuration of the cluster. */
+  conf?: string
+  /** User, without `client.` in front. */
+  user?: string
+  /** Further settings, such as timeouts. */
+  settings: Array<RbdSetting>
+  /** Pool of the image. */
+  pool: string
+  /** Namespace in the pool. */
+  namespace?: string
+  /** The image. */
+  image: string
+  /** Its snapshot. */
+  snapshot: string
+  /** One block of so many. */
+  runs: number
+  /** Which of them. */
+  run: number
+}
+
+/** A setting of the client of a Ceph cluster. */
+export interface RbdSetting {
+  /** Its name, such as `rados_osd_op_timeout`. */
+  key: string
+  /** Its value. */
+  value: string
 }
 
 /** Removes an empty directory, durably; one that is not there is fine. */

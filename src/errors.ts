@@ -51,6 +51,10 @@ const ERRORS = {
     message: 'The source {path} ended early, at byte {offset}',
     remedy: 'Check the source and back up again',
   },
+  BACKY_SOURCE_DIFFERS: {
+    message: 'The source {path} is another one when it is read again, at byte {offset}',
+    remedy: 'Check the storage of the source and the memory of this machine before you trust either',
+  },
   BACKY_DIFF_DAMAGED: {
     message: 'The changes that {path} hands over are not what they should be, at byte {offset}: {detail}',
     remedy: 'Back up again; if it happens again, report it with the versions of backy and Ceph',

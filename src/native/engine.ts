@@ -6,6 +6,7 @@ import type {
   IndexOptions,
   IndexStats,
   Progress,
+  RbdSampleOptions,
   RestoreOptions,
   RestoreStats,
   SnapshotOptions,
@@ -29,6 +30,7 @@ export type {
   IndexStats,
   OperationOptions,
   Progress,
+  RbdSampleOptions,
   RestoreOptions,
   RestoreStats,
   SnapshotOptions,
@@ -64,6 +66,7 @@ export interface Engine {
     readonly remove: readonly string[];
     readonly keep: readonly string[];
   }): Promise<FreedStats>;
+  exportRbdSample(options: RbdSampleOptions): Promise<void>;
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
   takeSnapshot(options: SnapshotOptions): Promise<SnapshotStats>;
@@ -97,6 +100,7 @@ export function createEngine(addon: Addon): Engine {
       operate(addon, (control) => addon.indexImage(options, control), operation, INDEXING),
     measureFreed: async ({ remove, keep }) =>
       unwrap(await addon.measureFreed({ remove: [...remove], keep: [...keep] })),
+    exportRbdSample: async (options) => unwrap(await addon.exportRbdSample(options)),
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
     takeSnapshot: async (options) => unwrap(await addon.takeSnapshot(options)),
@@ -125,10 +129,13 @@ function forAddon({ source, ...options }: WriteOptions): Native.WriteOptions {
   return { ...options, source: { ...input, ...(changed ? { changed: [...changed] } : {}) } };
 }
 
-function commandForAddon({ changes, ...input }: CommandInput): Native.CommandInput {
-  const command = [...input.command];
-  if (!changes) return { ...input, command };
-  return { ...input, command, changes: { since: changes.since, command: [...changes.command] } };
+function commandForAddon({ changes, sample, ...input }: CommandInput): Native.CommandInput {
+  return {
+    ...input,
+    command: [...input.command],
+    ...(changes ? { changes: { since: changes.since, command: [...changes.command] } } : {}),
+    ...(sample ? { sample: [...sample] } : {}),
+  };
 }
 
 /** A fraction or NaN would reach Rust as another number. */

@@ -42,6 +42,7 @@ export function toBackyError(
     case 'BACKY_LOCKED':
       return backyError(code, { work, path, pid: pid ?? 'unknown' }, more);
     case 'BACKY_SOURCE_SHORT':
+    case 'BACKY_SOURCE_DIFFERS':
     case 'BACKY_READ_BACK':
       return backyError(code, { path, offset }, more);
     case 'BACKY_SOURCE_RESIZED':

@@ -32,4 +32,6 @@ export interface CommandInput {
   readonly command: readonly string[];
   /** Hands over what changed since the parent's snapshot. Everything is read when that turns out to be of no use. */
   readonly changes?: { readonly since: string; readonly command: readonly string[] } | undefined;
+  /** Hands over one block of N, beginning with block K; both numbers are added to its arguments. */
+  readonly sample?: readonly string[] | undefined;
 }

@@ -1,4 +1,4 @@
-//! A stream as `rbd import-diff` reads it: changes of an image as it is now, leading to no snapshot.
+//! A stream as `rbd export-diff` writes it and `rbd import-diff` reads it.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -14,13 +14,24 @@ pub struct DiffWriter<Output: Write> {
 }
 
 impl<Output: Write> DiffWriter<Output> {
-    /// Starts a stream for an image of `size` bytes, which is what the image has then. `name` is what errors call it.
+    /// Starts a stream that leads to a snapshot, or to the image as it is now, which has `size` bytes then. `name` is
+    /// what errors call the stream.
     ///
     /// # Errors
     /// [`crate::Code::Io`], as for the other calls.
-    pub fn start(output: Output, name: &Path, size: u64) -> Result<Self> {
+    ///
+    /// # Panics
+    /// When the name of the snapshot has 4 GiB.
+    pub fn start(output: Output, name: &Path, snapshot: Option<&str>, size: u64) -> Result<Self> {
         let mut writer = Self { output: BufWriter::new(output), name: name.to_owned() };
-        writer.put(b"rbd diff v1\ns")?;
+        writer.put(b"rbd diff v1\n")?;
+        if let Some(snapshot) = snapshot {
+            let length = u32::try_from(snapshot.len()).expect("a short name");
+            writer.put(b"t")?;
+            writer.put(&length.to_le_bytes())?;
+            writer.put(snapshot.as_bytes())?;
+        }
+        writer.put(b"s")?;
         writer.put(&size.to_le_bytes())?;
         Ok(writer)
     }

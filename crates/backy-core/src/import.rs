@@ -97,7 +97,7 @@ fn send(
 ) -> Result<Restored> {
     let mut restored = Restored::default();
     let mut buffer = Buffer::new(BLOCK_SIZE);
-    let mut diff = DiffWriter::start(input, &command.name, lack.size)?;
+    let mut diff = DiffWriter::start(input, &command.name, None, lack.size)?;
     control.add_total(lack.changes.iter().map(|(_, extent)| extent.len()).sum());
     for (action, extent) in &lack.changes {
         if *action == Action::Clear {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::extent::ExtentMap;
+use crate::block::BLOCK_SIZE;
+use crate::extent::{Extent, ExtentMap};
 
 /// What is read.
 #[derive(Debug, Clone)]
@@ -26,6 +27,9 @@ pub struct CommandInput {
     pub everything: Vec<String>,
     /// What hands over less, where that is possible.
     pub changes: Option<ChangesInput>,
+    /// The program that hands over a sample of the blocks, whose two numbers are added to its arguments. What was
+    /// written is compared with it.
+    pub sample: Option<Vec<String>>,
 }
 
 /// A way to have only what changed.
@@ -68,6 +72,17 @@ pub struct Sample {
     pub runs: u32,
     /// Which of them this is; larger numbers start over.
     pub run: u32,
+}
+
+impl Sample {
+    /// Every block.
+    pub(crate) const ALL: Self = Self { runs: 1, run: 0 };
+
+    /// Whether a block is in it.
+    pub(crate) fn has(self, block: Extent) -> bool {
+        let number = block.start / BLOCK_SIZE as u64;
+        self.runs > 0 && number % u64::from(self.runs) == u64::from(self.run % self.runs)
+    }
 }
 
 impl Default for Input {

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,8 @@ pub(crate) struct Program {
     own_name: String,
     name: PathBuf,
     patience: Duration,
+    /// Whether all of its output was read.
+    ended: Arc<AtomicBool>,
 }
 
 impl Program {
@@ -68,14 +72,14 @@ impl Program {
         let stderr = child.stderr.take();
         let complaint = stderr.map(|stderr| thread::spawn(move || tail_of(stderr)));
         let own_name = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { child, complaint, own_name, name: name.to_owned(), patience })
+        Ok(Self { child, complaint, own_name, name: name.to_owned(), patience, ended: Arc::default() })
     }
 
     /// What it writes; to be taken once.
     pub(crate) fn output<'a>(&mut self, control: &'a Control) -> ProgramOutput<'a> {
         let stdout = self.child.stdout.take().expect("taken once");
         platform::widen_pipe(&stdout);
-        ProgramOutput { stdout, control }
+        ProgramOutput { stdout, control, ended: Arc::clone(&self.ended) }
     }
 
     /// What it reads; to be taken once, and dropped when there is nothing more.
@@ -91,22 +95,25 @@ impl Program {
     /// ends well has handed over all there is.
     pub(crate) fn conclude<T>(mut self, result: Result<T>, control: &Control) -> Result<T> {
         control.check()?;
-        match result {
-            // What is not understood is not the program's fault, unless it stopped in the middle.
-            Err(error) if error.code != Code::DiffDamaged && error.errno != Some(Errno::PIPE) => Err(error),
-            Err(error) => match self.wait()? {
-                Some(status) if !status.success() && !is_ours(status) => Err(self.failure(status)),
-                _ => Err(error),
-            },
-            Ok(value) => match self.wait()? {
-                Some(status) if status.success() => Ok(value),
+        let Err(error) = result else {
+            return match self.wait()? {
+                Some(status) if status.success() => result,
                 Some(status) => Err(self.failure(status)),
                 None => {
-                    let detail = "it does not end after its output has ended";
+                    let detail = "it does not end after its work has ended";
                     Err(Error::new(Code::ProgramFailed).at(&self.name).detail(detail))
                 }
-            },
+            };
+        };
+        // That its output is too short, or that it takes no more, says less than why it ended. Whatever else goes
+        // wrong is not its fault, and that it then cannot write any more is ours.
+        let is_cut_off = error.code == Code::DiffDamaged && self.ended.load(Relaxed);
+        if is_cut_off || error.errno == Some(Errno::PIPE) {
+            if let Some(status) = self.wait()?.filter(|status| !status.success()) {
+                return Err(self.failure(status));
+            }
         }
+        Err(error)
     }
 
     /// None when it goes on after its output was closed.
@@ -160,16 +167,12 @@ impl Drop for Program {
     }
 }
 
-/// We close the pipe of a program that we do not understand.
-fn is_ours(status: ExitStatus) -> bool {
-    status.signal() == Some(libc::SIGPIPE)
-}
-
 /// The output of a program; reading it ends when the run is cancelled, however silent the program is.
 #[derive(Debug)]
 pub(crate) struct ProgramOutput<'a> {
     stdout: ChildStdout,
     control: &'a Control,
+    ended: Arc<AtomicBool>,
 }
 
 impl Read for ProgramOutput<'_> {
@@ -180,7 +183,11 @@ impl Read for ProgramOutput<'_> {
             let mut descriptors = [PollFd::new(&self.stdout, PollFlags::IN)];
             match poll(&mut descriptors, Some(&POLL)) {
                 Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return self.stdout.read(buffer),
+                Ok(_) => {
+                    let count = self.stdout.read(buffer)?;
+                    self.ended.fetch_or(count == 0 && !buffer.is_empty(), Relaxed);
+                    return Ok(count);
+                }
                 Err(errno) => return Err(errno.into()),
             }
         }

@@ -5,22 +5,25 @@ use rustix::fs;
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
 use crate::index::IndexReader;
-use crate::input::{ChangesInput, CommandInput};
+use crate::input::{ChangesInput, CommandInput, Sample};
 use crate::parent::Parent;
 use crate::patch::{Patcher, Unmentioned};
 use crate::program::Program;
 use crate::rbd_diff::{DiffHeader, DiffReader};
 use crate::read::Reader;
 use crate::readback::{Touched, read_back};
+use crate::recheck::{Rechecked, recheck};
 use crate::segment::{Start, Tally};
-use crate::write::{COMPARING_BYTES, Image, WriteOptions, WriteStats, clone_parent, create_index};
+use crate::write::{
+    COMPARING_BYTES, HINT_FAILED, Image, WriteOptions, WriteStats, clone_parent, create_index,
+};
 
 /// Writes a revision from a stream, as [`crate::write_image`] does from a file.
 ///
 /// When the changes cannot be applied because of the parent, everything is read instead.
 ///
 /// # Errors
-/// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceResized`], [`Code::ReflinkUnsupported`],
+/// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceDiffers`], [`Code::SourceResized`], [`Code::ReflinkUnsupported`],
 /// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
 pub(crate) fn write_stream(
     options: &WriteOptions,
@@ -28,20 +31,39 @@ pub(crate) fn write_stream(
     control: &Control,
 ) -> Result<WriteStats> {
     let Some(changes) = &source.changes else {
-        return write(options, source, None, control);
+        return write(options, source, None, control).and_then(|stats| expect_same(stats, source));
     };
-    let (fallback, compare_bytes) = match write_changes(options, source, changes, control) {
-        Ok(Ok(stats)) => return Ok(stats),
-        Ok(Err(reason)) => (reason, options.compare_bytes),
+    let (fallback, compare_bytes, failed) = match write_changes(options, source, changes, control) {
+        Ok(Ok(stats)) if stats.hint_failures.is_empty() => return Ok(stats),
+        Ok(Ok(stats)) => {
+            discard(options);
+            (HINT_FAILED.to_owned(), options.compare_bytes, Some(stats))
+        }
+        Ok(Err(reason)) => (reason, options.compare_bytes, None),
         Err(error) if error.code == Code::ImageDamaged => {
             discard(options);
             // Neither its hashes nor its bytes are to be believed.
-            (format!("the parent cannot be built upon ({error})"), true)
+            (format!("the parent cannot be built upon ({error})"), true, None)
         }
         Err(error) => return Err(error),
     };
-    let stats = write(&WriteOptions { compare_bytes, ..options.clone() }, source, None, control)?;
-    Ok(WriteStats { fallback: Some(fallback), ..stats })
+    let options = WriteOptions { compare_bytes, ..options.clone() };
+    let stats = write(&options, source, None, control).and_then(|stats| expect_same(stats, source))?;
+    let (read, hint_failures) =
+        failed.map_or((0, Vec::new()), |first| (first.bytes_read, first.hint_failures));
+    Ok(WriteStats { fallback: Some(fallback), bytes_read: stats.bytes_read + read, hint_failures, ..stats })
+}
+
+/// Where everything was read, there is no hint that could be wrong: what differs then is the source itself, or
+/// whatever lies between it and us.
+fn expect_same(stats: WriteStats, source: &CommandInput) -> Result<WriteStats> {
+    match stats.hint_failures.first() {
+        None => Ok(stats),
+        Some(block) => {
+            let error = Error::new(Code::SourceDiffers).at(&source.name).offset(block.offset);
+            Err(Error { bad_blocks: stats.hint_failures, ..error })
+        }
+    }
 }
 
 /// The reason, if the parent is no base for changes.
@@ -99,13 +121,17 @@ fn write(
     index.finish(sum(|tally| tally.zero_blocks))?;
 
     let index = IndexReader::open(&options.index)?;
+    let rechecked = match &source.sample {
+        Some(command) => recheck(&index, source, command, sample_of(options), control)?,
+        None => Rechecked::default(),
+    };
     index.distrust_cache();
     let touched: Vec<Touched> = tallies.iter().filter_map(|tally| tally.touched).collect();
     read_back(&options.image, &options.index, &index, size, &touched, control)?;
     Ok(WriteStats {
         size,
         digest: index.digest()?,
-        bytes_read: sum(|tally| tally.read),
+        bytes_read: sum(|tally| tally.read) + rechecked.read,
         bytes_written: sum(|tally| tally.written) + copied.unwrap_or(0),
         bytes_changed: sum(|tally| tally.changed),
         bytes_zero: sum(|tally| tally.zero),
@@ -113,8 +139,13 @@ fn write(
         fallback,
         narrowed: changes.is_some(),
         source_cloned: false,
-        hint_failures: Vec::new(),
+        hint_failures: rechecked.bad,
     })
+}
+
+/// The first revision is compared in full, every other one in part.
+fn sample_of(options: &WriteOptions) -> Sample {
+    if options.parent_image.is_some() { options.sample } else { Sample::ALL }
 }
 
 /// Starts the exporter and goes through what it says.
@@ -131,7 +162,7 @@ fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInpu
 }
 
 /// An incremental stream counts only on top of its very base, and only for the snapshot that was asked for.
-fn expect_header(header: &DiffHeader, source: &CommandInput, since: Option<&str>) -> Result<()> {
+pub(crate) fn expect_header(header: &DiffHeader, source: &CommandInput, since: Option<&str>) -> Result<()> {
     let other = |what: &str, found: &Option<String>| {
         let found = found.as_deref().unwrap_or("nothing");
         Error::new(Code::DiffDamaged).at(&source.name).offset(0).detail(format!("it {what} {found}"))

@@ -100,6 +100,8 @@ pub struct CommandInput {
     pub command: Vec<String>,
     /// What hands over less.
     pub changes: Option<ChangesInput>,
+    /// The program that hands over a sample, and its arguments, to which two numbers are added.
+    pub sample: Option<Vec<String>>,
 }
 
 /// How only what changed is got at.
@@ -228,6 +230,7 @@ fn command_of(input: CommandInput) -> backy_core::Result<Input> {
         changes: input
             .changes
             .map(|ChangesInput { since, command }| backy_core::ChangesInput { since, command }),
+        sample: input.sample,
     }))
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../../domain/shape.ts';
 import { type BackyError, backyError } from '../../errors.ts';
 import { type RbdOutcome, runRbd } from './run-rbd.ts';
+import { sampleCommand } from './sample-command.ts';
 
 /** A snapshot of an image. */
 export interface RbdSnapshot {
@@ -48,6 +49,8 @@ export interface RbdCluster {
   watchers(): Promise<readonly string[]>;
   /** The command that writes a snapshot, or else the image itself, to its standard output as a stream of changes. */
   exportCommand(snapshot?: string, since?: string): readonly string[];
+  /** The command that writes a part of a snapshot to its standard output. */
+  sampleCommand(snapshot: string): readonly string[];
   /** The command that reads changes from its standard input and applies them to the image. */
   importCommand(): readonly string[];
 }
@@ -101,6 +104,7 @@ export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
       '--whole-object',
       ...STREAM,
     ],
+    sampleCommand: (snapshot) => sampleCommand(config, snapshot, timeoutMs),
     importCommand: () => ['rbd', ...connection, 'import-diff', ...about, ...STREAM],
   };
 }
