@@ -108,10 +108,10 @@ impl Program {
         // That its output is too short, or that it takes no more, says less than why it ended. Whatever else goes
         // wrong is not its fault, and that it then cannot write any more is ours.
         let is_cut_off = error.code == Code::DiffDamaged && self.ended.load(Relaxed);
-        if is_cut_off || error.errno == Some(Errno::PIPE) {
-            if let Some(status) = self.wait()?.filter(|status| !status.success()) {
-                return Err(self.failure(status));
-            }
+        if (is_cut_off || error.errno == Some(Errno::PIPE))
+            && let Some(status) = self.wait()?.filter(|status| !status.success())
+        {
+            return Err(self.failure(status));
         }
         Err(error)
     }
