@@ -1,6 +1,6 @@
 import type { LvmSourceConfig } from '../../config/config.ts';
 import { formatLogicalVolume } from '../../domain/logical-volume.ts';
-import { backyError, isBackyError } from '../../errors.ts';
+import { backyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
 import type { Source } from '../source.ts';
 import { takeClassicSnapshot } from './classic-snapshot.ts';
@@ -35,7 +35,7 @@ export function lvmSource(config: LvmSourceConfig, directory: string, engine: En
 /** @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNFIT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
 async function findVolume(config: LvmSourceConfig): Promise<Volume> {
   const source = formatLogicalVolume(config);
-  const volume = (await volumesOf(config)).find(({ name }) => name === config.volume);
+  const volume = (await listVolumes(config.volumeGroup)).find(({ name }) => name === config.volume);
   if (!volume) throw backyError('BACKY_SOURCE_MISSING', { path: source });
   const reason = unfitReason(volume);
   if (reason === undefined) return volume;
@@ -44,20 +44,6 @@ async function findVolume(config: LvmSourceConfig): Promise<Volume> {
     reason,
     advice: 'Name a volume that holds the data of a disk',
   });
-}
-
-/** None when there is no such group. */
-async function volumesOf({ volumeGroup }: LvmSourceConfig): Promise<readonly Volume[]> {
-  try {
-    return await listVolumes(volumeGroup);
-  } catch (error) {
-    if (
-      isBackyError(error, 'BACKY_TOOL_FAILED') &&
-      error.details.reason === `Volume group "${volumeGroup}" not found`
-    )
-      return [];
-    throw error;
-  }
 }
 
 function unfitReason({ role }: Volume): string | undefined {
