@@ -13,7 +13,7 @@ export function thinVolumes({ guest, thin, overwrite, names, keepsMetadata }: Gu
     const first = await repository.backup();
     await overwrite('web-1', 5 * BLOCK, 128 * KIB);
     await overwrite('web-1', 40 * BLOCK, 64 * KIB);
-    await guest.mustRun('blkdiscard -o 1M -l 512K /dev/vg-0/web-1');
+    await guest.mustRun('blkdiscard -o 2M -l 512K /dev/vg-0/web-1');
 
     const second = await repository.backup();
 
