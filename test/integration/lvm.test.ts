@@ -1,16 +1,22 @@
-import { expect, it } from 'vitest';
+import { beforeAll, describe } from 'vitest';
 import { guestNeeds, useGuest } from '../helpers/guest.ts';
+import { guestVolumes, prepareVolumes, VOLUME_DISKS_MIB } from '../helpers/guest-volumes.ts';
 import { describeWith } from '../helpers/needs.ts';
+import { oddities } from './lvm/oddities.ts';
+import { plainVolumes } from './lvm/plain-volumes.ts';
+import { thinFallbacks } from './lvm/thin-fallbacks.ts';
+import { thinVolumes } from './lvm/thin-volumes.ts';
 
-describeWith([...guestNeeds, 'command lvs', 'command thin_delta'], 'a guest with device mapper', () => {
-  const guest = useGuest([256, 400]);
+const tools = ['command lvs', 'command thin_delta', 'command mkfs.xfs'] as const;
 
-  it('has disks of its own', async () => {
-    await guest.mustRun('pvcreate -q /dev/vda && vgcreate -q vg0 /dev/vda');
-    expect(await guest.run('echo both >&2; vgs --noheadings -o vg_name; exit 3')).toEqual({
-      exitCode: 3,
-      stdout: '  vg0\n',
-      stderr: 'both\n',
-    });
-  });
+// One guest for all, because it takes seconds to boot.
+describeWith([...guestNeeds, ...tools], 'logical volumes', () => {
+  const guest = useGuest(VOLUME_DISKS_MIB);
+  beforeAll(() => prepareVolumes(guest));
+  const volumes = guestVolumes(guest);
+
+  describe('that are thin', () => thinVolumes(volumes));
+  describe('that are thin, read in full', () => thinFallbacks(volumes));
+  describe('of other kinds', () => plainVolumes(volumes));
+  describe('out of the ordinary', () => oddities(volumes));
 });

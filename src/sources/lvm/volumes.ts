@@ -1,4 +1,5 @@
 import { asList, asObject, asText, type Field, member, root } from '../../domain/shape.ts';
+import { backyError, isBackyError } from '../../errors.ts';
 import { readTool } from './tool.ts';
 
 /** What LVM says about a logical volume. */
@@ -26,10 +27,17 @@ export interface Volume {
 const FIELDS =
   'lv_name,lv_size,lv_layout,lv_role,pool_lv,origin,thin_id,lv_tags,lv_active,lv_permissions,lv_snapshot_invalid';
 
-/** The visible volumes of a group. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED when there is no such group */
+/** The visible volumes of a group; none when there is no such group. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
 export async function listVolumes(volumeGroup: string): Promise<readonly Volume[]> {
   const format = ['--reportformat', 'json', '--units', 'b', '--nosuffix', '--options', FIELDS];
-  return parseVolumes(await readTool('lvs', [...format, volumeGroup]));
+  try {
+    return parseVolumes(await readTool('lvs', [...format, volumeGroup]));
+  } catch (cause) {
+    // Its exit code is the same for whatever goes wrong.
+    if (saysThat(cause, `Volume group "${volumeGroup}" not found`)) return [];
+    if (isBackyError(cause) || !(cause instanceof Error)) throw cause;
+    throw backyError('BACKY_TOOL_FAILED', { tool: 'lvs', reason: cause.message }, { cause });
+  }
 }
 
 /** Reads the report of `lvs`. @throws ShapeError, SyntaxError */
@@ -65,4 +73,8 @@ function parseVolume(row: Field): Volume {
     isReadOnly: text('lv_permissions') === 'read-only',
     isInvalid: text('lv_snapshot_invalid') === 'snapshot invalid',
   };
+}
+
+function saysThat(error: unknown, reason: string): boolean {
+  return isBackyError(error, 'BACKY_TOOL_FAILED') && error.details.reason === reason;
 }

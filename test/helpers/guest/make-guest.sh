@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C
 
-modules='virtio_pci 9pnet_virtio 9p overlay virtio_console virtio_blk xfs dm-mod dm-thin-pool dm-snapshot'
+modules='virtio_pci 9pnet_virtio 9p overlay virtio_console virtio_blk xfs ext4 dm-mod dm-thin-pool dm-snapshot'
 
 main() {
   work=$(mktemp -d "$1.XXXXXX")
