@@ -8,12 +8,12 @@ export interface RbdClient {
 /** What `CEPH_ARGS` says of the client, with the options of ceph(8); the library reads all else of it by itself. */
 export function clientOf(cephArgs: string): RbdClient {
   const words = cephArgs.split(/\s+/).flatMap(splitOption);
-  const valueOf = (...options: readonly string[]): string | undefined => {
+  const valueBehind = (...options: readonly string[]): string | undefined => {
     const at = words.findLastIndex((word) => options.includes(word));
     return at < 0 ? undefined : words[at + 1];
   };
-  const user = valueOf('--id', '--user') ?? valueOf('--name', '-n')?.replace(/^client\./, '');
-  const conf = valueOf('--conf', '-c');
+  const user = valueBehind('--id', '--user') ?? valueBehind('--name', '-n')?.replace(/^client\./, '');
+  const conf = valueBehind('--conf', '-c');
   return { ...(user === undefined ? {} : { user }), ...(conf === undefined ? {} : { conf }) };
 }
 

@@ -119,7 +119,7 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
 }
 
 /// Nothing tells where a file lies.
-pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped) -> bool) -> Result<()> {
+pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped)) -> Result<()> {
     Err(Errno::NOTSUP)
 }
 
