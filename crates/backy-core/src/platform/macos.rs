@@ -117,6 +117,18 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
     })
 }
 
+/// A part of a file, and the extent on the disk that it is a part of. Bytes.
+pub(crate) struct Stored {
+    pub logical: u64,
+    pub start: u64,
+    pub length: u64,
+}
+
+/// No btrfs here.
+pub(crate) fn each_stored(_file: &File, _take: impl FnMut(Stored)) -> Result<()> {
+    Err(Errno::NOTSUP)
+}
+
 /// Nothing tells where a file lies.
 pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped)) -> Result<()> {
     Err(Errno::NOTSUP)

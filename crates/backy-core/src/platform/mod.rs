@@ -3,6 +3,10 @@
 use rustix::io::Errno;
 
 #[cfg(target_os = "linux")]
+mod btrfs;
+#[cfg(target_os = "linux")]
+pub(crate) use btrfs::*;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
