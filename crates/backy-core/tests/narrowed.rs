@@ -2,6 +2,7 @@
 //! and changes of size; each generation is backed up from a snapshot, reading what lies elsewhere than in the
 //! snapshot before. Where the temporary directory (`TMPDIR`) is on btrfs or XFS this goes through extent maps; elsewhere
 //! there are no snapshots, and the test of them has nothing to do.
+#![cfg(target_os = "linux")]
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
