@@ -1,10 +1,11 @@
 import type { CephRbdSourceConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { parseRbdImage, RBD_IMAGE_EXPECTED, type RbdImage } from '../domain/rbd-image.ts';
+import { parseRbdImage, RBD_IMAGE_EXPECTED } from '../domain/rbd-image.ts';
 import { formatSize } from '../domain/size.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { type RbdCluster, rbdCluster } from '../sources/rbd/cluster.ts';
 import type { Context } from './context.ts';
+import { RBD_PREFIX } from './restore-target.ts';
 
 /** A target that programs read and write. */
 export interface CommandTarget {
@@ -13,35 +14,17 @@ export interface CommandTarget {
   readonly import: string[];
 }
 
-const PREFIX = 'rbd:';
-
 /**
- * The image of a Ceph cluster that `rbd:POOL/IMAGE` names; undefined when a target is none. Files of such names can be
- * named with their directory.
- *
- * @throws BACKY_TARGET_NAME
- */
-export function parseRbdTarget(target: string): RbdImage | undefined {
-  if (!target.startsWith(PREFIX)) return undefined;
-  const image = parseRbdImage(target.slice(PREFIX.length));
-  if (image) return image;
-  throw backyError('BACKY_TARGET_NAME', { target, expected: RBD_IMAGE_EXPECTED });
-}
-
-/**
- * Makes sure that an image can be restored to, and tells how. User and configuration are those of the source, if that
- * is in a Ceph cluster too.
+ * Makes sure that the image that `rbd:POOL/IMAGE` names can be restored to, and tells how. User and configuration are
+ * those of the source, if that is in a Ceph cluster too.
  *
  * @param size of the revision, in bytes
- * @throws BACKY_TARGET_MISSING, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING,
- *   BACKY_TOOL_FAILED
+ * @throws BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_CLUSTER_UNREACHABLE,
+ *   BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
  */
-export async function openRbdTarget(
-  context: Context,
-  name: string,
-  image: RbdImage,
-  size: number,
-): Promise<CommandTarget> {
+export async function openRbdTarget(context: Context, name: string, size: number): Promise<CommandTarget> {
+  const image = parseRbdImage(name.slice(RBD_PREFIX.length));
+  if (!image) throw backyError('BACKY_TARGET_NAME', { target: name, expected: RBD_IMAGE_EXPECTED });
   const cluster = rbdCluster({ ...(await connectionOf(context)), type: 'ceph-rbd', ...image });
   if ((await sizeOf(cluster, name, size)) < size)
     throw backyError('BACKY_TARGET_SMALL', { path: name, size: formatSize(size) });
@@ -59,7 +42,7 @@ async function sizeOf(cluster: RbdCluster, path: string, size: number): Promise<
 }
 
 function missing(path: string, size: number, cause: BackyError): BackyError {
-  const command = `rbd create --size ${size}B ${path.slice(PREFIX.length)}`;
+  const command = `rbd create --size ${size}B ${path.slice(RBD_PREFIX.length)}`;
   return backyError('BACKY_TARGET_MISSING', { path, command }, { cause });
 }
 

@@ -11,8 +11,7 @@ import type {
 import { keepingFiles } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
-import { openRbdTarget, parseRbdTarget } from './rbd-target.ts';
-import { checkTarget, type RestoreTarget } from './restore-target.ts';
+import { checkTarget, isRbdTarget, type RestoreTarget } from './restore-target.ts';
 
 /** What to restore, and where to. */
 export interface RestoreOptions extends OperationOptions {
@@ -71,15 +70,16 @@ async function openTarget(
   target: RestoreTarget,
   size: number,
 ): Promise<Pick<EngineRestoreOptions, 'target' | 'targetFd' | 'targetCommand'>> {
-  const rbdImage = typeof target === 'string' ? parseRbdTarget(target) : undefined;
-  if (rbdImage && typeof target === 'string')
-    return { targetCommand: await openRbdTarget(context, target, rbdImage, size) };
+  if (isRbdTarget(target)) {
+    const { openRbdTarget } = await import('./rbd-target.ts');
+    return { targetCommand: await openRbdTarget(context, target, size) };
+  }
   await checkTarget(context.layout.directory, target);
   return typeof target === 'string' ? { target } : { targetFd: target.fd };
 }
 
 function normalize(target: RestoreTarget): RestoreTarget {
-  if (typeof target !== 'string' || parseRbdTarget(target)) return target;
+  if (typeof target !== 'string' || isRbdTarget(target)) return target;
   return target === '-' ? { fd: STANDARD_OUTPUT } : resolve(target);
 }
 
