@@ -13,7 +13,7 @@ import { PROGRAM } from '../helpers/repository.ts';
 
 const OBJECT = 4 * MIB;
 
-describeWith([...cephNeeds, ...needsOf('btrfs')], 'an image of a Ceph cluster', () => {
+describeWith([...cephNeeds, ...needsOf('btrfs', 'ext4')], 'an image of a Ceph cluster', () => {
   const filesystem = useFilesystem('btrfs', 2048);
   const cluster = useCeph();
   let names = 0;
@@ -125,6 +125,48 @@ describeWith([...cephNeeds, ...needsOf('btrfs')], 'an image of a Ceph cluster', 
     }
     const { stdout } = await repository.backy('--json', 'verify');
     expect(JSON.parse(stdout)).toMatchObject({ good: true });
+  });
+
+  describe('backed up to a filesystem without reflinks', () => {
+    const plain = useFilesystem('ext4', 256);
+
+    it('is copied from the parent where it did not change, which spares the cluster', async () => {
+      const { image } = await setUp(40 * MIB);
+      await cluster.write(image, { offset: 8 * MIB, bytes: randomBytes(12 * MIB) });
+      const repository = await createRbdRepository(cluster, plain.directory, image);
+      await repository.backup();
+      await cluster.write(image, { offset: 9 * MIB, bytes: randomBytes(KIB) });
+      const second = await repository.backup();
+      expect(second.stats).toMatchObject({ method: 'rbd-diff', sharing: 'none', bytesChanged: 256 * KIB });
+      expect(second.stats.bytesRead).toBeLessThanOrEqual(OBJECT + 40 * (MIB / 16));
+      await expectRevision(repository, second, image);
+      expect(JSON.parse((await repository.backy('--json', 'verify')).stdout)).toMatchObject({ good: true });
+    });
+  });
+
+  it('is striped, or a clone, or has its data elsewhere, all the same', async () => {
+    await cluster.rbd('create', '--size', '20M', 'rbd/base');
+    await cluster.write('rbd/base', { offset: 3 * MIB, bytes: randomBytes(2 * MIB) });
+    await cluster.rbd('snap', 'create', '--no-progress', 'rbd/base@s');
+    await cluster.rbd('snap', 'protect', 'rbd/base@s');
+    await cluster.rbd('clone', 'rbd/base@s', 'rbd/clone');
+    const striping = ['--stripe-unit', '65536', '--stripe-count', '4'];
+    await cluster.rbd('create', '--size', '20M', ...striping, 'rbd/striped');
+    await cluster.rbd('create', '--size', '20M', '--data-pool', 'other', 'rbd/elsewhere');
+    for (const image of ['rbd/clone', 'rbd/striped', 'rbd/elsewhere']) {
+      const repository = await createRbdRepository(cluster, filesystem.scratch(), image);
+      for (const method of ['full', 'rbd-diff']) {
+        await cluster.write(
+          image,
+          { offset: 100 * KIB, bytes: randomBytes(700 * KIB) },
+          { offset: 4 * MIB, bytes: MIB },
+          { offset: 15 * MIB, bytes: randomBytes(100) },
+        );
+        const record = await repository.backup();
+        expect(record.stats.method).toBe(method);
+        await expectRevision(repository, record, image);
+      }
+    }
   });
 
   it('is read in full when the snapshot of the parent is gone, and when the configuration says so', async () => {
