@@ -54,6 +54,8 @@ export interface RevisionRecord {
   readonly stats: RevisionStats;
   /** When the image was last found to equal its index, or null. */
   readonly verifiedAt: string | null;
+  /** The server that the revision was copied from; absent or empty: it was taken here. */
+  readonly server?: string;
 }
 
 /** A revision whose record or files cannot be used. It is shown, and left alone. */

@@ -51,6 +51,7 @@ export function parseRecord(text: string, id: string): RevisionRecord {
 function parseFormat1(record: Field, id: string): RevisionRecord {
   const verifiedAt = member(record, 'verifiedAt');
   const parent = member(record, 'parent');
+  checkOptionalText(record, 'server');
   return {
     ...asObject(record),
     formatVersion: FORMAT_VERSION,
