@@ -74,6 +74,24 @@ export interface Failure {
   badBlocks?: Array<BadBlock>
 }
 
+/** Files of one filesystem that go, and files that stay. */
+export interface FreedOptions {
+  /** Files that would be removed. */
+  remove: Array<string>
+  /** Files that may share blocks with them and stay. */
+  keep: Array<string>
+}
+
+/** What removing files would free. */
+export interface FreedStats {
+  /** Bytes, each counted once. */
+  bytes: number
+  /** Whether the number is no more than an estimate. */
+  estimated: boolean
+  /** Why it is. */
+  reason?: string
+}
+
 /** What a directory's filesystem can do. */
 export interface HostProbe {
   /** Its name. */
@@ -92,6 +110,29 @@ export interface HostProbe {
   totalBytes: number
 }
 
+/** Builds the index of an image that has none, durably. On failure it may be left behind, incomplete. */
+export declare function indexImage(options: IndexOptions, control: Control): Promise<IndexStats | Failure>
+
+/** An image without an index. */
+export interface IndexOptions {
+  /** The image. */
+  image: string
+  /** The index to create; the name must be free. */
+  index: string
+}
+
+/** What was found while the index was made. Sizes in bytes. */
+export interface IndexStats {
+  /** Size of the image. */
+  size: number
+  /** Bytes that share one hash. */
+  blockSize: number
+  /** BLAKE3 of the index. */
+  digest: string
+  /** In blocks that are all zeros. */
+  bytesZero: number
+}
+
 /** A symbolic link and what it points to. */
 export interface Link {
   /** Where the link is. */
@@ -102,6 +143,18 @@ export interface Link {
 
 /** Takes a lock without waiting. The lock file is created if need be, never followed as a link, never removed. */
 export declare function lockFile(path: string, mode: 'exclusive' | 'shared'): FileLock | Failure
+
+/** Makes a directory that nobody else may enter (0700), durably; one that is there already is fine. */
+export declare function makeDirectory(path: string): Promise<undefined | Failure>
+
+/** Measures how many bytes would be free if files were gone. Files that are missing are skipped. */
+export declare function measureFreed(options: FreedOptions): Promise<FreedStats | Failure>
+
+/**
+ * Renames files in order, within one filesystem, then makes that durable. No name may be taken (`EEXIST`); what
+ * is not there is skipped, so that a move which was interrupted is finished by doing it again.
+ */
+export declare function moveFiles(files: Array<Renaming>): Promise<undefined | Failure>
 
 /** Tries out, with temporary files in `directory`, what its filesystem can do. */
 export declare function probe(directory: string): Promise<HostProbe | Failure>
@@ -115,6 +168,9 @@ export interface Progress {
   /** Bytes found different. */
   changed: number
 }
+
+/** Removes an empty directory, durably; one that is not there is fine. */
+export declare function removeDirectory(path: string): Promise<undefined | Failure>
 
 /** Removes files in order, each durably before the next; what is not there is skipped. */
 export declare function removeFiles(paths: Array<string>): Promise<undefined | Failure>
@@ -195,6 +251,10 @@ export interface VerifyOptions {
   size: number
   /** BLAKE3 of the index. */
   digest: string
+  /** File to create if any block is bad, with a line of JSON for every one; the name must be free. */
+  report?: string
+  /** The first line of that file, without the line feed. */
+  reportHeader?: string
 }
 
 /** What verifying an image found. Sizes in bytes. */

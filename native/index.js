@@ -773,14 +773,19 @@ if (
   }
 }
 
-const { Control, FileLock, createFile, describeSource, engineVersion, lockFile, probe, removeFiles, replaceFile, replaceLinks, restoreImage, sealFiles, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, createFile, describeSource, engineVersion, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, replaceFile, replaceLinks, restoreImage, sealFiles, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
 export { createFile }
 export { describeSource }
 export { engineVersion }
+export { indexImage }
 export { lockFile }
+export { makeDirectory }
+export { measureFreed }
+export { moveFiles }
 export { probe }
+export { removeDirectory }
 export { removeFiles }
 export { replaceFile }
 export { replaceLinks }

@@ -56,6 +56,20 @@ const ERRNO_TEXTS: ReadonlyMap<string, ErrnoText> = new Map([
   ],
   ['ENOENT', { reason: 'it does not exist', advice: 'Check the path' }],
   ['ENOTDIR', { reason: 'part of the path is not a directory', advice: 'Check the path' }],
+  [
+    'ENOTEMPTY',
+    {
+      reason: 'something is left in the directory',
+      advice: 'See what it is; backy removes only what it made',
+    },
+  ],
+  [
+    'EXDEV',
+    {
+      reason: 'it lies on another filesystem',
+      advice: 'Keep everything of one repository on one filesystem',
+    },
+  ],
   ['EISDIR', { reason: 'it is a directory', advice: 'Name a file' }],
   ['EEXIST', { reason: 'it exists already', advice: 'Move it out of the way or choose another name' }],
   [
@@ -104,6 +118,8 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['fdatasync', 'make durable'],
   ['rename', 'rename'],
   ['unlink', 'remove'],
+  ['rmdir', 'remove'],
+  ['ioctl_fiemap', 'find the blocks of'],
   ['ftruncate', 'set the size of'],
 ]);
 

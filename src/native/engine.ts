@@ -1,6 +1,9 @@
 import type {
   BadBlock,
+  FreedStats,
   HostProbe,
+  IndexOptions,
+  IndexStats,
   Progress,
   RestoreOptions,
   RestoreStats,
@@ -17,7 +20,10 @@ import { type OperationOptions, operate } from './operate.ts';
 
 export type {
   BadBlock,
+  FreedStats,
   HostProbe,
+  IndexOptions,
+  IndexStats,
   OperationOptions,
   Progress,
   RestoreOptions,
@@ -45,6 +51,12 @@ export interface Engine {
   writeImage(options: WriteOptions, operation?: OperationOptions): Promise<WriteStats>;
   restoreImage(options: RestoreOptions, operation?: OperationOptions): Promise<RestoreStats>;
   verifyImage(options: VerifyOptions, operation?: OperationOptions): Promise<VerifyStats>;
+  indexImage(options: IndexOptions, operation?: OperationOptions): Promise<IndexStats>;
+  /** What would be free if the files `remove` of one filesystem were gone while `keep` stays. */
+  measureFreed(files: {
+    readonly remove: readonly string[];
+    readonly keep: readonly string[];
+  }): Promise<FreedStats>;
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
   lockFile(path: string, mode: 'exclusive' | 'shared'): Lock;
@@ -53,6 +65,9 @@ export interface Engine {
   replaceLinks(links: readonly { readonly path: string; readonly target: string }[]): Promise<void>;
   sealFiles(pairs: readonly { readonly from: string; readonly to: string }[]): Promise<void>;
   removeFiles(paths: readonly string[]): Promise<void>;
+  moveFiles(pairs: readonly { readonly from: string; readonly to: string }[]): Promise<void>;
+  makeDirectory(path: string): Promise<void>;
+  removeDirectory(path: string): Promise<void>;
   version(): string;
 }
 
@@ -70,6 +85,10 @@ export function createEngine(addon: Addon): Engine {
       checkBytes('size', options.size);
       return operate(addon, (control) => addon.verifyImage(options, control), operation, VERIFYING);
     },
+    indexImage: (options, operation = {}) =>
+      operate(addon, (control) => addon.indexImage(options, control), operation, INDEXING),
+    measureFreed: async ({ remove, keep }) =>
+      unwrap(await addon.measureFreed({ remove: [...remove], keep: [...keep] })),
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
     lockFile: (path, mode) => unwrap(addon.lockFile(path, mode)),
@@ -78,12 +97,16 @@ export function createEngine(addon: Addon): Engine {
     replaceLinks: async (links) => unwrap(await addon.replaceLinks([...links])),
     sealFiles: async (pairs) => unwrap(await addon.sealFiles([...pairs])),
     removeFiles: async (paths) => unwrap(await addon.removeFiles([...paths])),
+    moveFiles: async (pairs) => unwrap(await addon.moveFiles([...pairs])),
+    makeDirectory: async (path) => unwrap(await addon.makeDirectory(path)),
+    removeDirectory: async (path) => unwrap(await addon.removeDirectory(path)),
     version: () => addon.engineVersion(),
   };
 }
 
 const WRITING = { work: 'backup', aftermath: 'nothing of it is left' };
 const RESTORING = { work: 'restore', aftermath: 'a target that existed before is not complete' };
+const INDEXING = { work: 'making of the index', aftermath: 'the image has none yet' };
 const VERIFYING = { work: 'verification', aftermath: 'what it had not finished is unchanged' };
 
 /** A fraction or NaN would reach Rust as another number. */

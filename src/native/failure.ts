@@ -54,7 +54,8 @@ export function toBackyError(
     case 'BACKY_IMAGE_DAMAGED':
       return backyError(
         code,
-        { path, ranges: describeBadBlocks(badBlocks) },
+        // What is wrong with the image as a whole is no range of it.
+        { path, ranges: badBlocks.length > 0 ? describeBadBlocks(badBlocks) : detail },
         { ...more, details: { badBlocks } },
       );
     case 'BACKY_INDEX_DAMAGED':

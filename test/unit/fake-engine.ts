@@ -2,7 +2,10 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  lstatSync,
+  mkdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -10,7 +13,7 @@ import {
 } from 'node:fs';
 import { backyError } from '../../src/errors.ts';
 import { fromNodeError, ioError } from '../../src/io-error.ts';
-import type { Engine, RestoreStats, VerifyStats, WriteStats } from '../../src/native/engine.ts';
+import type { Engine, FreedStats, RestoreStats, VerifyStats, WriteStats } from '../../src/native/engine.ts';
 
 type Method = keyof Engine;
 
@@ -25,6 +28,8 @@ export interface FakeEngine extends Engine {
   writeStats: Partial<WriteStats>;
   restoreStats: Partial<RestoreStats>;
   verifyStats: Partial<VerifyStats>;
+  /** What `measureFreed` finds; absent: the sizes of the files. */
+  freedStats: FreedStats | undefined;
 }
 
 export function fakeEngine(): FakeEngine {
@@ -35,6 +40,7 @@ export function fakeEngine(): FakeEngine {
     writeStats: {},
     restoreStats: {},
     verifyStats: {},
+    freedStats: undefined,
     writeImage: (options, operation) =>
       call('writeImage', options, () => {
         if (operation?.signal?.aborted)
@@ -49,7 +55,27 @@ export function fakeEngine(): FakeEngine {
         return { ...RESTORE_STATS, size: options.size, ...engine.restoreStats };
       }),
     verifyImage: (options) =>
-      call('verifyImage', options, () => ({ ...VERIFY_STATS, ...engine.verifyStats })),
+      call('verifyImage', options, () => {
+        const stats = { ...VERIFY_STATS, ...engine.verifyStats };
+        const { report, reportHeader = '' } = options;
+        if (report !== undefined && stats.badCount > 0) {
+          const lines = [reportHeader, ...stats.badBlocks.map((block) => JSON.stringify(block))];
+          writeFileSync(report, `${lines.join('\n')}\n`, { flag: 'wx', mode: 0o400 });
+        }
+        return stats;
+      }),
+    indexImage: (options) =>
+      call('indexImage', options, () => {
+        writeFileSync(options.index, 'index', { flag: 'wx' });
+        const { blockSize, digest, bytesZero } = WRITE_STATS;
+        return { size: statSync(options.image).size, blockSize, digest, bytesZero };
+      }),
+    measureFreed: (files) =>
+      call('measureFreed', files, () => {
+        const present = files.remove.filter((path) => existsSync(path));
+        const bytes = present.reduce((sum, path) => sum + statSync(path).size, 0);
+        return engine.freedStats ?? { bytes, estimated: false };
+      }),
     probe: (directory) => call('probe', directory, () => HOST_PROBE),
     describeSource: (path) =>
       call('describeSource', path, () => {
@@ -75,6 +101,19 @@ export function fakeEngine(): FakeEngine {
       call('sealFiles', pairs, () => pairs.forEach(({ from, to }) => void renameSync(from, to))),
     removeFiles: (paths) =>
       call('removeFiles', paths, () => paths.forEach((path) => void rmSync(path, { force: true }))),
+    moveFiles: (pairs) =>
+      call('moveFiles', pairs, () => {
+        for (const { from, to } of pairs) {
+          if (!existsSync(from)) continue;
+          if (existsSync(to)) throw ioError({ path: to, syscall: 'rename', errnoName: 'EEXIST' });
+          renameSync(from, to);
+        }
+      }),
+    makeDirectory: (path) => call('makeDirectory', path, () => ensureDirectory(path)),
+    removeDirectory: (path) =>
+      call('removeDirectory', path, () => {
+        if (existsSync(path)) rmdirSync(path);
+      }),
     version: () => 'fake',
   };
 
@@ -119,6 +158,11 @@ function replace(path: string, contents: string, mode: number): void {
   writeFileSync(`${path}.new`, contents);
   chmodSync(`${path}.new`, mode);
   renameSync(`${path}.new`, path);
+}
+
+function ensureDirectory(path: string): void {
+  if (!lstatSync(path, { throwIfNoEntry: false })) mkdirSync(path, { mode: 0o700 });
+  if (!lstatSync(path).isDirectory()) throw ioError({ path, syscall: 'mkdir', errnoName: 'ENOTDIR' });
 }
 
 const WRITE_STATS: WriteStats = {

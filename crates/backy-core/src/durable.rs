@@ -27,8 +27,18 @@ pub enum Existing {
 /// # Errors
 /// [`crate::Code::Io`]; nothing changed then.
 pub fn write_file(path: &Path, contents: &[u8], mode: u32, existing: Existing) -> Result<()> {
+    write_file_by(path, mode, existing, |file| file.write_all(contents))
+}
+
+/// The same for contents that are produced while they are written.
+pub(crate) fn write_file_by(
+    path: &Path,
+    mode: u32,
+    existing: Existing,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<()> {
     let temporary = temporary_beside(path);
-    let result = fill(&temporary, contents, mode).and_then(|()| rename(&temporary, path, existing));
+    let result = fill(&temporary, mode, write).and_then(|()| rename(&temporary, path, existing));
     if result.is_err() {
         // Best effort: a name that starts like this is a leftover that the next purge takes.
         let _ = fs::unlink(&temporary);
@@ -99,9 +109,9 @@ pub(crate) fn rename_durably(from: &Path, to: &Path, existing: Existing) -> Resu
     sync_directory_of(to)
 }
 
-fn fill(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
+fn fill(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
     let mut file = platform::create(path).on("open", path)?;
-    file.write_all(contents).on("write", path)?;
+    write(&mut file).on("write", path)?;
     // The type of a mode differs between systems; the value is small.
     #[allow(clippy::useless_conversion, reason = "u16 on macOS")]
     let mode = mode.try_into().map_err(|_| Error::io("fchmod", path, Errno::INVAL))?;
@@ -111,7 +121,8 @@ fn fill(path: &Path, contents: &[u8], mode: u32) -> Result<()> {
     close(file, path)
 }
 
-fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
+/// Renames a file; does not make that durable.
+pub(crate) fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
     match existing {
         Existing::Replace => fs::rename(from, to).on("rename", to),
         Existing::Keep => match fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
@@ -126,8 +137,13 @@ fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
     }
 }
 
-fn sync_directory_of(path: &Path) -> Result<()> {
-    let directory = directory_of(path);
+/// Makes the names in the directory of `path` durable.
+pub(crate) fn sync_directory_of(path: &Path) -> Result<()> {
+    sync_directory(directory_of(path))
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle = fs::open(directory, flags, Mode::empty()).on("open", directory)?;
     platform::sync(&handle).on("fsync", directory)

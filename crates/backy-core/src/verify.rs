@@ -10,6 +10,7 @@ use crate::index::Page;
 use crate::mapping::{WINDOW_SIZE, Window};
 use crate::pool;
 use crate::read::{READ_SIZE, Via, windows_of};
+use crate::report::Report;
 
 /// What verifying an image found. Sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,23 +24,27 @@ pub struct VerifyStats {
 }
 
 /// Compares every block of an image with its index: what is in the page cache through a memory map, the rest
-/// past the cache.
+/// past the cache. A report lists every bad block in a file; where there is none, no file is made.
 ///
 /// # Errors
 /// [`crate::Code::IndexDamaged`] when there is nothing to compare with, [`crate::Code::Io`],
 /// [`crate::Code::Cancelled`]. Bad blocks are no error.
-pub fn verify_image(options: &ImageOptions, control: &Control) -> Result<VerifyStats> {
+pub fn verify_image(
+    options: &ImageOptions,
+    report: Option<&Report>,
+    control: &Control,
+) -> Result<VerifyStats> {
+    report.map_or(Ok(()), Report::expect_free)?;
     let image = Image::open(options)?;
     control.add_total(image.data_bytes());
     let buffer = || Buffer::new(READ_SIZE);
     let segments = pool::for_each(&image.segments(), control, buffer, |buffer, segment| {
         verify_segment(&image, segment, buffer, control)
     })?;
-    Ok(VerifyStats {
-        blocks: crate::block::blocks_in(image.size),
-        bytes_read: image.data_bytes(),
-        bad_blocks: segments.into_iter().flatten().collect(),
-    })
+    let bad_blocks: Vec<BadBlock> = segments.into_iter().flatten().collect();
+    report.map_or(Ok(()), |report| report.write(&bad_blocks))?;
+    let blocks = crate::block::blocks_in(image.size);
+    Ok(VerifyStats { blocks, bytes_read: image.data_bytes(), bad_blocks })
 }
 
 fn verify_segment(

@@ -155,9 +155,9 @@ fn verify_names_unreadable_blocks_past_the_cache() {
     let Some(disk) = FailingDisk::start(&contents) else { return };
     let directory = tempfile::tempdir().unwrap();
     let options = ImageOptions { image: disk.path(), ..index_of(&contents, directory.path()) };
-    assert_eq!(verify_image(&options, &Control::default()).unwrap().bad_blocks, []);
+    assert_eq!(verify_image(&options, None, &Control::default()).unwrap().bad_blocks, []);
     disk.fail();
-    assert_bad_from_block_12(&verify_image(&options, &Control::default()).unwrap());
+    assert_bad_from_block_12(&verify_image(&options, None, &Control::default()).unwrap());
 }
 
 /// With most of the image in the cache it is mapped, and the bad sectors raise SIGBUS.
@@ -174,7 +174,7 @@ fn verify_names_unreadable_blocks_through_the_map() {
     for number in 0..12 {
         device.read_exact_at(&mut block, (number * BLOCK_SIZE) as u64).unwrap();
     }
-    assert_bad_from_block_12(&verify_image(&options, &Control::default()).unwrap());
+    assert_bad_from_block_12(&verify_image(&options, None, &Control::default()).unwrap());
 }
 
 #[test]

@@ -128,7 +128,7 @@ proptest! {
             for (block, hash) in model.chunks(BLOCK_SIZE).zip(index[4096..].chunks(32)) {
                 prop_assert_eq!(&Hash::of(block).0, hash);
             }
-            let verified = verify_image(&revision.options(), &Control::default()).unwrap();
+            let verified = verify_image(&revision.options(), None, &Control::default()).unwrap();
             prop_assert_eq!(verified.bad_blocks, vec![]);
             let new = directory.path().join(format!("new-{number}"));
             revision.restore(&new, false).unwrap();
@@ -160,7 +160,7 @@ fn every_damaged_block_is_named_and_the_rest_is_restored_by_force() {
     let (revision, mut bytes) = small_revision(directory.path());
     damage(&revision.image, 1000);
     damage(&revision.image, BLOCK_SIZE + 7);
-    let bad = verify_image(&revision.options(), &Control::default()).unwrap().bad_blocks;
+    let bad = verify_image(&revision.options(), None, &Control::default()).unwrap().bad_blocks;
     assert_eq!(bad.iter().map(|bad| bad.offset).collect::<Vec<_>>(), [0, BLOCK_SIZE as u64]);
     assert_eq!(bad[0].expected, Hash::of(&bytes[..BLOCK_SIZE]));
     assert!(bad[1].expected.is_zero() && matches!(bad[1].found, Found::Other(_)));
@@ -186,11 +186,11 @@ fn a_truncated_image_is_missing_its_blocks() {
     let (revision, _) = small_revision(directory.path());
     let image = File::options().write(true).open(&revision.image).unwrap();
     image.set_len(2 * BLOCK_SIZE as u64 + 100).unwrap();
-    let bad = verify_image(&revision.options(), &Control::default()).unwrap().bad_blocks;
+    let bad = verify_image(&revision.options(), None, &Control::default()).unwrap().bad_blocks;
     let places: Vec<_> = bad.iter().map(|bad| (bad.offset, bad.length)).collect();
     assert_eq!(places, [(2 * BLOCK_SIZE as u64, BLOCK_SIZE as u64), (3 * BLOCK_SIZE as u64, 5000)]);
     image.set_len(10 * BLOCK_SIZE as u64).unwrap();
-    let error = verify_image(&revision.options(), &Control::default()).unwrap_err();
+    let error = verify_image(&revision.options(), None, &Control::default()).unwrap_err();
     assert_eq!(error.code, Code::ImageDamaged);
 }
 
@@ -199,7 +199,7 @@ fn a_damaged_index_proves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (revision, _) = small_revision(directory.path());
     damage(&revision.index, 4096);
-    let error = verify_image(&revision.options(), &Control::default()).unwrap_err();
+    let error = verify_image(&revision.options(), None, &Control::default()).unwrap_err();
     assert_eq!(error.code, Code::IndexDamaged);
     let error = revision.restore(&directory.path().join("new"), true).unwrap_err();
     assert_eq!(error.code, Code::IndexDamaged);
@@ -216,7 +216,7 @@ fn a_parent_without_a_usable_index_is_compared_byte_for_byte() {
     let next = Revision::write(&source, directory.path(), "next", Some(&parent), false);
     assert!(next.stats.fallback.is_some());
     assert!(fs::read(&next.image).unwrap() == bytes);
-    assert_eq!(verify_image(&next.options(), &Control::default()).unwrap().bad_blocks, []);
+    assert_eq!(verify_image(&next.options(), None, &Control::default()).unwrap().bad_blocks, []);
 }
 
 #[test]

@@ -151,6 +151,59 @@ pub fn remove_files(env: &Env, paths: Vec<String>) -> Result<Object<'_>> {
     })
 }
 
+/// Renames files in order, within one filesystem, then makes that durable. No name may be taken (`EEXIST`); what
+/// is not there is skipped, so that a move which was interrupted is finished by doing it again.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn move_files(env: &Env, files: Vec<Renaming>) -> Result<Object<'_>> {
+    promise(env, "move", move || {
+        let pairs: Vec<_> = files.into_iter().map(|file| (file.from.into(), file.to.into())).collect();
+        backy_core::move_files(&pairs)
+    })
+}
+
+/// Makes a directory that nobody else may enter (0700), durably; one that is there already is fine.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn make_directory(env: &Env, path: String) -> Result<Object<'_>> {
+    promise(env, "mkdir", move || backy_core::make_directory(Path::new(&path)))
+}
+
+/// Removes an empty directory, durably; one that is not there is fine.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn remove_directory(env: &Env, path: String) -> Result<Object<'_>> {
+    promise(env, "rmdir", move || backy_core::remove_directory(Path::new(&path)))
+}
+
+/// Files of one filesystem that go, and files that stay.
+#[napi(object)]
+pub struct FreedOptions {
+    /// Files that would be removed.
+    pub remove: Vec<String>,
+    /// Files that may share blocks with them and stay.
+    pub keep: Vec<String>,
+}
+
+/// What removing files would free.
+#[napi(object)]
+pub struct FreedStats {
+    /// Bytes, each counted once.
+    pub bytes: i64,
+    /// Whether the number is no more than an estimate.
+    pub estimated: bool,
+    /// Why it is.
+    pub reason: Option<String>,
+}
+
+/// Measures how many bytes would be free if files were gone. Files that are missing are skipped.
+#[napi(ts_return_type = "Promise<FreedStats | Failure>")]
+pub fn measure_freed(env: &Env, options: FreedOptions) -> Result<Object<'_>> {
+    promise(env, "freed", move || {
+        let paths = |names: Vec<String>| names.into_iter().map(PathBuf::from).collect::<Vec<_>>();
+        let freed = backy_core::measure_freed(&paths(options.remove), &paths(options.keep))?;
+        let (bytes, estimated) = (count(freed.bytes), freed.estimated.is_some());
+        Ok(FreedStats { bytes, estimated, reason: freed.estimated })
+    })
+}
+
 /// Version of the engine and the platform it was built for, such as `3.0.0 x86_64-linux`.
 #[napi]
 #[must_use]

@@ -4,7 +4,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use backy_core::{Code, Error, Hash, ImageOptions, Target, TargetKind};
+use backy_core::{Code, Error, Hash, ImageOptions, Report, Target, TargetKind};
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -211,6 +211,10 @@ pub struct VerifyOptions {
     pub size: i64,
     /// BLAKE3 of the index.
     pub digest: String,
+    /// File to create if any block is bad, with a line of JSON for every one; the name must be free.
+    pub report: Option<String>,
+    /// The first line of that file, without the line feed.
+    pub report_header: Option<String>,
 }
 
 /// What verifying an image found. Sizes in bytes.
@@ -232,12 +236,52 @@ pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Cont
     let control = Arc::clone(&control.inner);
     promise(env, "verify", move || {
         let image = sealed(options.image, options.index, options.size, &options.digest)?;
-        let stats = backy_core::verify_image(&image, &control)?;
+        let header = options.report_header.unwrap_or_default();
+        let report = options.report.map(|path| Report { path: path.into(), header });
+        let stats = backy_core::verify_image(&image, report.as_ref(), &control)?;
         Ok(VerifyStats {
             blocks: count(stats.blocks),
             bytes_read: count(stats.bytes_read),
             bad_count: count(stats.bad_blocks.len() as u64),
             bad_blocks: stats.bad_blocks.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect(),
+        })
+    })
+}
+
+/// An image without an index.
+#[napi(object)]
+pub struct IndexOptions {
+    /// The image.
+    pub image: String,
+    /// The index to create; the name must be free.
+    pub index: String,
+}
+
+/// What was found while the index was made. Sizes in bytes.
+#[napi(object)]
+pub struct IndexStats {
+    /// Size of the image.
+    pub size: i64,
+    /// Bytes that share one hash.
+    pub block_size: i64,
+    /// BLAKE3 of the index.
+    pub digest: String,
+    /// In blocks that are all zeros.
+    pub bytes_zero: i64,
+}
+
+/// Builds the index of an image that has none, durably. On failure it may be left behind, incomplete.
+#[napi(ts_return_type = "Promise<IndexStats | Failure>")]
+pub fn index_image<'env>(env: &'env Env, options: IndexOptions, control: &Control) -> Result<Object<'env>> {
+    let control = Arc::clone(&control.inner);
+    promise(env, "index", move || {
+        let (image, index) = (PathBuf::from(options.image), PathBuf::from(options.index));
+        let stats = backy_core::index_image(&image, &index, &control)?;
+        Ok(IndexStats {
+            size: count(stats.size),
+            block_size: count(backy_core::BLOCK_SIZE as u64),
+            digest: stats.digest.to_string(),
+            bytes_zero: count(stats.bytes_zero),
         })
     })
 }

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use backy_core::{Code, Error, Found};
+use backy_core::{Code, Error, Found, errno_name};
 use napi::bindgen_prelude::{Either, Object, ToNapiValue, TypeName};
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -122,38 +122,4 @@ pub fn settle<T>(work: impl FnOnce() -> backy_core::Result<T>) -> Either<T, Fail
 #[must_use]
 pub fn count(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-fn errno_name(errno: Errno) -> String {
-    let known = [
-        (Errno::ACCESS, "EACCES"),
-        (Errno::AGAIN, "EAGAIN"),
-        (Errno::BUSY, "EBUSY"),
-        (Errno::DQUOT, "EDQUOT"),
-        (Errno::EXIST, "EEXIST"),
-        (Errno::FBIG, "EFBIG"),
-        (Errno::INVAL, "EINVAL"),
-        (Errno::IO, "EIO"),
-        (Errno::ISDIR, "EISDIR"),
-        (Errno::LOOP, "ELOOP"),
-        (Errno::MFILE, "EMFILE"),
-        (Errno::NAMETOOLONG, "ENAMETOOLONG"),
-        (Errno::NFILE, "ENFILE"),
-        (Errno::NODATA, "ENODATA"),
-        (Errno::NODEV, "ENODEV"),
-        (Errno::NOENT, "ENOENT"),
-        (Errno::NOMEM, "ENOMEM"),
-        (Errno::NOSPC, "ENOSPC"),
-        (Errno::NOTDIR, "ENOTDIR"),
-        (Errno::NXIO, "ENXIO"),
-        (Errno::OPNOTSUPP, "EOPNOTSUPP"),
-        (Errno::PERM, "EPERM"),
-        (Errno::PIPE, "EPIPE"),
-        (Errno::ROFS, "EROFS"),
-        (Errno::STALE, "ESTALE"),
-        (Errno::TXTBSY, "ETXTBSY"),
-        (Errno::XDEV, "EXDEV"),
-    ];
-    let name = known.iter().find(|(known, _)| *known == errno).map(|(_, name)| *name);
-    name.map_or_else(|| format!("errno {}", errno.raw_os_error()), str::to_owned)
 }

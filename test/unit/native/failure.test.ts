@@ -38,6 +38,11 @@ describe('toBackyError', () => {
     });
   });
 
+  it('says what is wrong with an image as a whole', () => {
+    const error = toBackyError({ ...base, code: 'BACKY_IMAGE_DAMAGED', detail: 'it has 9 bytes too many' });
+    expect(error.message).toMatch(/is damaged: it has 9 bytes too many$/);
+  });
+
   it('calls a failing pipe standard output', () => {
     const failure = { ...base, code: 'BACKY_IO', path: '-', syscall: 'write', errnoName: 'EPIPE' };
     expect(toBackyError(failure).message).toMatch(

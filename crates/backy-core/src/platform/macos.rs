@@ -8,7 +8,7 @@ use rustix::fs::{self, CWD, CloneFlags, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
 
-use super::Filesystem;
+use super::{Filesystem, Mapped};
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. clonefile(2).
 pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
@@ -103,5 +103,10 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
         .take_while(|byte| **byte != 0)
         .map(|byte| char::from(byte.cast_unsigned()))
         .collect();
-    Ok(Filesystem { holes_are_true: name == "apfs", direct_writes: false, name })
+    Ok(Filesystem { holes_are_true: name == "apfs", whole_extents: false, direct_writes: false, name })
+}
+
+/// Nothing tells where a file lies.
+pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped) -> bool) -> Result<()> {
+    Err(Errno::NOTSUP)
 }

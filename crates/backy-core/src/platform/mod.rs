@@ -20,9 +20,23 @@ pub(crate) struct Filesystem {
     /// Whether `SEEK_HOLE` may be believed. Elsewhere holes are read like data: ZFS returned wrong holes for
     /// dirty files (openzfs/zfs#11900), network filesystems answer for a server of unknown age.
     pub holes_are_true: bool,
+    /// Whether an extent is freed only when no part of it is in use any more.
+    pub whole_extents: bool,
     /// Whether large writes to a fresh file are faster past the page cache. Never on btrfs, where checksums
     /// turn them into slower buffered ones.
     pub direct_writes: bool,
+}
+
+/// A stretch of a file, and where it lies on the disk. Bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mapped {
+    /// Where it starts in the file.
+    pub logical: u64,
+    /// Where it starts on the disk, unless the flags say otherwise.
+    pub physical: u64,
+    pub length: u64,
+    /// `FIEMAP_EXTENT_*`, include/uapi/linux/fiemap.h, but for the one that marks the last.
+    pub flags: u32,
 }
 
 /// Whether a failed clone means that these two places never share blocks, as opposed to a full disk, a broken

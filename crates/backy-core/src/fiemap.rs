@@ -1,0 +1,71 @@
+//! Where files lie on the disk, by FIEMAP: what two files share, and what one has alone.
+
+use std::fs::File;
+
+use rustix::io::Errno;
+
+use crate::extent::Extent;
+pub(crate) use crate::platform::Mapped;
+use crate::platform::each_extent;
+
+/// include/uapi/linux/fiemap.h
+mod flag {
+    pub const UNKNOWN: u32 = 0x2;
+    pub const DELALLOC: u32 = 0x4;
+    pub const ENCODED: u32 = 0x8;
+    pub const NOT_ALIGNED: u32 = 0x100;
+    pub const INLINE: u32 = 0x200;
+    pub const TAIL: u32 = 0x400;
+    pub const SHARED: u32 = 0x2000;
+}
+
+impl Mapped {
+    /// Where it lies on the disk, if it says so byte for byte.
+    pub(crate) fn place(&self) -> Option<Extent> {
+        self.oddity().is_none().then(|| Extent::at(self.physical, self.length))
+    }
+
+    /// Whether another file, or another place of this one, has the same blocks.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.flags & flag::SHARED != 0
+    }
+
+    /// Why the place on the disk is not to be taken literally, in words.
+    pub(crate) fn oddity(&self) -> Option<&'static str> {
+        use flag::{DELALLOC, ENCODED, INLINE, NOT_ALIGNED, TAIL, UNKNOWN};
+        const ODDITIES: [(u32, &str); 3] = [
+            (ENCODED, "is compressed or encrypted"),
+            (INLINE | TAIL | NOT_ALIGNED, "lies among the metadata"),
+            (UNKNOWN | DELALLOC, "has no place yet"),
+        ];
+        ODDITIES.iter().find(|(flags, _)| self.flags & flags != 0).map(|(_, words)| *words)
+    }
+}
+
+/// Calls `take` with every extent of a file, in order; `false` where the filesystem has no such map.
+pub(crate) fn walk(file: &File, mut take: impl FnMut(Mapped)) -> Result<bool, Errno> {
+    let result = each_extent(file, |mapped| {
+        take(mapped);
+        true
+    });
+    match result {
+        Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS | Errno::INVAL) => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_not_literal_is_none() {
+        let mapped = |flags| Mapped { logical: 0, physical: 4096, length: 8192, flags };
+        for flags in [0, flag::SHARED, 0x800] {
+            assert_eq!(mapped(flags).place(), Some(Extent::at(4096, 8192)));
+        }
+        for flags in [flag::ENCODED | flag::SHARED, flag::INLINE, flag::UNKNOWN, flag::DELALLOC, flag::TAIL] {
+            assert_eq!(mapped(flags).place(), None);
+        }
+    }
+}

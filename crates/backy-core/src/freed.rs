@@ -1,0 +1,267 @@
+//! What removing files would free: the blocks that no file which stays refers to.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::{Context, Error, Result};
+use crate::extent::{Extent, ExtentMap};
+use crate::{fiemap, platform};
+
+/// What removing files would free.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// Bytes, each counted once.
+    pub bytes: u64,
+    /// Why the number is no more than an estimate.
+    pub estimated: Option<String>,
+}
+
+/// Measures how many bytes of a filesystem would be free if `remove` were gone while `keep` stays; all of them
+/// lie on that filesystem. Files that are missing are skipped.
+///
+/// What shares blocks with two or more of the removed files at once and is in neither list cannot be seen, and
+/// dead parts of old extents, which btrfs frees together with the rest, are not counted.
+///
+/// # Errors
+/// [`crate::Code::Io`].
+pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
+    let mut census = Census::default();
+    let mut seen = HashSet::new();
+    for path in remove {
+        let Some(file) = open(path)? else { continue };
+        let metadata = file.metadata().on("fstat", path)?;
+        if seen.insert((metadata.dev(), metadata.ino())) {
+            census.take(&file, path, metadata.blocks() * 512)?;
+        }
+    }
+    let Census { pieces, loose_bytes, whole_extents, mut estimated, .. } = census;
+    let Sorted { own_bytes, candidates } = if whole_extents { by_extent(pieces) } else { by_byte(pieces) };
+    let kept = kept_of(&candidates, keep, whole_extents)?;
+    if whole_extents && kept.any_shared && candidates.len() as u64 > kept.count {
+        estimated.get_or_insert(
+            "btrfs frees an extent only as a whole and does not tell where it ends".to_owned(),
+        );
+    }
+    let shared_bytes = candidates.iter().map(Extent::len).sum::<u64>() - kept.bytes;
+    Ok(Freed { bytes: loose_bytes + own_bytes + shared_bytes, estimated })
+}
+
+/// A place on the disk that a file to be removed refers to.
+struct Piece {
+    place: Extent,
+    file: u32,
+    shared: bool,
+}
+
+/// What the files to be removed refer to.
+#[derive(Default)]
+struct Census {
+    pieces: Vec<Piece>,
+    files: u32,
+    /// Bytes of what has no literal place.
+    loose_bytes: u64,
+    whole_extents: bool,
+    estimated: Option<String>,
+}
+
+impl Census {
+    fn take(&mut self, file: &File, path: &Path, allocated_bytes: u64) -> Result<()> {
+        let filesystem = platform::filesystem(file).on("fstatfs", path)?;
+        self.whole_extents = filesystem.whole_extents;
+        let number = self.files;
+        self.files += 1;
+        let mapped = fiemap::walk(file, |mapped| match (mapped.place(), mapped.oddity()) {
+            (Some(place), _) => self.pieces.push(Piece { place, file: number, shared: mapped.is_shared() }),
+            (None, oddity) => {
+                self.loose_bytes += if mapped.is_shared() { 0 } else { mapped.length };
+                let words = oddity.unwrap_or("is unusual");
+                self.estimated.get_or_insert_with(|| format!("part of {} {words}", path.display()));
+            }
+        });
+        if !mapped.on("ioctl_fiemap", path)? {
+            self.loose_bytes += allocated_bytes;
+            let name = filesystem.name;
+            self.estimated.get_or_insert_with(|| format!("{name} does not tell what files share"));
+        }
+        Ok(())
+    }
+}
+
+/// What is freed for certain, and what is freed unless a file that stays refers to it.
+#[derive(Default)]
+struct Sorted {
+    own_bytes: u64,
+    /// Sorted and disjoint.
+    candidates: Vec<Extent>,
+}
+
+impl Sorted {
+    /// What is marked as shared but belongs to one file only is shared with something outside, and stays.
+    fn add(&mut self, place: Extent, all_shared: bool, several_files: bool) {
+        if !all_shared {
+            self.own_bytes += place.len();
+        } else if several_files {
+            self.candidates.push(place);
+        }
+    }
+}
+
+/// Where each byte is freed as soon as nobody refers to it: sweeps over the places at which anything begins or
+/// ends.
+fn by_byte(pieces: Vec<Piece>) -> Sorted {
+    let mut events: Vec<(u64, bool, u32, bool)> = Vec::with_capacity(pieces.len() * 2);
+    for Piece { place, file, shared } in pieces {
+        events.push((place.start, true, file, shared));
+        events.push((place.end, false, file, shared));
+    }
+    events.sort_unstable();
+    let mut sorted = Sorted::default();
+    let mut open: Vec<(u32, bool)> = Vec::new();
+    let mut from = 0;
+    for (at, begins, file, shared) in events {
+        if at > from && !open.is_empty() {
+            let all_shared = open.iter().all(|(_, shared)| *shared);
+            let several_files = open.iter().any(|(file, _)| *file != open[0].0);
+            sorted.add(Extent { start: from, end: at }, all_shared, several_files);
+        }
+        from = at;
+        if begins {
+            open.push((file, shared));
+        } else if let Some(found) = open.iter().position(|entry| *entry == (file, shared)) {
+            open.swap_remove(found);
+        }
+    }
+    sorted
+}
+
+/// Where an extent is freed as a whole: pieces that overlap are of one extent.
+fn by_extent(mut pieces: Vec<Piece>) -> Sorted {
+    pieces.sort_unstable_by_key(|piece| piece.place);
+    let mut sorted = Sorted::default();
+    let mut rest = pieces.as_slice();
+    while let Some(first) = rest.first() {
+        let mut place = first.place;
+        let overlaps = |piece: &&Piece| {
+            let inside = piece.place.start < place.end;
+            place.end = if inside { place.end.max(piece.place.end) } else { place.end };
+            inside
+        };
+        let count = rest.iter().take_while(overlaps).count();
+        let (group, behind) = rest.split_at(count);
+        let all_shared = group.iter().all(|piece| piece.shared);
+        sorted.add(place, all_shared, group.iter().any(|piece| piece.file != first.file));
+        rest = behind;
+    }
+    sorted
+}
+
+/// What the files that stay hold on to.
+#[derive(Default)]
+struct Kept {
+    bytes: u64,
+    /// How many candidates they hold on to, if a candidate is freed as a whole.
+    count: u64,
+    /// Whether they share anything at all.
+    any_shared: bool,
+}
+
+fn kept_of(candidates: &[Extent], keep: &[PathBuf], whole_extents: bool) -> Result<Kept> {
+    let mut kept = Kept::default();
+    let mut places = ExtentMap::default();
+    let mut held = HashSet::new();
+    for path in if candidates.is_empty() { &[] } else { keep } {
+        let Some(file) = open(path)? else { continue };
+        let mut found = Vec::new();
+        fiemap::walk(&file, |mapped| {
+            let Some(place) = mapped.place().filter(|_| mapped.is_shared()) else { return };
+            kept.any_shared = true;
+            let first = candidates.partition_point(|candidate| candidate.end <= place.start);
+            let touched = candidates[first..].iter().take_while(|candidate| candidate.start < place.end);
+            for candidate in touched {
+                held.insert(candidate.start);
+                found.push(if whole_extents { *candidate } else { candidate.overlap(&place) });
+            }
+        })
+        .on("ioctl_fiemap", path)?;
+        places = places.union(&ExtentMap::normalise(found));
+    }
+    Ok(Kept { bytes: places.bytes(), count: held.len() as u64, ..kept })
+}
+
+fn open(path: &Path) -> Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match fs::open(path, flags, Mode::empty()) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(Error::io("open", path, errno)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const SPACE: u64 = 200;
+
+    fn pieces() -> impl Strategy<Value = Vec<(u64, u64, u32, bool)>> {
+        prop::collection::vec((0..SPACE, 1..30u64, 0..4u32, any::<bool>()), 0..20)
+    }
+
+    fn made_of(tuples: &[(u64, u64, u32, bool)]) -> Vec<Piece> {
+        tuples
+            .iter()
+            .map(|&(start, length, file, shared)| Piece { place: Extent::at(start, length), file, shared })
+            .collect()
+    }
+
+    fn candidate_bytes(sorted: &Sorted) -> u64 {
+        sorted.candidates.iter().map(Extent::len).sum()
+    }
+
+    proptest! {
+        /// The simple model: who refers to each byte, byte by byte.
+        #[test]
+        fn each_byte_counts_once(tuples in pieces()) {
+            let mut owners: BTreeMap<u64, Vec<(u32, bool)>> = BTreeMap::new();
+            for (start, length, file, shared) in &tuples {
+                for byte in *start..start + length {
+                    owners.entry(byte).or_default().push((*file, *shared));
+                }
+            }
+            let own = owners.values().filter(|all| all.iter().any(|(_, shared)| !shared)).count();
+            let both = owners
+                .values()
+                .filter(|all| all.iter().all(|(_, shared)| *shared))
+                .filter(|all| all.iter().any(|(file, _)| *file != all[0].0))
+                .count();
+            let sorted = by_byte(made_of(&tuples));
+            prop_assert_eq!((sorted.own_bytes, candidate_bytes(&sorted)), (own as u64, both as u64));
+            prop_assert!(sorted.candidates.windows(2).all(|pair| pair[0].end <= pair[1].start));
+        }
+
+        #[test]
+        fn whole_extents_cover_what_the_bytes_do(tuples in pieces()) {
+            let single: Vec<_> = tuples.iter().map(|&(start, length, _, _)| (start, length, 0, false)).collect();
+            prop_assert_eq!(by_extent(made_of(&single)).own_bytes, by_byte(made_of(&single)).own_bytes);
+        }
+    }
+
+    #[test]
+    fn missing_files_and_files_named_twice_change_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("a"), vec![1; 1 << 20]).unwrap();
+        let once = measure_freed(&[path("a")], &[]).unwrap();
+        let twice = measure_freed(&[path("a"), path("missing"), path("a")], &[path("gone")]).unwrap();
+        assert_eq!(once, twice);
+        assert!((1 << 20..=1 << 21).contains(&once.bytes), "{once:?}");
+        assert_eq!(measure_freed(&[], &[path("a")]).unwrap(), Freed::default());
+    }
+}
