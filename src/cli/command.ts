@@ -13,3 +13,6 @@ export type Run = (command: Command, work: Work) => Promise<void>;
 
 /** How -r is described. */
 export const SPEC_HELP = 'number (0 is the newest), id or its beginning, last, first, tag:TAG';
+
+/** The same, where several revisions may be named. */
+export const SPECS_HELP: string = `${SPEC_HELP} (all with it), all`;
