@@ -70,6 +70,34 @@ const ERRORS = {
     remedy:
       'Examples are 0, last, tag:daily, 2026-01-01..2026-01-31 and last(tag:daily & not(trust:distrusted))',
   },
+
+  BACKY_TAGS_DIFFER: {
+    message: 'Revision {uuid} has the tags {found}, not {expected}',
+    remedy: 'Nothing was changed; look at "backy status" and decide again',
+  },
+  BACKY_HOLD_INVALID: {
+    message: '{problem}',
+    remedy: 'Give a reason for people to read, and an end such as 2027-01-31 or 2027-01-31T12:00',
+  },
+
+  // Removing revisions
+  BACKY_LAST_GOOD: {
+    message: 'Revision {uuid} is the last good one of {path}',
+    remedy: 'Take a backup first, or say --yes-the-last if it must go',
+  },
+  BACKY_HELD: {
+    message: 'Revision {uuid} is held: {reason}',
+    remedy: 'Release it first with "backy release -r {uuid}", if that reason has gone',
+  },
+  BACKY_EXPIRY_STOPPED: {
+    message: 'Nothing expires in {path}: {problem}',
+    remedy: 'Look at "backy expire -n" and the clock; "backy expire --yes" does it all the same',
+  },
+  BACKY_NOT_IN_TRASH: {
+    message: 'No removed revision matches "{spec}": {reason}',
+    remedy: '"backy status" lists what is in the trash, and until when',
+  },
+
   BACKY_RECORD_DAMAGED: {
     message: 'The record {path} is damaged: {problem}',
     remedy:

@@ -12,7 +12,7 @@ import {
   ShapeError,
 } from '../domain/shape.ts';
 import { isTag } from '../domain/tags.ts';
-import { type Config, SOURCE_TYPES, type SourceConfig } from './config.ts';
+import { type Config, DEFAULT_GRACE_MS, SOURCE_TYPES, type SourceConfig } from './config.ts';
 
 /**
  * Checks the plain values of a configuration, by hand: loading a schema library would take longer than
@@ -22,11 +22,12 @@ import { type Config, SOURCE_TYPES, type SourceConfig } from './config.ts';
  */
 export function decodeConfig(value: unknown): Config {
   const config = root(value);
-  checkKeys(config, ['source', 'schedule', 'require-reflink']);
+  checkKeys(config, ['source', 'schedule', 'require-reflink', 'grace-time']);
   return {
     source: decodeSource(member(config, 'source')),
     schedule: decodeSchedule(member(config, 'schedule')),
     requireReflink: decodeFlag(member(config, 'require-reflink')),
+    graceMs: decodeGrace(member(config, 'grace-time')),
   };
 }
 
@@ -66,6 +67,12 @@ function decodeInterval(interval: Field): number {
     typeof value === 'string' || typeof value === 'number' ? parseDuration(String(value)) : undefined;
   if (durationMs === undefined) throw new ShapeError(interval, DURATION_EXPECTED);
   return durationMs;
+}
+
+/** No time at all is a choice, too: what is removed is gone at once. */
+function decodeGrace(grace: Field): number {
+  if (grace.value === undefined) return DEFAULT_GRACE_MS;
+  return grace.value === 0 || grace.value === '0' ? 0 : decodeInterval(grace);
 }
 
 function decodeFlag(flag: Field): boolean {

@@ -56,6 +56,18 @@ export interface RevisionRecord {
   readonly verifiedAt: string | null;
   /** The server that the revision was copied from; absent or empty: it was taken here. */
   readonly server?: string;
+  /** Absent: not held. */
+  readonly hold?: Hold;
+}
+
+/** Why a revision must not be removed. */
+export interface Hold {
+  /** For people. */
+  readonly reason: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  /** When it ends by itself, ISO 8601, UTC; null: when it is released. */
+  readonly until: string | null;
 }
 
 /** A revision whose record or files cannot be used. It is shown, and left alone. */
@@ -78,6 +90,11 @@ export function byAge(a: RevisionRecord, b: RevisionRecord): number {
 /** Whether a revision may be relied upon: restored by default, cloned, pointed to by `last`. */
 export function isGood(record: RevisionRecord): boolean {
   return record.trust !== 'distrusted';
+}
+
+/** Whether a revision is held at a time. */
+export function isHeld({ hold }: RevisionRecord, now: Date): boolean {
+  return hold !== undefined && (hold.until === null || Date.parse(hold.until) > now.getTime());
 }
 
 /** The newest good revision of a list ordered oldest first. */

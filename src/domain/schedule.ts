@@ -12,7 +12,7 @@ export interface ScheduleRule {
 export type Schedule = ReadonlyMap<string, ScheduleRule>;
 
 /** A revision dated further in the future than this does not count: some clock was wrong. */
-const CLOCK_TOLERANCE_MS = 86_400_000;
+export const CLOCK_TOLERANCE_MS = 86_400_000;
 
 /** The tags for which it is time: no good revision carries them that is younger than their interval. */
 export function dueTags(

@@ -10,6 +10,11 @@ export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
+/** Whether a tag was given by hand: no schedule knows it, and it keeps its revision until it is taken away. */
+export function isManualTag(tag: string): boolean {
+  return tag.startsWith(MANUAL_PREFIX);
+}
+
 /** Splits a list such as `daily,manual:before-upgrade`; the tags are not checked yet. */
 export function splitTags(list: string): readonly string[] {
   return list.split(',').map((tag) => tag.trim());
@@ -24,7 +29,7 @@ export function splitTags(list: string): readonly string[] {
 export function checkTags(tags: readonly string[], schedule?: Schedule): readonly string[] {
   for (const tag of tags) {
     if (!isTag(tag)) throw backyError('BACKY_TAG_INVALID', { tag });
-    if (schedule && !schedule.has(tag) && !tag.startsWith(MANUAL_PREFIX)) throw unknownTag(tag, schedule);
+    if (schedule && !schedule.has(tag) && !isManualTag(tag)) throw unknownTag(tag, schedule);
   }
   return [...new Set(tags)];
 }

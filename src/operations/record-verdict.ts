@@ -21,6 +21,8 @@ export interface Verdict {
   readonly badBlocks: readonly BadBlock[];
   /** Why there is nothing to compare, or why it could not be compared. */
   readonly problem: string | null;
+  /** Where all of them are listed. */
+  readonly report: string | null;
   /** Whether the record of the revision now says so. */
   readonly recorded: boolean;
 }

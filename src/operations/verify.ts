@@ -57,7 +57,7 @@ function select({ revisions, damaged }: RevisionList, spec: string | undefined):
 }
 
 async function verifyRevision(
-  { layout, log }: Context,
+  { layout, log, clock }: Context,
   engine: Engine,
   { uuid, size, digest }: RevisionRecord,
   { signal, onProgress }: VerifyOptions,
@@ -65,9 +65,14 @@ async function verifyRevision(
   log('info', `verifying ${uuid}`);
   const { image, index } = layout.files(uuid);
   const follow = onProgress && ((progress: Progress) => onProgress(progress, uuid));
+  const timestamp = clock().toISOString();
+  const report = layout.report(uuid, timestamp);
+  const reportHeader = JSON.stringify({ uuid, timestamp, image, size, digest });
+  const options = { image, index, size, digest, report, reportHeader };
   try {
-    const stats = await engine.verifyImage({ image, index, size, digest }, { signal, onProgress: follow });
-    const { bytesRead, badCount, badBlocks } = stats;
+    const stats = await engine.verifyImage(options, { signal, onProgress: follow });
+    const { bytesRead, badCount, badBlocks, reportProblem } = stats;
+    if (reportProblem !== undefined) log('warning', `the report ${report} was not written: ${reportProblem}`);
     return {
       uuid,
       verdict: badCount === 0 ? 'good' : 'bad',
@@ -76,6 +81,7 @@ async function verifyRevision(
       badCount,
       badBlocks,
       problem: null,
+      report: badCount > 0 && reportProblem === undefined ? report : null,
       recorded: false,
     };
   } catch (error) {
@@ -89,6 +95,7 @@ async function verifyRevision(
       badCount: 0,
       badBlocks: [],
       problem: error.message,
+      report: null,
       recorded: false,
     };
   }

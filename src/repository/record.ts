@@ -1,5 +1,6 @@
 import type {
   Consistency,
+  Hold,
   RevisionRecord,
   RevisionStats,
   SourceIdentity,
@@ -50,6 +51,7 @@ export function parseRecord(text: string, id: string): RevisionRecord {
 
 function parseFormat1(record: Field, id: string): RevisionRecord {
   const verifiedAt = member(record, 'verifiedAt');
+  const hold = member(record, 'hold');
   const parent = member(record, 'parent');
   checkOptionalText(record, 'server');
   return {
@@ -67,12 +69,22 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
     consistency: asOneOf(member(record, 'consistency'), CONSISTENCIES),
     stats: parseStats(member(record, 'stats')),
     verifiedAt: verifiedAt.value === null ? null : parseTimestamp(verifiedAt),
+    ...(hold.value === undefined ? {} : { hold: parseHold(hold) }),
   };
 }
 
 function parseSource(source: Field): SourceIdentity {
   checkOptionalText(source, 'filename');
   return { ...asObject(source), type: asText(member(source, 'type'), 'a source type') };
+}
+
+function parseHold(hold: Field): Hold {
+  const until = member(hold, 'until');
+  return {
+    reason: asText(member(hold, 'reason'), 'a text'),
+    since: parseTimestamp(member(hold, 'since')),
+    until: until.value === null ? null : parseTimestamp(until),
+  };
 }
 
 function parseStats(stats: Field): RevisionStats {
