@@ -45,10 +45,10 @@ export interface RevisionRecord {
   readonly trust: Trust;
   /** Size of the image in bytes. */
   readonly size: number;
-  /** BLAKE3 of the whole index file, lower-case hex. */
-  readonly digest: string;
-  /** Bytes covered by one hash of the index. */
-  readonly blockSize: number;
+  /** BLAKE3 of the whole index file, lower-case hex; null: it has no index yet, as it is of the Python backy. */
+  readonly digest: string | null;
+  /** Bytes covered by one hash of the index; null without one. */
+  readonly blockSize: number | null;
   readonly source: SourceIdentity;
   readonly consistency: Consistency;
   readonly stats: RevisionStats;
@@ -74,6 +74,13 @@ export interface Hold {
 export interface DamagedRevision {
   readonly uuid: string;
   /** What is wrong with it, for people. */
+  readonly reason: string;
+}
+
+/** What a backup of the Python backy left that never finished: no revision, and gone after the next backup or purge. */
+export interface IncompleteRevision {
+  readonly uuid: string;
+  /** How that shows, for people. */
   readonly reason: string;
 }
 

@@ -10,6 +10,14 @@ export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
+/**
+ * Whether a text in a record is a tag. The Python backy took more for one than we give; what it once gave stays
+ * what it is.
+ */
+export function isRecordedTag(text: string): boolean {
+  return /^[^,\p{Cc}]{1,200}$/u.test(text);
+}
+
 /** Whether a tag was given by hand: no schedule knows it, and it keeps its revision until it is taken away. */
 export function isManualTag(tag: string): boolean {
   return tag.startsWith(MANUAL_PREFIX);
