@@ -63,7 +63,12 @@ const ERRORS = {
   },
   BACKY_REVISION_AMBIGUOUS: {
     message: '"{spec}" matches {count} revisions: {matches}',
-    remedy: 'Give more of the id, or the number of one revision',
+    remedy: '{advice}',
+  },
+  BACKY_REVISION_SPEC_INVALID: {
+    message: '"{spec}" is not a revision spec: at column {column} there is {found}; expected {expected}',
+    remedy:
+      'Examples are 0, last, tag:daily, 2026-01-01..2026-01-31 and last(tag:daily & not(trust:distrusted))',
   },
 
   BACKY_TAGS_DIFFER: {

@@ -56,6 +56,8 @@ export interface RevisionRecord {
   readonly verifiedAt: string | null;
   /** Absent: not held. */
   readonly hold?: Hold;
+  /** The server that the revision was copied from; absent or empty: it was taken here. */
+  readonly server?: string;
 }
 
 /** Why a revision must not be removed. */

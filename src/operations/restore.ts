@@ -34,7 +34,8 @@ const STANDARD_OUTPUT = 1;
  * Writes the image of a revision to a target, checking every block on the way.
  *
  * @throws BACKY_RESTORE_INCOMPLETE when `force` left out damaged ranges (`details.badBlocks`),
- *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS,
+ *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN,
+ *   BACKY_REVISION_AMBIGUOUS,
  *   BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND, BACKY_IO, BACKY_CANCELLED
  */
 export async function restore(context: Context, options: RestoreOptions): Promise<RestoreResult> {

@@ -21,7 +21,7 @@ export interface VerifyOptions {
 export interface VerifyResult {
   /** Whether every revision is good. */
   readonly good: boolean;
-  /** Oldest first. */
+  /** In the order in which the spec names the revisions; oldest first by default. */
   readonly verdicts: readonly Verdict[];
   /** Revisions that could not be verified because their records cannot be used. */
   readonly damaged: readonly DamagedRevision[];
@@ -31,7 +31,7 @@ export interface VerifyResult {
  * Reads whole images against their indexes. Good revisions become `verified`, bad ones `distrusted`, and the
  * links move away from a bad one. What is bad is a result, not an error.
  *
- * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
  */
 export async function verify(context: Context, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { layout } = context;
@@ -53,7 +53,7 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
 
 function select({ revisions, damaged }: RevisionList, spec: string | undefined): RevisionList {
   if (spec === undefined) return { revisions, damaged };
-  return { revisions: findRevisions(spec, revisions), damaged: spec === 'all' ? damaged : [] };
+  return { revisions: findRevisions(spec, revisions), damaged: spec.trim() === 'all' ? damaged : [] };
 }
 
 async function verifyRevision(

@@ -53,6 +53,7 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
   const verifiedAt = member(record, 'verifiedAt');
   const hold = member(record, 'hold');
   const parent = member(record, 'parent');
+  checkOptionalText(record, 'server');
   return {
     ...asObject(record),
     formatVersion: FORMAT_VERSION,

@@ -24,8 +24,7 @@ pub struct Freed {
 /// Measures how many bytes of a filesystem would be free if `remove` were gone while `keep` stays; all of them
 /// lie on that filesystem. Files that are missing are skipped.
 ///
-/// What shares blocks with two or more of the removed files at once and is in neither list cannot be seen, and
-/// dead parts of old extents, which btrfs frees together with the rest, are not counted.
+/// What shares blocks with two or more of the removed files at once and is in neither list cannot be seen.
 ///
 /// # Errors
 /// [`crate::Code::Io`].
@@ -41,15 +40,17 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
     }
     let Census { pieces, loose_bytes, whole_extents, mut estimated, .. } = census;
     let Sorted { own_bytes, candidates } = if whole_extents { by_extent(pieces) } else { by_byte(pieces) };
-    let kept = kept_of(&candidates, keep, whole_extents)?;
-    if whole_extents && kept.any_shared && candidates.len() as u64 > kept.count {
-        estimated.get_or_insert(
-            "btrfs frees an extent only as a whole and does not tell where it ends".to_owned(),
-        );
+    let candidate_bytes = candidates.iter().map(Extent::len).sum::<u64>();
+    let bytes = loose_bytes + own_bytes + candidate_bytes - kept_bytes(&candidates, keep, whole_extents)?;
+    if whole_extents && bytes > 0 {
+        estimated.get_or_insert_with(|| WHOLE_EXTENTS.to_owned());
     }
-    let shared_bytes = candidates.iter().map(Extent::len).sum::<u64>() - kept.bytes;
-    Ok(Freed { bytes: loose_bytes + own_bytes + shared_bytes, estimated })
+    Ok(Freed { bytes, estimated })
 }
+
+/// btrfs: what is left of an extent in a file may be less than what the disk has of it, and a part that no file
+/// shows may be held by another part that one does.
+const WHOLE_EXTENTS: &str = "btrfs frees an extent only as a whole, and does not tell where it ends";
 
 /// A place on the disk that a file to be removed refers to.
 struct Piece {
@@ -160,37 +161,26 @@ fn by_extent(mut pieces: Vec<Piece>) -> Sorted {
     sorted
 }
 
-/// What the files that stay hold on to.
-#[derive(Default)]
-struct Kept {
-    bytes: u64,
-    /// How many candidates they hold on to, if a candidate is freed as a whole.
-    count: u64,
-    /// Whether they share anything at all.
-    any_shared: bool,
-}
-
-fn kept_of(candidates: &[Extent], keep: &[PathBuf], whole_extents: bool) -> Result<Kept> {
-    let mut kept = Kept::default();
-    let mut places = ExtentMap::default();
-    let mut held = HashSet::new();
+/// Bytes of the candidates that files hold on to.
+fn kept_bytes(candidates: &[Extent], keep: &[PathBuf], whole_extents: bool) -> Result<u64> {
+    let mut kept = ExtentMap::default();
     for path in if candidates.is_empty() { &[] } else { keep } {
         let Some(file) = open(path)? else { continue };
         let mut found = Vec::new();
         fiemap::walk(&file, |mapped| {
             let Some(place) = mapped.place().filter(|_| mapped.is_shared()) else { return };
-            kept.any_shared = true;
             let first = candidates.partition_point(|candidate| candidate.end <= place.start);
             let touched = candidates[first..].iter().take_while(|candidate| candidate.start < place.end);
-            for candidate in touched {
-                held.insert(candidate.start);
-                found.push(if whole_extents { *candidate } else { candidate.overlap(&place) });
-            }
+            found.extend(touched.map(
+                |candidate| {
+                    if whole_extents { *candidate } else { candidate.overlap(&place) }
+                },
+            ));
         })
         .on("ioctl_fiemap", path)?;
-        places = places.union(&ExtentMap::normalise(found));
+        kept = kept.union(&ExtentMap::normalise(found));
     }
-    Ok(Kept { bytes: places.bytes(), count: held.len() as u64, ..kept })
+    Ok(kept.bytes())
 }
 
 fn open(path: &Path) -> Result<Option<File>> {
