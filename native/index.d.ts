@@ -39,6 +39,14 @@ export interface BadBlock {
   error?: string
 }
 
+/** A range of bytes. */
+export interface ByteRange {
+  /** Where it starts, in bytes. */
+  offset: number
+  /** Its length in bytes. */
+  length: number
+}
+
 /** Like `replaceFile`, but fails with `EEXIST` when the name is taken. */
 export declare function createFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 
@@ -238,6 +246,20 @@ export interface SourceFacts {
   size: number
 }
 
+/** How the bytes of a source are got at: a path, with what is known of it, or a command. */
+export interface SourceInput {
+  /** File or block device to read; symbolic links are followed. */
+  path?: string
+  /** It is a snapshot that nobody writes to: the image may share its blocks. */
+  cloneable?: boolean
+  /** The snapshot of the parent, alive as it was: what lies at the same place in both is the same. */
+  previous?: string
+  /** Ranges that may differ from the parent's snapshot. */
+  changed?: Array<ByteRange>
+  /** A program that writes a stream of `rbd export-diff`, and its arguments. */
+  command?: Array<string>
+}
+
 /** Reads a whole image against its index. Bad blocks are a result, not a failure. */
 export declare function verifyImage(options: VerifyOptions, control: Control): Promise<VerifyStats | Failure>
 
@@ -279,8 +301,8 @@ export declare function writeImage(options: WriteOptions, control: Control): Pro
 
 /** What to write a revision from, and where. */
 export interface WriteOptions {
-  /** File or block device to read; symbolic links are followed. */
-  source: string
+  /** What is read. */
+  source: SourceInput
   /** The image to create; the name must be free. */
   image: string
   /** The index to create; the name must be free. */
@@ -293,6 +315,10 @@ export interface WriteOptions {
   compareBytes?: boolean
   /** Fail rather than write a revision that shares nothing. */
   requireReflink?: boolean
+  /** After how many runs every block was read again, whatever hints say; without it none is. */
+  sampleRuns?: number
+  /** Which of these runs this is; larger numbers start over. */
+  sampleRun?: number
 }
 
 /** What writing a revision did. Sizes in bytes. */
@@ -315,6 +341,12 @@ export interface WriteStats {
   sharing: 'reflink' | 'none'
   /** Why they are not. */
   sharingReason?: string
-  /** Why the parent was compared byte for byte, where its index would have been cheaper. */
+  /** Why a cheaper way was not taken. */
   fallback?: string
+  /** Whether only what a hint named, and a sample, was read. */
+  narrowed: boolean
+  /** Whether the image is a clone of the source. */
+  sourceCloned: boolean
+  /** Blocks that no hint named and that were different all the same; the first 10,000. */
+  hintFailures: Array<BadBlock>
 }

@@ -43,6 +43,11 @@ const ERRORS = {
     message: 'The source {path} is neither a file nor a block device',
     remedy: 'Name a disk image or a block device as the source',
   },
+  BACKY_SOURCE_MOUNTED: {
+    message: 'The source {path} is mounted or otherwise in use',
+    remedy:
+      'Unmount it, or back up a snapshot of it; to read it all the same, set allow-mounted: true in its configuration',
+  },
   BACKY_SOURCE_RESIZED: {
     message: 'The size of the source {path} changed while it was read',
     remedy: 'Back up again when its size is settled',

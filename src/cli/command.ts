@@ -15,5 +15,5 @@ export type Run = (command: Command, work: Work) => Promise<void>;
 export const SPEC_HELP =
   'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31)';
 
-/** The same, where a spec may name several revisions. */
-export const SPECS_HELP: string = `${SPEC_HELP}; all it names`;
+/** The same, where several revisions may be named. */
+export const SPECS_HELP: string = `${SPEC_HELP}; all that it names`;

@@ -1,3 +1,5 @@
+import type { ByteRange } from './bad-blocks.ts';
+
 /** How far a revision is believed to equal its source. */
 export type Trust = 'trusted' | 'verified' | 'distrusted';
 
@@ -20,7 +22,7 @@ export interface RevisionStats {
   readonly bytesWritten: number;
   readonly bytesChanged: number;
   readonly bytesZero: number;
-  /** How changes were found; `full`: all data of the source was read. */
+  /** How changes were found; `full`: all data of the source was read. docs/reference/format.md has the others. */
   readonly method: string;
   /** Whether unchanged blocks are shared with the parent: `reflink` or `none`. */
   readonly sharing: string;
@@ -28,6 +30,10 @@ export interface RevisionStats {
   readonly sharingReason?: string;
   /** Why a better method was not taken. */
   readonly fallback?: string;
+  /** Which sample of the blocks that nothing was said of was read again; the next revision takes the next one. */
+  readonly sampleRun?: number;
+  /** Where the source's own account of what changed was found wrong. */
+  readonly hintFailures?: readonly ByteRange[];
 }
 
 /**
@@ -54,10 +60,10 @@ export interface RevisionRecord {
   readonly stats: RevisionStats;
   /** When the image was last found to equal its index, or null. */
   readonly verifiedAt: string | null;
-  /** The server that the revision was copied from; absent or empty: it was taken here. */
-  readonly server?: string;
   /** Absent: not held. */
   readonly hold?: Hold;
+  /** The server that the revision was copied from; absent or empty: it was taken here. */
+  readonly server?: string;
 }
 
 /** Why a revision must not be removed. */

@@ -1,3 +1,4 @@
+import type * as Native from '#native';
 import type {
   BadBlock,
   FreedStats,
@@ -10,13 +11,13 @@ import type {
   SourceFacts,
   VerifyOptions,
   VerifyStats,
-  WriteOptions,
   WriteStats,
 } from '#native';
 import { formatSize } from '../domain/size.ts';
 import { backyError } from '../errors.ts';
 import { unwrap } from './failure.ts';
 import { type OperationOptions, operate } from './operate.ts';
+import type { SourceInput } from './source-input.ts';
 
 export type {
   BadBlock,
@@ -31,9 +32,11 @@ export type {
   SourceFacts,
   VerifyOptions,
   VerifyStats,
-  WriteOptions,
   WriteStats,
 };
+
+/** What to write a revision from, and where. */
+export type WriteOptions = Omit<Native.WriteOptions, 'source'> & { readonly source: SourceInput };
 
 /** The addon as it is imported. */
 export type Addon = typeof import('#native');
@@ -75,7 +78,7 @@ export interface Engine {
 export function createEngine(addon: Addon): Engine {
   return {
     writeImage: (options, operation = {}) =>
-      operate(addon, (control) => addon.writeImage(options, control), operation, WRITING),
+      operate(addon, (control) => addon.writeImage(forAddon(options), control), operation, WRITING),
     restoreImage: async (options, operation = {}) => {
       checkBytes('size', options.size);
       const facts = { ...RESTORING, size: formatSize(options.size) };
@@ -108,6 +111,13 @@ const WRITING = { work: 'backup', aftermath: 'nothing of it is left' };
 const RESTORING = { work: 'restore', aftermath: 'a target that existed before is not complete' };
 const INDEXING = { work: 'making of the index', aftermath: 'the image has none yet' };
 const VERIFYING = { work: 'verification', aftermath: 'what it had not finished is unchanged' };
+
+/** The addon takes arrays that it could change. */
+function forAddon({ source, ...options }: WriteOptions): Native.WriteOptions {
+  if ('command' in source) return { ...options, source: { command: [...source.command] } };
+  const { changed, ...input } = source;
+  return { ...options, source: { ...input, ...(changed ? { changed: [...changed] } : {}) } };
+}
 
 /** A fraction or NaN would reach Rust as another number. */
 function checkBytes(name: string, value: number): void {

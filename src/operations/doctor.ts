@@ -29,7 +29,8 @@ export interface DoctorReport {
 /** What is known of the source. */
 export interface SourceReport {
   readonly filename: string;
-  readonly kind: 'file' | 'device';
+  /** Such as `file` or `device`. */
+  readonly kind: string;
   /** Bytes. */
   readonly size: number;
 }
@@ -74,11 +75,8 @@ async function hasRepository(context: Context): Promise<boolean> {
 async function lookAtSource({ layout }: Context, engine: Engine): Promise<SourceFinding> {
   try {
     const config = await loadConfig(layout.config);
-    const {
-      path: filename,
-      kind,
-      size,
-    } = await openSource(config.source, layout.directory, engine).snapshot();
+    const source = openSource(config.source, layout.directory, engine);
+    const { name: filename, kind, size } = await source.describe();
     return { source: { filename, kind, size } };
   } catch (error) {
     if (!isBackyError(error)) throw error;

@@ -63,7 +63,7 @@ function checkType(type: string): SourceConfig['type'] {
 /** A source may appear later, or only be readable later, but a directory will never be one. */
 async function checkSource({ layout, log }: Context, engine: Engine, { source }: Config): Promise<void> {
   try {
-    await openSource(source, layout.directory, engine).snapshot();
+    await openSource(source, layout.directory, engine).describe();
   } catch (error) {
     if (!isBackyError(error, 'BACKY_SOURCE_MISSING', 'BACKY_SOURCE_UNREADABLE')) throw error;
     log('warning', `${error.message}; backups will fail until it can be read`);

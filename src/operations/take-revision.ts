@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { badRanges } from '../domain/bad-blocks.ts';
 import { byAge, isGood, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
 import { newRevisionId } from '../domain/revision-id.ts';
 import { formatSize } from '../domain/size.ts';
@@ -7,8 +8,11 @@ import type { Layout, RevisionFiles } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
 import { FORMAT_VERSION } from '../repository/record.ts';
 import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
-import type { Snapshot, Source } from '../sources/source.ts';
+import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest, type Source } from '../sources/source.ts';
 import type { Context } from './context.ts';
+
+/** Ranges in which a hint was wrong that a record names. */
+const NAMED_RANGES = 100;
 
 /** Everything that is decided before a revision is taken. */
 export interface RevisionPlan {
@@ -32,16 +36,19 @@ export async function takeRevision(
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
   const { layout, log } = context;
-  const snapshot = await plan.source.snapshot();
   const parent = newestGood(plan.revisions);
   const uuid = newRevisionId(plan.startedAt, randomBytes(10));
-  log('info', `backing up ${snapshot.path} as ${uuid} for ${plan.tags.join(', ')}`);
-  const record = await withoutRemains(context, engine, uuid, async () => {
+  await tidySource(context, plan.source, parent?.uuid);
+  const record = await withoutRemains(context, engine, plan.source, { uuid, parent }, async () => {
+    const snapshot = await plan.source.snapshot({ uuid, parent });
+    log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const stats = await engine.writeImage(writeOptions(layout, plan, snapshot, uuid, parent), operation);
+    await snapshot.check?.();
     const written = describeRevision(plan, snapshot, uuid, parent, stats, context.clock());
     await sealRevision(engine, layout, written);
     return written;
   });
+  await tidySource(context, plan.source, uuid);
   await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));
   report(context, plan, record);
   return record;
@@ -55,22 +62,35 @@ function writeOptions(
   parent: RevisionRecord | undefined,
 ): WriteOptions {
   const { partialImage, partialIndex } = layout.files(uuid);
-  const options = { source: snapshot.path, image: partialImage, index: partialIndex, requireReflink };
+  const options = {
+    source: snapshot.input,
+    image: partialImage,
+    index: partialIndex,
+    requireReflink,
+    sampleRuns: snapshot.sampleRuns ?? DEFAULT_SAMPLE_RUNS,
+    sampleRun: sampleRunAfter(parent),
+  };
   if (!parent) return options;
   const { image: parentImage, index: parentIndex }: RevisionFiles = layout.files(parent.uuid);
   // Where one revision was found to be damaged, hashes alone no longer prove what is on the disk.
   return { ...options, parentImage, parentIndex, compareBytes: !revisions.every(isGood) };
 }
 
+/** Each run reads another sample. Counted from revision to revision, because their number stays the same one day. */
+function sampleRunAfter(parent: RevisionRecord | undefined): number {
+  return parent?.stats.sampleRun === undefined ? 0 : parent.stats.sampleRun + 1;
+}
+
 function describeRevision(
   { source, tags, startedAt }: RevisionPlan,
-  { consistency }: Snapshot,
+  snapshot: Snapshot,
   uuid: string,
   parent: RevisionRecord | undefined,
   stats: WriteStats,
   finishedAt: Date,
 ): RevisionRecord {
-  const { sharingReason, fallback } = stats;
+  const { sharingReason, hintFailures } = stats;
+  const fallback = [snapshot.fallback, stats.fallback].filter((reason) => reason !== undefined).join('; ');
   return {
     formatVersion: FORMAT_VERSION,
     uuid,
@@ -82,42 +102,62 @@ function describeRevision(
     digest: stats.digest,
     blockSize: stats.blockSize,
     source: source.identity,
-    consistency,
+    consistency: snapshot.consistency,
     stats: {
       duration: Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000,
       bytesRead: stats.bytesRead,
       bytesWritten: stats.bytesWritten,
       bytesChanged: stats.bytesChanged,
       bytesZero: stats.bytesZero,
-      method: 'full',
+      method: methodOf(snapshot, stats),
       sharing: stats.sharing,
       ...(sharingReason === undefined ? {} : { sharingReason }),
-      ...(fallback === undefined ? {} : { fallback }),
+      ...(fallback === '' ? {} : { fallback }),
+      sampleRun: sampleRunAfter(parent),
+      ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),
     },
     verifiedAt: null,
   };
 }
 
+/** What was really done, which may be less than what the source had in mind. */
+function methodOf({ method }: Snapshot, { narrowed, sourceCloned }: WriteStats): string {
+  if (!narrowed) return 'full';
+  return sourceCloned ? 'clone' : method;
+}
+
 /** Runs `work`; when it fails, removes the unfinished revision before the failure is passed on. */
 async function withoutRemains<Result>(
-  { layout, log }: Context,
+  context: Context,
   engine: Engine,
-  uuid: string,
+  source: Source,
+  { uuid, parent }: SnapshotRequest,
   work: () => Promise<Result>,
 ): Promise<Result> {
   try {
     return await work();
   } catch (error) {
-    try {
-      await discardRevision(engine, layout, uuid);
-    } catch (second) {
-      // The first failure is the one to report; the next backup cleans up.
-      log(
-        'warning',
-        `the unfinished revision ${uuid} could not be removed: ${second instanceof Error ? second.message : String(second)}`,
-      );
-    }
+    // The first failure is the one to report; the next backup cleans up.
+    await orWarn(context, `the unfinished revision ${uuid} could not be removed`, () =>
+      discardRevision(engine, context.layout, uuid),
+    );
+    await tidySource(context, source, parent?.uuid);
     throw error;
+  }
+}
+
+/** Snapshots that stay cost space and nothing else, so a failure here fails no backup. */
+async function tidySource(context: Context, source: Source, keep: string | undefined): Promise<void> {
+  await orWarn(context, 'old snapshots of the source could not be removed', async () => {
+    for (const name of await source.tidy(keep)) context.log('info', `removed the snapshot ${name}`);
+  });
+}
+
+async function orWarn({ log }: Context, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    log('warning', `${what}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -107,6 +107,8 @@ function parseStats(stats: Field): RevisionStats {
   const bytes = (key: string): number => asWholeNumber(member(stats, key), 'a number of bytes');
   checkOptionalText(stats, 'sharingReason');
   checkOptionalText(stats, 'fallback');
+  checkOptionalCount(stats, 'sampleRun');
+  checkOptionalRanges(stats, 'hintFailures');
   return {
     ...asObject(stats),
     duration: parseDuration(member(stats, 'duration')),
@@ -123,6 +125,20 @@ function parseStats(stats: Field): RevisionStats {
 function checkOptionalText(parent: Field, key: string): void {
   const field = member(parent, key);
   if (field.value !== undefined) asText(field, 'a text');
+}
+
+function checkOptionalCount(parent: Field, key: string): void {
+  const field = member(parent, key);
+  if (field.value !== undefined) asWholeNumber(field, 'a whole number');
+}
+
+function checkOptionalRanges(parent: Field, key: string): void {
+  const field = member(parent, key);
+  if (field.value === undefined) return;
+  for (const range of asList(field, 'a list of ranges')) {
+    asWholeNumber(member(range, 'offset'), 'a number of bytes');
+    asWholeNumber(member(range, 'length'), 'a number of bytes');
+  }
 }
 
 function parseDuration(field: Field): number {

@@ -2,25 +2,30 @@ import { resolve } from 'node:path';
 import type { FileSourceConfig } from '../config/config.ts';
 import { backyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
-import type { Engine } from '../native/engine.ts';
+import type { Engine, SourceFacts } from '../native/engine.ts';
 import type { Snapshot, Source } from './source.ts';
 
 /**
- * A file or block device on this machine, read as it is while it is read. Symbolic links are followed, so that
- * a path such as `/dev/mapper/vm-root` keeps meaning the current device.
+ * A file or block device on this machine. Symbolic links are followed, so that a path such as
+ * `/dev/mapper/vm-root` keeps meaning the current device.
  */
 export function fileSource({ filename }: FileSourceConfig, directory: string, engine: Engine): Source {
   const path = resolve(directory, filename);
   return {
     identity: { type: 'file', filename: path },
-    snapshot: () => describe(path, engine),
+    describe: async () => ({ name: path, ...(await look(path, engine)) }),
+    snapshot: async () => readLive(path, await look(path, engine)),
+    tidy: async () => [],
   };
 }
 
-async function describe(path: string, engine: Engine): Promise<Snapshot> {
+function readLive(path: string, { size }: SourceFacts): Snapshot {
+  return { name: path, size, consistency: 'crash', input: { path }, method: 'full' };
+}
+
+async function look(path: string, engine: Engine): Promise<SourceFacts> {
   try {
-    const { kind, size } = await engine.describeSource(path);
-    return { path, kind, size, consistency: 'crash' };
+    return await engine.describeSource(path);
   } catch (cause) {
     if (isIoError(cause, 'ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'ENOMEDIUM')) {
       throw backyError('BACKY_SOURCE_MISSING', { path }, { cause });

@@ -1,23 +1,73 @@
-import type { Consistency, SourceIdentity } from '../domain/revision.ts';
+import type { Consistency, RevisionRecord, SourceIdentity } from '../domain/revision.ts';
+import type { SourceInput } from '../native/source-input.ts';
+
+export type { CommandInput, PathInput, SourceInput } from '../native/source-input.ts';
 
 /** Something that can be backed up. */
 export interface Source {
   /** What its revisions say about where they come from. */
   readonly identity: SourceIdentity;
   /**
-   * The state of the source that the backup reads.
+   * What is there now. Takes nothing and changes nothing.
    *
    * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND
    */
-  snapshot(): Promise<Snapshot>;
+  describe(): Promise<SourceDescription>;
+  /**
+   * Takes the source's own copy of one instant, where it can. The caller calls `tidy` whatever becomes of the
+   * revision.
+   *
+   * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED
+   */
+  snapshot(request: SnapshotRequest): Promise<Snapshot>;
+  /**
+   * Removes snapshots of ours that serve no more: all but that of the revision `keep`. Called before and after each
+   * backup, also after one that failed. Snapshots of anybody else are never touched.
+   *
+   * @returns the names of what was removed, for the log
+   */
+  tidy(keep: string | undefined): Promise<readonly string[]>;
 }
 
-/** A state of a source, as a file or block device. */
+/** A source as it can be shown to people. */
+export interface SourceDescription {
+  /** What people know it by: an absolute path, or the name of an image in a cluster. */
+  readonly name: string;
+  /** Such as `file` or `device`. */
+  readonly kind: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What a snapshot is taken for. */
+export interface SnapshotRequest {
+  /** The id of the new revision. */
+  readonly uuid: string;
+  /** The revision that the new one starts from, if there is one. */
+  readonly parent: RevisionRecord | undefined;
+}
+
+/** A state of a source that can be read. */
 export interface Snapshot {
-  /** Absolute path. */
-  readonly path: string;
-  readonly kind: 'file' | 'device';
+  /** What people know the source by, for the log. */
+  readonly name: string;
   /** Bytes. */
   readonly size: number;
   readonly consistency: Consistency;
+  readonly input: SourceInput;
+  /** How changes are found if all goes well, such as `extent-map`, `rbd-diff` or `thin-delta`; else `full`. */
+  readonly method: string;
+  /** Why no better method is taken, in words for people. */
+  readonly fallback?: string;
+  /** Unhinted blocks are read all the same, so that each had its turn after this many runs; 30 by default. */
+  readonly sampleRuns?: number;
+  /**
+   * Called when everything was read, before the revision is sealed.
+   *
+   * @throws when what was read is not what the snapshot was: the revision fails
+   */
+  check?(): Promise<void>;
 }
+
+/** After how many runs each block was read again, whatever hints said, unless configured otherwise. */
+export const DEFAULT_SAMPLE_RUNS = 30;

@@ -45,9 +45,11 @@ export function fakeEngine(): FakeEngine {
       call('writeImage', options, () => {
         if (operation?.signal?.aborted)
           throw backyError('BACKY_CANCELLED', { work: 'backup', aftermath: 'gone' });
-        copyFileSync(options.source, options.image);
+        const { source } = options;
+        if ('command' in source) throw new Error('the fake engine runs no commands');
+        copyFileSync(source.path, options.image);
         writeFileSync(options.index, 'index');
-        return { ...WRITE_STATS, size: statSync(options.source).size, ...engine.writeStats };
+        return { ...WRITE_STATS, size: statSync(source.path).size, ...engine.writeStats };
       }),
     restoreImage: (options) =>
       call('restoreImage', options, () => {
@@ -174,6 +176,9 @@ const WRITE_STATS: WriteStats = {
   bytesChanged: 30,
   bytesZero: 40,
   sharing: 'reflink',
+  narrowed: false,
+  sourceCloned: false,
+  hintFailures: [],
 };
 
 const RESTORE_STATS: RestoreStats = {

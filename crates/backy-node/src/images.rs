@@ -60,11 +60,35 @@ impl Control {
     }
 }
 
+/// A range of bytes.
+#[napi(object)]
+pub struct ByteRange {
+    /// Where it starts, in bytes.
+    pub offset: i64,
+    /// Its length in bytes.
+    pub length: i64,
+}
+
+/// How the bytes of a source are got at: a path, with what is known of it, or a command.
+#[napi(object)]
+pub struct SourceInput {
+    /// File or block device to read; symbolic links are followed.
+    pub path: Option<String>,
+    /// It is a snapshot that nobody writes to: the image may share its blocks.
+    pub cloneable: Option<bool>,
+    /// The snapshot of the parent, alive as it was: what lies at the same place in both is the same.
+    pub previous: Option<String>,
+    /// Ranges that may differ from the parent's snapshot.
+    pub changed: Option<Vec<ByteRange>>,
+    /// A program that writes a stream of `rbd export-diff`, and its arguments.
+    pub command: Option<Vec<String>>,
+}
+
 /// What to write a revision from, and where.
 #[napi(object)]
 pub struct WriteOptions {
-    /// File or block device to read; symbolic links are followed.
-    pub source: String,
+    /// What is read.
+    pub source: SourceInput,
     /// The image to create; the name must be free.
     pub image: String,
     /// The index to create; the name must be free.
@@ -77,6 +101,10 @@ pub struct WriteOptions {
     pub compare_bytes: Option<bool>,
     /// Fail rather than write a revision that shares nothing.
     pub require_reflink: Option<bool>,
+    /// After how many runs every block was read again, whatever hints say; without it none is.
+    pub sample_runs: Option<u32>,
+    /// Which of these runs this is; larger numbers start over.
+    pub sample_run: Option<u32>,
 }
 
 /// What writing a revision did. Sizes in bytes.
@@ -101,8 +129,14 @@ pub struct WriteStats {
     pub sharing: String,
     /// Why they are not.
     pub sharing_reason: Option<String>,
-    /// Why the parent was compared byte for byte, where its index would have been cheaper.
+    /// Why a cheaper way was not taken.
     pub fallback: Option<String>,
+    /// Whether only what a hint named, and a sample, was read.
+    pub narrowed: bool,
+    /// Whether the image is a clone of the source.
+    pub source_cloned: bool,
+    /// Blocks that no hint named and that were different all the same; the first 10,000.
+    pub hint_failures: Vec<BadBlock>,
 }
 
 /// Writes image and index of a new revision, makes both durable, and reads back what was written. On failure
@@ -111,7 +145,7 @@ pub struct WriteStats {
 pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Control) -> Result<Object<'env>> {
     let control = Arc::clone(&control.inner);
     let options = backy_core::WriteOptions {
-        source: options.source.into(),
+        source: options.source.path.unwrap_or_default().into(),
         image: options.image.into(),
         index: options.index.into(),
         parent_image: options.parent_image.map(PathBuf::from),
@@ -132,6 +166,9 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             sharing: if stats.unshared.is_none() { "reflink" } else { "none" }.to_owned(),
             sharing_reason: stats.unshared,
             fallback: stats.fallback,
+            narrowed: false,
+            source_cloned: false,
+            hint_failures: Vec::new(),
         })
     })
 }

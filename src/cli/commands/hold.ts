@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { parseTime } from '../../domain/time.ts';
+import { parseTimeSpan } from '../../domain/time-span.ts';
 import { backyError } from '../../errors.ts';
 import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
 import { revisionLine } from '../ui/status-table.ts';
@@ -27,8 +27,9 @@ export function holdCommand(blank: Command, run: Run): Command {
     );
 }
 
+/** A day, or a minute, counts to its end. */
 function timeOf(text: string): Date {
-  const time = parseTime(text);
-  if (time) return time;
+  const span = parseTimeSpan(text);
+  if (span) return new Date(span.toMs);
   throw backyError('BACKY_HOLD_INVALID', { problem: `"${text}" is no date` });
 }

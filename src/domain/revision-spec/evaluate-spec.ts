@@ -1,7 +1,7 @@
 import { newestGood, type RevisionRecord, takenAt } from '../revision.ts';
+import { parseTimeSpan } from '../time-span.ts';
 import { findByWord } from './find-by-word.ts';
 import type { AttributeName, FunctionName, RangeEnd, SetName, Spec } from './spec.ts';
-import { parseTimeSpan } from './time-span.ts';
 
 /** Several revisions or none, in the order in which a spec names them. */
 type Revisions = readonly RevisionRecord[];

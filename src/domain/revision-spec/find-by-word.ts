@@ -1,8 +1,8 @@
 import { type BackyError, backyError } from '../../errors.ts';
 import { nearest } from '../nearest.ts';
 import type { RevisionRecord } from '../revision.ts';
+import { looksLikeTime } from '../time-span.ts';
 import { SET_NAMES } from './spec.ts';
-import { looksLikeTime } from './time-span.ts';
 
 /** How many matches of an ambiguous spec are listed. */
 const LISTED_MATCHES = 5;

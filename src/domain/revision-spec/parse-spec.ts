@@ -1,4 +1,5 @@
 import { type BackyError, backyError } from '../../errors.ts';
+import { looksLikeTime, parseTimeSpan } from '../time-span.ts';
 import {
   ATTRIBUTE_NAMES,
   FUNCTION_NAMES,
@@ -8,7 +9,6 @@ import {
   type Spec,
   TRUSTS,
 } from './spec.ts';
-import { looksLikeTime, parseTimeSpan } from './time-span.ts';
 import { type Delimiter, type Token, tokenize } from './tokens.ts';
 
 /** Nobody nests deeper, and what is deeper would exhaust the stack. */

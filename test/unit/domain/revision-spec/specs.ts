@@ -7,7 +7,7 @@ import {
   type Spec,
   TRUSTS,
 } from '../../../../src/domain/revision-spec/spec.ts';
-import { looksLikeTime } from '../../../../src/domain/revision-spec/time-span.ts';
+import { looksLikeTime } from '../../../../src/domain/time-span.ts';
 
 /** What stands for anything that is written without delimiters. */
 const texts = fc
