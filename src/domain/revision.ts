@@ -100,6 +100,17 @@ export function byAge(a: RevisionRecord, b: RevisionRecord): number {
   return takenAt(a) - takenAt(b) || (a.uuid < b.uuid ? -1 : 1);
 }
 
+/** A revision whose blocks can be checked. */
+export interface IndexedRecord extends RevisionRecord {
+  readonly digest: string;
+  readonly blockSize: number;
+}
+
+/** Whether a revision has an index. */
+export function isIndexed(record: RevisionRecord): record is IndexedRecord {
+  return record.digest !== null && record.blockSize !== null;
+}
+
 /** Whether a revision may be relied upon: restored by default, cloned, pointed to by `last`. */
 export function isGood(record: RevisionRecord): boolean {
   return record.trust !== 'distrusted';

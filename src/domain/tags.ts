@@ -3,6 +3,7 @@ import { nearest } from './nearest.ts';
 import type { Schedule } from './schedule.ts';
 
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+const RECORDED_TAG = /^[^,\p{Cc}]{1,200}$/u;
 const MANUAL_PREFIX = 'manual:';
 
 /** Whether a text is a tag. */
@@ -15,7 +16,7 @@ export function isTag(text: string): boolean {
  * what it is.
  */
 export function isRecordedTag(text: string): boolean {
-  return /^[^,\p{Cc}]{1,200}$/u.test(text);
+  return RECORDED_TAG.test(text);
 }
 
 /** Whether a tag was given by hand: no schedule knows it, and it keeps its revision until it is taken away. */

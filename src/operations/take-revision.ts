@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { badRanges } from '../domain/bad-blocks.ts';
-import { byAge, isGood, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
+import { byAge, isGood, isIndexed, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
 import { newRevisionId } from '../domain/revision-id.ts';
 import { formatSize } from '../domain/size.ts';
+import { isBackyError } from '../errors.ts';
 import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../native/engine.ts';
 import type { Layout, RevisionFiles } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
@@ -10,6 +11,7 @@ import { FORMAT_VERSION } from '../repository/record.ts';
 import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
 import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest, type Source } from '../sources/source.ts';
 import type { Context } from './context.ts';
+import { indexRevision } from './index-revision.ts';
 
 /** Ranges in which a hint was wrong that a record names. */
 const NAMED_RANGES = 100;
@@ -36,7 +38,7 @@ export async function takeRevision(
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
   const { layout, log } = context;
-  const parent = newestGood(plan.revisions);
+  const parent = await indexedParent(context, engine, newestGood(plan.revisions), operation);
   const uuid = newRevisionId(plan.startedAt, randomBytes(10));
   await tidySource(context, plan.source, parent?.uuid);
   const record = await withoutRemains(context, engine, plan.source, { uuid, parent }, async () => {
@@ -52,6 +54,23 @@ export async function takeRevision(
   await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));
   report(context, plan, record);
   return record;
+}
+
+/** A parent without an index costs a full comparison anyway, and with that it gets one. */
+async function indexedParent(
+  context: Context,
+  engine: Engine,
+  parent: RevisionRecord | undefined,
+  operation: OperationOptions,
+): Promise<RevisionRecord | undefined> {
+  if (!parent || isIndexed(parent)) return parent;
+  try {
+    return await indexRevision(context, engine, parent.uuid, operation);
+  } catch (error) {
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
+    context.log('warning', `the parent ${parent.uuid} has no index: ${error.message}`);
+    return parent;
+  }
 }
 
 function writeOptions(
@@ -73,7 +92,8 @@ function writeOptions(
   if (!parent) return options;
   const { image: parentImage, index: parentIndex }: RevisionFiles = layout.files(parent.uuid);
   // Where one revision was found to be damaged, hashes alone no longer prove what is on the disk.
-  return { ...options, parentImage, parentIndex, compareBytes: !revisions.every(isGood) };
+  const known = isIndexed(parent) ? { parentImage, parentIndex } : { parentImage };
+  return { ...options, ...known, compareBytes: !revisions.every(isGood) };
 }
 
 /** Each run reads another sample. Counted from revision to revision, because their number stays the same one day. */

@@ -102,10 +102,14 @@ function checkBackend(backend: Field): void {
   if (backend.value !== undefined) asOneOf(backend, ['cowfile']);
 }
 
-/** At first there was one tag, then a list. */
+/** What keeps revisions from the time before there were tags: without one the next backup would remove them. */
+const UNTAGGED = 'manual:untagged';
+
+/** At first there were no tags, then one, then a list. */
 function translateTags(record: Field): unknown {
-  const [tags, tag] = [member(record, 'tags').value || undefined, member(record, 'tag').value || undefined];
-  return tags ?? (tag === undefined ? [] : [tag]);
+  const [tags, tag] = [member(record, 'tags').value, member(record, 'tag').value];
+  if (tags === undefined) return [tag || UNTAGGED];
+  return tags || (tag ? [tag] : []);
 }
 
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,6})?(Z|[ ]?[+-]\d\d:\d\d)?$/;
