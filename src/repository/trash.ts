@@ -63,7 +63,8 @@ export async function settleTrash(engine: Engine, layout: Layout): Promise<void>
   for (const { layout: batch } of await batchesOf(layout)) {
     const records = (await listDirectory(batch.directory)).filter((name) => name.endsWith(RECORD_SUFFIX));
     const moves = dataMoves(layout, batch, records.map(idOf).filter(isRevisionId));
-    await engine.moveFiles(moves.filter(({ from }) => existsSync(from)));
+    const unfinished = moves.filter(({ from }) => existsSync(from));
+    if (unfinished.length > 0) await engine.moveFiles(unfinished);
   }
 }
 
