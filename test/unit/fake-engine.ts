@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  constants,
   copyFileSync,
   existsSync,
   lstatSync,
@@ -85,7 +86,12 @@ export function fakeEngine(): FakeEngine {
       call('describeSource', path, () => {
         const stats = statSync(path);
         if (!stats.isFile()) throw backyError('BACKY_SOURCE_KIND', { path });
-        return { kind: 'file', size: stats.size };
+        return { kind: 'file', size: stats.size, busy: false };
+      }),
+    takeSnapshot: (options) =>
+      call('takeSnapshot', options, () => {
+        copyFileSync(options.source, options.snapshot, constants.COPYFILE_EXCL);
+        return { size: statSync(options.snapshot).size };
       }),
     lockFile: (path, mode) => acquire(engine, path, mode),
     replaceFile: (path, contents, mode) => call('replaceFile', path, () => replace(path, contents, mode)),
