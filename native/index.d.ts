@@ -238,12 +238,28 @@ export interface RestoreStats {
 /** Makes files of one directory read-only (0400), renames them in order, and makes that durable. */
 export declare function sealFiles(files: Array<Renaming>): Promise<undefined | Failure>
 
+/** A file and the snapshot of it that is taken. */
+export interface SnapshotOptions {
+  /** The file; symbolic links are followed. */
+  source: string
+  /** The clone to create beside it; the name must be free. */
+  snapshot: string
+}
+
+/** What was taken. */
+export interface SnapshotStats {
+  /** Size in bytes. */
+  size: number
+}
+
 /** What a path leads to. */
 export interface SourceFacts {
   /** File or block device. */
   kind: 'file' | 'device'
   /** Size in bytes. */
   size: number
+  /** Whether it is a device that is mounted or otherwise in use. */
+  busy: boolean
 }
 
 /** How the bytes of a source are got at: a path, with what is known of it, or a command. */
@@ -259,6 +275,9 @@ export interface SourceInput {
   /** A program that writes a stream of `rbd export-diff`, and its arguments. */
   command?: Array<string>
 }
+
+/** Clones a file durably, to a file that its owner may read and nobody may write to. */
+export declare function takeSnapshot(options: SnapshotOptions): Promise<SnapshotStats | Failure>
 
 /** Reads a whole image against its index. Bad blocks are a result, not a failure. */
 export declare function verifyImage(options: VerifyOptions, control: Control): Promise<VerifyStats | Failure>

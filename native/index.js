@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { Control, FileLock, createFile, describeSource, engineVersion, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, replaceFile, replaceLinks, restoreImage, sealFiles, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, createFile, describeSource, engineVersion, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
 export { createFile }
@@ -791,6 +791,7 @@ export { replaceFile }
 export { replaceLinks }
 export { restoreImage }
 export { sealFiles }
+export { takeSnapshot }
 export { verifyImage }
 export { writeImage }
 export const __napiBindingTarget = __napiLoadedBindingTarget

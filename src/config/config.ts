@@ -21,6 +21,12 @@ export interface FileSourceConfig {
   readonly type: 'file';
   /** A relative path is relative to the repository. Symbolic links are followed at each backup. */
   readonly filename: string;
+  /** Whether the file is cloned into a snapshot first, where its filesystem can; true by default. */
+  readonly snapshot?: boolean;
+  /** After how many runs every block was read again, whatever is known of changes; 30 by default. */
+  readonly sampleRuns?: number;
+  /** Read a device although it is mounted or otherwise in use; false by default. */
+  readonly allowMounted?: boolean;
 }
 
 /** A source of the Python backy that this version cannot read. All but a backup works. */

@@ -12,7 +12,7 @@ import {
   ShapeError,
 } from '../domain/shape.ts';
 import { isTag } from '../domain/tags.ts';
-import { type Config, DEFAULT_GRACE_MS, SOURCE_TYPES } from './config.ts';
+import { type Config, DEFAULT_GRACE_MS, type FileSourceConfig, SOURCE_TYPES } from './config.ts';
 import { LEGACY_TYPES, type LegacyConfig, translateLegacy } from './legacy-config.ts';
 import { DEFAULT_SCHEDULE } from './write-config.ts';
 
@@ -57,10 +57,45 @@ function decodeSource(source: Field): Config['source'] {
   asObject(source, 'a source with type and filename');
   const named = LEGACY_TYPES.find((type) => type === member(source, 'type').value);
   if (named) return { type: 'unsupported', named };
-  const type = asOneOf(member(source, 'type'), SOURCE_TYPES);
-  checkKeys(source, ['type', 'filename']);
-  const filename = asText(member(source, 'filename'), 'the path of a file or block device', /^[^\0]+$/);
-  return { type, filename };
+  switch (asOneOf(member(source, 'type'), SOURCE_TYPES)) {
+    case 'file':
+      return decodeFileSource(source);
+  }
+}
+
+function decodeFileSource(source: Field): FileSourceConfig {
+  checkKeys(source, ['type', 'filename', 'snapshot', 'sample-runs', 'allow-mounted']);
+  return {
+    type: 'file',
+    filename: asText(member(source, 'filename'), 'the path of a file or block device', /^[^\0]+$/),
+    ...optional('snapshot', member(source, 'snapshot'), decodeSwitch),
+    ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
+    ...optional('allowMounted', member(source, 'allow-mounted'), decodeFlag),
+  };
+}
+
+/** A setting that is only there when its key is. */
+function optional<Key extends string, Value>(
+  key: Key,
+  field: Field,
+  decode: (field: Field) => Value,
+): Partial<Record<Key, Value>> {
+  if (field.value === undefined) return {};
+  const setting: Partial<Record<Key, Value>> = {};
+  setting[key] = decode(field);
+  return setting;
+}
+
+/** YAML 1.2 reads `off` as a text; people who grew up with 1.1 mean false. */
+function decodeSwitch(field: Field): boolean {
+  const { value } = field;
+  if (value === 'on' || value === true) return true;
+  if (value === 'off' || value === false) return false;
+  throw new ShapeError(field, 'on or off');
+}
+
+function decodeRuns(field: Field): number {
+  return asWholeNumber(field, 'a whole number of runs, 1 or more', 1);
 }
 
 function decodeSchedule(schedule: Field, decodeRuleKeep: (keep: Field) => number = decodeKeep): Schedule {

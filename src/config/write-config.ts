@@ -26,7 +26,20 @@ const RULE_LEVEL = 2;
 
 /** The text of a configuration file. */
 export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireReflink }: ConfigInput): string {
-  const settings = { source, schedule, ...(requireReflink ? { 'require-reflink': true } : {}) };
+  const settings = {
+    source: formatSource(source),
+    schedule,
+    ...(requireReflink ? { 'require-reflink': true } : {}),
+  };
   const style = { flowLevel: RULE_LEVEL, flowBracketPadding: true, lineWidth: -1, noRefs: true };
   return `${HEADING}\n\n${dump(settings, style)}`;
+}
+
+function formatSource({ snapshot, sampleRuns, allowMounted, ...source }: SourceConfig): object {
+  return {
+    ...source,
+    ...(snapshot === undefined ? {} : { snapshot: snapshot ? 'on' : 'off' }),
+    ...(sampleRuns === undefined ? {} : { 'sample-runs': sampleRuns }),
+    ...(allowMounted === undefined ? {} : { 'allow-mounted': allowMounted }),
+  };
 }

@@ -26,7 +26,7 @@ export interface RevisionStats {
   readonly method: string;
   /** Whether unchanged blocks are shared with the parent: `reflink` or `none`. */
   readonly sharing: string;
-  /** Why `sharing` is `none`. */
+  /** Why `sharing` is `none`, or what blocks are shared with beside the parent. */
   readonly sharingReason?: string;
   /** Why a better method was not taken. */
   readonly fallback?: string;

@@ -8,6 +8,8 @@ import type {
   Progress,
   RestoreOptions,
   RestoreStats,
+  SnapshotOptions,
+  SnapshotStats,
   SourceFacts,
   VerifyOptions,
   VerifyStats,
@@ -29,6 +31,8 @@ export type {
   Progress,
   RestoreOptions,
   RestoreStats,
+  SnapshotOptions,
+  SnapshotStats,
   SourceFacts,
   VerifyOptions,
   VerifyStats,
@@ -62,6 +66,7 @@ export interface Engine {
   }): Promise<FreedStats>;
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
+  takeSnapshot(options: SnapshotOptions): Promise<SnapshotStats>;
   lockFile(path: string, mode: 'exclusive' | 'shared'): Lock;
   replaceFile(path: string, contents: string, mode: number): Promise<void>;
   createFile(path: string, contents: string, mode: number): Promise<void>;
@@ -94,6 +99,7 @@ export function createEngine(addon: Addon): Engine {
       unwrap(await addon.measureFreed({ remove: [...remove], keep: [...keep] })),
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
+    takeSnapshot: async (options) => unwrap(await addon.takeSnapshot(options)),
     lockFile: (path, mode) => unwrap(addon.lockFile(path, mode)),
     replaceFile: async (path, contents, mode) => unwrap(await addon.replaceFile(path, contents, mode)),
     createFile: async (path, contents, mode) => unwrap(await addon.createFile(path, contents, mode)),

@@ -1,3 +1,4 @@
+import type { SourceConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { dueTags } from '../domain/schedule.ts';
@@ -18,7 +19,7 @@ import { takeRevision } from './take-revision.ts';
 export interface BackupOptions extends OperationOptions {
   /** Tags of the new revision; absent: those that are due. */
   readonly tags?: readonly string[] | undefined;
-  /** Take tags that the schedule does not have. */
+  /** Take tags that the schedule does not have, and read a device that is mounted. */
   readonly force?: boolean | undefined;
 }
 
@@ -33,7 +34,8 @@ export interface BackupResult {
  *
  * @returns undefined when no tag is due
  * @throws BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_TAG_INVALID, BACKY_TAG_UNKNOWN,
- *   BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT,
+ *   BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED,
+ *   BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT,
  *   BACKY_REFLINK_UNSUPPORTED, BACKY_READ_BACK, BACKY_IO, BACKY_CANCELLED
  */
 export async function backup(
@@ -54,7 +56,7 @@ export async function backup(
       const { revisions } = await readRevisions(layout);
       const tags = wanted ?? dueTags(config.schedule, revisions, startedAt);
       if (tags.length === 0) return undefined;
-      const source = openSource(config.source, layout.directory, engine);
+      const source = openSource(withForce(config.source, options.force), layout.directory, engine);
       const { requireReflink } = config;
       const plan = { source, revisions, tags, startedAt, requireReflink };
       record = await takeRevision(context, engine, plan, options);
@@ -69,6 +71,10 @@ export async function backup(
   } finally {
     writing.release();
   }
+}
+
+function withForce(source: SourceConfig, force = false): SourceConfig {
+  return force ? { ...source, allowMounted: true } : source;
 }
 
 /** Removing is for when nobody restores or verifies: they would miss what goes. The next backup makes up for it. */

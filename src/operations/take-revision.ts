@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { badRanges } from '../domain/bad-blocks.ts';
+import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { byAge, isGood, isIndexed, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
 import { newRevisionId } from '../domain/revision-id.ts';
 import { formatSize } from '../domain/size.ts';
@@ -7,14 +7,11 @@ import { isBackyError } from '../errors.ts';
 import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../native/engine.ts';
 import type { Layout, RevisionFiles } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
-import { FORMAT_VERSION } from '../repository/record.ts';
 import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
 import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest, type Source } from '../sources/source.ts';
 import type { Context } from './context.ts';
+import { describeRevision, sampleRunAfter } from './describe-revision.ts';
 import { indexRevision } from './index-revision.ts';
-
-/** Ranges in which a hint was wrong that a record names. */
-const NAMED_RANGES = 100;
 
 /** Everything that is decided before a revision is taken. */
 export interface RevisionPlan {
@@ -41,18 +38,18 @@ export async function takeRevision(
   const parent = await indexedParent(context, engine, newestGood(plan.revisions), operation);
   const uuid = newRevisionId(plan.startedAt, randomBytes(10));
   await tidySource(context, plan.source, parent?.uuid);
-  const record = await withoutRemains(context, engine, plan.source, { uuid, parent }, async () => {
+  const { record, stats } = await withoutRemains(context, engine, plan.source, { uuid, parent }, async () => {
     const snapshot = await plan.source.snapshot({ uuid, parent });
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const stats = await engine.writeImage(writeOptions(layout, plan, snapshot, uuid, parent), operation);
     await snapshot.check?.();
-    const written = describeRevision(plan, snapshot, uuid, parent, stats, context.clock());
-    await sealRevision(engine, layout, written);
-    return written;
+    const record = describeRevision(plan, snapshot, { uuid, parent }, stats, context.clock());
+    await sealRevision(engine, layout, record);
+    return { record, stats };
   });
   await tidySource(context, plan.source, uuid);
   await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));
-  report(context, plan, record);
+  report(context, plan, record, stats);
   return record;
 }
 
@@ -96,56 +93,6 @@ function writeOptions(
   return { ...options, ...known, compareBytes: !revisions.every(isGood) };
 }
 
-/** Each run reads another sample. Counted from revision to revision, because their number stays the same one day. */
-function sampleRunAfter(parent: RevisionRecord | undefined): number {
-  return parent?.stats.sampleRun === undefined ? 0 : parent.stats.sampleRun + 1;
-}
-
-function describeRevision(
-  { source, tags, startedAt }: RevisionPlan,
-  snapshot: Snapshot,
-  uuid: string,
-  parent: RevisionRecord | undefined,
-  stats: WriteStats,
-  finishedAt: Date,
-): RevisionRecord {
-  const { sharingReason, hintFailures } = stats;
-  const fallback = [snapshot.fallback, stats.fallback].filter((reason) => reason !== undefined).join('; ');
-  return {
-    formatVersion: FORMAT_VERSION,
-    uuid,
-    timestamp: startedAt.toISOString(),
-    parent: parent?.uuid ?? null,
-    tags,
-    trust: 'trusted',
-    size: stats.size,
-    digest: stats.digest,
-    blockSize: stats.blockSize,
-    source: source.identity,
-    consistency: snapshot.consistency,
-    stats: {
-      duration: Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000,
-      bytesRead: stats.bytesRead,
-      bytesWritten: stats.bytesWritten,
-      bytesChanged: stats.bytesChanged,
-      bytesZero: stats.bytesZero,
-      method: methodOf(snapshot, stats),
-      sharing: stats.sharing,
-      ...(sharingReason === undefined ? {} : { sharingReason }),
-      ...(fallback === '' ? {} : { fallback }),
-      sampleRun: sampleRunAfter(parent),
-      ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),
-    },
-    verifiedAt: null,
-  };
-}
-
-/** What was really done, which may be less than what the source had in mind. */
-function methodOf({ method }: Snapshot, { narrowed, sourceCloned }: WriteStats): string {
-  if (!narrowed) return 'full';
-  return sourceCloned ? 'clone' : method;
-}
-
 /** Runs `work`; when it fails, removes the unfinished revision before the failure is passed on. */
 async function withoutRemains<Result>(
   context: Context,
@@ -186,11 +133,18 @@ function report(
   { log }: Context,
   { revisions, startedAt }: RevisionPlan,
   { uuid, stats }: RevisionRecord,
+  { fallback, hintFailures }: WriteStats,
 ): void {
-  const { sharing, sharingReason = 'unknown reason', fallback, bytesWritten, duration } = stats;
-  log('info', `sealed ${uuid}: ${formatSize(bytesWritten)} written in ${Math.round(duration)} s`);
+  const { method, sharing, sharingReason = 'unknown reason', bytesWritten, duration } = stats;
+  log('info', `sealed ${uuid}: ${method}, ${formatSize(bytesWritten)} written in ${Math.round(duration)} s`);
   if (sharing === 'none') log('warning', `revision ${uuid} shares no blocks with others: ${sharingReason}`);
   if (fallback !== undefined) log('warning', `revision ${uuid} took longer than need be: ${fallback}`);
+  if (hintFailures.length > 0) {
+    log(
+      'warning',
+      `the source did not tell of changes in ${describeBadBlocks(hintFailures)}; all of it was read`,
+    );
+  }
   const ahead = revisions.find((record) => takenAt(record) > startedAt.getTime());
   if (ahead)
     log('warning', `revision ${ahead.uuid} is dated after this one: check the clock of this machine`);

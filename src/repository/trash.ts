@@ -50,8 +50,7 @@ export async function moveFromTrash(
 export async function readTrash(layout: Layout): Promise<readonly TrashBatch[]> {
   const batches: TrashBatch[] = [];
   for (const { removedAt, layout: batch } of await batchesOf(layout)) {
-    const isReal = (await lstat(batch.directory)).isDirectory();
-    if (isReal) batches.push({ removedAt, layout: batch, revisions: (await readRevisions(batch)).revisions });
+    batches.push({ removedAt, layout: batch, revisions: (await readRevisions(batch)).revisions });
   }
   return batches;
 }
@@ -64,7 +63,8 @@ export async function settleTrash(engine: Engine, layout: Layout): Promise<void>
   for (const { layout: batch } of await batchesOf(layout)) {
     const records = (await listDirectory(batch.directory)).filter((name) => name.endsWith(RECORD_SUFFIX));
     const moves = dataMoves(layout, batch, records.map(idOf).filter(isRevisionId));
-    await engine.moveFiles(moves.filter(({ from }) => existsSync(from)));
+    const unfinished = moves.filter(({ from }) => existsSync(from));
+    if (unfinished.length > 0) await engine.moveFiles(unfinished);
   }
 }
 
@@ -105,12 +105,16 @@ function batchName(time: Date): string {
   return time.toISOString().replace(/[-:.]/g, '');
 }
 
+/** A link that somebody planted in the place of a batch leads to nothing of ours. */
 async function batchesOf({ trash }: Layout): Promise<readonly Batch[]> {
-  return (await listDirectory(trash)).sort().flatMap((name) => {
+  const batches: Batch[] = [];
+  for (const name of (await listDirectory(trash)).sort()) {
     const removedAt = new Date(name.replace(BATCH, '$1-$2-$3T$4:$5:$6.$7Z'));
-    const isBatch = BATCH.test(name) && !Number.isNaN(removedAt.getTime());
-    return isBatch ? [{ removedAt, layout: layoutOf(join(trash, name)) }] : [];
-  });
+    if (!BATCH.test(name) || Number.isNaN(removedAt.getTime())) continue;
+    const layout = layoutOf(join(trash, name));
+    if (await isDirectory(layout.directory)) batches.push({ removedAt, layout });
+  }
+  return batches;
 }
 
 function recordMoves(from: Layout, to: Layout, ids: readonly string[]) {
@@ -140,12 +144,20 @@ async function removeIfEmpty(engine: Engine, directory: string): Promise<void> {
   }
 }
 
-/** Without a trash there is nothing in it; and a link that somebody planted in its place leads to nothing of ours. */
+/** Without a trash there is nothing in it. */
 async function listDirectory(directory: string): Promise<string[]> {
   try {
-    return (await lstat(directory)).isDirectory() ? await readdir(directory) : [];
+    return (await isDirectory(directory)) ? await readdir(directory) : [];
   } catch (error) {
-    if (isNodeError(error, 'ENOENT')) return [];
     throw fromNodeError(error);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (isNodeError(error, 'ENOENT')) return false;
+    throw error;
   }
 }

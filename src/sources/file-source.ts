@@ -1,26 +1,69 @@
 import { resolve } from 'node:path';
 import type { FileSourceConfig } from '../config/config.ts';
-import { backyError } from '../errors.ts';
+import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, SourceFacts } from '../native/engine.ts';
-import type { Snapshot, Source } from './source.ts';
+import { type FileSnapshots, fileSnapshots } from './file-snapshots.ts';
+import type { Snapshot, SnapshotRequest, Source } from './source.ts';
 
 /**
  * A file or block device on this machine. Symbolic links are followed, so that a path such as
  * `/dev/mapper/vm-root` keeps meaning the current device.
+ *
+ * On a filesystem with reflinks a file is cloned into a hidden snapshot beside it, so that the backup is of one
+ * instant, and the next one finds what changed by comparing where the two snapshots lie on the disk. Whatever stands in
+ * the way of that, the file is read as it is while it is read, and the revision says why.
  */
-export function fileSource({ filename }: FileSourceConfig, directory: string, engine: Engine): Source {
-  const path = resolve(directory, filename);
+export function fileSource(config: FileSourceConfig, directory: string, engine: Engine): Source {
+  const path = resolve(directory, config.filename);
+  const snapshots = fileSnapshots(path, directory, engine);
   return {
     identity: { type: 'file', filename: path },
-    describe: async () => ({ name: path, ...(await look(path, engine)) }),
-    snapshot: async () => readLive(path, await look(path, engine)),
-    tidy: async () => [],
+    describe: async () => {
+      const { kind, size } = await look(path, engine);
+      return { name: path, kind, size };
+    },
+    snapshot: async (request) => {
+      const facts = await look(path, engine);
+      if (facts.busy && !config.allowMounted) throw backyError('BACKY_SOURCE_MOUNTED', { path });
+      if (config.snapshot === false) return live(path, facts, 'snapshots are switched off');
+      if (facts.kind === 'device') return live(path, facts, 'a block device has no snapshot of its own');
+      return takeOrReadLive(path, facts, snapshots, request, config.sampleRuns);
+    },
+    tidy: (keep) => snapshots.tidy(config.snapshot === false ? undefined : keep),
   };
 }
 
-function readLive(path: string, { size }: SourceFacts): Snapshot {
-  return { name: path, size, consistency: 'crash', input: { path }, method: 'full' };
+async function takeOrReadLive(
+  path: string,
+  facts: SourceFacts,
+  snapshots: FileSnapshots,
+  { uuid, parent }: SnapshotRequest,
+  sampleRuns: number | undefined,
+): Promise<Snapshot> {
+  try {
+    const taken = await snapshots.take(uuid);
+    const previous = parent && (await snapshots.pathOf(parent.uuid));
+    return {
+      name: path,
+      size: taken.size,
+      consistency: 'crash',
+      input: { path: taken.path, cloneable: true, ...(previous === undefined ? {} : { previous }) },
+      method: 'extent-map',
+      ...(sampleRuns === undefined ? {} : { sampleRuns }),
+    };
+  } catch (error) {
+    if (!isBackyError(error, 'BACKY_REFLINK_UNSUPPORTED', 'BACKY_IO')) throw error;
+    return live(path, facts, `no snapshot could be taken (${reasonOf(error)})`);
+  }
+}
+
+function reasonOf({ code, details }: BackyError): string {
+  return String(code === 'BACKY_IO' ? details.reason : details.detail);
+}
+
+function live(path: string, { size }: SourceFacts, fallback: string): Snapshot {
+  return { name: path, size, consistency: 'crash', input: { path }, method: 'full', fallback };
 }
 
 async function look(path: string, engine: Engine): Promise<SourceFacts> {

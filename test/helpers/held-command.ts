@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 import { cleanUpWith } from './clean-up.ts';
 import { type Outcome, type Running, start } from './command.ts';
 import type { Need } from './needs.ts';
-import { PROGRAM, type TestRepository } from './repository.ts';
+import { PROGRAM, readLive, type TestRepository } from './repository.ts';
 
 /** What a machine must have to hold a command. */
 export const holdingNeeds: readonly Need[] = ['root', 'command strace'];
@@ -21,8 +21,10 @@ export interface HeldCommand {
 const POLL_MS = 10;
 const PATIENCE_MS = 30_000;
 
-/** Starts a backup and holds it in the middle of its source, with its partial files written to. */
-export function holdBackup({ directory, source }: TestRepository): Promise<HeldCommand> {
+/** Starts a backup and holds it in the middle of its source, read live, with its partial files written to. */
+export function holdBackup(repository: TestRepository): Promise<HeldCommand> {
+  const { directory, source } = repository;
+  readLive(repository);
   return hold(['-b', directory, 'backup', 'manual:held'], source, () =>
     readdirSync(directory).some((name) => name.endsWith('.partial')),
   );

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
@@ -10,7 +10,18 @@ import { type CommandOptions, mustRun, type Outcome, run } from './command.ts';
 export const PROGRAM: string = fileURLToPath(new URL('../../bin/backy.js', import.meta.url));
 
 /** Files of a repository that are no part of a revision. */
-const CONSTANT = ['.backup', '.purge', 'backy.log', 'config', 'last', 'last.rev', 'latest'];
+const CONSTANT = [
+  '.backup',
+  '.purge',
+  '.revisions',
+  '.trash',
+  'quarantine',
+  'backy.log',
+  'config',
+  'last',
+  'last.rev',
+  'latest',
+];
 
 /** A repository that is used through the real command line. */
 export interface TestRepository {
@@ -67,6 +78,21 @@ export async function createRepository(
         .filter((name) => !CONSTANT.includes(name))
         .sort(),
   };
+}
+
+/** Has backups of a repository read its source as it is, without a snapshot. */
+export function readLive({ path }: TestRepository): void {
+  const config = readFileSync(path('config'), 'utf8');
+  writeFileSync(path('config'), config.replace(/^( *)type: file\n/m, '$&$1snapshot: off\n'));
+}
+
+/** Makes a repository whose images are written, and not cloned from a source on the same filesystem. */
+export async function createLiveRepository(
+  ...args: Parameters<typeof createRepository>
+): Promise<TestRepository> {
+  const repository = await createRepository(...args);
+  readLive(repository);
+  return repository;
 }
 
 /** The names of the files of sealed revisions. */

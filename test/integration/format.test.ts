@@ -43,9 +43,11 @@ for (const type of types) {
           bytesWritten: expect.any(Number),
           bytesChanged: 0,
           bytesZero: expect.any(Number),
-          method: 'full',
+          method: isReflink ? 'clone' : 'full',
           sharing: isReflink ? 'reflink' : 'none',
-          ...(isReflink ? {} : { sharingReason: expect.any(String) }),
+          sharingReason: expect.stringContaining(isReflink ? 'one disk' : 'ext4'),
+          ...(isReflink ? {} : { fallback: expect.stringContaining('ext4 has no reflinks') }),
+          sampleRun: 1,
         },
         verifiedAt: null,
       });

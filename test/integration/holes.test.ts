@@ -12,7 +12,7 @@ import {
 import { mustRun } from '../helpers/command.ts';
 import { type FilesystemType, needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { createRepository, type TestRepository } from '../helpers/repository.ts';
+import { createLiveRepository, type TestRepository } from '../helpers/repository.ts';
 
 const types: readonly FilesystemType[] = ['btrfs', 'xfs', 'ext4'];
 /** Extent trees and the like, which some filesystems count among the blocks of a file. */
@@ -70,7 +70,7 @@ for (const type of types) {
       const source = join(scratch, 'disk.img');
       makeSparseFile(source, 256 * 1024 * MIB);
       writeAt(source, 100 * 1024 * MIB, randomBytes(MIB));
-      const repository = await createRepository(join(scratch, 'repository'), source);
+      const repository = await createLiveRepository(join(scratch, 'repository'), source);
 
       const { uuid } = await repository.backup();
 
@@ -85,7 +85,7 @@ function sparseRepository(scratch: string): Promise<TestRepository> {
   const source = join(scratch, 'disk.img');
   makeSparseFile(source, 64 * MIB);
   for (const offset of [8 * MIB, 50 * MIB]) writeAt(source, offset, randomBytes(MIB));
-  return createRepository(join(scratch, 'repository'), source);
+  return createLiveRepository(join(scratch, 'repository'), source);
 }
 
 function expectAllocated(path: string, dataBytes: number): void {

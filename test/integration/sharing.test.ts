@@ -8,7 +8,7 @@ import { type Extent, extentsOf, mappedBytes, ownBytes } from '../helpers/fiemap
 import { changeAsGuest, makeGuestImage } from '../helpers/image.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith, type Need } from '../helpers/needs.ts';
-import { createRepository, readRecord } from '../helpers/repository.ts';
+import { createLiveRepository, createRepository, readRecord } from '../helpers/repository.ts';
 
 const granuleBytes = 16 * KIB;
 const pageBytes = 4 * KIB;
@@ -22,7 +22,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
       const scratch = filesystem.scratch();
       const source = join(scratch, 'disk.img');
       await makeGuestImage(source);
-      const repository = await createRepository(join(scratch, 'repository'), source);
+      const repository = await createLiveRepository(join(scratch, 'repository'), source);
       const first = await repository.backup();
       expect(first.stats).toMatchObject({ sharing: 'reflink' });
       const pages = [5, 300, 301, 302, 1000, 2000, 3500];
@@ -46,7 +46,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
       const scratch = filesystem.scratch();
       const source = join(scratch, 'disk.img');
       await makeGuestImage(source);
-      const repository = await createRepository(join(scratch, 'repository'), source);
+      const repository = await createLiveRepository(join(scratch, 'repository'), source);
       const first = await repository.backup();
       copyFileSync(repository.path(first.uuid), join(scratch, 'before.img'));
       await changeAsGuest(source);
@@ -66,7 +66,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
       const scratch = filesystem.scratch();
       const source = join(scratch, 'disk.img');
       await makeGuestImage(source);
-      const repository = await createRepository(join(scratch, 'repository'), source);
+      const repository = await createLiveRepository(join(scratch, 'repository'), source);
       await repository.backup();
       const freeBefore = await freeBytes(scratch);
 
@@ -86,7 +86,7 @@ describeWith([...needsOf('ext4'), filefrag], 'where nothing can be shared', () =
     const scratch = filesystem.scratch();
     const source = join(scratch, 'disk.img');
     await makeGuestImage(source);
-    const repository = await createRepository(join(scratch, 'repository'), source);
+    const repository = await createLiveRepository(join(scratch, 'repository'), source);
     const first = await repository.backup();
 
     const { exitCode, stdout, stderr } = await repository.backy('backup', 'manual:again');

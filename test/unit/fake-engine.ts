@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  constants,
   copyFileSync,
   existsSync,
   lstatSync,
@@ -11,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { backyError } from '../../src/errors.ts';
 import { fromNodeError, ioError } from '../../src/io-error.ts';
 import type { Engine, FreedStats, RestoreStats, VerifyStats, WriteStats } from '../../src/native/engine.ts';
@@ -62,6 +64,7 @@ export function fakeEngine(): FakeEngine {
         const { report, reportHeader = '' } = options;
         if (report !== undefined && stats.badCount > 0) {
           const lines = [reportHeader, ...stats.badBlocks.map((block) => JSON.stringify(block))];
+          mkdirSync(dirname(report), { recursive: true });
           writeFileSync(report, `${lines.join('\n')}\n`, { flag: 'wx', mode: 0o400 });
         }
         return stats;
@@ -83,7 +86,12 @@ export function fakeEngine(): FakeEngine {
       call('describeSource', path, () => {
         const stats = statSync(path);
         if (!stats.isFile()) throw backyError('BACKY_SOURCE_KIND', { path });
-        return { kind: 'file', size: stats.size };
+        return { kind: 'file', size: stats.size, busy: false };
+      }),
+    takeSnapshot: (options) =>
+      call('takeSnapshot', options, () => {
+        copyFileSync(options.source, options.snapshot, constants.COPYFILE_EXCL);
+        return { size: statSync(options.snapshot).size };
       }),
     lockFile: (path, mode) => acquire(engine, path, mode),
     replaceFile: (path, contents, mode) => call('replaceFile', path, () => replace(path, contents, mode)),

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{self, FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
 use crate::platform;
@@ -25,6 +27,30 @@ pub struct Facts {
     /// Size in bytes.
     pub size: u64,
 }
+
+/// Whether a block device is mounted, or part of something that is in use: then `O_EXCL` is refused to everybody
+/// else, open(2). Files are never.
+///
+/// # Errors
+/// [`Code::Io`] when it cannot be opened for reading.
+pub fn is_busy(path: &Path) -> Result<bool> {
+    let file = open_source(path)?;
+    if facts(&file, path)?.is_none_or(|facts| facts.kind == Kind::File) {
+        return Ok(false);
+    }
+    // Whoever asks the same question has it for a moment, so one refusal proves nothing.
+    for _ in 0..BUSY_ATTEMPTS {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::EXCL;
+        match fs::open(path, flags, Mode::empty()) {
+            Err(Errno::BUSY) => std::thread::sleep(BUSY_PAUSE),
+            result => return result.map(|_| false).on("open", path),
+        }
+    }
+    Ok(true)
+}
+
+const BUSY_ATTEMPTS: u32 = 5;
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Kind and size of what `path` leads to; symbolic links are followed.
 ///

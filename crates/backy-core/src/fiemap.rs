@@ -16,10 +16,28 @@ mod flag {
     pub const NOT_ALIGNED: u32 = 0x100;
     pub const INLINE: u32 = 0x200;
     pub const TAIL: u32 = 0x400;
+    pub const MERGED: u32 = 0x1000;
     pub const SHARED: u32 = 0x2000;
 }
 
 impl Mapped {
+    /// Where it lies in the file.
+    pub(crate) fn range(&self) -> Extent {
+        Extent::at(self.logical, self.length)
+    }
+
+    /// The same without the marks that depend on other files.
+    pub(crate) fn settled(self) -> Self {
+        Self { flags: self.flags & !(flag::SHARED | flag::MERGED), ..self }
+    }
+
+    /// Whether the bytes that both extents hold of a file are the same ones on the disk, in the same state.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        let shift = |extent: &Self| extent.physical.wrapping_sub(extent.logical);
+        let literal = self.place().is_some() && other.place().is_some();
+        literal && shift(self) == shift(other) && self.flags == other.flags
+    }
+
     /// Where it lies on the disk, if it says so byte for byte.
     pub(crate) fn place(&self) -> Option<Extent> {
         self.oddity().is_none().then(|| Extent::at(self.physical, self.length))
@@ -57,6 +75,19 @@ pub(crate) fn walk(file: &File, mut take: impl FnMut(Mapped)) -> Result<bool, Er
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_place_is_one_shift_and_one_state() {
+        const UNWRITTEN: u32 = 0x800;
+        let extent = |logical, physical, flags| Mapped { logical, physical, length: 8192, flags };
+        let whole = extent(0, 1 << 20, 0);
+        assert!(whole.is_same_place(&extent(4096, (1 << 20) + 4096, 0)));
+        assert!(!whole.is_same_place(&extent(4096, 1 << 20, 0)));
+        assert!(!whole.is_same_place(&extent(0, 1 << 20, UNWRITTEN)));
+        assert!(!whole.is_same_place(&extent(0, 1 << 20, flag::ENCODED)));
+        let shared = extent(0, 1 << 20, flag::SHARED | flag::MERGED);
+        assert!(whole.is_same_place(&shared.settled()));
+    }
 
     #[test]
     fn a_place_that_is_not_literal_is_none() {

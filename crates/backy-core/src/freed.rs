@@ -10,7 +10,8 @@ use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
 use crate::extent::{Extent, ExtentMap};
-use crate::{fiemap, platform};
+use crate::fiemap;
+use crate::platform::{self, Sharing};
 
 /// What removing files would free.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,7 +74,7 @@ struct Census {
 impl Census {
     fn take(&mut self, file: &File, path: &Path, allocated_bytes: u64) -> Result<()> {
         let filesystem = platform::filesystem(file).on("fstatfs", path)?;
-        self.whole_extents = filesystem.whole_extents;
+        self.whole_extents = filesystem.sharing == Sharing::WholeExtents;
         let number = self.files;
         self.files += 1;
         let mapped = fiemap::walk(file, |mapped| match (mapped.place(), mapped.oddity()) {

@@ -116,7 +116,8 @@ mod tests {
         source.write_all_at(&[0; BLOCK_SIZE], BLOCK_SIZE as u64).unwrap();
         source.write_all_at(&[2; 777], 3 * SEGMENT_SIZE).unwrap();
         let (source, image, index) = (path("source"), path("image"), path("index"));
-        let options = WriteOptions { source, image: image.clone(), index, ..WriteOptions::default() };
+        let options =
+            WriteOptions { source: source.into(), image: image.clone(), index, ..WriteOptions::default() };
         let written = write_image(&options, &Control::default()).unwrap();
 
         let control = Control::default();

@@ -34,6 +34,11 @@ impl Parent {
         Ok(Self { image: reader, index, without_index, size })
     }
 
+    /// Bytes of its image.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// The bytes that a clone, brought to the new size, has in a block.
     pub(crate) fn bytes<'b>(&self, block: Extent, buffer: &'b mut Buffer) -> Result<Old<'b>> {
         let kept = block.overlap(&Extent { start: 0, end: self.size });

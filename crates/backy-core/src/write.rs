@@ -1,28 +1,34 @@
 //! Writing a revision: clone the parent, write what differs, hash on the way, read back what was written.
 //!
 //! The hash of a block is taken of the very buffer that is written, so data and index cannot disagree however
-//! the source changes meanwhile.
+//! the source changes meanwhile. What a source says of its changes narrows what is read, never what is compared,
+//! and a single block that proves it wrong makes this a full read.
 
 use std::path::PathBuf;
 
-use crate::block::{Hash, segments_in};
+use rustix::fs;
+
+use crate::block::Hash;
 use crate::control::Control;
 use crate::durable::directory_of;
-use crate::error::{Code, Context, Error, Result};
+use crate::error::{BadBlock, Code, Context, Error, Result};
+use crate::focus::Focus;
 use crate::index::{IndexReader, IndexWriter};
+use crate::input::{Input, PathInput, Sample};
 use crate::output::Output;
 use crate::parent::Parent;
+use crate::platform;
 use crate::probe::reflink_refused;
 use crate::readback::{Touched, read_back};
-use crate::segment::{RevisionWriter, Scratch, Tally};
+use crate::scan::Scan;
+use crate::segment::{RevisionWriter, Start, Tally};
 use crate::source::Source;
-use crate::{platform, pool};
 
 /// What to write a revision from, and where.
 #[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
-    /// File or block device to read; symbolic links are followed.
-    pub source: PathBuf,
+    /// What is read.
+    pub source: Input,
     /// The image to create; the name must be free.
     pub image: PathBuf,
     /// The index to create; the name must be free.
@@ -35,6 +41,8 @@ pub struct WriteOptions {
     pub compare_bytes: bool,
     /// Fail rather than write a revision that shares nothing.
     pub require_reflink: bool,
+    /// What is read although no hint names it.
+    pub sample: Sample,
 }
 
 /// What writing a revision did. Sizes in bytes.
@@ -54,8 +62,14 @@ pub struct WriteStats {
     pub bytes_zero: u64,
     /// Why the revision shares nothing with others, where it does not.
     pub unshared: Option<String>,
-    /// Why the parent was compared byte for byte, where its index would have been cheaper.
+    /// Why a cheaper way was not taken: the parent compared byte for byte, or everything read.
     pub fallback: Option<String>,
+    /// Whether only what a hint named, and the sample, was read.
+    pub narrowed: bool,
+    /// Whether the image is a clone of the source.
+    pub source_cloned: bool,
+    /// Blocks that no hint named and that were different all the same: then everything was read again.
+    pub hint_failures: Vec<BadBlock>,
 }
 
 /// Writes image and index of a new revision and makes both durable. What was written is read back from the
@@ -65,80 +79,136 @@ pub struct WriteStats {
 /// [`Code::SourceResized`], [`Code::SourceShort`], [`Code::SourceKind`], [`Code::ReflinkUnsupported`],
 /// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
 pub fn write_image(options: &WriteOptions, control: &Control) -> Result<WriteStats> {
-    let source = Source::open(&options.source)?;
-    let size = source.size;
+    let Input::Path(input) = &options.source;
+    let source = Source::open(&input.path)?;
     let parent = match &options.parent_image {
         Some(image) => Some(Parent::open(image, options.parent_index.as_deref())?),
         None => None,
     };
-    let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
-    let (output, unshared) = create_image(options, size, parent.as_ref())?;
-    let cloned = parent.is_some() && unshared.is_none();
-    let index = create_index(options, size, fallback.is_none() && cloned)?;
-    let compare_bytes = options.compare_bytes;
-    let writer = RevisionWriter { source, parent, cloned, compare_bytes, output, index, control };
-
-    let tallies = write_segments(&writer)?;
-    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
-    writer.output.finish()?;
-    writer.index.finish(sum(|tally| tally.zero_blocks))?;
-
-    let index = IndexReader::open(&options.index)?;
-    index.distrust_cache();
-    let touched: Vec<Touched> = tallies.iter().filter_map(|tally| tally.touched).collect();
-    read_back(&options.image, &options.index, &index, size, &touched, control)?;
-    Ok(WriteStats {
-        size,
-        digest: index.digest()?,
-        bytes_read: sum(|tally| tally.read),
-        bytes_written: sum(|tally| tally.written),
-        bytes_changed: sum(|tally| tally.changed),
-        bytes_zero: sum(|tally| tally.zero),
-        unshared,
-        fallback,
-    })
+    let job = Job { options, input, source, parent, control };
+    let (focus, unfocused) = job.focus()?;
+    let stats = job.write(focus.as_ref(), unfocused)?;
+    if stats.hint_failures.is_empty() {
+        return Ok(stats);
+    }
+    // The image has what the hint made of it; the next one starts from the parent again.
+    for path in [&options.image, &options.index] {
+        fs::unlink(path).on("unlink", path)?;
+    }
+    let again = job.write(None, Some(HINT_FAILED.to_owned()))?;
+    let bytes_read = stats.bytes_read + again.bytes_read;
+    Ok(WriteStats { bytes_read, hint_failures: stats.hint_failures, ..again })
 }
 
-/// The image as a clone of the parent's; or all hole, and why it shares nothing if so. A target that cannot
-/// clone is written whole from the source, which is read anyway: copying the parent first would read and
-/// write everything twice, and carry its rot along.
-fn create_image(
-    options: &WriteOptions,
-    size: u64,
-    parent: Option<&Parent>,
-) -> Result<(Output, Option<String>)> {
-    let path = &options.image;
-    let unshared = match parent {
-        None => reflink_refused(directory_of(path))?,
-        Some(parent) => match platform::create_clone(parent.image.file(), path) {
-            Ok(file) => return Ok((Output::cloned(file, path, size)?, None)),
-            Err(errno) if platform::never_clones(errno) => {
-                let filesystem = platform::filesystem(parent.image.file()).on("fstatfs", path)?;
-                Some(platform::no_reflink(&filesystem, errno))
+const COMPARING_BYTES: &str = "a revision was found damaged, so every byte is compared";
+const HINT_FAILED: &str = "what was said to have changed was not all of it";
+
+/// A revision on its way from one source.
+struct Job<'a> {
+    options: &'a WriteOptions,
+    input: &'a PathInput,
+    source: Source,
+    parent: Option<Parent>,
+    control: &'a Control,
+}
+
+impl Job<'_> {
+    /// What needs to be read; or everything, and why.
+    fn focus(&self) -> Result<(Option<Focus>, Option<String>)> {
+        let focus = Focus::of(self.input, self.options.sample, &self.source, self.parent.as_ref())?;
+        Ok(match focus {
+            Ok(_) if self.options.compare_bytes => (None, Some(COMPARING_BYTES.to_owned())),
+            Ok(focus) => (Some(focus), None),
+            Err(reason) => (None, reason),
+        })
+    }
+
+    fn write(&self, focus: Option<&Focus>, unfocused: Option<String>) -> Result<WriteStats> {
+        let Self { options, source, control, .. } = self;
+        let parent = self.parent.as_ref();
+        let without_index = parent.and_then(|parent| parent.without_index.clone());
+        let Image { output, start, unshared } = self.create_image()?;
+        let index = self.create_index(without_index.is_none() && start != Start::Hole)?;
+        // Where nothing can be shared, everything is written, and must be read for that.
+        let focus = focus.filter(|_| start != Start::Hole);
+        let compare_bytes = options.compare_bytes;
+        let writer =
+            RevisionWriter { parent, start, compare_bytes, output, index, size: source.size, control };
+        let tallies = Scan { source, focus, writer: &writer }.run()?;
+        let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+        writer.output.finish()?;
+        writer.index.finish(sum(|tally| tally.zero_blocks))?;
+
+        let index = IndexReader::open(&options.index)?;
+        index.distrust_cache();
+        let touched: Vec<Touched> = tallies.iter().filter_map(|tally| tally.touched).collect();
+        read_back(&options.image, &options.index, &index, source.size, &touched, control)?;
+        let reasons: Vec<String> = without_index.into_iter().chain(unfocused).collect();
+        Ok(WriteStats {
+            size: source.size,
+            digest: index.digest()?,
+            bytes_read: sum(|tally| tally.read),
+            bytes_written: sum(|tally| tally.written),
+            bytes_changed: sum(|tally| tally.changed),
+            bytes_zero: sum(|tally| tally.zero),
+            unshared,
+            fallback: (!reasons.is_empty()).then(|| reasons.join("; ")),
+            narrowed: focus.is_some(),
+            source_cloned: start == Start::Source,
+            hint_failures: tallies.into_iter().flat_map(|tally| tally.surprises).collect(),
+        })
+    }
+
+    /// The image as a clone of the source or of the parent; or all hole, and why it shares nothing if so. A target
+    /// that cannot clone is written whole from the source, which is read anyway: copying the parent first would
+    /// read and write everything twice, and carry its rot along.
+    fn create_image(&self) -> Result<Image> {
+        let path = &self.options.image;
+        let size = self.source.size;
+        if self.input.cloneable {
+            match platform::create_clone(self.source.reader.file(), path) {
+                Ok(file) => return Ok(Image::shared(Output::cloned(file, path, size)?, Start::Source)),
+                // It lies elsewhere.
+                Err(errno) if platform::never_clones(errno) => {}
+                Err(errno) => return Err(Error::io("ioctl_ficlone", path, errno)),
             }
-            Err(errno) => return Err(Error::io("ioctl_ficlone", path, errno)),
-        },
-    };
-    match unshared {
-        Some(reason) if options.require_reflink => {
-            Err(Error::new(Code::ReflinkUnsupported).at(directory_of(path)).detail(reason))
         }
-        unshared => Ok((Output::create(path, size)?, unshared)),
+        let unshared = match &self.parent {
+            None => reflink_refused(directory_of(path))?,
+            Some(parent) => match platform::create_clone(parent.image.file(), path) {
+                Ok(file) => return Ok(Image::shared(Output::cloned(file, path, size)?, Start::Parent)),
+                Err(errno) if platform::never_clones(errno) => {
+                    let filesystem = platform::filesystem(parent.image.file()).on("fstatfs", path)?;
+                    Some(platform::no_reflink(&filesystem, errno))
+                }
+                Err(errno) => return Err(Error::io("ioctl_ficlone", path, errno)),
+            },
+        };
+        match unshared {
+            Some(reason) if self.options.require_reflink => {
+                Err(Error::new(Code::ReflinkUnsupported).at(directory_of(path)).detail(reason))
+            }
+            unshared => Ok(Image { output: Output::create(path, size)?, start: Start::Hole, unshared }),
+        }
+    }
+
+    fn create_index(&self, clone: bool) -> Result<IndexWriter> {
+        let base =
+            self.options.parent_index.as_deref().filter(|_| clone).map(IndexReader::open).transpose()?;
+        IndexWriter::create(&self.options.index, self.source.size, base)
     }
 }
 
-fn create_index(options: &WriteOptions, size: u64, clone: bool) -> Result<IndexWriter> {
-    let base = options.parent_index.as_deref().filter(|_| clone).map(IndexReader::open).transpose()?;
-    IndexWriter::create(&options.index, size, base)
+/// An image before anything is written to it.
+struct Image {
+    output: Output,
+    start: Start,
+    /// Why it shares nothing.
+    unshared: Option<String>,
 }
 
-fn write_segments(writer: &RevisionWriter) -> Result<Vec<Tally>> {
-    writer.control.add_total(writer.source.data.bytes());
-    let segments: Vec<u64> = (0..segments_in(writer.source.size)).collect();
-    let result = pool::for_each(&segments, writer.control, Scratch::new, |scratch, number| {
-        writer.write(scratch, number)
-    });
-    // A source that shrank is first met as one that ends early; its size says which it was.
-    writer.source.expect_same_size()?;
-    result
+impl Image {
+    fn shared(output: Output, start: Start) -> Self {
+        Self { output, start, unshared: None }
+    }
 }

@@ -136,8 +136,12 @@ fn contents() -> Vec<u8> {
 fn index_of(contents: &[u8], directory: &Path) -> ImageOptions {
     let (source, image, index) = (directory.join("source"), directory.join("image"), directory.join("index"));
     fs::write(&source, contents).unwrap();
-    let options =
-        WriteOptions { source, image: image.clone(), index: index.clone(), ..WriteOptions::default() };
+    let options = WriteOptions {
+        source: source.into(),
+        image: image.clone(),
+        index: index.clone(),
+        ..WriteOptions::default()
+    };
     let stats = write_image(&options, &Control::default()).unwrap();
     ImageOptions { image, index, size: stats.size, digest: stats.digest }
 }
@@ -183,7 +187,7 @@ fn a_bad_sector_of_the_source_is_named_with_its_offset() {
     disk.fail();
     let directory = tempfile::tempdir().unwrap();
     let options = WriteOptions {
-        source: disk.path(),
+        source: disk.path().into(),
         image: directory.path().join("image"),
         index: directory.path().join("index"),
         ..WriteOptions::default()

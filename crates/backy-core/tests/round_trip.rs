@@ -10,8 +10,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use backy_core::{
-    BLOCK_SIZE, Code, Control, Found, Hash, ImageOptions, Target, WriteOptions, WriteStats, restore_image,
-    verify_image, write_image,
+    BLOCK_SIZE, Code, Control, Found, Hash, ImageOptions, Sample, Target, WriteOptions, WriteStats,
+    restore_image, verify_image, write_image,
 };
 use proptest::prelude::*;
 
@@ -69,13 +69,14 @@ impl Revision {
     fn write(source: &Path, directory: &Path, name: &str, parent: Option<&Self>, bytes: bool) -> Self {
         let (image, index) = (directory.join(name), directory.join(format!("{name}.hashes")));
         let options = WriteOptions {
-            source: source.to_owned(),
+            source: source.to_owned().into(),
             image: image.clone(),
             index: index.clone(),
             parent_image: parent.map(|parent| parent.image.clone()),
             parent_index: parent.map(|parent| parent.index.clone()),
             compare_bytes: bytes,
             require_reflink: false,
+            sample: Sample::default(),
         };
         let stats = write_image(&options, &Control::default()).unwrap();
         Self { image, index, stats }
@@ -237,7 +238,7 @@ fn a_cancelled_write_ends_with_its_own_code() {
     let control = Control::default();
     control.cancel();
     let options = WriteOptions {
-        source,
+        source: source.into(),
         image: directory.path().join("image"),
         index: directory.path().join("index"),
         ..WriteOptions::default()
@@ -266,7 +267,7 @@ fn progress_ends_where_it_was_headed() {
     fs::write(&source, vec![1; 3 * BLOCK_SIZE + 100]).unwrap();
     let control = Control::default();
     let options = WriteOptions {
-        source,
+        source: source.into(),
         image: directory.path().join("image"),
         index: directory.path().join("index"),
         ..WriteOptions::default()

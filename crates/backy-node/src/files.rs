@@ -53,6 +53,8 @@ pub struct SourceFacts {
     pub kind: String,
     /// Size in bytes.
     pub size: i64,
+    /// Whether it is a device that is mounted or otherwise in use.
+    pub busy: bool,
 }
 
 /// Kind and size of a file or block device; symbolic links are followed.
@@ -61,7 +63,32 @@ pub fn describe_source(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "describe", move || {
         let facts = backy_core::describe(Path::new(&path))?;
         let kind = if facts.kind == Kind::File { "file" } else { "device" }.to_owned();
-        Ok(SourceFacts { kind, size: count(facts.size) })
+        Ok(SourceFacts { kind, size: count(facts.size), busy: backy_core::is_busy(Path::new(&path))? })
+    })
+}
+
+/// A file and the snapshot of it that is taken.
+#[napi(object)]
+pub struct SnapshotOptions {
+    /// The file; symbolic links are followed.
+    pub source: String,
+    /// The clone to create beside it; the name must be free.
+    pub snapshot: String,
+}
+
+/// What was taken.
+#[napi(object)]
+pub struct SnapshotStats {
+    /// Size in bytes.
+    pub size: i64,
+}
+
+/// Clones a file durably, to a file that its owner may read and nobody may write to.
+#[napi(ts_return_type = "Promise<SnapshotStats | Failure>")]
+pub fn take_snapshot(env: &Env, options: SnapshotOptions) -> Result<Object<'_>> {
+    promise(env, "snapshot", move || {
+        let size = backy_core::take_snapshot(Path::new(&options.source), Path::new(&options.snapshot))?;
+        Ok(SnapshotStats { size: count(size) })
     })
 }
 

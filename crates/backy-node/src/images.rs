@@ -4,7 +4,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use backy_core::{Code, Error, Hash, ImageOptions, Report, Target, TargetKind};
+use backy_core::{
+    Code, Error, Extent, ExtentMap, Hash, Hint, ImageOptions, Input, PathInput, Report, Sample, Target,
+    TargetKind,
+};
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
@@ -144,16 +147,17 @@ pub struct WriteStats {
 #[napi(ts_return_type = "Promise<WriteStats | Failure>")]
 pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Control) -> Result<Object<'env>> {
     let control = Arc::clone(&control.inner);
-    let options = backy_core::WriteOptions {
-        source: options.source.path.unwrap_or_default().into(),
-        image: options.image.into(),
-        index: options.index.into(),
-        parent_image: options.parent_image.map(PathBuf::from),
-        parent_index: options.parent_index.map(PathBuf::from),
-        compare_bytes: options.compare_bytes.unwrap_or(false),
-        require_reflink: options.require_reflink.unwrap_or(false),
-    };
     promise(env, "write", move || {
+        let options = backy_core::WriteOptions {
+            source: input_of(options.source)?,
+            image: options.image.into(),
+            index: options.index.into(),
+            parent_image: options.parent_image.map(PathBuf::from),
+            parent_index: options.parent_index.map(PathBuf::from),
+            compare_bytes: options.compare_bytes.unwrap_or(false),
+            require_reflink: options.require_reflink.unwrap_or(false),
+            sample: Sample { runs: options.sample_runs.unwrap_or(0), run: options.sample_run.unwrap_or(0) },
+        };
         let stats = backy_core::write_image(&options, &control)?;
         Ok(WriteStats {
             size: count(stats.size),
@@ -166,11 +170,34 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             sharing: if stats.unshared.is_none() { "reflink" } else { "none" }.to_owned(),
             sharing_reason: stats.unshared,
             fallback: stats.fallback,
-            narrowed: false,
-            source_cloned: false,
-            hint_failures: Vec::new(),
+            narrowed: stats.narrowed,
+            source_cloned: stats.source_cloned,
+            hint_failures: stats.hint_failures.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect(),
         })
     })
+}
+
+fn input_of(input: SourceInput) -> backy_core::Result<Input> {
+    let invalid = |what: &str| Error::new(Code::InvalidArgument).detail(what);
+    let SourceInput { path, cloneable, previous, changed, command } = input;
+    let (Some(path), None) = (path, command) else {
+        return Err(invalid("a source is a path"));
+    };
+    let hint = match (previous, changed) {
+        (None, None) => Hint::None,
+        (Some(previous), None) => Hint::Previous(previous.into()),
+        (None, Some(ranges)) => Hint::Changed(map_of(&ranges)?),
+        (Some(_), Some(_)) => return Err(invalid("a source has one hint")),
+    };
+    Ok(Input::Path(PathInput { path: path.into(), cloneable: cloneable.unwrap_or(false), hint }))
+}
+
+fn map_of(ranges: &[ByteRange]) -> backy_core::Result<ExtentMap> {
+    let invalid = |_| Error::new(Code::InvalidArgument).detail("a range is not negative");
+    let extent =
+        |range: &ByteRange| Ok(Extent::at(u64::try_from(range.offset)?, u64::try_from(range.length)?));
+    let extents: std::result::Result<_, std::num::TryFromIntError> = ranges.iter().map(extent).collect();
+    extents.map(ExtentMap::normalise).map_err(invalid)
 }
 
 /// A sealed image, what its record says of it, and where to restore it to.

@@ -14,7 +14,7 @@ export function backupCommand(blank: Command, run: Run): Command {
       'Takes a new revision for the tags that are due according to the schedule, and does nothing if none is. With TAGS it takes one now. Removes what an interrupted run left behind.',
     )
     .argument('[TAGS]', 'comma list of tags of the schedule, or of tags that begin with "manual:"')
-    .option('-f, --force', 'accept any tag')
+    .option('-f, --force', 'accept any tag, and a source that is mounted')
     .action((tags: string | undefined, { force }: Options, command: Command) =>
       run(command, async (session) => {
         const { backup } = await import('../../operations/backup.ts');

@@ -27,7 +27,7 @@ function repositoryLine({ name, totals, problem }: RepositoryStatus, width: numb
     label,
     String(revisions).padStart(6),
     formatSize(bytesWritten).padStart(12),
-    newest === null ? 'no good revision'.padEnd(19) : formatLocalTime(new Date(newest)),
+    newest === null ? 'no good revision' : formatLocalTime(new Date(newest)),
     ...troubles(totals),
   ].join('  ');
 }

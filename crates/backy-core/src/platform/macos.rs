@@ -8,7 +8,7 @@ use rustix::fs::{self, CWD, CloneFlags, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
 
-use super::{Filesystem, Mapped};
+use super::{Filesystem, Mapped, Sharing};
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. clonefile(2).
 pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
@@ -20,6 +20,11 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
         let _ = fs::unlink(to);
     }
     opened.map(File::from)
+}
+
+/// The same for a snapshot of a file that is not ours.
+pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
+    create_clone(from, to)
 }
 
 /// Creates a file that nobody else may read; the name must be free.
@@ -103,7 +108,13 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
         .take_while(|byte| **byte != 0)
         .map(|byte| char::from(byte.cast_unsigned()))
         .collect();
-    Ok(Filesystem { holes_are_true: name == "apfs", whole_extents: false, direct_writes: false, name })
+    Ok(Filesystem {
+        holes_are_true: name == "apfs",
+        places_are_true: false,
+        whole_extents: false,
+        direct_writes: false,
+        name,
+    })
 }
 
 /// Nothing tells where a file lies.

@@ -20,11 +20,22 @@ pub(crate) struct Filesystem {
     /// Whether `SEEK_HOLE` may be believed. Elsewhere holes are read like data: ZFS returned wrong holes for
     /// dirty files (openzfs/zfs#11900), network filesystems answer for a server of unknown age.
     pub holes_are_true: bool,
-    /// Whether an extent is freed only when no part of it is in use any more.
-    pub whole_extents: bool,
+    /// What it means that two files have an extent at the same place.
+    pub sharing: Sharing,
     /// Whether large writes to a fresh file are faster past the page cache. Never on btrfs, where checksums
     /// turn them into slower buffered ones.
     pub direct_writes: bool,
+}
+
+/// How a filesystem shares blocks between files, as far as its extent maps are known to tell the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Not known.
+    Unknown,
+    /// Each block is free as soon as nobody refers to it.
+    Blocks,
+    /// An extent is free only when nobody refers to any part of it.
+    WholeExtents,
 }
 
 /// A stretch of a file, and where it lies on the disk. Bytes.

@@ -1,0 +1,92 @@
+//! Going through a file or device segment by segment, and handing its blocks to the writer.
+
+use crate::buffer::Buffer;
+use crate::error::Result;
+use crate::extent::Extent;
+use crate::focus::Focus;
+use crate::pool;
+use crate::read::{READ_SIZE, windows_of};
+use crate::segment::{RevisionWriter, Scratch, Segment, Tally};
+use crate::source::Source;
+
+/// A source that is read into a revision.
+pub(crate) struct Scan<'a> {
+    pub source: &'a Source,
+    /// Everything is read without one.
+    pub focus: Option<&'a Focus>,
+    pub writer: &'a RevisionWriter<'a>,
+}
+
+/// What one thread reuses.
+struct Hands {
+    window: Buffer,
+    scratch: Scratch,
+}
+
+impl Scan<'_> {
+    /// Brings image and index to what the source holds.
+    pub(crate) fn run(&self) -> Result<Vec<Tally>> {
+        let control = self.writer.control;
+        control.add_total(match self.focus {
+            None => self.source.data.bytes(),
+            Some(focus) => focus.changed().extents().iter().map(|extent| self.data_bytes(*extent)).sum(),
+        });
+        let segments: Vec<u64> = (0..crate::block::segments_in(self.source.size)).collect();
+        let hands = || Hands { window: Buffer::new(READ_SIZE), scratch: Scratch::new() };
+        let result = pool::for_each(&segments, control, hands, |hands, number| self.segment(hands, number));
+        // A source that shrank is first met as one that ends early; its size says which it was.
+        self.source.expect_same_size()?;
+        result
+    }
+
+    fn segment(&self, hands: &mut Hands, number: u64) -> Result<Tally> {
+        let mut segment = self.writer.segment(number)?;
+        let range = segment.range;
+        let Some(focus) = self.focus else {
+            self.part(hands, &mut segment, range)?;
+            return segment.finish();
+        };
+        let mut at = range.start;
+        for part in focus.parts(range) {
+            segment.keep(Extent { start: at, end: part.range.start });
+            segment.expect_same = !part.hinted;
+            if !part.hinted {
+                self.writer.control.add_total(self.data_bytes(part.range));
+            }
+            self.part(hands, &mut segment, part.range)?;
+            at = part.range.end;
+        }
+        segment.keep(Extent { start: at, end: range.end });
+        segment.finish()
+    }
+
+    /// Holes are not read.
+    fn part(&self, hands: &mut Hands, segment: &mut Segment, range: Extent) -> Result<()> {
+        let mut at = range.start;
+        for data in self.source.data.within(range) {
+            segment.zeros(&mut hands.scratch, Extent { start: at, end: data.start })?;
+            self.data(hands, segment, data)?;
+            at = data.end;
+        }
+        segment.zeros(&mut hands.scratch, Extent { start: at, end: range.end })
+    }
+
+    fn data(&self, hands: &mut Hands, segment: &mut Segment, data: Extent) -> Result<()> {
+        let Hands { window: buffer, scratch } = hands;
+        let reader = &self.source.reader;
+        let via = reader.way(data);
+        segment.expect_data(data)?;
+        for window in windows_of(data) {
+            self.writer.control.check()?;
+            let bytes = reader.read(via, buffer, window)?;
+            segment.bytes(scratch, window, bytes)?;
+            segment.tally.read += window.len();
+            self.writer.control.add_done(window.len());
+        }
+        Ok(())
+    }
+
+    fn data_bytes(&self, range: Extent) -> u64 {
+        self.source.data.within(range).map(|data| data.len()).sum()
+    }
+}

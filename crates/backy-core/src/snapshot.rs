@@ -1,0 +1,86 @@
+//! A snapshot of a source file: a clone beside it, of one instant, that nobody writes to.
+
+use std::path::Path;
+
+use rustix::fs::{self, Mode};
+
+use crate::device::{self, Kind};
+use crate::durable::sync_directory_of;
+use crate::error::{Code, Context, Error, Result};
+use crate::platform;
+
+/// Clones a file to a name beside it, which must be free, and makes that durable: an earlier snapshot is compared
+/// with later ones, so a power cut must not leave less of it than was read. Returns its size in bytes.
+///
+/// # Errors
+/// [`Code::ReflinkUnsupported`] where there is no such thing, [`Code::SourceKind`] for what is no file,
+/// [`Code::Io`]. Nothing is left behind.
+pub fn take_snapshot(source: &Path, snapshot: &Path) -> Result<u64> {
+    let file = device::open_source(source)?;
+    match device::facts(&file, source)? {
+        Some(facts) if facts.kind == Kind::File => {}
+        Some(_) => return Err(refused(source, "a block device cannot be cloned")),
+        None => return Err(Error::new(Code::SourceKind).at(source)),
+    }
+    let clone = match platform::create_snapshot(&file, snapshot) {
+        Err(errno) if platform::never_clones(errno) => {
+            let filesystem = platform::filesystem(&file).on("fstatfs", source)?;
+            return Err(refused(source, &platform::no_reflink(&filesystem, errno)));
+        }
+        result => result.on("ioctl_ficlone", snapshot)?,
+    };
+    let finished = fs::fchmod(&clone, Mode::RUSR)
+        .on("fchmod", snapshot)
+        .and_then(|()| platform::sync(&clone).on("fsync", snapshot))
+        .and_then(|()| sync_directory_of(snapshot))
+        .and_then(|()| clone.metadata().on("fstat", snapshot));
+    if finished.is_err() {
+        // Best effort: its name tells whose leftover it is.
+        let _ = fs::unlink(snapshot);
+    }
+    finished.map(|metadata| metadata.len())
+}
+
+fn refused(source: &Path, reason: &str) -> Error {
+    Error::new(Code::ReflinkUnsupported).at(source).detail(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// Whichever it is, depending on where the temporary directory lies, nothing else is left.
+    #[test]
+    fn it_is_a_read_only_copy_or_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("disk"), vec![7; 100_000]).unwrap();
+        match take_snapshot(&path("disk"), &path("snapshot")) {
+            Ok(size) => {
+                assert_eq!(size, 100_000);
+                assert_eq!(std::fs::read(path("snapshot")).unwrap(), std::fs::read(path("disk")).unwrap());
+                let mode = std::fs::metadata(path("snapshot")).unwrap().permissions().mode();
+                assert_eq!(mode & 0o7777, 0o400);
+            }
+            Err(error) => {
+                assert_eq!(error.code, Code::ReflinkUnsupported);
+                assert!(!path("snapshot").exists());
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_keeps_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("disk"), "disk").unwrap();
+        std::fs::write(path("precious"), "precious").unwrap();
+        let error = take_snapshot(&path("disk"), &path("precious")).unwrap_err();
+        assert_eq!(error.errno, Some(rustix::io::Errno::EXIST));
+        assert_eq!(std::fs::read(path("precious")).unwrap(), b"precious");
+        let missing = path("missing/snapshot");
+        assert_eq!(take_snapshot(&path("disk"), &missing).unwrap_err().code, Code::Io);
+        assert_eq!(take_snapshot(directory.path(), &path("new")).unwrap_err().code, Code::SourceKind);
+    }
+}

@@ -1,0 +1,265 @@
+//! Backups that are told what changed, against full copies: a disk image lives through writes, holes, allocations
+//! and changes of size; each generation is backed up from a snapshot, reading what lies elsewhere than in the
+//! snapshot before. Where the temporary directory (`TMPDIR`) is on btrfs or XFS this goes through extent maps; elsewhere
+//! there are no snapshots, and the test of them has nothing to do.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use backy_core::{
+    BLOCK_SIZE, Code, Control, Extent, ExtentMap, Hint, Input, PathInput, Sample, WriteOptions, WriteStats,
+    index_image, take_snapshot, write_image,
+};
+use proptest::prelude::*;
+use rustix::fs::FallocateFlags;
+
+/// Something that happens to a disk image.
+#[derive(Debug, Clone)]
+enum Event {
+    Write { at: u64, length: u64, value: u8 },
+    Punch { at: u64, length: u64 },
+    Allocate { at: u64, length: u64, keep_size: bool },
+    Zero { at: u64, length: u64 },
+    Resize { size: u64 },
+    Flush,
+}
+
+const SPACE: u64 = 6 << 20;
+const BLOCK: u64 = BLOCK_SIZE as u64;
+
+fn event() -> impl Strategy<Value = Event> {
+    let at = || prop_oneof![0..SPACE, (0..SPACE / 4096).prop_map(|page| page * 4096)];
+    let length = || prop_oneof![1..5000u64, 1..400_000u64, (1..40u64).prop_map(|pages| pages * 4096)];
+    prop_oneof![
+        12 => (at(), length(), 0..4u8).prop_map(|(at, length, value)| Event::Write { at, length, value }),
+        4 => (at(), length()).prop_map(|(at, length)| Event::Punch { at, length }),
+        3 => (at(), length(), any::<bool>())
+            .prop_map(|(at, length, keep_size)| Event::Allocate { at, length, keep_size }),
+        3 => (at(), length()).prop_map(|(at, length)| Event::Zero { at, length }),
+        2 => at().prop_map(|size| Event::Resize { size }),
+        2 => Just(Event::Flush),
+    ]
+}
+
+fn happen(event: &Event, file: &File) {
+    let allocate = |flags, at, length| match rustix::fs::fallocate(file, flags, at, length) {
+        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
+        Err(errno) => panic!("fallocate: {errno}"),
+    };
+    match *event {
+        Event::Write { at, length, value } => {
+            file.write_all_at(&vec![value; usize::try_from(length).unwrap()], at).unwrap();
+        }
+        Event::Punch { at, length } => {
+            allocate(FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, length);
+        }
+        Event::Allocate { at, length, keep_size } => {
+            let flags = if keep_size { FallocateFlags::KEEP_SIZE } else { FallocateFlags::empty() };
+            allocate(flags, at, length);
+        }
+        Event::Zero { at, length } => {
+            allocate(FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE, at, length);
+        }
+        Event::Resize { size } => file.set_len(size).unwrap(),
+        Event::Flush => file.sync_all().unwrap(),
+    }
+}
+
+/// A repository of one disk, as far as the engine knows.
+struct Bench {
+    directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Revision `number`, on top of the one before.
+    fn write(&self, number: usize, input: PathInput, sample: Sample) -> WriteStats {
+        let name = |number: usize| (self.path(&number.to_string()), self.path(&format!("{number}.hashes")));
+        let (image, index) = name(number);
+        let parent = number.checked_sub(1).map(name);
+        let options = WriteOptions {
+            source: Input::Path(input),
+            image,
+            index,
+            parent_image: parent.as_ref().map(|(image, _)| image.clone()),
+            parent_index: parent.map(|(_, index)| index),
+            sample,
+            ..WriteOptions::default()
+        };
+        let stats = write_image(&options, &Control::default()).unwrap();
+        self.assert_equal(number, &stats, &options);
+        stats
+    }
+
+    /// The image is the source to the byte, and the index is that of the image.
+    fn assert_equal(&self, number: usize, stats: &WriteStats, options: &WriteOptions) {
+        let Input::Path(PathInput { path, .. }) = &options.source;
+        assert!(fs::read(&options.image).unwrap() == fs::read(path).unwrap(), "revision {number} differs");
+        let built = self.path("built");
+        let indexed = index_image(&options.image, &built, &Control::default()).unwrap();
+        assert_eq!((indexed.digest, indexed.size), (stats.digest, stats.size), "index of {number}");
+        assert_eq!(indexed.bytes_zero, stats.bytes_zero);
+        fs::remove_file(built).unwrap();
+    }
+
+    fn snapshot(&self, disk: &Path, number: usize) -> Option<PathBuf> {
+        let snapshot = self.path(&format!("snapshot-{number}"));
+        match take_snapshot(disk, &snapshot) {
+            Ok(_) => Some(snapshot),
+            Err(error) if error.code == Code::ReflinkUnsupported => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_narrowed_revision_is_a_full_copy(
+        generations in prop::collection::vec(prop::collection::vec(event(), 0..60), 2..6),
+        cloneable in any::<bool>(),
+        runs in 0..4u32,
+    ) {
+        let bench = Bench::new();
+        let disk = bench.path("disk");
+        let file = File::options().read(true).write(true).create_new(true).open(&disk).unwrap();
+        let mut previous: Option<PathBuf> = None;
+        for (number, events) in generations.iter().enumerate() {
+            for event in events {
+                happen(event, &file);
+            }
+            let Some(snapshot) = bench.snapshot(&disk, number) else { return Ok(()) };
+            prop_assert!(fs::read(&snapshot).unwrap() == fs::read(&disk).unwrap());
+            let hint = previous.clone().map_or(Hint::None, Hint::Previous);
+            let input = PathInput { path: snapshot.clone(), cloneable, hint };
+            let run = u32::try_from(number).unwrap();
+            let stats = bench.write(number, input, Sample { runs, run });
+            prop_assert_eq!(stats.hint_failures, []);
+            prop_assert_eq!(stats.fallback, None);
+            prop_assert_eq!((stats.narrowed, stats.source_cloned), (number > 0, cloneable));
+            if let Some(old) = previous.replace(snapshot) {
+                fs::remove_file(old).unwrap();
+            }
+        }
+    }
+}
+
+fn disk_of(blocks: u64, path: &Path) -> File {
+    let file = File::options().read(true).write(true).create_new(true).open(path).unwrap();
+    for block in 0..blocks {
+        file.write_all_at(&[u8::try_from(block % 250).unwrap() + 1; 4096], block * BLOCK + 8192).unwrap();
+    }
+    file
+}
+
+fn changed(path: &Path, blocks: &[u64]) -> PathInput {
+    let extents = blocks.iter().map(|block| Extent::at(block * BLOCK + 5000, 100)).collect();
+    let hint = Hint::Changed(ExtentMap::normalise(extents));
+    PathInput { path: path.to_owned(), cloneable: false, hint }
+}
+
+/// Whether the directory is on a filesystem with reflinks, where a hint counts for anything.
+fn shares(bench: &Bench, disk: &Path) -> bool {
+    bench.snapshot(disk, 0).is_some()
+}
+
+#[test]
+fn only_what_the_hint_names_is_read() {
+    let bench = Bench::new();
+    let disk = bench.path("disk");
+    let file = disk_of(200, &disk);
+    bench.write(0, disk.clone().into_input(), Sample::default());
+    file.write_all_at(&[9; 4096], 7 * BLOCK + 4096).unwrap();
+    file.write_all_at(&[9; 4096], 150 * BLOCK + 4096).unwrap();
+    let stats = bench.write(1, changed(&disk, &[7, 150, 151]), Sample::default());
+    if shares(&bench, &disk) {
+        assert!(stats.narrowed);
+        assert_eq!((stats.bytes_read, stats.bytes_changed), (3 * BLOCK, 2 * BLOCK));
+        assert!(stats.bytes_written <= 4 * 16384, "{}", stats.bytes_written);
+    } else {
+        assert!(!stats.narrowed, "everything is written, so everything is read");
+    }
+}
+
+#[test]
+fn a_hint_that_lies_is_found_out_by_the_sample_and_everything_is_read() {
+    let bench = Bench::new();
+    let disk = bench.path("disk");
+    let file = disk_of(100, &disk);
+    bench.write(0, disk.clone().into_input(), Sample::default());
+    // One block that is hinted, one that is not and in the sample, one that is in neither.
+    for block in [3, 45, 46] {
+        file.write_all_at(&[9; 4096], block * BLOCK + 4096).unwrap();
+    }
+    let stats = bench.write(1, changed(&disk, &[3]), Sample { runs: 30, run: 15 });
+    let found: Vec<u64> = stats.hint_failures.iter().map(|bad| bad.offset / BLOCK).collect();
+    if shares(&bench, &disk) {
+        assert_eq!(found, [45]);
+        assert!(stats.fallback.unwrap().contains("not all of it"));
+    }
+    assert!(!stats.narrowed);
+    assert_eq!(stats.bytes_changed, 3 * BLOCK);
+}
+
+#[test]
+fn a_hole_that_no_hint_names_is_found_out_too() {
+    let bench = Bench::new();
+    let disk = bench.path("disk");
+    let file = disk_of(64, &disk);
+    bench.write(0, disk.clone().into_input(), Sample::default());
+    let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    rustix::fs::fallocate(&file, punch, 10 * BLOCK, BLOCK).unwrap();
+    let stats = bench.write(1, changed(&disk, &[]), Sample { runs: 10, run: 20 });
+    if shares(&bench, &disk) {
+        assert_eq!(stats.hint_failures.len(), 1);
+        assert_eq!(stats.hint_failures[0].offset, 10 * BLOCK);
+    }
+    assert!(!stats.narrowed);
+}
+
+#[test]
+fn a_snapshot_that_is_of_no_use_is_said_to_be() {
+    let bench = Bench::new();
+    let disk = bench.path("disk");
+    disk_of(10, &disk);
+    let Some(first) = bench.snapshot(&disk, 0) else { return };
+    let input = |path: &Path, previous: PathBuf| PathInput {
+        path: path.to_owned(),
+        cloneable: true,
+        hint: Hint::Previous(previous),
+    };
+    bench.write(0, first.clone().into_input(), Sample::default());
+    let other = bench.path("other");
+    disk_of(11, &other);
+    std::os::unix::fs::symlink(&first, bench.path("link")).unwrap();
+    let cases = [
+        (bench.path("missing"), "is gone"),
+        (other, "is not what the revision was made from"),
+        (bench.path("link"), "cannot be used"),
+        (bench.directory.path().to_owned(), "is no file of ours"),
+    ];
+    for (number, (previous, words)) in cases.into_iter().enumerate() {
+        let stats = bench.write(number + 1, input(&first, previous), Sample::default());
+        assert!(!stats.narrowed, "{words}");
+        assert!(stats.fallback.as_ref().is_some_and(|reason| reason.contains(words)), "{:?}", stats.fallback);
+    }
+}
+
+trait IntoInput {
+    fn into_input(self) -> PathInput;
+}
+
+impl IntoInput for PathBuf {
+    fn into_input(self) -> PathInput {
+        PathInput { path: self, cloneable: false, hint: Hint::None }
+    }
+}

@@ -1,0 +1,61 @@
+import { badRanges } from '../domain/bad-blocks.ts';
+import type { RevisionRecord } from '../domain/revision.ts';
+import type { WriteStats } from '../native/engine.ts';
+import { FORMAT_VERSION } from '../repository/record.ts';
+import type { Snapshot, SnapshotRequest } from '../sources/source.ts';
+import type { RevisionPlan } from './take-revision.ts';
+
+/** Ranges in which a hint was wrong that a record names. */
+const NAMED_RANGES = 100;
+const ONE_DISK = 'with the source, as both live on one disk';
+
+/** The record of a revision that was written. */
+export function describeRevision(
+  { source, tags, startedAt }: RevisionPlan,
+  snapshot: Snapshot,
+  { uuid, parent }: SnapshotRequest,
+  stats: WriteStats,
+  finishedAt: Date,
+): RevisionRecord {
+  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, hintFailures } = stats;
+  const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
+  const fallback = [snapshot.fallback, stats.fallback].filter((reason) => reason !== undefined).join('; ');
+  return {
+    formatVersion: FORMAT_VERSION,
+    uuid,
+    timestamp: startedAt.toISOString(),
+    parent: parent?.uuid ?? null,
+    tags,
+    trust: 'trusted',
+    size: stats.size,
+    digest: stats.digest,
+    blockSize: stats.blockSize,
+    source: source.identity,
+    consistency: snapshot.consistency,
+    stats: {
+      duration: Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000,
+      bytesRead,
+      bytesWritten,
+      bytesChanged,
+      bytesZero,
+      method: methodOf(snapshot, stats),
+      sharing,
+      ...(sharingReason === undefined ? {} : { sharingReason }),
+      ...(fallback === '' ? {} : { fallback }),
+      sampleRun: sampleRunAfter(parent),
+      ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),
+    },
+    verifiedAt: null,
+  };
+}
+
+/** Each run reads another sample. Counted from revision to revision, because their number stays the same one day. */
+export function sampleRunAfter(parent: RevisionRecord | undefined): number {
+  return parent?.stats.sampleRun === undefined ? 0 : parent.stats.sampleRun + 1;
+}
+
+/** What was really done, which may be less than what the source had in mind. */
+function methodOf({ method }: Snapshot, { narrowed, sourceCloned }: WriteStats): string {
+  if (!narrowed) return 'full';
+  return sourceCloned ? 'clone' : method;
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import { readdir, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fromNodeError, isIoError } from '../io-error.ts';
+import type { Engine } from '../native/engine.ts';
+
+/** The hidden snapshots of one file that belong to one repository. */
+export interface FileSnapshots {
+  /** Clones the file as it is now. @throws BACKY_REFLINK_UNSUPPORTED, BACKY_IO */
+  take(uuid: string): Promise<{ readonly path: string; readonly size: number }>;
+  /** Where the snapshot of a revision is, if it is anywhere. */
+  pathOf(uuid: string): Promise<string>;
+  /** Removes all but that of the revision `keep`. @returns the paths of what was removed */
+  tidy(keep: string | undefined): Promise<readonly string[]>;
+}
+
+/** Ids of revisions that this version makes. */
+const OWN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+/** Tells repositories apart that back up the same file: none may remove the snapshots of another. */
+const OWNER_DIGITS = 8;
+
+/**
+ * Snapshots lie beside the file itself, wherever links to it are, because that is where its filesystem is:
+ * `.NAME.backy-OWNER-UUID`, OWNER standing for the repository.
+ */
+export function fileSnapshots(path: string, repository: string, engine: Engine): FileSnapshots {
+  const place = async (): Promise<{ readonly file: string; readonly prefix: string }> => {
+    try {
+      const file = await realpath(path);
+      const owner = createHash('sha256')
+        .update(await realpath(repository))
+        .digest('hex');
+      return { file, prefix: `.${basename(file)}.backy-${owner.slice(0, OWNER_DIGITS)}-` };
+    } catch (error) {
+      throw fromNodeError(error);
+    }
+  };
+  const pathOf = async (uuid: string): Promise<string> => {
+    const { file, prefix } = await place();
+    return join(dirname(file), prefix + uuid);
+  };
+  return {
+    pathOf,
+    take: async (uuid) => {
+      const { file } = await place();
+      const snapshot = await pathOf(uuid);
+      const { size } = await engine.takeSnapshot({ source: file, snapshot });
+      return { path: snapshot, size };
+    },
+    tidy: async (keep) => {
+      const old = (await list(place)).filter(({ uuid }) => uuid !== keep).map(({ name }) => name);
+      if (old.length > 0) await engine.removeFiles(old);
+      return old;
+    },
+  };
+}
+
+async function list(place: () => Promise<{ readonly file: string; readonly prefix: string }>) {
+  try {
+    const { file, prefix } = await place();
+    const directory = dirname(file);
+    const names = (await readdir(directory)).filter((name) => name.startsWith(prefix)).sort();
+    return names
+      .map((name) => ({ name: join(directory, name), uuid: name.slice(prefix.length) }))
+      .filter(({ uuid }) => OWN_ID.test(uuid));
+  } catch (error) {
+    // Where the source is gone nobody can say where its snapshots were; the backup will say that it is gone.
+    if (isIoError(fromNodeError(error), 'ENOENT', 'ENOTDIR')) return [];
+    throw fromNodeError(error);
+  }
+}
