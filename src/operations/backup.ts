@@ -1,4 +1,4 @@
-import type { SourceConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { dueTags } from '../domain/schedule.ts';
@@ -73,7 +73,7 @@ export async function backup(
   }
 }
 
-function withForce(source: SourceConfig, force = false): SourceConfig {
+function withForce(source: Config['source'], force = false): Config['source'] {
   return force ? { ...source, allowMounted: true } : source;
 }
 
