@@ -74,7 +74,7 @@ export async function backup(
 }
 
 function withForce(source: Config['source'], force = false): Config['source'] {
-  return force ? { ...source, allowMounted: true } : source;
+  return force && source.type === 'file' ? { ...source, allowMounted: true } : source;
 }
 
 /** Removing is for when nobody restores or verifies: they would miss what goes. The next backup makes up for it. */
