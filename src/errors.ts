@@ -8,6 +8,11 @@ const ERRORS = {
     message: 'There is no repository in {path}',
     remedy: 'Create one there with "backy init TYPE SOURCE", or name its directory with -b',
   },
+  BACKY_CHUNKED_REPOSITORY: {
+    message:
+      '{path} is a chunked repository of the Python backy: its revisions are maps of chunks, not images',
+    remedy: 'Restore from it with the Python backy 2.5, and take new backups into another directory',
+  },
   BACKY_CONFIG_EXISTS: {
     message: '{path} exists already',
     remedy: 'Edit that file to change source or schedule, or name another directory with -b',

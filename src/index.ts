@@ -12,6 +12,7 @@ export type {
   Consistency,
   DamagedRevision,
   Hold,
+  IncompleteRevision,
   RevisionRecord,
   RevisionStats,
   SourceIdentity,

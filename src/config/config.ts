@@ -2,7 +2,7 @@ import type { Schedule } from '../domain/schedule.ts';
 
 /** What a repository backs up, and when. */
 export interface Config {
-  readonly source: SourceConfig;
+  readonly source: SourceConfig | UnsupportedSourceConfig;
   readonly schedule: Schedule;
   /** Refuse to back up where blocks cannot be shared, instead of copying. */
   readonly requireReflink: boolean;
@@ -27,6 +27,13 @@ export interface FileSourceConfig {
   readonly sampleRuns?: number;
   /** Read a device although it is mounted or otherwise in use; false by default. */
   readonly allowMounted?: boolean;
+}
+
+/** A source of the Python backy that this version cannot read. All but a backup works. */
+export interface UnsupportedSourceConfig {
+  readonly type: 'unsupported';
+  /** What the type is called in the configuration. */
+  readonly named: string;
 }
 
 /** The types of sources that this version knows. */

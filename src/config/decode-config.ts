@@ -1,6 +1,6 @@
 import { DURATION_EXPECTED, parseDuration } from '../domain/duration.ts';
 import { nearest } from '../domain/nearest.ts';
-import type { Schedule, ScheduleRule } from '../domain/schedule.ts';
+import { KEEP_ALL, type Schedule, type ScheduleRule } from '../domain/schedule.ts';
 import {
   asObject,
   asOneOf,
@@ -12,13 +12,9 @@ import {
   ShapeError,
 } from '../domain/shape.ts';
 import { isTag } from '../domain/tags.ts';
-import {
-  type Config,
-  DEFAULT_GRACE_MS,
-  type FileSourceConfig,
-  SOURCE_TYPES,
-  type SourceConfig,
-} from './config.ts';
+import { type Config, DEFAULT_GRACE_MS, type FileSourceConfig, SOURCE_TYPES } from './config.ts';
+import { LEGACY_TYPES, type LegacyConfig, translateLegacy } from './legacy-config.ts';
+import { DEFAULT_SCHEDULE } from './write-config.ts';
 
 /**
  * Checks the plain values of a configuration, by hand: loading a schema library would take longer than
@@ -28,6 +24,11 @@ import {
  */
 export function decodeConfig(value: unknown): Config {
   const config = root(value);
+  const legacy = translateLegacy(config);
+  return legacy ? decodeLegacy(legacy) : decodeOwn(config);
+}
+
+function decodeOwn(config: Field): Config {
   checkKeys(config, ['source', 'schedule', 'require-reflink', 'grace-time']);
   return {
     source: decodeSource(member(config, 'source')),
@@ -37,8 +38,25 @@ export function decodeConfig(value: unknown): Config {
   };
 }
 
-function decodeSource(source: Field): SourceConfig {
+/** Where the Python backy had no schedule, tags are due as by default, and nothing expires before there is one. */
+function decodeLegacy({ source, schedule }: LegacyConfig): Config {
+  const given = schedule.value === undefined ? root(UNLIMITED_SCHEDULE) : schedule;
+  return {
+    source: decodeSource(source),
+    schedule: decodeSchedule(given, decodeLegacyKeep),
+    requireReflink: false,
+    graceMs: DEFAULT_GRACE_MS,
+  };
+}
+
+const UNLIMITED_SCHEDULE = Object.fromEntries(
+  Object.entries(DEFAULT_SCHEDULE).map(([tag, { interval }]) => [tag, { interval, keep: 0 }]),
+);
+
+function decodeSource(source: Field): Config['source'] {
   asObject(source, 'a source with type and filename');
+  const named = LEGACY_TYPES.find((type) => type === member(source, 'type').value);
+  if (named) return { type: 'unsupported', named };
   switch (asOneOf(member(source, 'type'), SOURCE_TYPES)) {
     case 'file':
       return decodeFileSource(source);
@@ -80,10 +98,13 @@ function decodeRuns(field: Field): number {
   return asWholeNumber(field, 'a whole number of runs, 1 or more', 1);
 }
 
-function decodeSchedule(schedule: Field): Schedule {
+function decodeSchedule(schedule: Field, decodeRuleKeep: (keep: Field) => number = decodeKeep): Schedule {
   const rules = asObject(schedule, 'a rule by tag, such as daily: { interval: 1d, keep: 9 }');
   return new Map(
-    Object.keys(rules).map((tag) => [decodeTag(schedule, tag), decodeRule(member(schedule, tag))]),
+    Object.keys(rules).map((tag) => [
+      decodeTag(schedule, tag),
+      decodeRule(member(schedule, tag), decodeRuleKeep),
+    ]),
   );
 }
 
@@ -93,12 +114,21 @@ function decodeTag({ path }: Field, tag: string): string {
   throw new ShapeError(problem, 'a tag of letters, digits, dots, colons, dashes and underscores', 'key');
 }
 
-function decodeRule(rule: Field): ScheduleRule {
+function decodeRule(rule: Field, decodeRuleKeep: (keep: Field) => number): ScheduleRule {
   checkKeys(rule, ['interval', 'keep']);
   return {
     intervalMs: decodeInterval(member(rule, 'interval')),
-    keep: asWholeNumber(member(rule, 'keep'), 'a whole number of revisions, 1 or more', 1),
+    keep: decodeRuleKeep(member(rule, 'keep')),
   };
+}
+
+function decodeKeep(keep: Field): number {
+  return asWholeNumber(keep, 'a whole number of revisions, 1 or more', 1);
+}
+
+/** To the Python backy 0 meant all. */
+function decodeLegacyKeep(keep: Field): number {
+  return asWholeNumber(keep, 'a whole number of revisions') || KEEP_ALL;
 }
 
 /** Durations are texts; a bare number, which YAML makes a number, counts seconds. */

@@ -51,10 +51,10 @@ export interface RevisionRecord {
   readonly trust: Trust;
   /** Size of the image in bytes. */
   readonly size: number;
-  /** BLAKE3 of the whole index file, lower-case hex. */
-  readonly digest: string;
-  /** Bytes covered by one hash of the index. */
-  readonly blockSize: number;
+  /** BLAKE3 of the whole index file, lower-case hex; null: it has no index yet, as it is of the Python backy. */
+  readonly digest: string | null;
+  /** Bytes covered by one hash of the index; null without one. */
+  readonly blockSize: number | null;
   readonly source: SourceIdentity;
   readonly consistency: Consistency;
   readonly stats: RevisionStats;
@@ -83,6 +83,13 @@ export interface DamagedRevision {
   readonly reason: string;
 }
 
+/** What a backup of the Python backy left that never finished: no revision, and gone after the next backup or purge. */
+export interface IncompleteRevision {
+  readonly uuid: string;
+  /** How that shows, for people. */
+  readonly reason: string;
+}
+
 /** When a revision was taken, in milliseconds since 1970. */
 export function takenAt(record: RevisionRecord): number {
   return Date.parse(record.timestamp);
@@ -91,6 +98,17 @@ export function takenAt(record: RevisionRecord): number {
 /** Orders revisions oldest first; equal times by id, so that the order never depends on the directory. */
 export function byAge(a: RevisionRecord, b: RevisionRecord): number {
   return takenAt(a) - takenAt(b) || (a.uuid < b.uuid ? -1 : 1);
+}
+
+/** A revision whose blocks can be checked. */
+export interface IndexedRecord extends RevisionRecord {
+  readonly digest: string;
+  readonly blockSize: number;
+}
+
+/** Whether a revision has an index. */
+export function isIndexed(record: RevisionRecord): record is IndexedRecord {
+  return record.digest !== null && record.blockSize !== null;
 }
 
 /** Whether a revision may be relied upon: restored by default, cloned, pointed to by `last`. */

@@ -8,6 +8,9 @@ export interface ScheduleRule {
   readonly keep: number;
 }
 
+/** How many are kept where all are. */
+export const KEEP_ALL: number = Number.MAX_SAFE_INTEGER;
+
 /** The rules by tag, in the order of the configuration. */
 export type Schedule = ReadonlyMap<string, ScheduleRule>;
 

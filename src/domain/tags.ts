@@ -3,11 +3,20 @@ import { nearest } from './nearest.ts';
 import type { Schedule } from './schedule.ts';
 
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+const RECORDED_TAG = /^[^,\p{Cc}]{1,200}$/u;
 const MANUAL_PREFIX = 'manual:';
 
 /** Whether a text is a tag. */
 export function isTag(text: string): boolean {
   return TAG.test(text);
+}
+
+/**
+ * Whether a text in a record is a tag. The Python backy took more for one than we give; what it once gave stays
+ * what it is.
+ */
+export function isRecordedTag(text: string): boolean {
+  return RECORDED_TAG.test(text);
 }
 
 /** Whether a tag was given by hand: no schedule knows it, and it keeps its revision until it is taken away. */

@@ -1,4 +1,4 @@
-import type { SourceConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { dueTags } from '../domain/schedule.ts';
@@ -73,8 +73,8 @@ export async function backup(
   }
 }
 
-function withForce(source: SourceConfig, force = false): SourceConfig {
-  return force ? { ...source, allowMounted: true } : source;
+function withForce(source: Config['source'], force = false): Config['source'] {
+  return force && source.type === 'file' ? { ...source, allowMounted: true } : source;
 }
 
 /** Removing is for when nobody restores or verifies: they would miss what goes. The next backup makes up for it. */

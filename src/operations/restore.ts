@@ -7,6 +7,7 @@ import type { OperationOptions, RestoreStats } from '../native/engine.ts';
 import { keepingFiles } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
+import { withIndex } from './index-revision.ts';
 import { checkTarget, type RestoreTarget } from './restore-target.ts';
 
 /** What to restore, and where to. */
@@ -46,18 +47,17 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     const record = findRevision(options.revision ?? 'last', (await readRevisions(layout)).revisions);
     if (!isGood(record)) log('warning', `revision ${record.uuid} is distrusted`);
     await checkTarget(layout.directory, target);
-    const { image, index } = layout.files(record.uuid);
+    const { image } = layout.files(record.uuid);
     const where = typeof target === 'string' ? { target } : { targetFd: target.fd };
     log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
-    const { size, digest } = record;
-    const stats = await engine.restoreImage(
-      { image, index, size, digest, force: options.force ?? false, ...where },
-      options,
+    const { force = false } = options;
+    const stats = await withIndex(context, engine, record, options, ({ record: { size, digest }, index }) =>
+      engine.restoreImage({ image, index, size, digest, force, ...where }, options),
     );
     if (stats.badBlocks.length > 0) throw incomplete(image, stats);
     log('info', `restored ${record.uuid} to ${nameOf(target)}`);
     const { bytesRead, bytesWritten, targetKind } = stats;
-    return { record, size, bytesRead, bytesWritten, targetKind };
+    return { record, size: record.size, bytesRead, bytesWritten, targetKind };
   });
 }
 

@@ -1,4 +1,9 @@
-import { type DamagedRevision, isHeld, type RevisionRecord } from '../domain/revision.ts';
+import {
+  type DamagedRevision,
+  type IncompleteRevision,
+  isHeld,
+  type RevisionRecord,
+} from '../domain/revision.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { readTrash } from '../repository/trash.ts';
 import type { Context } from './context.ts';
@@ -9,6 +14,8 @@ export interface Status {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
   readonly damaged: readonly DamagedRevision[];
+  /** What the next backup or purge removes. */
+  readonly incomplete: readonly IncompleteRevision[];
   /** What was removed and can still be brought back, the oldest removal first. */
   readonly trash: readonly TrashedRevision[];
   readonly summary: StatusSummary;
@@ -40,11 +47,12 @@ export interface StatusSummary {
 
 /** Lists all revisions. Needs neither the engine nor a valid configuration. @throws BACKY_IO */
 export async function status(context: Context): Promise<Status> {
-  const { revisions, damaged } = await readRevisions(context.layout);
+  const { revisions, damaged, incomplete } = await readRevisions(context.layout);
   const trash = await listTrash(context);
   return {
     revisions,
     damaged,
+    incomplete,
     trash,
     summary: {
       revisions: revisions.length,

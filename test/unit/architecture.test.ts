@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   domain: ['errors'],
   native: ['#native', 'domain', 'errors', 'io-error'],
   config: ['js-yaml', 'domain', 'errors', 'io-error'],
-  repository: ['native', 'domain', 'errors', 'io-error'],
+  repository: ['js-yaml', 'native', 'domain', 'errors', 'io-error'],
   sources: ['native', 'config', 'domain', 'errors', 'io-error'],
   operations: ['repository', 'sources', 'native', 'config', 'domain', 'errors', 'io-error'],
   cli: ['commander', 'cli-progress', 'operations', 'domain', 'errors', 'io-error'],

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../domain/duration.ts';
 import type { Alarm, Reason } from '../../domain/retention.ts';
+import { KEEP_ALL } from '../../domain/schedule.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { ExpireResult, ExpireVerdict } from '../../operations/expire.ts';
 import type { FreedStats } from '../../operations/freed-space.ts';
@@ -34,7 +35,7 @@ function verdictLine({ record, kept, reasons, expiredTags }: ExpireVerdict): str
 function describeReason(reason: Reason): string {
   switch (reason.because) {
     case 'in-schedule':
-      return `${reason.tag}: ${reason.rank} of ${reason.keep}`;
+      return `${reason.tag}: ${reason.rank} of ${reason.keep === KEEP_ALL ? 'all' : reason.keep}`;
     case 'young':
       return `${reason.tag}: younger than ${formatDuration(reason.keep * reason.intervalMs)}`;
     case 'unknown-tag':

@@ -1,4 +1,4 @@
-import type { DamagedRevision, Hold, RevisionRecord } from '../../domain/revision.ts';
+import type { DamagedRevision, Hold, IncompleteRevision, RevisionRecord } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { Status, TrashedRevision } from '../../operations/status.ts';
 import { escapeText } from './escape.ts';
@@ -9,7 +9,7 @@ const SIZE_WIDTH = 12;
 const DURATION_WIDTH = 6;
 
 /** The lines of `backy status`. Columns are only ever added on the right. */
-export function statusLines({ revisions, damaged, trash, summary }: Status): readonly string[] {
+export function statusLines({ revisions, damaged, incomplete, trash, summary }: Status): readonly string[] {
   const remarks = [
     [summary.damaged, 'damaged revision'],
     [summary.distrusted, 'distrusted revision'],
@@ -18,7 +18,8 @@ export function statusLines({ revisions, damaged, trash, summary }: Status): rea
   return [
     '== Revisions',
     ...revisions.map(revisionLine),
-    ...damaged.map(damagedLine),
+    ...damaged.map((revision) => unusableLine(revision, 'damaged')),
+    ...incomplete.map((revision) => unusableLine(revision, 'incomplete')),
     '',
     ...(trash.length > 0 ? ['== Trash', ...trash.map(trashedLine), ''] : []),
     '== Summary',
@@ -57,8 +58,8 @@ function trashedLine({ record, keptUntil }: TrashedRevision): string {
   return `${revisionLine(record)}  can be brought back until ${formatLocalTime(new Date(keptUntil))}`;
 }
 
-function damagedLine({ uuid, reason }: DamagedRevision): string {
-  return line({ time: '-', uuid, size: '-', duration: '-', words: ['-', 'damaged', '-', '-', reason] });
+function unusableLine({ uuid, reason }: DamagedRevision | IncompleteRevision, what: string): string {
+  return line({ time: '-', uuid, size: '-', duration: '-', words: ['-', what, '-', '-', reason] });
 }
 
 interface Columns {

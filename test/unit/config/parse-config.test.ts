@@ -209,7 +209,7 @@ schedule:
       fc.property(filename, fc.dictionary(tag, rule), fc.boolean(), (name, schedule, requireReflink) => {
         const text = formatConfig({ source: { type: 'file', filename: name }, schedule, requireReflink });
         const config = parseConfig(text, 'config');
-        expect(config.source.filename).toBe(name);
+        expect(config.source).toEqual({ type: 'file', filename: name });
         expect(config.requireReflink).toBe(requireReflink);
         expect([...config.schedule.keys()]).toEqual(Object.keys(schedule));
         expect([...config.schedule.values()].map(({ keep }) => keep)).toEqual(
