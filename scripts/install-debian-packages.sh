@@ -23,6 +23,15 @@ b3sum                b3sum
 nbdkit               nbdkit
 nbdcopy              libnbd-bin
 nbdfuse              nbdfuse
+lvs                  lvm2
+thin_delta           thin-provisioning-tools
+qemu-system-x86_64   qemu-system-x86
+/usr/share/seabios   seabios
+busybox              busybox-static
+cpio                 cpio
+depmod               kmod
+xz                   xz-utils
+zstd                 zstd
 '
 
 main() {

@@ -56,6 +56,30 @@ const ERRORS = {
     message: 'The source {path} ended early, at byte {offset}',
     remedy: 'Check the source and back up again',
   },
+  BACKY_SOURCE_NAME: {
+    message: '"{name}" does not name a source of the type {type}',
+    remedy: 'Name {expected}',
+  },
+  BACKY_SOURCE_UNFIT: {
+    message: 'The source {source} cannot be backed up: {reason}',
+    remedy: '{advice}',
+  },
+  BACKY_SNAPSHOT_FAILED: {
+    message: 'No snapshot of the source {source} could be made: {reason}',
+    remedy: '{advice}',
+  },
+  BACKY_SNAPSHOT_LOST: {
+    message: 'The snapshot {snapshot} was lost while it was read: {reason}',
+    remedy: '{advice}',
+  },
+  BACKY_TOOL_MISSING: {
+    message: 'The program {tool} is missing',
+    remedy: 'Install it; on Debian it is in the package {package}',
+  },
+  BACKY_TOOL_FAILED: {
+    message: '{tool} failed: {reason}',
+    remedy: 'Run it by hand to see more; its manual page explains what it says',
+  },
 
   // Tags and revisions
   BACKY_TAG_INVALID: {

@@ -14,7 +14,7 @@ export interface Config {
 export const DEFAULT_GRACE_MS = 86_400_000;
 
 /** A source by its type. */
-export type SourceConfig = FileSourceConfig;
+export type SourceConfig = FileSourceConfig | LvmSourceConfig;
 
 /** A file or block device on this machine. */
 export interface FileSourceConfig {
@@ -36,5 +36,16 @@ export interface UnsupportedSourceConfig {
   readonly named: string;
 }
 
+/** A logical volume of LVM on this machine. */
+export interface LvmSourceConfig {
+  readonly type: 'lvm';
+  readonly volumeGroup: string;
+  readonly volume: string;
+  /** Room of the temporary snapshot of a volume that is not thin, such as `10%` or `20G`. */
+  readonly snapshotSize?: string;
+  /** After how many runs each block was read again, whatever the thin pool says has changed. */
+  readonly sampleRuns?: number;
+}
+
 /** The types of sources that this version knows. */
-export const SOURCE_TYPES = ['file'] as const;
+export const SOURCE_TYPES = ['file', 'lvm'] as const;

@@ -1,19 +1,12 @@
 import { DURATION_EXPECTED, parseDuration } from '../domain/duration.ts';
-import { nearest } from '../domain/nearest.ts';
 import { KEEP_ALL, type Schedule, type ScheduleRule } from '../domain/schedule.ts';
-import {
-  asObject,
-  asOneOf,
-  asText,
-  asWholeNumber,
-  type Field,
-  member,
-  root,
-  ShapeError,
-} from '../domain/shape.ts';
+import { asObject, asWholeNumber, type Field, member, root, ShapeError } from '../domain/shape.ts';
 import { isTag } from '../domain/tags.ts';
-import { type Config, DEFAULT_GRACE_MS, type FileSourceConfig, SOURCE_TYPES } from './config.ts';
-import { LEGACY_TYPES, type LegacyConfig, translateLegacy } from './legacy-config.ts';
+import { checkKeys } from './check-keys.ts';
+import { type Config, DEFAULT_GRACE_MS } from './config.ts';
+import { decodeFlag } from './decode-setting.ts';
+import { decodeSource } from './decode-source.ts';
+import { type LegacyConfig, translateLegacy } from './legacy-config.ts';
 import { DEFAULT_SCHEDULE } from './write-config.ts';
 
 /**
@@ -52,51 +45,6 @@ function decodeLegacy({ source, schedule }: LegacyConfig): Config {
 const UNLIMITED_SCHEDULE = Object.fromEntries(
   Object.entries(DEFAULT_SCHEDULE).map(([tag, { interval }]) => [tag, { interval, keep: 0 }]),
 );
-
-function decodeSource(source: Field): Config['source'] {
-  asObject(source, 'a source with type and filename');
-  const named = LEGACY_TYPES.find((type) => type === member(source, 'type').value);
-  if (named) return { type: 'unsupported', named };
-  switch (asOneOf(member(source, 'type'), SOURCE_TYPES)) {
-    case 'file':
-      return decodeFileSource(source);
-  }
-}
-
-function decodeFileSource(source: Field): FileSourceConfig {
-  checkKeys(source, ['type', 'filename', 'snapshot', 'sample-runs', 'allow-mounted']);
-  return {
-    type: 'file',
-    filename: asText(member(source, 'filename'), 'the path of a file or block device', /^[^\0]+$/),
-    ...optional('snapshot', member(source, 'snapshot'), decodeSwitch),
-    ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
-    ...optional('allowMounted', member(source, 'allow-mounted'), decodeFlag),
-  };
-}
-
-/** A setting that is only there when its key is. */
-function optional<Key extends string, Value>(
-  key: Key,
-  field: Field,
-  decode: (field: Field) => Value,
-): Partial<Record<Key, Value>> {
-  if (field.value === undefined) return {};
-  const setting: Partial<Record<Key, Value>> = {};
-  setting[key] = decode(field);
-  return setting;
-}
-
-/** YAML 1.2 reads `off` as a text; people who grew up with 1.1 mean false. */
-function decodeSwitch(field: Field): boolean {
-  const { value } = field;
-  if (value === 'on' || value === true) return true;
-  if (value === 'off' || value === false) return false;
-  throw new ShapeError(field, 'on or off');
-}
-
-function decodeRuns(field: Field): number {
-  return asWholeNumber(field, 'a whole number of runs, 1 or more', 1);
-}
 
 function decodeSchedule(schedule: Field, decodeRuleKeep: (keep: Field) => number = decodeKeep): Schedule {
   const rules = asObject(schedule, 'a rule by tag, such as daily: { interval: 1d, keep: 9 }');
@@ -144,24 +92,4 @@ function decodeInterval(interval: Field): number {
 function decodeGrace(grace: Field): number {
   if (grace.value === undefined) return DEFAULT_GRACE_MS;
   return grace.value === 0 || grace.value === '0' ? 0 : decodeInterval(grace);
-}
-
-function decodeFlag(flag: Field): boolean {
-  const { value = false } = flag;
-  if (typeof value !== 'boolean') throw new ShapeError(flag, 'true or false');
-  return value;
-}
-
-/** A mistyped key must not go unnoticed: it would silently leave its setting at the default. */
-function checkKeys(field: Field, known: readonly string[]): void {
-  for (const key of Object.keys(asObject(field, `the keys ${known.join(', ')}`))) {
-    if (known.includes(key)) continue;
-    const near = nearest(key, known);
-    const path = [...field.path, key];
-    throw new ShapeError(
-      { path, value: key },
-      near ? `the key "${near}"` : `one of ${known.join(', ')}`,
-      'key',
-    );
-  }
 }

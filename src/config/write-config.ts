@@ -35,11 +35,11 @@ export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireRefli
   return `${HEADING}\n\n${dump(settings, style)}`;
 }
 
-function formatSource({ snapshot, sampleRuns, allowMounted, ...source }: SourceConfig): object {
-  return {
-    ...source,
-    ...(snapshot === undefined ? {} : { snapshot: snapshot ? 'on' : 'off' }),
-    ...(sampleRuns === undefined ? {} : { 'sample-runs': sampleRuns }),
-    ...(allowMounted === undefined ? {} : { 'allow-mounted': allowMounted }),
-  };
+/** The keys of a source as they are written: `volume-group` for `volumeGroup`, and a switch that is on or off. */
+function formatSource(source: SourceConfig): object {
+  const written = Object.entries(source).map(([key, value]) => [
+    key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+    key === 'snapshot' ? (value ? 'on' : 'off') : value,
+  ]);
+  return Object.fromEntries(written);
 }

@@ -11,6 +11,8 @@ export interface SourceIdentity {
   readonly type: string;
   /** Absolute path of a file or block device. */
   readonly filename?: string;
+  /** A logical volume: `VG/LV`. */
+  readonly volume?: string;
 }
 
 /** What it took to make a revision. Bytes everywhere. */

@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir, readdir, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { type Config, SOURCE_TYPES, type SourceConfig } from '../config/config.ts';
 import { parseConfig } from '../config/load-config.ts';
+import { nameOfSource, sourceOfName } from '../config/source-name.ts';
 import { formatConfig, type ScheduleInput } from '../config/write-config.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
@@ -11,9 +11,12 @@ import type { Context } from './context.ts';
 
 /** What a new repository is to back up. */
 export interface InitOptions {
-  /** The type of the source; `file` stands for files and block devices. */
+  /** The type of the source; `file` stands for files and block devices, `lvm` for logical volumes. */
   readonly type: string;
-  /** Path of the file or block device; made absolute, links in it are kept as they are. */
+  /**
+   * Path of the file or block device, which is made absolute, while links in it are kept as they are; or `VG/LV` of a
+   * logical volume.
+   */
   readonly filename: string;
   /** The tags with their intervals and numbers; by default daily, weekly and monthly. */
   readonly schedule?: ScheduleInput | undefined;
@@ -27,6 +30,8 @@ export interface InitResult {
   /** Path of the configuration. */
   readonly config: string;
   readonly source: SourceConfig;
+  /** What people know the source by. */
+  readonly name: string;
   /** The tags of its schedule. */
   readonly tags: readonly string[];
 }
@@ -34,15 +39,23 @@ export interface InitResult {
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
 const OTHERS = 0o077;
+/** What may be otherwise when backups are made. */
+const NOT_YET = [
+  'BACKY_SOURCE_MISSING',
+  'BACKY_SOURCE_UNREADABLE',
+  'BACKY_TOOL_MISSING',
+  'BACKY_TOOL_FAILED',
+] as const;
 
 /**
  * Makes a directory a repository by writing its configuration. A source that is not there yet is fine.
  *
- * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_KIND, BACKY_CONFIG_INVALID, BACKY_IO
+ * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_NAME, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT,
+ *   BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function init(context: Context, options: InitOptions): Promise<InitResult> {
   const { layout } = context;
-  const source = { type: checkType(options.type), filename: resolve(options.filename) };
+  const source = sourceOfName(checkType(options.type), options.filename);
   const text = formatConfig({ source, schedule: options.schedule, requireReflink: options.requireReflink });
   const config = parseConfig(text, layout.config);
   await refuseExisting(layout.config);
@@ -50,8 +63,9 @@ export async function init(context: Context, options: InitOptions): Promise<Init
   await checkSource(context, engine, config);
   await prepareDirectory(context);
   await createConfig(engine, layout.config, text);
-  context.log('info', `created ${layout.config} for ${source.filename}`);
-  return { directory: layout.directory, config: layout.config, source, tags: [...config.schedule.keys()] };
+  context.log('info', `created ${layout.config} for ${nameOfSource(source)}`);
+  const { directory, config: path } = layout;
+  return { directory, config: path, source, name: nameOfSource(source), tags: [...config.schedule.keys()] };
 }
 
 function checkType(type: string): SourceConfig['type'] {
@@ -65,7 +79,7 @@ async function checkSource({ layout, log }: Context, engine: Engine, { source }:
   try {
     await openSource(source, layout.directory, engine).describe();
   } catch (error) {
-    if (!isBackyError(error, 'BACKY_SOURCE_MISSING', 'BACKY_SOURCE_UNREADABLE')) throw error;
+    if (!isBackyError(error, ...NOT_YET)) throw error;
     log('warning', `${error.message}; backups will fail until it can be read`);
   }
 }

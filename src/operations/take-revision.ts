@@ -41,8 +41,8 @@ export async function takeRevision(
   const { record, stats } = await withoutRemains(context, engine, plan.source, { uuid, parent }, async () => {
     const snapshot = await plan.source.snapshot({ uuid, parent });
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
-    const stats = await engine.writeImage(writeOptions(layout, plan, snapshot, uuid, parent), operation);
-    await snapshot.check?.();
+    const options = writeOptions(layout, plan, snapshot, uuid, parent);
+    const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, operation));
     const record = describeRevision(plan, snapshot, { uuid, parent }, stats, context.clock());
     await sealRevision(engine, layout, record);
     return { record, stats };
@@ -67,6 +67,18 @@ async function indexedParent(
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     context.log('warning', `the parent ${parent.uuid} has no index: ${error.message}`);
     return parent;
+  }
+}
+
+/** A snapshot that is lost can often not be read either; that it is lost says more. */
+async function checkingAfterwards<Result>(snapshot: Snapshot, read: () => Promise<Result>): Promise<Result> {
+  try {
+    const result = await read();
+    await snapshot.check?.();
+    return result;
+  } catch (error) {
+    if (isBackyError(error, 'BACKY_IO', 'BACKY_SOURCE_SHORT')) await snapshot.check?.();
+    throw error;
   }
 }
 

@@ -91,6 +91,7 @@ function parseIndexFacts(digest: Field, blockSize: Field): Pick<RevisionRecord, 
 
 function parseSource(source: Field): SourceIdentity {
   checkOptionalText(source, 'filename');
+  checkOptionalText(source, 'volume');
   return { ...asObject(source), type: asText(member(source, 'type'), 'a source type') };
 }
 

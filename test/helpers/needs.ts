@@ -3,8 +3,8 @@ import { delimiter, join } from 'node:path';
 import { describe, it } from 'vitest';
 import { searchPath } from './command.ts';
 
-/** Something a machine may lack: the rights of root, loop devices, FUSE, or a command. */
-export type Need = 'root' | 'loop devices' | 'FUSE' | `command ${string}`;
+/** Something a machine may lack: the rights of root, loop devices, FUSE, such a processor, or a command. */
+export type Need = 'root' | 'loop devices' | 'FUSE' | 'x86-64' | `command ${string}`;
 
 /**
  * Describes tests that need something of the machine. Where it is missing there is one skipped test that says so;
@@ -29,6 +29,8 @@ function isMet(need: Need): boolean {
       return existsSync('/dev/loop-control');
     case 'FUSE':
       return existsSync('/dev/fuse');
+    case 'x86-64':
+      return process.arch === 'x64';
     default:
       return isCommand(need.replace('command ', ''));
   }

@@ -12,15 +12,15 @@ export function initCommand(blank: Command, run: Run): Command {
     .description(
       'Makes the directory of -b a repository: writes its configuration, with a schedule of daily, weekly and monthly revisions. Refuses if there is one.',
     )
-    .argument('<TYPE>', 'type of the source; "file" stands for files and block devices')
-    .argument('<SOURCE>', 'path of the disk image or block device')
+    .argument('<TYPE>', 'type of the source: "file" for files and block devices, "lvm" for logical volumes')
+    .argument('<SOURCE>', 'path of the disk image or block device; VG/LV of a logical volume')
     .option('--require-reflink', 'refuse backups where blocks cannot be shared between revisions')
     .action((type: string, filename: string, { requireReflink }: Options, command: Command) =>
       run(command, async (session) => {
         const { init } = await import('../../operations/init.ts');
         const result = await init(session.directory(), { type, filename, requireReflink });
         session.announce(result, () => [
-          escapeText(`${result.config}: backs up ${result.source.filename}, ${result.tags.join(', ')}`),
+          escapeText(`${result.config}: backs up ${result.name}, ${result.tags.join(', ')}`),
         ]);
         return SUCCESS;
       }),

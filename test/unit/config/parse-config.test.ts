@@ -116,7 +116,7 @@ describe('parseConfig', () => {
       '-daily',
       'config:5:3: schedule has the key "-daily"; expected a tag of letters, digits, dots, colons, dashes and underscores',
     ],
-    ['type: file', 'type: nfs', 'config:2:9: source.type is "nfs"; expected one of: file'],
+    ['type: file', 'type: nfs', 'config:2:9: source.type is "nfs"; expected one of: file, lvm'],
     [
       '/dev/vg0/vm',
       '[a]',
@@ -179,6 +179,54 @@ describe('parseConfig', () => {
         expect(complaintAbout(text)).toMatch(/^(valid$|config:[1-9]\d*:[1-9]\d*: .)/);
       }),
     );
+  });
+});
+
+describe('a logical volume as source', () => {
+  const lvm = VALID.replace(
+    'type: file\n  filename: /dev/vg0/vm',
+    'type: lvm\n  volume-group: vg0\n  volume: web1',
+  );
+
+  it('needs no more than its name', () => {
+    expect(parseConfig(lvm, 'config').source).toEqual({ type: 'lvm', volumeGroup: 'vg0', volume: 'web1' });
+  });
+
+  it('is written as it is read', () => {
+    const source = {
+      type: 'lvm',
+      volumeGroup: 'vg-0',
+      volume: 'a.b',
+      snapshotSize: '20G',
+      sampleRuns: 7,
+    } as const;
+    const text = formatConfig({ source });
+    expect(text).toContain('\n  volume-group: vg-0\n  volume: a.b\n  snapshot-size: 20G\n  sample-runs: 7\n');
+    expect(parseConfig(text, 'config').source).toEqual(source);
+  });
+
+  it.each([
+    ['vg0', '--help', 'config:3:17: source.volume-group is "--help"; expected a name that LVM takes'],
+    ['web1', '../sda', 'config:4:11: source.volume is "../sda"; expected a name that LVM takes'],
+    ['  volume: web1\n', '', 'config:2:3: source.volume is missing; expected a name that LVM takes'],
+    [
+      'web1',
+      'web1\n  snapshot-size: 5',
+      'config:5:18: source.snapshot-size is 5; expected a share of the volume',
+    ],
+    [
+      'web1',
+      'web1\n  snapshot-size: 0%',
+      'config:5:18: source.snapshot-size is "0%"; expected a share of the volume',
+    ],
+    [
+      'web1',
+      'web1\n  sample-runs: 0',
+      'config:5:16: source.sample-runs is 0; expected a whole number of runs',
+    ],
+    ['volume:', 'volum:', 'config:4:3: source has the key "volum"; expected the key "volume"'],
+  ])('is refused with %s changed to %s', (from, to, says) => {
+    expect(complaintAbout(lvm.replace(from, to))).toContain(says);
   });
 });
 

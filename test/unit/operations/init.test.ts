@@ -67,6 +67,16 @@ describe('init', () => {
     expect(bench.warnings()).toEqual([expect.stringContaining('/no/such/disk does not exist')]);
   });
 
+  it('takes a logical volume by its name', async () => {
+    const bench = fresh();
+    const result = await init(bench.context, { type: 'lvm', filename: '/dev/no-such-group/web1' });
+    expect(result).toMatchObject({ name: 'no-such-group/web1', source: { volumeGroup: 'no-such-group' } });
+    expect(readFileSync(result.config, 'utf8')).toContain(
+      'type: lvm\n  volume-group: no-such-group\n  volume: web1\n',
+    );
+    expect(bench.warnings()).toEqual([expect.stringContaining('backups will fail until it can be read')]);
+  });
+
   it('refuses a second configuration and leaves the first', async () => {
     const { context, target, source } = fresh();
     await init(context, { type: 'file', filename: source });
@@ -93,6 +103,7 @@ describe('init', () => {
 
   it.each([
     ['an unknown type', { type: 'nfs' }, 'BACKY_SOURCE_TYPE_UNKNOWN'],
+    ['what is no name of a logical volume', { type: 'lvm', filename: 'web1' }, 'BACKY_SOURCE_NAME'],
     ['a directory', { filename: import.meta.dirname }, 'BACKY_SOURCE_KIND'],
     [
       'a schedule that makes no sense',

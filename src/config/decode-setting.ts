@@ -1,0 +1,33 @@
+import { asWholeNumber, type Field, ShapeError } from '../domain/shape.ts';
+
+/** A setting that is only there when its key is. */
+export function optional<Key extends string, Value>(
+  key: Key,
+  field: Field,
+  decode: (field: Field) => Value,
+): Partial<Record<Key, Value>> {
+  if (field.value === undefined) return {};
+  const setting: Partial<Record<Key, Value>> = {};
+  setting[key] = decode(field);
+  return setting;
+}
+
+/** True or false; false when it is missing. */
+export function decodeFlag(flag: Field): boolean {
+  const { value = false } = flag;
+  if (typeof value !== 'boolean') throw new ShapeError(flag, 'true or false');
+  return value;
+}
+
+/** YAML 1.2 reads `off` as a text; people who grew up with 1.1 mean false. */
+export function decodeSwitch(field: Field): boolean {
+  const { value } = field;
+  if (value === 'on' || value === true) return true;
+  if (value === 'off' || value === false) return false;
+  throw new ShapeError(field, 'on or off');
+}
+
+/** A number of backups. */
+export function decodeRuns(field: Field): number {
+  return asWholeNumber(field, 'a whole number of runs, 1 or more', 1);
+}

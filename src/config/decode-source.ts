@@ -1,0 +1,55 @@
+import { isLvmName } from '../domain/logical-volume.ts';
+import { asObject, asOneOf, asText, type Field, member, ShapeError } from '../domain/shape.ts';
+import { SNAPSHOT_ROOM_EXPECTED, snapshotRoom } from '../domain/snapshot-room.ts';
+import { checkKeys } from './check-keys.ts';
+import { type Config, type FileSourceConfig, type LvmSourceConfig, SOURCE_TYPES } from './config.ts';
+import { decodeFlag, decodeRuns, decodeSwitch, optional } from './decode-setting.ts';
+import { LEGACY_TYPES } from './legacy-config.ts';
+
+/** Checks the source of a configuration. @throws ShapeError that names the key */
+export function decodeSource(source: Field): Config['source'] {
+  asObject(source, 'a source with its type');
+  const named = LEGACY_TYPES.find((type) => type === member(source, 'type').value);
+  if (named) return { type: 'unsupported', named };
+  switch (asOneOf(member(source, 'type'), SOURCE_TYPES)) {
+    case 'file':
+      return decodeFileSource(source);
+    case 'lvm':
+      return decodeLvmSource(source);
+  }
+}
+
+function decodeFileSource(source: Field): FileSourceConfig {
+  checkKeys(source, ['type', 'filename', 'snapshot', 'sample-runs', 'allow-mounted']);
+  return {
+    type: 'file',
+    filename: asText(member(source, 'filename'), 'the path of a file or block device', /^[^\0]+$/),
+    ...optional('snapshot', member(source, 'snapshot'), decodeSwitch),
+    ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
+    ...optional('allowMounted', member(source, 'allow-mounted'), decodeFlag),
+  };
+}
+
+function decodeLvmSource(source: Field): LvmSourceConfig {
+  checkKeys(source, ['type', 'volume-group', 'volume', 'snapshot-size', 'sample-runs']);
+  return {
+    type: 'lvm',
+    volumeGroup: decodeLvmName(member(source, 'volume-group')),
+    volume: decodeLvmName(member(source, 'volume')),
+    ...optional('snapshotSize', member(source, 'snapshot-size'), decodeSnapshotSize),
+    ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
+  };
+}
+
+function decodeLvmName(field: Field): string {
+  const name = asText(field, 'a name that LVM takes');
+  if (isLvmName(name)) return name;
+  throw new ShapeError(field, 'a name that LVM takes: letters, digits and + _ . -, with no hyphen in front');
+}
+
+/** Which size makes sense depends on the volume, but whether it is one does not. */
+function decodeSnapshotSize(field: Field): string {
+  const size = asText(field, SNAPSHOT_ROOM_EXPECTED);
+  if (snapshotRoom(size, 1) === undefined) throw new ShapeError(field, SNAPSHOT_ROOM_EXPECTED);
+  return size;
+}

@@ -1,0 +1,35 @@
+import { resolve } from 'node:path';
+import {
+  formatLogicalVolume,
+  LOGICAL_VOLUME_EXPECTED,
+  parseLogicalVolume,
+} from '../domain/logical-volume.ts';
+import { backyError } from '../errors.ts';
+import type { SourceConfig } from './config.ts';
+
+/**
+ * The configuration of a source that a person named.
+ *
+ * @throws BACKY_SOURCE_NAME
+ */
+export function sourceOfName(type: SourceConfig['type'], name: string): SourceConfig {
+  switch (type) {
+    case 'file':
+      return { type, filename: resolve(name) };
+    case 'lvm': {
+      const volume = parseLogicalVolume(name);
+      if (volume) return { type, ...volume };
+      throw backyError('BACKY_SOURCE_NAME', { type, name, expected: LOGICAL_VOLUME_EXPECTED });
+    }
+  }
+}
+
+/** What people know a source by. */
+export function nameOfSource(source: SourceConfig): string {
+  switch (source.type) {
+    case 'file':
+      return source.filename;
+    case 'lvm':
+      return formatLogicalVolume(source);
+  }
+}

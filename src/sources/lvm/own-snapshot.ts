@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import { isOwnRevisionId } from '../../domain/revision-id.ts';
+import type { Volume } from './volumes.ts';
+
+const MARK = '.backy-';
+
+/** The name of the snapshot of a volume that a revision is read from. */
+export function snapshotName(volume: string, uuid: string): string {
+  return `${volume}${MARK}${uuid}`;
+}
+
+/** The revision that a snapshot of such a name is of, whatever its volume is called by now. */
+export function revisionOf({ name }: Volume): string | undefined {
+  const at = name.lastIndexOf(MARK);
+  const uuid = name.slice(at + MARK.length);
+  return at > 0 && isOwnRevisionId(uuid) ? uuid : undefined;
+}
+
+/**
+ * The tag that a repository gives to its snapshots. A volume may be backed up into several repositories, and none may
+ * remove the snapshots of another.
+ */
+export async function repositoryTag(directory: string): Promise<string> {
+  const digest = createHash('sha256').update(await realpath(directory));
+  return `backy.repository=${digest.digest('hex').slice(0, 32)}`;
+}
+
+/** Whether a repository made a snapshot: it has both such a name and the tag. */
+export function isOwnSnapshot(volume: Volume, tag: string): boolean {
+  return revisionOf(volume) !== undefined && volume.tags.includes(tag) && volume.role.includes('public');
+}

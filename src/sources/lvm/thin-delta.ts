@@ -1,0 +1,94 @@
+/** A byte range. */
+export interface Extent {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Reads the output of thin_delta(8), piece by piece. */
+export interface ThinDeltaReader {
+  /** @throws Error when the text is not such an output */
+  feed(text: string): void;
+  /** The ranges that differ, in ascending order. @throws Error when the output is not complete */
+  finish(): readonly Extent[];
+}
+
+/** Numbers of two thin volumes in the metadata of one pool. */
+export interface ThinPair {
+  readonly left: number;
+  readonly right: number;
+}
+
+const SECTOR_BYTES = 512;
+/** Ranges with less between them become one: blocks are hashed whole, so they are read either way. */
+const NEAR_BYTES = 256 * 1024;
+/** Same or not, these are all that a delta is made of. */
+const CHANGED: ReadonlyMap<string, boolean> = new Map([
+  ['same', false],
+  ['different', true],
+  ['left_only', true],
+  ['right_only', true],
+]);
+/** Elements, in their order. */
+const FRAME = ['<superblock', '<diff', '</diff', '</superblock'];
+const ELEMENT = /^\s*(<\/?\w+)((?:\s+\w+="[^"<>]*")*)\s*\/?$/;
+const ATTRIBUTES = {
+  block: /\sdata_block_size="(\d{1,15})"/,
+  left: /\sleft="(\d{1,15})"/,
+  right: /\sright="(\d{1,15})"/,
+  begin: /\sbegin="(\d{1,15})"/,
+  length: /\slength="(\d{1,15})"/,
+} as const;
+
+/** @param pair what was compared, for the output says it, too */
+export function createThinDeltaReader({ left, right }: ThinPair): ThinDeltaReader {
+  const extents: Extent[] = [];
+  let [rest, depth, blockBytes, nextBlock] = ['', 0, 0, 0];
+
+  function take(element: string): void {
+    const [, name = '', attributes = ''] = ELEMENT.exec(element) ?? [];
+    const changed = CHANGED.get(name.slice(1));
+    if (changed !== undefined && depth === 2) takeRange(attributes, changed);
+    else if (name === FRAME[depth]) takeFrame(attributes);
+    else throw new Error(`unexpected ${element.trim().slice(0, 80)}>`);
+  }
+
+  function takeFrame(attributes: string): void {
+    if (depth === 0) blockBytes = numberIn(attributes, 'block', 1) * SECTOR_BYTES;
+    if (depth === 1 && (numberIn(attributes, 'left') !== left || numberIn(attributes, 'right') !== right))
+      throw new Error(`it compares others than ${left} and ${right}`);
+    depth += 1;
+  }
+
+  function takeRange(attributes: string, changed: boolean): void {
+    const begin = numberIn(attributes, 'begin', nextBlock);
+    nextBlock = begin + numberIn(attributes, 'length', 1);
+    const end = nextBlock * blockBytes;
+    if (!Number.isSafeInteger(end)) throw new Error('a range ends beyond all volumes');
+    if (changed) append(extents, begin * blockBytes, end);
+  }
+
+  return {
+    feed: (text) => {
+      const elements = (rest + text).split('>');
+      rest = elements.pop() ?? '';
+      elements.forEach(take);
+    },
+    finish: () => {
+      if (depth !== FRAME.length || rest.trim() !== '') throw new Error('the output is cut off');
+      return extents;
+    },
+  };
+}
+
+function append(extents: Extent[], offset: number, end: number): void {
+  const last = extents.at(-1);
+  const isNear = last && offset - last.offset - last.length < NEAR_BYTES;
+  if (isNear) extents[extents.length - 1] = { offset: last.offset, length: end - last.offset };
+  else extents.push({ offset, length: end - offset });
+}
+
+function numberIn(attributes: string, name: keyof typeof ATTRIBUTES, least = 0): number {
+  const number = Number(ATTRIBUTES[name].exec(attributes)?.[1]);
+  if (!(number >= least)) throw new Error(`no valid ${name} among${attributes.slice(0, 80)}`);
+  return number;
+}

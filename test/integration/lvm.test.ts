@@ -1,0 +1,22 @@
+import { beforeAll, describe } from 'vitest';
+import { guestNeeds, useGuest } from '../helpers/guest.ts';
+import { guestVolumes, prepareVolumes, VOLUME_DISKS_MIB } from '../helpers/guest-volumes.ts';
+import { describeWith } from '../helpers/needs.ts';
+import { oddities } from './lvm/oddities.ts';
+import { plainVolumes } from './lvm/plain-volumes.ts';
+import { thinFallbacks } from './lvm/thin-fallbacks.ts';
+import { thinVolumes } from './lvm/thin-volumes.ts';
+
+const tools = ['command lvs', 'command thin_delta', 'command mkfs.xfs'] as const;
+
+// One guest for all, because it takes seconds to boot.
+describeWith([...guestNeeds, ...tools], 'logical volumes', () => {
+  const guest = useGuest(VOLUME_DISKS_MIB);
+  beforeAll(() => prepareVolumes(guest));
+  const volumes = guestVolumes(guest);
+
+  describe('that are thin', () => thinVolumes(volumes));
+  describe('that are thin, read in full', () => thinFallbacks(volumes));
+  describe('of other kinds', () => plainVolumes(volumes));
+  describe('out of the ordinary', () => oddities(volumes));
+});

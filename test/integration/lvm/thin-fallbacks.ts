@@ -1,0 +1,64 @@
+import { beforeAll, expect, it } from 'vitest';
+import { KIB, MIB } from '../../helpers/bytes.ts';
+import { type GuestRepository, withStandIn } from '../../helpers/guest-repository.ts';
+import type { GuestVolumes } from '../../helpers/guest-volumes.ts';
+
+/** What keeps a pool from saying what has changed costs a full read, and the record says why. */
+export function thinFallbacks({ guest, thin, overwrite, names, keepsMetadata }: GuestVolumes): void {
+  let repository: GuestRepository;
+  let parent: string;
+
+  /** Takes a revision that must be read in full for this reason. */
+  async function expectFullRead(fallback: string): Promise<void> {
+    await overwrite('web-2', 3 * MIB, 64 * KIB);
+    const { uuid, stats } = await repository.backup();
+    expect(stats).toMatchObject({ method: 'full', fallback: expect.stringContaining(fallback) });
+    expect(stats).toMatchObject({ bytesRead: 16 * MIB, bytesWritten: 64 * KIB });
+    expect(await names('web-2')).toEqual(['web-2', `web-2.backy-${uuid}`]);
+    parent = uuid;
+  }
+
+  beforeAll(async () => {
+    repository = await thin('web-2');
+    ({ uuid: parent } = await repository.backup());
+  });
+
+  it('when the snapshot of the parent is gone', async () => {
+    await guest.mustRun(`lvremove -q -y vg-0/web-2.backy-${parent}`);
+    await expectFullRead(`the snapshot of revision ${parent} is gone`);
+  });
+
+  it('when somebody could have written to it', async () => {
+    await guest.mustRun(`lvchange -q --permission rw vg-0/web-2.backy-${parent}`);
+    await expectFullRead(`the snapshot web-2.backy-${parent} was made writable`);
+  });
+
+  it('while somebody else keeps a snapshot of the metadata, which stays', async () => {
+    await guest.mustRun('dmsetup message vg--0-pool-tpool 0 reserve_metadata_snap');
+    try {
+      await expectFullRead('somebody else keeps a snapshot of its metadata');
+      expect(await keepsMetadata()).toBe(true);
+    } finally {
+      await guest.mustRun('dmsetup message vg--0-pool-tpool 0 release_metadata_snap');
+    }
+  });
+
+  it.each([
+    ['fails', 'echo "No mapping tree." >&2; exit 1', 'thin_delta failed: No mapping tree'],
+    ['is cut off', '$real "$@" | head -n 3', 'thin_delta failed: the output is cut off'],
+  ])('when thin_delta %s', async (_, script, fallback) => {
+    await withStandIn(guest, 'thin_delta', script, () => expectFullRead(fallback));
+    expect(await keepsMetadata()).toBe(false);
+  });
+
+  it('when what it says is not true, which a sample finds out', async () => {
+    // Each block is in one of 30 samples, so at most 30 runs are needed; all of the volume is overwritten, so one is.
+    await overwrite('web-2', 0, 16 * MIB);
+    const blind = `$real "$@" | sed 's/<\\(different\\|right_only\\|left_only\\) /<same /'`;
+    await withStandIn(guest, 'thin_delta', blind, async () => {
+      const { stats } = await repository.backup();
+      expect(stats).toMatchObject({ method: 'full', fallback: expect.any(String), bytesWritten: 16 * MIB });
+      expect(stats.hintFailures).not.toEqual([]);
+    });
+  });
+}
