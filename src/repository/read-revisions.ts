@@ -11,6 +11,7 @@ import { isRevisionId } from '../domain/revision-id.ts';
 import { ShapeError } from '../domain/shape.ts';
 import { backyError, isBackyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
+import { hasChunks } from './chunked.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
 import { type LegacyReading, parseLegacyText, readLegacyRecord } from './legacy-record.ts';
 import { FIRST_WORDS, parseRecord } from './record.ts';
@@ -35,6 +36,8 @@ const RECORDS_AT_ONCE = 256;
  */
 export async function readRevisions(layout: Layout): Promise<RevisionList> {
   const names = new Set(await listDirectory(layout.directory));
+  if (names.has('chunks') && hasChunks(layout))
+    throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
   return readThese(layout, idsOf(names), names);
 }
 

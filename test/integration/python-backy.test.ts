@@ -220,6 +220,18 @@ describe('a repository that cannot be read', () => {
   });
 });
 
+it('one that holds chunks hides no other in the overview', async () => {
+  const scratch = scratchForTest();
+  makeLegacyRepository(scratch, '2.5');
+  const { directory } = makeLegacyRepository(scratch, 'head');
+  mkdirAndWrite(join(directory, 'chunks'), 'store', 'v2');
+  const { repositories } = JSON.parse((await backy(scratch, ['--json', 'status', '--all'])).stdout);
+  expect(repositories).toEqual([
+    { name: '2.5', totals: expect.objectContaining({ revisions: 2, damaged: 0 }) },
+    { name: 'head', problem: expect.stringContaining('chunked repository') },
+  ]);
+});
+
 it('a source that is not known keeps nobody from what there is', async () => {
   const repository = makeLegacyRepository(scratchForTest(), '2.5');
   writeFileSync(
