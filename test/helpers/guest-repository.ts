@@ -55,6 +55,24 @@ export function openGuestRepository(guest: Guest, directory: string, volume: str
   };
 }
 
+/** Takes a revision in each repository, all at the same time. */
+export async function backUpTogether(
+  guest: Guest,
+  repositories: readonly GuestRepository[],
+): Promise<readonly RevisionRecord[]> {
+  const starts = repositories.map(
+    ({ directory }) => `${programOn(directory)} --json backup manual:x >${directory}.json & pids+=($!)`,
+  );
+  const outputs = repositories.map(({ directory }) => `${directory}.json`).join(' ');
+  const results = await guest.mustRun(
+    `${starts.join('\n')}\nfor pid in "\${pids[@]}"; do wait $pid; done\ncat ${outputs}`,
+  );
+  return results
+    .trimEnd()
+    .split('\n')
+    .map((line): RevisionRecord => JSON.parse(line).record);
+}
+
 /**
  * Lets a script stand in for a program while `work` runs, for what backy runs, too. In it, `$real` is the path of the
  * program, and its parent is backy.

@@ -32,6 +32,7 @@ export async function takeClassicSnapshot(order: SnapshotOrder): Promise<Snapsho
       size,
       input: { path },
       method: 'full',
+      fallback: 'only thin volumes know what has changed',
       check: () => checkSnapshot(volumeGroup, name, room),
     };
   });

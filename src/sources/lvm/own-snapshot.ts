@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { isOwnRevisionId } from '../../domain/revision-id.ts';
+import { fromNodeError } from '../../io-error.ts';
 import type { Volume } from './volumes.ts';
 
 const MARK = '.backy-';
@@ -20,10 +21,16 @@ export function revisionOf({ name }: Volume): string | undefined {
 /**
  * The tag that a repository gives to its snapshots. A volume may be backed up into several repositories, and none may
  * remove the snapshots of another.
+ *
+ * @throws BACKY_IO
  */
 export async function repositoryTag(directory: string): Promise<string> {
-  const digest = createHash('sha256').update(await realpath(directory));
-  return `backy.repository=${digest.digest('hex').slice(0, 32)}`;
+  try {
+    const digest = createHash('sha256').update(await realpath(directory));
+    return `backy.repository=${digest.digest('hex').slice(0, 32)}`;
+  } catch (error) {
+    throw fromNodeError(error);
+  }
 }
 
 /** Whether a repository made a snapshot: it has both such a name and the tag. */

@@ -34,8 +34,10 @@ export async function runTool(
   take: (text: string) => void = () => {},
 ): Promise<void> {
   const child = spawn(tool, args, {
-    env: { PATH: `${process.env.PATH}:${SYSTEM_PATH}`, LC_ALL: 'C', LVM_SUPPRESS_FD_WARNINGS: '1' },
+    env: { PATH: searchPath(), LC_ALL: 'C', LVM_SUPPRESS_FD_WARNINGS: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Interrupted at the terminal, backy ends in an orderly way; what it has begun is finished first.
+    detached: true,
   });
   const stopWaiting = new AbortController();
   try {
@@ -56,6 +58,11 @@ export async function readTool(tool: Tool, args: readonly string[]): Promise<str
   const texts: string[] = [];
   await runTool(tool, args, (text) => texts.push(text));
   return texts.join('');
+}
+
+/** Cron and others leave out where programs of the system are. */
+function searchPath(): string {
+  return [process.env.PATH, SYSTEM_PATH].filter((path) => path).join(':');
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;

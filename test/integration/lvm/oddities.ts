@@ -73,17 +73,23 @@ export function oddities({ guest, thin, plain, names }: GuestVolumes): void {
     );
   });
 
-  it('as targets, but not while they are mounted', async () => {
+  it('as devices: neither read nor overwritten while they are mounted', async () => {
     await guest.mustRun(`
       lvcreate -q -L 16M -n target vg-0 && mkfs.ext4 -q /dev/vg-0/target
       mkdir /mnt/target && mount /dev/vg-0/target /mnt/target`);
     const repository = openGuestRepository(guest, '/srv/backy/asleep', 'vg-0/asleep');
     const refused = await repository.backy('restore /dev/vg-0/target');
     expect(refused.stderr).toContain('The target /dev/vg-0/target is in use');
+    const device = openGuestRepository(guest, '/srv/backy/device', 'vg-0/target');
+    expect(await device.backy('init file /dev/vg-0/target')).toMatchObject({ exitCode: 0 });
+    expect(await device.failToBackUp()).toContain(
+      'The source /dev/vg-0/target is mounted or otherwise in use',
+    );
     await guest.mustRun('umount /mnt/target');
 
     expect(await repository.backy('restore /dev/vg-0/target')).toMatchObject({ exitCode: 0 });
 
     await guest.mustRun('cmp /dev/vg-0/asleep /dev/vg-0/target');
+    await device.backup();
   });
 }

@@ -1,6 +1,11 @@
 import { expect, it } from 'vitest';
 import { KIB, MIB } from '../../helpers/bytes.ts';
-import { createGuestRepository, openGuestRepository, withStandIn } from '../../helpers/guest-repository.ts';
+import {
+  backUpTogether,
+  createGuestRepository,
+  openGuestRepository,
+  withStandIn,
+} from '../../helpers/guest-repository.ts';
 import type { GuestVolumes } from '../../helpers/guest-volumes.ts';
 
 const BLOCK = 256 * KIB;
@@ -13,7 +18,7 @@ export function thinVolumes({ guest, thin, overwrite, names, keepsMetadata }: Gu
     const first = await repository.backup();
     await overwrite('web-1', 5 * BLOCK, 128 * KIB);
     await overwrite('web-1', 40 * BLOCK, 64 * KIB);
-    await guest.mustRun('blkdiscard -o 1M -l 512K /dev/vg-0/web-1');
+    await guest.mustRun('blkdiscard -o 2M -l 512K /dev/vg-0/web-1');
 
     const second = await repository.backup();
 
@@ -47,19 +52,20 @@ export function thinVolumes({ guest, thin, overwrite, names, keepsMetadata }: Gu
     for (const { stats } of revisions) expect(stats).toMatchObject(THIN_DELTA);
   });
 
-  it('keep the snapshots of others, and those of other repositories', async () => {
+  it('keep the snapshots of others, and those of other repositories that back up at the same time', async () => {
     const repository = await thin('shared');
     const other = await createGuestRepository(guest, '/srv/backy/other', 'vg-0/shared');
     const foreign = ['shared.backy-01a20b83-a9a3-7fb8-b229-552c9c4b16ac', 'shared.backy-mine'];
     for (const name of foreign) await guest.mustRun(`lvcreate -q -s -n ${name} vg-0/shared`);
-    await repository.backup();
-    await other.backup();
+    await backUpTogether(guest, [repository, other]);
     await overwrite('shared', 0, 64 * KIB);
 
-    const [mine, theirs] = [await repository.backup(), await other.backup()];
+    const records = await backUpTogether(guest, [repository, other]);
 
-    expect([mine.stats, theirs.stats]).toMatchObject([THIN_DELTA, THIN_DELTA]);
-    const kept = [mine, theirs].map(({ uuid }) => `shared.backy-${uuid}`);
+    for (const { directory } of [repository, other])
+      await guest.mustRun(`cmp ${directory}/last /dev/vg-0/shared`);
+    expect(records.map(({ stats }) => stats)).toMatchObject([THIN_DELTA, THIN_DELTA]);
+    const kept = records.map(({ uuid }) => `shared.backy-${uuid}`);
     expect(await names('shared')).toEqual(['shared', ...foreign, ...kept].sort());
   });
 
