@@ -9,14 +9,20 @@ import { LEGACY_TYPES } from './legacy-config.ts';
 /** Checks the source of a configuration. @throws ShapeError that names the key */
 export function decodeSource(source: Field): Config['source'] {
   asObject(source, 'a source with its type');
-  const named = LEGACY_TYPES.find((type) => type === member(source, 'type').value);
-  if (named) return { type: 'unsupported', named };
+  const named = unsupportedType(member(source, 'type'));
+  if (named !== undefined) return { type: 'unsupported', named };
   switch (asOneOf(member(source, 'type'), SOURCE_TYPES)) {
     case 'file':
       return decodeFileSource(source);
     case 'lvm':
       return decodeLvmSource(source);
   }
+}
+
+/** A type that only the Python backy knows. It must not keep anybody from the revisions that are there. */
+function unsupportedType({ value }: Field): string | undefined {
+  const isKnown = SOURCE_TYPES.some((type) => type === value);
+  return isKnown ? undefined : LEGACY_TYPES.find((type) => type === value);
 }
 
 function decodeFileSource(source: Field): FileSourceConfig {

@@ -3,7 +3,7 @@ import { evaluateSpec } from './revision-spec/evaluate-spec.ts';
 import { ambiguous, unknown } from './revision-spec/find-by-word.ts';
 import { formatSpec } from './revision-spec/format-spec.ts';
 import { parseSpec } from './revision-spec/parse-spec.ts';
-import type { Spec } from './revision-spec/spec.ts';
+import { type Spec, shorten } from './revision-spec/spec.ts';
 
 /**
  * The revisions that a spec names, at least one, each of them once, in the order in which the spec names them:
@@ -31,7 +31,7 @@ export function findRevision(spec: string, revisions: readonly RevisionRecord[])
   throw ambiguous(
     spec,
     matches,
-    `Take one of them with "first(…)" or "last(…)": "last(${formatSpec(tree)})"`,
+    `Take one of them with "first(…)" or "last(…)": "last(${shorten(formatSpec(tree))})"`,
   );
 }
 

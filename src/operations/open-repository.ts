@@ -62,7 +62,7 @@ export interface Repository {
  * const repository = await openRepository('/srv/backy/my-vm');
  * await repository.backup({ tags: ['daily'] });
  *
- * @throws BACKY_NO_REPOSITORY, BACKY_IO
+ * @throws BACKY_NO_REPOSITORY, BACKY_CHUNKED_REPOSITORY, BACKY_IO
  */
 export async function openRepository(directory: string, dependencies?: Dependencies): Promise<Repository> {
   const context = await openContext(directory, dependencies);

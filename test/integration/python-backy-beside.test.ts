@@ -1,14 +1,15 @@
-import { copyFileSync, existsSync, rmSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
+import type { Status } from '../../src/operations/status.ts';
 import { expectSameBytes, KIB } from '../helpers/bytes.ts';
-import { start } from '../helpers/command.ts';
+import { run, start } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { type LegacyRepository, makeLegacyRepository } from '../helpers/python-backy.ts';
-import { backy } from '../helpers/repository.ts';
+import { backy, PROGRAM } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
 
 for (const type of ['btrfs', 'xfs'] as const) {
@@ -50,6 +51,44 @@ function moveElsewhere(source: string): void {
   rmSync(source);
   symlinkSync(elsewhere, source);
 }
+
+describeWith(['command strace'], 'an index in the making', () => {
+  // Each call of the engine has a thread of its own, in which few make these more than once.
+  const moments = ['fsync', 'fchmod', 'fchmodat', 'renameat2', 'unlink,unlinkat'].flatMap((calls) =>
+    [1, 2].map((when) => [calls, when] as const),
+  );
+
+  it('is there or is not, whenever it is killed (I5, I6)', async () => {
+    let killed = 0;
+    for (const [calls, when] of moments) {
+      const { directory, ids, source } = makeLegacyRepository(scratchForTest(), '2.5');
+      const images = ids.map((id) => readFileSync(join(directory, id)));
+      const inject = `inject=${calls}:signal=KILL:when=${when}`;
+      const strace = ['-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', `trace=${calls}`, '-e', inject];
+      const program = [process.execPath, PROGRAM, '-b', directory, 'verify'];
+      const { exitCode } = await run('strace', [...strace, ...program], { env: { BACKY_THREADS: '1' } });
+      killed += exitCode === 0 ? 0 : 1;
+
+      const { revisions, damaged }: Status = JSON.parse(
+        (await backy(directory, ['--json', 'status'])).stdout,
+      );
+      expect([revisions.map(({ uuid }) => uuid), damaged]).toEqual([[...ids], []]);
+      expect(await backy(directory, ['verify'])).toMatchObject({ exitCode: 0 });
+      expect(await backy(directory, ['purge'])).toMatchObject({ exitCode: 0 });
+      const left = readdirSync(directory).filter(
+        (name) => ids.some((id) => name.startsWith(id)) || /^\.tmp/.test(name),
+      );
+      expect(left.sort()).toEqual(ids.flatMap((id) => [id, `${id}.hashes`, `${id}.rev`]));
+      expect(ids.map((id, at) => images[at]?.equals(readFileSync(join(directory, id))))).toEqual([
+        true,
+        true,
+      ]);
+      rmSync(directory, { recursive: true });
+      rmSync(source);
+    }
+    expect(killed, 'kills that came in time').toBeGreaterThanOrEqual(5);
+  });
+});
 
 describeWith(['command flock'], 'beside a Python backy that is still running', () => {
   /** Holds a lock as it does, with flock(2), until the test ends. */

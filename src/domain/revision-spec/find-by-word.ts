@@ -2,7 +2,7 @@ import { type BackyError, backyError } from '../../errors.ts';
 import { nearest } from '../nearest.ts';
 import type { RevisionRecord } from '../revision.ts';
 import { looksLikeTime } from '../time-span.ts';
-import { SET_NAMES } from './spec.ts';
+import { SET_NAMES, shorten } from './spec.ts';
 
 /** How many matches of an ambiguous spec are listed. */
 const LISTED_MATCHES = 5;
@@ -31,7 +31,7 @@ export function findByWord(word: string, all: readonly RevisionRecord[]): readon
 
 /** That a spec names no revision. */
 export function unknown(spec: string, reason: string): BackyError {
-  return backyError('BACKY_REVISION_UNKNOWN', { spec, reason });
+  return backyError('BACKY_REVISION_UNKNOWN', { spec: shorten(spec), reason });
 }
 
 /** That a spec names several revisions where one is wanted. */
@@ -40,7 +40,12 @@ export function ambiguous(spec: string, matches: readonly RevisionRecord[], advi
   const listed = ids.slice(0, LISTED_MATCHES).join(', ');
   return backyError(
     'BACKY_REVISION_AMBIGUOUS',
-    { spec, count: ids.length, matches: ids.length > LISTED_MATCHES ? `${listed} and more` : listed, advice },
+    {
+      spec: shorten(spec),
+      count: ids.length,
+      matches: ids.length > LISTED_MATCHES ? `${listed} and more` : listed,
+      advice,
+    },
     { details: { matches: ids } },
   );
 }

@@ -7,14 +7,13 @@ import {
   type RangeEnd,
   SET_NAMES,
   type Spec,
+  shorten,
   TRUSTS,
 } from './spec.ts';
 import { type Delimiter, type Token, tokenize } from './tokens.ts';
 
 /** Nobody nests deeper, and what is deeper would exhaust the stack. */
 const DEEPEST_NESTING = 100;
-/** How much of a spec a message repeats. */
-const LONGEST_QUOTE = 60;
 
 /**
  * Reads a revision spec. From loosest to tightest: `,` and `&` and `..`, then functions, parentheses and words.
@@ -52,9 +51,9 @@ function createReader(text: string): Reader {
     },
     expected: (expected, { type, text: found, column } = next()) =>
       backyError('BACKY_REVISION_SPEC_INVALID', {
-        spec: shortened(text),
+        spec: shorten(text),
         column,
-        found: type === 'end' ? 'the end' : `"${shortened(found)}"`,
+        found: type === 'end' ? 'the end' : `"${shorten(found)}"`,
         expected,
       }),
   };
@@ -132,8 +131,4 @@ function parseWord(reader: Reader, token: Token): Spec {
   if (attribute === 'trust' && !isTrust)
     throw reader.expected(`one of ${TRUSTS.map((trust) => `trust:${trust}`).join(', ')}`, token);
   return { kind: 'attribute', name: attribute, value };
-}
-
-function shortened(text: string): string {
-  return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text;
 }

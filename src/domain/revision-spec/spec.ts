@@ -25,3 +25,11 @@ export const ATTRIBUTE_NAMES = ['tag', 'trust', 'server'] as const;
 export type AttributeName = (typeof ATTRIBUTE_NAMES)[number];
 
 export const TRUSTS: readonly Trust[] = ['trusted', 'verified', 'distrusted'];
+
+/** How much of a spec a message repeats. */
+const LONGEST_QUOTE = 60;
+
+/** A spec, or a part of one, for a message: somebody may have given a whole file for one. */
+export function shorten(text: string): string {
+  return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text;
+}

@@ -96,6 +96,16 @@ describe('findRevision', () => {
     },
   );
 
+  it('does not repeat a whole file that was given for a spec', () => {
+    for (const spec of ['x'.repeat(100_000), `not(${'0,'.repeat(50_000)}0)`, '('.repeat(100_000)])
+      expect(() => findRevision(spec, history)).toThrow(
+        expect.objectContaining({
+          message: expect.stringMatching(/^.{1,300}$/),
+          remedy: expect.stringMatching(/^.{1,300}$/),
+        }),
+      );
+  });
+
   it('takes the beginning of ids for an id, even where it is a tag, too', () => {
     const tagged = makeHistory({ tags: ['01'] }, { tags: ['9'] });
     expect(() => findRevision('01', tagged)).toThrow(ambiguous);
