@@ -6,7 +6,7 @@ import { type EditResult, editRecords } from './edit-records.ts';
  * compares every byte. Verifying them says whether they are.
  *
  * @param revisions which; `all` by default
- * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
  */
 export async function distrust(context: Context, revisions = 'all'): Promise<EditResult> {
   const result = await editRecords(context, revisions, (record) =>

@@ -19,7 +19,7 @@ export interface EditResult {
  * changes nothing. Images and indexes stay as they are.
  *
  * @param edit returns the new record, or the one it got when nothing is to be changed
- * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, and what `edit` throws
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, and what `edit` throws
  */
 export async function editRecords(
   { layout, engine: load }: Context,

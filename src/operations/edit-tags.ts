@@ -22,7 +22,7 @@ export interface EditTagsOptions {
  * Changes the tags of revisions.
  *
  * @throws BACKY_TAGS_DIFFER when they are not the expected ones, BACKY_TAG_INVALID, BACKY_TAG_UNKNOWN,
- *   BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_CONFIG_INVALID, BACKY_IO
+ *   BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function editTags(context: Context, options: EditTagsOptions): Promise<EditResult> {
   const { action, revisions = 'last', expected, force = false } = options;

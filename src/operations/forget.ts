@@ -32,7 +32,7 @@ export interface ForgetResult {
 /**
  * Removes revisions that a person names, whatever their tags.
  *
- * @throws BACKY_LAST_GOOD, BACKY_HELD; nothing is removed then. BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS,
+ * @throws BACKY_LAST_GOOD, BACKY_HELD; nothing is removed then. BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS,
  *   BACKY_LOCKED, BACKY_IO
  */
 export async function forget(context: Context, options: ForgetOptions): Promise<ForgetResult> {

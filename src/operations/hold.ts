@@ -38,7 +38,7 @@ export async function hold(context: Context, options: HoldOptions): Promise<Edit
  * Ends the hold of revisions; those that are not held stay as they are.
  *
  * @param revisions which; `last` by default
- * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
  */
 export async function release(context: Context, revisions = 'last'): Promise<EditResult> {
   const result = await editRecords(context, revisions, (record) => {
