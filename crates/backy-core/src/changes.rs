@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::error::{Context, Error, Result};
-use crate::extent::{Extent, ExtentMap};
+use crate::extent::ExtentMap;
 use crate::fiemap::{self, Mapped};
 use crate::platform::{self, Sharing};
 use crate::source::Source;
@@ -58,38 +58,64 @@ pub(crate) fn changed_since(previous: &Path, size: u64, source: &Source) -> Resu
 
 fn compare(old: &File, new: &File) -> std::result::Result<Difference, Errno> {
     for _ in 0..ATTEMPTS {
-        let Some(before) = map_of(old)? else { break };
-        let changed = difference(&before, new)?;
+        let Some(before) = Layout::of(old)? else { break };
+        let changed = before.difference(new)?;
         // A balance or defragmentation that comes in between could move one extent away and put another, different
         // one in its place; the old map shows that.
-        if map_of(old)?.as_ref() == Some(&before) {
+        if before.is_still_of(old)? {
             return Ok(Difference::Known(changed));
         }
     }
     Ok(Difference::Unknown("where the extents lie cannot be told for sure now".to_owned()))
 }
 
-/// All extents of a file; `None` where the filesystem does not tell.
-fn map_of(file: &File) -> std::result::Result<Option<Vec<Mapped>>, Errno> {
-    let mut map = Vec::new();
-    let told = fiemap::walk(file, |mapped| map.push(mapped.settled()))?;
-    Ok(told.then_some(map))
+/// Where a file lies on the disk.
+struct Layout {
+    /// What has data, or space for them.
+    data: ExtentMap,
+    /// The extents that have a literal place, in order. What is compressed has none, and there can be millions of it.
+    places: Vec<Mapped>,
 }
 
-/// What either file has data in, without what lies at the same place in both.
-fn difference(before: &[Mapped], new: &File) -> std::result::Result<ExtentMap, Errno> {
-    let mut mapped: Vec<Extent> = before.iter().map(Mapped::range).collect();
-    let mut same = Vec::new();
-    let mut rest = before;
-    fiemap::walk(new, |extent| {
-        let extent = extent.settled();
-        mapped.push(extent.range());
-        let behind = rest.iter().take_while(|old| old.range().end <= extent.logical).count();
-        rest = &rest[behind..];
-        let touching = rest.iter().take_while(|old| old.logical < extent.range().end);
-        same.extend(
-            touching.filter(|old| old.is_same_place(&extent)).map(|old| old.range().overlap(&extent.range())),
-        );
-    })?;
-    Ok(ExtentMap::normalise(mapped).subtract(&ExtentMap::normalise(same)))
+impl Layout {
+    /// `None` where the filesystem does not tell.
+    fn of(file: &File) -> std::result::Result<Option<Self>, Errno> {
+        let mut layout = Self { data: ExtentMap::default(), places: Vec::new() };
+        let told = fiemap::walk(file, |extent| {
+            layout.data.append(extent.range());
+            if extent.place().is_some() {
+                layout.places.push(extent.settled());
+            }
+        })?;
+        Ok(told.then_some(layout))
+    }
+
+    /// What either file has data in, without what lies at the same place in both.
+    fn difference(&self, new: &File) -> std::result::Result<ExtentMap, Errno> {
+        let (mut data, mut same) = (ExtentMap::default(), ExtentMap::default());
+        let mut rest = self.places.as_slice();
+        fiemap::walk(new, |extent| {
+            let (extent, range) = (extent.settled(), extent.range());
+            data.append(range);
+            let behind = rest.iter().take_while(|old| old.range().end <= range.start).count();
+            rest = &rest[behind..];
+            for old in rest.iter().take_while(|old| old.logical < range.end) {
+                if old.is_same_place(&extent) {
+                    same.append(old.range().overlap(&range));
+                }
+            }
+        })?;
+        Ok(self.data.union(&data).subtract(&same))
+    }
+
+    fn is_still_of(&self, file: &File) -> std::result::Result<bool, Errno> {
+        let mut places = self.places.iter();
+        let mut same = true;
+        fiemap::walk(file, |extent| {
+            if extent.place().is_some() {
+                same &= places.next() == Some(&extent.settled());
+            }
+        })?;
+        Ok(same && places.next().is_none())
+    }
 }

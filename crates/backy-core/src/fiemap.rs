@@ -61,12 +61,8 @@ impl Mapped {
 }
 
 /// Calls `take` with every extent of a file, in order; `false` where the filesystem has no such map.
-pub(crate) fn walk(file: &File, mut take: impl FnMut(Mapped)) -> Result<bool, Errno> {
-    let result = each_extent(file, |mapped| {
-        take(mapped);
-        true
-    });
-    match result {
+pub(crate) fn walk(file: &File, take: impl FnMut(Mapped)) -> Result<bool, Errno> {
+    match each_extent(file, take) {
         Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS | Errno::INVAL) => Ok(false),
         result => result.map(|()| true),
     }

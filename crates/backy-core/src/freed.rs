@@ -39,19 +39,31 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
             census.take(&file, path, metadata.blocks() * 512)?;
         }
     }
-    let Census { pieces, loose_bytes, whole_extents, mut estimated, .. } = census;
-    let Sorted { own_bytes, candidates } = if whole_extents { by_extent(pieces) } else { by_byte(pieces) };
+    let Census { pieces, loose_bytes, account, mut estimated, .. } = census;
+    let Sorted { own_bytes, candidates } =
+        if account == Account::Bytes { by_byte(pieces) } else { by_extent(pieces) };
     let candidate_bytes = candidates.iter().map(Extent::len).sum::<u64>();
-    let bytes = loose_bytes + own_bytes + candidate_bytes - kept_bytes(&candidates, keep, whole_extents)?;
-    if whole_extents && bytes > 0 {
-        estimated.get_or_insert_with(|| WHOLE_EXTENTS.to_owned());
+    let bytes = loose_bytes + own_bytes + candidate_bytes - kept_bytes(&candidates, keep, account)?;
+    if account == Account::Pieces && bytes > 0 {
+        estimated.get_or_insert_with(|| PIECES_ONLY.to_owned());
     }
     Ok(Freed { bytes, estimated })
 }
 
-/// btrfs: what is left of an extent in a file may be less than what the disk has of it, and a part that no file
-/// shows may be held by another part that one does.
-const WHOLE_EXTENTS: &str = "btrfs frees an extent only as a whole, and does not tell where it ends";
+/// What is freed, and counted, at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Account {
+    /// Each byte as soon as nobody refers to it.
+    #[default]
+    Bytes,
+    /// Whole extents, which root is told of.
+    Extents,
+    /// Whole extents, of which only pieces are known: what is left of one in a file may be less than the disk has of
+    /// it, and a piece that no file shows may be held by another one.
+    Pieces,
+}
+
+const PIECES_ONLY: &str = "btrfs frees an extent only as a whole, and tells nobody but root where it ends";
 
 /// A place on the disk that a file to be removed refers to.
 struct Piece {
@@ -67,16 +79,22 @@ struct Census {
     files: u32,
     /// Bytes of what has no literal place.
     loose_bytes: u64,
-    whole_extents: bool,
+    account: Account,
     estimated: Option<String>,
 }
 
 impl Census {
     fn take(&mut self, file: &File, path: &Path, allocated_bytes: u64) -> Result<()> {
         let filesystem = platform::filesystem(file).on("fstatfs", path)?;
-        self.whole_extents = filesystem.sharing == Sharing::WholeExtents;
         let number = self.files;
         self.files += 1;
+        if filesystem.sharing == Sharing::WholeExtents {
+            if self.take_extents(file, number).on("ioctl_btrfs_tree_search", path)? {
+                self.account = Account::Extents;
+                return Ok(());
+            }
+            self.account = Account::Pieces;
+        }
         let mapped = fiemap::walk(file, |mapped| match (mapped.place(), mapped.oddity()) {
             (Some(place), _) => self.pieces.push(Piece { place, file: number, shared: mapped.is_shared() }),
             (None, oddity) => {
@@ -91,6 +109,32 @@ impl Census {
             self.estimated.get_or_insert_with(|| format!("{name} does not tell what files share"));
         }
         Ok(())
+    }
+
+    /// Takes the extents as the trees of btrfs have them; `false` for want of privileges. What shares them is
+    /// something that only the other map tells, which also has everything written before.
+    fn take_extents(&mut self, file: &File, number: u32) -> std::result::Result<bool, Errno> {
+        let mut shared = ExtentMap::default();
+        fiemap::walk(file, |mapped| {
+            if mapped.is_shared() {
+                shared.append(mapped.range());
+            }
+        })?;
+        stored(file, |logical, place| {
+            let is_shared = shared.within(Extent::at(logical, 1)).next().is_some();
+            self.pieces.push(Piece { place, file: number, shared: is_shared });
+        })
+    }
+}
+
+/// Whole extents on the disk, with where the file refers to them; `false` for want of privileges.
+fn stored(file: &File, mut take: impl FnMut(u64, Extent)) -> std::result::Result<bool, Errno> {
+    let told = platform::each_stored(file, |platform::Stored { logical, start, length }| {
+        take(logical, Extent::at(start, length));
+    });
+    match told {
+        Err(Errno::PERM | Errno::ACCESS | Errno::NOTTY | Errno::OPNOTSUPP) => Ok(false),
+        result => result.map(|()| true),
     }
 }
 
@@ -163,22 +207,26 @@ fn by_extent(mut pieces: Vec<Piece>) -> Sorted {
 }
 
 /// Bytes of the candidates that files hold on to.
-fn kept_bytes(candidates: &[Extent], keep: &[PathBuf], whole_extents: bool) -> Result<u64> {
+fn kept_bytes(candidates: &[Extent], keep: &[PathBuf], account: Account) -> Result<u64> {
     let mut kept = ExtentMap::default();
     for path in if candidates.is_empty() { &[] } else { keep } {
         let Some(file) = open(path)? else { continue };
         let mut found = Vec::new();
-        fiemap::walk(&file, |mapped| {
-            let Some(place) = mapped.place().filter(|_| mapped.is_shared()) else { return };
+        let mut hold = |place: Extent| {
             let first = candidates.partition_point(|candidate| candidate.end <= place.start);
             let touched = candidates[first..].iter().take_while(|candidate| candidate.start < place.end);
-            found.extend(touched.map(
-                |candidate| {
-                    if whole_extents { *candidate } else { candidate.overlap(&place) }
-                },
-            ));
-        })
-        .on("ioctl_fiemap", path)?;
+            found.extend(touched.map(|candidate| match account {
+                Account::Bytes => candidate.overlap(&place),
+                Account::Extents | Account::Pieces => *candidate,
+            }));
+        };
+        if account == Account::Extents {
+            stored(&file, |_, place| hold(place)).on("ioctl_btrfs_tree_search", path)?;
+        } else {
+            let shared = |mapped: platform::Mapped| mapped.place().filter(|_| mapped.is_shared());
+            fiemap::walk(&file, |mapped| shared(mapped).into_iter().for_each(&mut hold))
+                .on("ioctl_fiemap", path)?;
+        }
         kept = kept.union(&ExtentMap::normalise(found));
     }
     Ok(kept.bytes())

@@ -2,6 +2,7 @@
 //! and changes of size; each generation is backed up from a snapshot, reading what lies elsewhere than in the
 //! snapshot before. Where the temporary directory (`TMPDIR`) is on btrfs or XFS this goes through extent maps; elsewhere
 //! there are no snapshots, and the test of them has nothing to do.
+#![cfg(target_os = "linux")]
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -151,6 +152,30 @@ proptest! {
             }
         }
     }
+}
+
+/// More extents than one call of the kernel tells of: every second page, and holes between them.
+#[test]
+fn a_disk_of_very_many_pieces_is_compared_to_its_end() {
+    const PAGE: usize = 4096;
+    let bench = Bench::new();
+    let disk = bench.path("disk");
+    let file = File::options().read(true).write(true).create_new(true).open(&disk).unwrap();
+    file.set_len(204 * BLOCK).unwrap();
+    for page in (0..13_000).step_by(2) {
+        file.write_all_at(&[u8::try_from(page % 250).unwrap() + 1; PAGE], (page * PAGE) as u64).unwrap();
+    }
+    let Some(first) = bench.snapshot(&disk, 0) else { return };
+    bench.write(0, first.clone().into_input(), Sample::default());
+    for page in [4096, 4097, 8190, 8192, 12_998] {
+        file.write_all_at(&[0xee; PAGE], (page * PAGE) as u64).unwrap();
+    }
+    let second = bench.snapshot(&disk, 1).unwrap();
+    let input = PathInput { path: second, cloneable: false, hint: Hint::Previous(first) };
+    let stats = bench.write(1, input, Sample::default());
+    assert!(stats.narrowed);
+    assert_eq!(stats.bytes_changed, 4 * BLOCK);
+    assert!(stats.bytes_read <= 4 * BLOCK, "{}", stats.bytes_read);
 }
 
 fn disk_of(blocks: u64, path: &Path) -> File {

@@ -45,6 +45,25 @@ describe('parseConfig', () => {
     });
   });
 
+  it('reads how a file is to be read', () => {
+    const settings = 'type: file\n  snapshot: off\n  sample-runs: 7\n  allow-mounted: true';
+    expect(parseConfig(VALID.replace('type: file', settings), 'config').source).toEqual({
+      type: 'file',
+      filename: '/dev/vg0/vm',
+      snapshot: false,
+      sampleRuns: 7,
+      allowMounted: true,
+    });
+    for (const [word, snapshot] of [
+      ['on', true],
+      ['true', true],
+      ['false', false],
+    ] as const) {
+      const text = VALID.replace('type: file', `type: file\n  snapshot: ${word}`);
+      expect(parseConfig(text, 'config').source).toMatchObject({ snapshot });
+    }
+  });
+
   it('reads JSON, bare seconds, aliases and require-reflink', () => {
     const json =
       '{"source":{"type":"file","filename":"a"},"schedule":{"d":{"interval":3600,"keep":1}},"require-reflink":true}';
@@ -117,6 +136,17 @@ describe('parseConfig', () => {
       '  filename: /dev/vg0/vm\n',
       '',
       'config:2:3: source.filename is missing; expected the path of a file or block device',
+    ],
+    ['type: file', 'type: file\n  snapshot: no', 'config:3:13: source.snapshot is "no"; expected on or off'],
+    [
+      'type: file',
+      'type: file\n  sample-runs: 0',
+      'config:3:16: source.sample-runs is 0; expected a whole number of runs, 1 or more',
+    ],
+    [
+      'type: file',
+      'type: file\n  allow-mount: true',
+      'config:3:3: source has the key "allow-mount"; expected the key "allow-mounted"',
     ],
     ['source:', 'sources:', 'config:1:1: the document has the key "sources"; expected the key "source"'],
     [
@@ -240,9 +270,11 @@ schedule:
     const filename = fc.string({ minLength: 1, unit: 'binary' }).filter((name) => !name.includes('\0'));
     fc.assert(
       fc.property(filename, fc.dictionary(tag, rule), fc.boolean(), (name, schedule, requireReflink) => {
-        const text = formatConfig({ source: { type: 'file', filename: name }, schedule, requireReflink });
+        const more = requireReflink ? { snapshot: false, sampleRuns: 4, allowMounted: true } : {};
+        const source = { type: 'file', filename: name, ...more } as const;
+        const text = formatConfig({ source, schedule, requireReflink });
         const config = parseConfig(text, 'config');
-        expect(config.source).toEqual({ type: 'file', filename: name });
+        expect(config.source).toEqual(source);
         expect(config.requireReflink).toBe(requireReflink);
         expect([...config.schedule.keys()]).toEqual(Object.keys(schedule));
         expect([...config.schedule.values()].map(({ keep }) => keep)).toEqual(

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ioError } from '../../../src/io-error.ts';
 import { backup } from '../../../src/operations/backup.ts';
@@ -94,6 +94,71 @@ describe('backup', () => {
       expect.stringContaining('index lost'),
       expect.stringContaining('clock'),
     ]);
+  });
+
+  it('records what was really done, not what the source had in mind', async () => {
+    const bench = workbench();
+    const methods: string[] = [];
+    for (const stats of [
+      {},
+      { narrowed: true },
+      { narrowed: true, sourceCloned: true },
+      { sourceCloned: true },
+    ]) {
+      bench.engine.writeStats = stats;
+      bench.now = new Date(bench.now.getTime() + 1000);
+      const { record } = (await backup(bench.context, { tags: ['daily'] })) ?? expect.unreachable();
+      methods.push(record.stats.method);
+    }
+    expect(methods).toEqual(['full', 'extent-map', 'clone', 'full']);
+    const { revisions } = await status(bench.context);
+    expect(revisions.map(({ stats }) => stats.sampleRun)).toEqual([0, 1, 2, 3]);
+    expect(revisions.at(-1)?.stats.sharingReason).toMatch(/one disk/);
+  });
+
+  it('reads another sample each time, and compares with the snapshot of the parent', async () => {
+    const bench = workbench();
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    await backup(bench.context, { tags: ['daily'] });
+    const [, second] = bench.engine.calls.filter(([method]) => method === 'writeImage');
+    expect(second?.[1]).toMatchObject({
+      sampleRuns: 30,
+      sampleRun: 1,
+      source: { previous: expect.stringContaining(record.uuid) },
+    });
+  });
+
+  it('tells where the source kept changes to itself', async () => {
+    const bench = workbench();
+    const hintFailures = [1, 2, 7].map((block) => ({
+      offset: block * 10,
+      length: 10,
+      expected: 'a',
+      found: 'b',
+    }));
+    bench.engine.writeStats = { fallback: 'it lied', hintFailures };
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    expect(record.stats.hintFailures).toEqual([
+      { offset: 10, length: 20 },
+      { offset: 70, length: 10 },
+    ]);
+    expect(bench.warnings()).toContainEqual(
+      expect.stringContaining('did not tell of changes in bytes 10-29'),
+    );
+    expect((await status(bench.context)).revisions).toEqual([record]);
+  });
+
+  it('keeps the snapshot of the newest revision alone, also when it fails', async () => {
+    const bench = workbench();
+    const snapshots = (): readonly string[] =>
+      readdirSync(dirname(bench.source)).filter((name) => name.includes('.backy-'));
+    const first = (await backup(bench.context)) ?? expect.unreachable();
+    expect(snapshots()).toEqual([expect.stringContaining(first.record.uuid)]);
+    bench.engine.failures.set('sealFiles', full);
+    await expect(backup(bench.context, { tags: ['daily'] })).rejects.toBe(full);
+    expect(snapshots()).toEqual([expect.stringContaining(first.record.uuid)]);
+    const second = (await backup(bench.context, { tags: ['daily'] })) ?? expect.unreachable();
+    expect(snapshots()).toEqual([expect.stringContaining(second.record.uuid)]);
   });
 
   it('takes what a crash left away first', async () => {

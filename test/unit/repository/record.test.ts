@@ -84,6 +84,9 @@ describe('parseRecord', () => {
     [['stats', 'duration'], -1, /^stats\.duration is -1/],
     [['stats', 'bytesRead'], 0.5, /^stats\.bytesRead is 0.5/],
     [['stats', 'sharingReason'], [], /^stats\.sharingReason is a list/],
+    [['stats', 'sampleRun'], -1, /^stats\.sampleRun is -1/],
+    [['stats', 'hintFailures'], 3, /^stats\.hintFailures is 3; expected a list of ranges$/],
+    [['stats', 'hintFailures'], [{ offset: 0 }], /^stats\.hintFailures\.0\.length is missing/],
     [['verifiedAt'], 'yesterday', /^verifiedAt is "yesterday"/],
   ])('finds %s = %j damaged', (path, value, expected) => {
     expect(complaint(path, value)).toMatch(expected);

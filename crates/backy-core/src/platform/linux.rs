@@ -211,9 +211,8 @@ struct Fiemap {
     extents: [FiemapExtent; FIEMAP_BATCH],
 }
 
-/// Calls `take` with every extent of a file, in order, after dirty data have been written; it ends the walk by
-/// returning false. Linux, Documentation/filesystems/fiemap.rst: 1 to 5 µs an extent.
-pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped) -> bool) -> Result<()> {
+/// Calls `take` with every extent of a file, in order, after dirty data have been written. Linux, Documentation/filesystems/fiemap.rst: 1 to 5 µs an extent.
+pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped)) -> Result<()> {
     const OPCODE: ioctl::Opcode = opcode::read_write::<FiemapHeader>(b'f', 11);
     const SYNC: u32 = 1;
     const LAST: u32 = 1;
@@ -233,7 +232,11 @@ pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped) -> bool) -> 
         let mapped = usize::try_from(request.header.mapped).map_err(|_| Errno::INVAL)?.min(FIEMAP_BATCH);
         let extents = &request.extents[..mapped];
         for &FiemapExtent { logical, physical, length, flags, .. } in extents {
-            if !take(Mapped { logical, physical, length, flags: flags & !LAST }) || flags & LAST != 0 {
+            // The first one of a batch may have begun before it.
+            let known = start.saturating_sub(logical).min(length);
+            let (logical, physical, length) = (logical + known, physical.wrapping_add(known), length - known);
+            take(Mapped { logical, physical, length, flags: flags & !LAST });
+            if flags & LAST != 0 {
                 return Ok(());
             }
         }

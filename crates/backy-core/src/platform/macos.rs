@@ -108,16 +108,24 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
         .take_while(|byte| **byte != 0)
         .map(|byte| char::from(byte.cast_unsigned()))
         .collect();
-    Ok(Filesystem {
-        holes_are_true: name == "apfs",
-        places_are_true: false,
-        whole_extents: false,
-        direct_writes: false,
-        name,
-    })
+    let holes_are_true = name == "apfs";
+    Ok(Filesystem { holes_are_true, sharing: Sharing::Unknown, direct_writes: false, name })
+}
+
+/// A part of a file, and the extent on the disk that it is a part of. Bytes.
+#[allow(dead_code, reason = "nobody tells here")]
+pub(crate) struct Stored {
+    pub logical: u64,
+    pub start: u64,
+    pub length: u64,
+}
+
+/// No btrfs here.
+pub(crate) fn each_stored(_file: &File, _take: impl FnMut(Stored)) -> Result<()> {
+    Err(Errno::OPNOTSUPP)
 }
 
 /// Nothing tells where a file lies.
-pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped) -> bool) -> Result<()> {
-    Err(Errno::NOTSUP)
+pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped)) -> Result<()> {
+    Err(Errno::OPNOTSUPP)
 }

@@ -3,6 +3,10 @@
 use rustix::io::Errno;
 
 #[cfg(target_os = "linux")]
+mod btrfs;
+#[cfg(target_os = "linux")]
+pub(crate) use btrfs::*;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
@@ -29,6 +33,7 @@ pub(crate) struct Filesystem {
 
 /// How a filesystem shares blocks between files, as far as its extent maps are known to tell the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(target_os = "macos", allow(dead_code, reason = "nothing is known of APFS"))]
 pub(crate) enum Sharing {
     /// Not known.
     Unknown,
@@ -39,6 +44,7 @@ pub(crate) enum Sharing {
 }
 
 /// A stretch of a file, and where it lies on the disk. Bytes.
+#[cfg_attr(target_os = "macos", allow(dead_code, reason = "nobody tells there"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mapped {
     /// Where it starts in the file.
