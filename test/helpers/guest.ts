@@ -89,7 +89,7 @@ async function boot(files: string, disksMib: readonly number[], attempts: number
     ...machineOptions(files, home),
     ...diskOptions(home, disksMib),
   ]);
-  const stop = 'kill -KILL -- "-$1" 2>/dev/null; rm -rf --one-file-system "$2"';
+  const stop = 'kill -KILL "-$1" 2>/dev/null; rm -rf --one-file-system "$2"';
   const cleanUp = cleanUpWith(stop, String(machine.pid), home);
   try {
     return { run: await talkThrough(machine, connection), cleanUp };

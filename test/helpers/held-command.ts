@@ -55,7 +55,7 @@ async function hold(args: readonly string[], file: string, isWriting: () => bool
   const running = start('strace', [...strace, process.execPath, PROGRAM, ...args], {
     env: { BACKY_THREADS: '1' },
   });
-  const cleanUp = cleanUpWith('kill -KILL -- "-$1" 2>/dev/null || true', String(running.pid));
+  const cleanUp = cleanUpWith('kill -KILL "-$1" 2>/dev/null || true', String(running.pid));
   onTestFinished(() => cleanUp.now());
   await untilStopped(running, isWriting);
   return {

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isThin, parseVolumes } from '../../../../src/sources/lvm/volumes.ts';
+import { ShapeError } from '../../../../src/domain/shape.ts';
+import { isThin, parseVolumes, type Volume } from '../../../../src/sources/lvm/volumes.ts';
 import { fixture, fixtureVolume, fixtureVolumes, NEWER, OLDER, TAG } from './fixtures.ts';
 
 describe('parseVolumes', () => {
@@ -48,6 +50,31 @@ describe('parseVolumes', () => {
     expect(() => parseVolumes(report.replace(from, to))).toThrow(/report\.0\.lv\.\d+\.\w+ is/);
   });
 });
+
+it('makes of a report that is damaged in one place valid volumes, or an error', () => {
+  const report = fixture('volumes.json');
+  const damaged = fc
+    .tuple(fc.nat(report.length), fc.nat(40), fc.string({ maxLength: 8 }))
+    .map(([at, length, insert]) => report.slice(0, at) + insert + report.slice(at + length));
+  fc.assert(
+    fc.property(damaged, (text) => {
+      for (const { size, thinId } of read(text)) {
+        expect(Number.isSafeInteger(size) && size >= 0).toBe(true);
+        expect(thinId).toMatch(/^\d*$/);
+      }
+    }),
+  );
+});
+
+/** The volumes of a report; none when it is refused for what it says. */
+function read(report: string): readonly Volume[] {
+  try {
+    return parseVolumes(report);
+  } catch (error) {
+    expect(error instanceof ShapeError || error instanceof SyntaxError, String(error)).toBe(true);
+    return [];
+  }
+}
 
 it('takes for thin what is in a pool, and not the pool', () => {
   const thin = fixtureVolumes().filter(isThin);
