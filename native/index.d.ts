@@ -47,6 +47,40 @@ export interface ByteRange {
   length: number
 }
 
+/** How only what changed is got at. */
+export interface ChangesInput {
+  /** The parent's snapshot, from which the stream has to start. */
+  since: string
+  /** The program that hands it over, and its arguments. */
+  command: Array<string>
+}
+
+/** A source that a program hands over, as a stream of `rbd export-diff`. */
+export interface CommandInput {
+  /** What the source is called in errors. */
+  name: string
+  /** The snapshot that the stream has to lead to. */
+  snapshot: string
+  /** Size of the source in that snapshot, in bytes. */
+  size: number
+  /** The program that hands over everything, and its arguments. */
+  command: Array<string>
+  /** What hands over less. */
+  changes?: ChangesInput
+  /** The program that hands over a sample, and its arguments, to which two numbers are added. */
+  sample?: Array<string>
+}
+
+/** A target that programs read and write, as streams of `rbd export-diff` and for `rbd import-diff`. */
+export interface CommandTarget {
+  /** What the target is called in errors. */
+  name: string
+  /** The program that hands over everything it holds, and its arguments. */
+  export: Array<string>
+  /** The program that takes changes, and its arguments. */
+  import: Array<string>
+}
+
 /** Like `replaceFile`, but fails with `EEXIST` when the name is taken. */
 export declare function createFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 
@@ -55,6 +89,9 @@ export declare function describeSource(path: string): Promise<SourceFacts | Fail
 
 /** Version of the engine and the platform it was built for, such as `3.0.0 x86_64-linux`. */
 export declare function engineVersion(): string
+
+/** Writes a sample of a snapshot to standard output, as a stream of `rbd export-diff`. */
+export declare function exportRbdSample(options: RbdSampleOptions): Promise<undefined | Failure>
 
 /** A failed call, as data: promises resolve to it, and `failed` tells it from a result. */
 export interface Failure {
@@ -177,6 +214,36 @@ export interface Progress {
   changed: number
 }
 
+/** Which blocks of which snapshot are wanted. */
+export interface RbdSampleOptions {
+  /** Path of the configuration of the cluster. */
+  conf?: string
+  /** User, without `client.` in front. */
+  user?: string
+  /** Further settings, such as timeouts. */
+  settings: Array<RbdSetting>
+  /** Pool of the image. */
+  pool: string
+  /** Namespace in the pool. */
+  namespace?: string
+  /** The image. */
+  image: string
+  /** Its snapshot. */
+  snapshot: string
+  /** One block of so many. */
+  runs: number
+  /** Which of them. */
+  run: number
+}
+
+/** A setting of the client of a Ceph cluster. */
+export interface RbdSetting {
+  /** Its name, such as `rados_osd_op_timeout`. */
+  key: string
+  /** Its value. */
+  value: string
+}
+
 /** Removes an empty directory, durably; one that is not there is fine. */
 export declare function removeDirectory(path: string): Promise<undefined | Failure>
 
@@ -215,8 +282,10 @@ export interface RestoreOptions {
   digest: string
   /** A new file, an existing one or a block device; or else ... */
   target?: string
-  /** ... a descriptor that takes bytes in order. It stays open. */
+  /** ... a descriptor that takes bytes in order, and stays open; or else ... */
   targetFd?: number
+  /** ... what programs read and write. */
+  targetCommand?: CommandTarget
   /** Restore what is good of a damaged image. */
   force?: boolean
 }
@@ -232,7 +301,7 @@ export interface RestoreStats {
   /** What was not restored. */
   badBlocks: Array<BadBlock>
   /** What kind of target it was. */
-  targetKind: 'new' | 'file' | 'device' | 'stream'
+  targetKind: 'new' | 'file' | 'device' | 'stream' | 'command'
 }
 
 /** Makes files of one directory read-only (0400), renames them in order, and makes that durable. */
@@ -272,8 +341,8 @@ export interface SourceInput {
   previous?: string
   /** Ranges that may differ from the parent's snapshot. */
   changed?: Array<ByteRange>
-  /** A program that writes a stream of `rbd export-diff`, and its arguments. */
-  command?: Array<string>
+  /** What a program hands over. */
+  command?: CommandInput
 }
 
 /** Clones a file durably, to a file that its owner may read and nobody may write to. */

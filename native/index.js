@@ -773,12 +773,13 @@ if (
   }
 }
 
-const { Control, FileLock, createFile, describeSource, engineVersion, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, createFile, describeSource, engineVersion, exportRbdSample, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
 export { createFile }
 export { describeSource }
 export { engineVersion }
+export { exportRbdSample }
 export { indexImage }
 export { lockFile }
 export { makeDirectory }

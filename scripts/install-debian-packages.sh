@@ -23,6 +23,10 @@ b3sum                b3sum
 nbdkit               nbdkit
 nbdcopy              libnbd-bin
 nbdfuse              nbdfuse
+rbd                  ceph-common
+ceph-mon             ceph-mon
+ceph-mgr             ceph-mgr
+ceph-osd             ceph-osd
 lvs                  lvm2
 thin_delta           thin-provisioning-tools
 qemu-system-x86_64   qemu-system-x86

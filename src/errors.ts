@@ -56,6 +56,18 @@ const ERRORS = {
     message: 'The source {path} ended early, at byte {offset}',
     remedy: 'Check the source and back up again',
   },
+  BACKY_SOURCE_DIFFERS: {
+    message: 'The source {path} is another one when it is read again, at byte {offset}',
+    remedy: 'Check the storage of the source and the memory of this machine before you trust either',
+  },
+  BACKY_DIFF_DAMAGED: {
+    message: 'The changes that {path} hands over are not what they should be, at byte {offset}: {detail}',
+    remedy: 'Back up again; if it happens again, report it with the versions of backy and Ceph',
+  },
+  BACKY_PROGRAM_FAILED: {
+    message: 'The program behind {path} failed: {detail}',
+    remedy: 'Correct what it complains of and try again',
+  },
   BACKY_SOURCE_NAME: {
     message: '"{name}" does not name a source of the type {type}',
     remedy: 'Name {expected}',
@@ -71,6 +83,11 @@ const ERRORS = {
   BACKY_SNAPSHOT_LOST: {
     message: 'The snapshot {snapshot} was lost while it was read: {reason}',
     remedy: '{advice}',
+  },
+  BACKY_CLUSTER_UNREACHABLE: {
+    message: 'The Ceph cluster of {source} does not answer: {reason}',
+    remedy:
+      'Check that its monitors and OSDs can be reached from here, and the user, keyring and configuration that rbd uses',
   },
   BACKY_TOOL_MISSING: {
     message: 'The program {tool} is missing',
@@ -160,6 +177,14 @@ const ERRORS = {
   BACKY_RESTORE_INCOMPLETE: {
     message: 'Not everything was restored from {path}: {ranges}',
     remedy: 'These ranges hold no valid data in the target; take them from another revision',
+  },
+  BACKY_TARGET_NAME: {
+    message: '"{target}" does not name a target',
+    remedy: 'Behind "rbd:" name {expected}',
+  },
+  BACKY_TARGET_MISSING: {
+    message: 'The target {path} does not exist',
+    remedy: 'Create it with "{command}" and restore again',
   },
   BACKY_TARGET_SMALL: {
     message: 'The target {path} is too small: the revision has {size}',

@@ -2,7 +2,7 @@ import type { Schedule } from '../domain/schedule.ts';
 
 /** What a repository backs up, and when. */
 export interface Config {
-  readonly source: SourceConfig | UnsupportedSourceConfig;
+  readonly source: SourceConfig;
   readonly schedule: Schedule;
   /** Refuse to back up where blocks cannot be shared, instead of copying. */
   readonly requireReflink: boolean;
@@ -14,7 +14,7 @@ export interface Config {
 export const DEFAULT_GRACE_MS = 86_400_000;
 
 /** A source by its type. */
-export type SourceConfig = FileSourceConfig | LvmSourceConfig;
+export type SourceConfig = FileSourceConfig | LvmSourceConfig | CephRbdSourceConfig;
 
 /** A file or block device on this machine. */
 export interface FileSourceConfig {
@@ -29,13 +29,6 @@ export interface FileSourceConfig {
   readonly allowMounted?: boolean;
 }
 
-/** A source of the Python backy that this version cannot read. All but a backup works. */
-export interface UnsupportedSourceConfig {
-  readonly type: 'unsupported';
-  /** What the type is called in the configuration. */
-  readonly named: string;
-}
-
 /** A logical volume of LVM on this machine. */
 export interface LvmSourceConfig {
   readonly type: 'lvm';
@@ -47,5 +40,23 @@ export interface LvmSourceConfig {
   readonly sampleRuns?: number;
 }
 
+/** An image of a Ceph cluster. */
+export interface CephRbdSourceConfig {
+  readonly type: 'ceph-rbd';
+  readonly pool: string;
+  readonly namespace?: string;
+  readonly image: string;
+  /** Of Ceph, without `client.` in front; by default the one of `CEPH_ARGS`, or else `admin`. */
+  readonly user?: string;
+  /** Path of the configuration of the cluster; by default that of `CEPH_CONF`, or else `/etc/ceph/ceph.conf`. */
+  readonly conf?: string;
+  /** Read everything each time, whatever the cluster says has changed. */
+  readonly fullAlways?: boolean;
+  /** How long the cluster may take to answer, such as `2m`. */
+  readonly timeout?: string;
+  /** After how many runs each block was read again, whatever the cluster says has changed. */
+  readonly sampleRuns?: number;
+}
+
 /** The types of sources that this version knows. */
-export const SOURCE_TYPES = ['file', 'lvm'] as const;
+export const SOURCE_TYPES = ['file', 'lvm', 'ceph-rbd'] as const;

@@ -2,27 +2,30 @@ import { isLvmName } from '../domain/logical-volume.ts';
 import { asObject, asOneOf, asText, type Field, member, ShapeError } from '../domain/shape.ts';
 import { SNAPSHOT_ROOM_EXPECTED, snapshotRoom } from '../domain/snapshot-room.ts';
 import { checkKeys } from './check-keys.ts';
-import { type Config, type FileSourceConfig, type LvmSourceConfig, SOURCE_TYPES } from './config.ts';
+import { type FileSourceConfig, type LvmSourceConfig, SOURCE_TYPES, type SourceConfig } from './config.ts';
+import { decodeCephRbdSource } from './decode-ceph-rbd.ts';
 import { decodeFlag, decodeRuns, decodeSwitch, optional } from './decode-setting.ts';
-import { LEGACY_TYPES } from './legacy-config.ts';
 
 /** Checks the source of a configuration. @throws ShapeError that names the key */
-export function decodeSource(source: Field): Config['source'] {
-  asObject(source, 'a source with its type');
-  const named = unsupportedType(member(source, 'type'));
-  if (named !== undefined) return { type: 'unsupported', named };
+export function decodeSource(given: Field): SourceConfig {
+  asObject(given, 'a source with its type');
+  const source = withoutAlias(given);
   switch (asOneOf(member(source, 'type'), SOURCE_TYPES)) {
     case 'file':
       return decodeFileSource(source);
     case 'lvm':
       return decodeLvmSource(source);
+    case 'ceph-rbd':
+      return decodeCephRbdSource(source);
   }
 }
 
-/** A type that only the Python backy knows. It must not keep anybody from the revisions that are there. */
-function unsupportedType({ value }: Field): string | undefined {
-  const isKnown = SOURCE_TYPES.some((type) => type === value);
-  return isKnown ? undefined : LEGACY_TYPES.find((type) => type === value);
+/** The Python backy has other names for an image of Ceph; where it told a guest to freeze, the guest goes on now. */
+function withoutAlias({ path, value }: Field): Field {
+  const { type, ...settings } = asObject({ path, value });
+  if (type !== 'rbd' && type !== 'flyingcircus') return { path, value };
+  const kept = Object.entries(settings).filter(([key]) => key !== 'vm' && key !== 'consul_acl_token');
+  return { path, value: { type: 'ceph-rbd', ...Object.fromEntries(kept) } };
 }
 
 function decodeFileSource(source: Field): FileSourceConfig {

@@ -7,9 +7,6 @@ export interface LegacyConfig {
   readonly schedule: Field;
 }
 
-/** Types of sources of the Python backy beside `file`. */
-export const LEGACY_TYPES = ['ceph-rbd', 'flyingcircus', 'rbd'] as const;
-
 /** Keys at the top and in the source that only its configurations have. */
 const LEGACY_KEYS = ['path', 'chunksize', 'source-type', 'type'];
 const LEGACY_SOURCE_KEYS = ['backend', 'cow'];
@@ -68,8 +65,15 @@ function without(source: Field, keys: readonly string[]): Field {
 }
 
 function withType(source: Field, type: unknown): Field {
-  const value = typeof source.value === 'string' ? { filename: source.value } : asObject(source);
+  const value = typeof source.value === 'string' ? spelledOut(source.value, type) : asObject(source);
   return without({ path: source.path, value: { type, ...value } }, []);
+}
+
+/** An image of Ceph was written as its pool and its name. */
+function spelledOut(text: string, type: unknown): object {
+  if (type === 'file') return { filename: text };
+  const [pool, ...image] = text.split('/');
+  return { pool, image: image.join('/') };
 }
 
 function checkKeys(config: Field, known: readonly string[]): void {

@@ -4,6 +4,7 @@ import {
   LOGICAL_VOLUME_EXPECTED,
   parseLogicalVolume,
 } from '../domain/logical-volume.ts';
+import { formatRbdImage, parseRbdImage, RBD_IMAGE_EXPECTED } from '../domain/rbd-image.ts';
 import { backyError } from '../errors.ts';
 import type { SourceConfig } from './config.ts';
 
@@ -21,6 +22,11 @@ export function sourceOfName(type: SourceConfig['type'], name: string): SourceCo
       if (volume) return { type, ...volume };
       throw backyError('BACKY_SOURCE_NAME', { type, name, expected: LOGICAL_VOLUME_EXPECTED });
     }
+    case 'ceph-rbd': {
+      const image = parseRbdImage(name);
+      if (image) return { type, ...image };
+      throw backyError('BACKY_SOURCE_NAME', { type, name, expected: RBD_IMAGE_EXPECTED });
+    }
   }
 }
 
@@ -31,5 +37,7 @@ export function nameOfSource(source: SourceConfig): string {
       return source.filename;
     case 'lvm':
       return formatLogicalVolume(source);
+    case 'ceph-rbd':
+      return formatRbdImage(source);
   }
 }

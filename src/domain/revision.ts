@@ -13,6 +13,8 @@ export interface SourceIdentity {
   readonly filename?: string;
   /** A logical volume: `VG/LV`. */
   readonly volume?: string;
+  /** An image of a Ceph cluster: `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE`. */
+  readonly image?: string;
 }
 
 /** What it took to make a revision. Bytes everywhere. */

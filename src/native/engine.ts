@@ -6,6 +6,7 @@ import type {
   IndexOptions,
   IndexStats,
   Progress,
+  RbdSampleOptions,
   RestoreOptions,
   RestoreStats,
   SnapshotOptions,
@@ -19,7 +20,7 @@ import { formatSize } from '../domain/size.ts';
 import { backyError } from '../errors.ts';
 import { unwrap } from './failure.ts';
 import { type OperationOptions, operate } from './operate.ts';
-import type { SourceInput } from './source-input.ts';
+import type { CommandInput, SourceInput } from './source-input.ts';
 
 export type {
   BadBlock,
@@ -29,6 +30,7 @@ export type {
   IndexStats,
   OperationOptions,
   Progress,
+  RbdSampleOptions,
   RestoreOptions,
   RestoreStats,
   SnapshotOptions,
@@ -64,6 +66,7 @@ export interface Engine {
     readonly remove: readonly string[];
     readonly keep: readonly string[];
   }): Promise<FreedStats>;
+  exportRbdSample(options: RbdSampleOptions): Promise<void>;
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
   takeSnapshot(options: SnapshotOptions): Promise<SnapshotStats>;
@@ -97,6 +100,7 @@ export function createEngine(addon: Addon): Engine {
       operate(addon, (control) => addon.indexImage(options, control), operation, INDEXING),
     measureFreed: async ({ remove, keep }) =>
       unwrap(await addon.measureFreed({ remove: [...remove], keep: [...keep] })),
+    exportRbdSample: async (options) => unwrap(await addon.exportRbdSample(options)),
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
     takeSnapshot: async (options) => unwrap(await addon.takeSnapshot(options)),
@@ -120,9 +124,18 @@ const VERIFYING = { work: 'verification', aftermath: 'what it had not finished i
 
 /** The addon takes arrays that it could change. */
 function forAddon({ source, ...options }: WriteOptions): Native.WriteOptions {
-  if ('command' in source) return { ...options, source: { command: [...source.command] } };
+  if ('command' in source) return { ...options, source: { command: commandForAddon(source) } };
   const { changed, ...input } = source;
   return { ...options, source: { ...input, ...(changed ? { changed: [...changed] } : {}) } };
+}
+
+function commandForAddon({ changes, sample, ...input }: CommandInput): Native.CommandInput {
+  return {
+    ...input,
+    command: [...input.command],
+    ...(changes ? { changes: { since: changes.since, command: [...changes.command] } } : {}),
+    ...(sample ? { sample: [...sample] } : {}),
+  };
 }
 
 /** A fraction or NaN would reach Rust as another number. */

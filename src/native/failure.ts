@@ -42,6 +42,7 @@ export function toBackyError(
     case 'BACKY_LOCKED':
       return backyError(code, { work, path, pid: pid ?? 'unknown' }, more);
     case 'BACKY_SOURCE_SHORT':
+    case 'BACKY_SOURCE_DIFFERS':
     case 'BACKY_READ_BACK':
       return backyError(code, { path, offset }, more);
     case 'BACKY_SOURCE_RESIZED':
@@ -58,6 +59,9 @@ export function toBackyError(
         { path, ranges: badBlocks.length > 0 ? describeBadBlocks(badBlocks) : detail },
         { ...more, details: { badBlocks } },
       );
+    case 'BACKY_DIFF_DAMAGED':
+      return backyError(code, { path, offset, detail }, more);
+    case 'BACKY_PROGRAM_FAILED':
     case 'BACKY_INDEX_DAMAGED':
     case 'BACKY_REFLINK_UNSUPPORTED':
       return backyError(code, { path, detail }, more);

@@ -18,9 +18,20 @@ export interface PathInput {
 }
 
 /**
- * A program and its arguments. It writes a stream of `rbd export-diff` to its standard output; the engine starts it
+ * A program and its arguments, which writes a stream of `rbd export-diff` to its standard output. The engine starts it
  * without a shell, ends it when the backup is cancelled, and wants it to exit with 0.
  */
 export interface CommandInput {
+  /** What people know the source by, for errors. */
+  readonly name: string;
+  /** The snapshot that the stream has to lead to. */
+  readonly snapshot: string;
+  /** The size of the source in that snapshot, in bytes. */
+  readonly size: number;
+  /** Hands over everything. */
   readonly command: readonly string[];
+  /** Hands over what changed since the parent's snapshot. Everything is read when that turns out to be of no use. */
+  readonly changes?: { readonly since: string; readonly command: readonly string[] } | undefined;
+  /** Hands over one block of N, beginning with block K; both numbers are added to its arguments. */
+  readonly sample?: readonly string[] | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { SourceConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { dueTags } from '../domain/schedule.ts';
@@ -73,7 +73,7 @@ export async function backup(
   }
 }
 
-function withForce(source: Config['source'], force = false): Config['source'] {
+function withForce(source: SourceConfig, force = false): SourceConfig {
   return force && source.type === 'file' ? { ...source, allowMounted: true } : source;
 }
 

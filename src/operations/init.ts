@@ -11,11 +11,11 @@ import type { Context } from './context.ts';
 
 /** What a new repository is to back up. */
 export interface InitOptions {
-  /** The type of the source; `file` stands for files and block devices, `lvm` for logical volumes. */
+  /** The type of the source; `file` stands for files and block devices, `lvm` for logical volumes, `ceph-rbd` for images of Ceph. */
   readonly type: string;
   /**
-   * Path of the file or block device, which is made absolute, while links in it are kept as they are; or `VG/LV` of a
-   * logical volume.
+   * Path of the file or block device, which is made absolute, while links in it are kept as they are; `VG/LV` of a
+   * logical volume; or `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE` of an image of Ceph.
    */
   readonly filename: string;
   /** The tags with their intervals and numbers; by default daily, weekly and monthly. */
@@ -43,6 +43,7 @@ const OTHERS = 0o077;
 const NOT_YET = [
   'BACKY_SOURCE_MISSING',
   'BACKY_SOURCE_UNREADABLE',
+  'BACKY_CLUSTER_UNREACHABLE',
   'BACKY_TOOL_MISSING',
   'BACKY_TOOL_FAILED',
 ] as const;
@@ -69,7 +70,7 @@ export async function init(context: Context, options: InitOptions): Promise<Init
 }
 
 function checkType(type: string): SourceConfig['type'] {
-  const known = SOURCE_TYPES.find((candidate) => candidate === type);
+  const known = SOURCE_TYPES.find((candidate) => candidate === (type === 'rbd' ? 'ceph-rbd' : type));
   if (known) return known;
   throw backyError('BACKY_SOURCE_TYPE_UNKNOWN', { type, known: SOURCE_TYPES.join(', ') });
 }

@@ -7,7 +7,15 @@ import { fromNodeError, isNodeError } from '../io-error.ts';
 /** A path, or the number of an open file descriptor that takes bytes in order. */
 export type RestoreTarget = string | { readonly fd: number };
 
+/** Begins the names of targets in a Ceph cluster. Files of such names can be named with their directory. */
+export const RBD_PREFIX = 'rbd:';
+
 const BLOCK_DEVICES = '/sys/block';
+
+/** Whether a target is an image of a Ceph cluster. */
+export function isRbdTarget(target: RestoreTarget): target is string {
+  return typeof target === 'string' && target.startsWith(RBD_PREFIX);
+}
 
 /**
  * Refuses targets whose overwriting would destroy more than they hold: files of the repository, under whatever

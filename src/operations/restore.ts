@@ -3,18 +3,22 @@ import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { isGood, type RevisionRecord } from '../domain/revision.ts';
 import { findRevision } from '../domain/revision-spec.ts';
 import { type BackyError, backyError } from '../errors.ts';
-import type { OperationOptions, RestoreStats } from '../native/engine.ts';
+import type {
+  RestoreOptions as EngineRestoreOptions,
+  OperationOptions,
+  RestoreStats,
+} from '../native/engine.ts';
 import { keepingFiles } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
 import { withIndex } from './index-revision.ts';
-import { checkTarget, type RestoreTarget } from './restore-target.ts';
+import { checkTarget, isRbdTarget, type RestoreTarget } from './restore-target.ts';
 
 /** What to restore, and where to. */
 export interface RestoreOptions extends OperationOptions {
   /** Which revision; `last` by default. */
   readonly revision?: string | undefined;
-  /** A new file, an existing file or a block device, of which only what differs is written; `-` is standard output. */
+  /** A new file, an existing file or a block device, of which only what differs is written; `rbd:POOL/IMAGE`; `-` is standard output. */
   readonly target: RestoreTarget;
   /** Restore what is good of a damaged image. */
   readonly force?: boolean | undefined;
@@ -36,8 +40,8 @@ const STANDARD_OUTPUT = 1;
  *
  * @throws BACKY_RESTORE_INCOMPLETE when `force` left out damaged ranges (`details.badBlocks`),
  *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN,
- *   BACKY_REVISION_AMBIGUOUS,
- *   BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND, BACKY_IO, BACKY_CANCELLED
+ *   BACKY_REVISION_AMBIGUOUS, BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND,
+ *   BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_CLUSTER_UNREACHABLE, BACKY_PROGRAM_FAILED, BACKY_IO, BACKY_CANCELLED
  */
 export async function restore(context: Context, options: RestoreOptions): Promise<RestoreResult> {
   const { layout, log } = context;
@@ -46,9 +50,8 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   return keepingFiles(engine, layout, async () => {
     const record = findRevision(options.revision ?? 'last', (await readRevisions(layout)).revisions);
     if (!isGood(record)) log('warning', `revision ${record.uuid} is distrusted`);
-    await checkTarget(layout.directory, target);
     const { image } = layout.files(record.uuid);
-    const where = typeof target === 'string' ? { target } : { targetFd: target.fd };
+    const where = await openTarget(context, target, record.size);
     log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
     const { force = false } = options;
     const stats = await withIndex(context, engine, record, options, ({ record: { size, digest }, index }) =>
@@ -61,8 +64,22 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   });
 }
 
+/** Refuses what must not be overwritten, and says how the engine gets at the rest. */
+async function openTarget(
+  context: Context,
+  target: RestoreTarget,
+  size: number,
+): Promise<Pick<EngineRestoreOptions, 'target' | 'targetFd' | 'targetCommand'>> {
+  if (isRbdTarget(target)) {
+    const { openRbdTarget } = await import('./rbd-target.ts');
+    return { targetCommand: await openRbdTarget(context, target, size) };
+  }
+  await checkTarget(context.layout.directory, target);
+  return typeof target === 'string' ? { target } : { targetFd: target.fd };
+}
+
 function normalize(target: RestoreTarget): RestoreTarget {
-  if (typeof target !== 'string') return target;
+  if (typeof target !== 'string' || isRbdTarget(target)) return target;
   return target === '-' ? { fd: STANDARD_OUTPUT } : resolve(target);
 }
 

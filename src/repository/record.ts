@@ -92,6 +92,7 @@ function parseIndexFacts(digest: Field, blockSize: Field): Pick<RevisionRecord, 
 function parseSource(source: Field): SourceIdentity {
   checkOptionalText(source, 'filename');
   checkOptionalText(source, 'volume');
+  checkOptionalText(source, 'image');
   return { ...asObject(source), type: asText(member(source, 'type'), 'a source type') };
 }
 

@@ -53,6 +53,9 @@ export function fakeEngine(): FakeEngine {
         writeFileSync(options.index, 'index');
         return { ...WRITE_STATS, size: statSync(source.path).size, ...engine.writeStats };
       }),
+    exportRbdSample: async () => {
+      throw new Error('the fake engine reads no clusters');
+    },
     restoreImage: (options) =>
       call('restoreImage', options, () => {
         if (options.target !== undefined) copyFileSync(options.image, options.target);

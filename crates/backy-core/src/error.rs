@@ -27,6 +27,12 @@ pub enum Code {
     SourceShort,
     /// The source is neither a regular file nor a block device.
     SourceKind,
+    /// The source is another one when it is read again.
+    SourceDiffers,
+    /// The stream of changes that the source hands over is not what it should be.
+    DiffDamaged,
+    /// A program that hands over a source, or takes a target, failed or could not be started.
+    ProgramFailed,
     /// The target cannot share blocks and the caller insists on it.
     ReflinkUnsupported,
     /// The index is missing pieces, or not an index, or not the one the record names.
@@ -59,6 +65,9 @@ impl Code {
             Self::SourceResized => "BACKY_SOURCE_RESIZED",
             Self::SourceShort => "BACKY_SOURCE_SHORT",
             Self::SourceKind => "BACKY_SOURCE_KIND",
+            Self::SourceDiffers => "BACKY_SOURCE_DIFFERS",
+            Self::DiffDamaged => "BACKY_DIFF_DAMAGED",
+            Self::ProgramFailed => "BACKY_PROGRAM_FAILED",
             Self::ReflinkUnsupported => "BACKY_REFLINK_UNSUPPORTED",
             Self::IndexDamaged => "BACKY_INDEX_DAMAGED",
             Self::ImageDamaged => "BACKY_IMAGE_DAMAGED",

@@ -72,11 +72,7 @@ impl Focus {
     }
 
     fn sampled(&self, range: Extent) -> impl Iterator<Item = Extent> {
-        let Sample { runs, run } = self.sample;
-        blocks_of(range).filter(move |block| {
-            let number = block.start / BLOCK_SIZE as u64;
-            runs > 0 && number % u64::from(runs) == u64::from(run % runs)
-        })
+        blocks_of(range).filter(|block| self.sample.has(*block))
     }
 }
 

@@ -157,6 +157,11 @@ impl IndexWriter {
         if before == *page {
             return Ok(());
         }
+        self.rewrite(segment, page)
+    }
+
+    /// Writes the hashes of a segment, whatever is there.
+    pub(crate) fn rewrite(&self, segment: u64, page: &Page) -> Result<()> {
         let start = page_offset(segment);
         let length = (index_length(self.image_size) - start).min(PAGE_SIZE as u64);
         if *page == Page::ZERO && platform::punch_hole(&self.file, start, length).is_ok() {
@@ -164,6 +169,16 @@ impl IndexWriter {
         }
         let bytes = &page.0[..usize::try_from(length).expect("at most a page")];
         write_at(&self.file, &self.path, bytes, start)
+    }
+
+    /// The hashes of a segment as they were put.
+    pub(crate) fn page(&self, segment: u64) -> Result<Page> {
+        let mut page = Page::ZERO;
+        let start = page_offset(segment);
+        read_up_to(&self.file, &mut page.0, start)
+            .on("pread", &self.path)
+            .map_err(|error| error.offset(start))?;
+        Ok(page)
     }
 
     /// Writes the header and makes the index durable.

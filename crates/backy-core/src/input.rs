@@ -2,13 +2,43 @@
 
 use std::path::PathBuf;
 
-use crate::extent::ExtentMap;
+use crate::block::BLOCK_SIZE;
+use crate::extent::{Extent, ExtentMap};
 
 /// What is read.
 #[derive(Debug, Clone)]
 pub enum Input {
     /// A file or block device.
     Path(PathInput),
+    /// What a program hands over.
+    Command(CommandInput),
+}
+
+/// A source that is handed over by a program, as a stream of changes.
+#[derive(Debug, Clone, Default)]
+pub struct CommandInput {
+    /// What the source is called in errors.
+    pub name: PathBuf,
+    /// The snapshot that the stream has to lead to.
+    pub snapshot: String,
+    /// Size of the source in that snapshot, in bytes.
+    pub size: u64,
+    /// The program that hands over everything, with its arguments.
+    pub everything: Vec<String>,
+    /// What hands over less, where that is possible.
+    pub changes: Option<ChangesInput>,
+    /// The program that hands over a sample of the blocks, whose two numbers are added to its arguments. What was
+    /// written is compared with it.
+    pub sample: Option<Vec<String>>,
+}
+
+/// A way to have only what changed.
+#[derive(Debug, Clone, Default)]
+pub struct ChangesInput {
+    /// The parent's snapshot, which the stream has to start from.
+    pub since: String,
+    /// The program, with its arguments.
+    pub command: Vec<String>,
 }
 
 /// A file or block device, and what is known of it.
@@ -42,6 +72,17 @@ pub struct Sample {
     pub runs: u32,
     /// Which of them this is; larger numbers start over.
     pub run: u32,
+}
+
+impl Sample {
+    /// Every block.
+    pub(crate) const ALL: Self = Self { runs: 1, run: 0 };
+
+    /// Whether a block is in it.
+    pub(crate) fn has(self, block: Extent) -> bool {
+        let number = block.start / BLOCK_SIZE as u64;
+        self.runs > 0 && number % u64::from(self.runs) == u64::from(self.run % self.runs)
+    }
 }
 
 impl Default for Input {

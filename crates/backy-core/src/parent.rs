@@ -4,12 +4,18 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of, segments_in};
 use crate::buffer::Buffer;
-use crate::error::{Context, Result};
+use crate::control::Control;
+use crate::device::{Facts, Kind};
+use crate::error::{BadBlock, Code, Context, Error, Found, Result};
 use crate::extent::Extent;
-use crate::granule::Old;
+use crate::granule::{Old, Plan};
+use crate::image::expected;
 use crate::index::IndexReader;
+use crate::output::Output;
 use crate::read::Reader;
+use crate::{pool, sparse};
 
 /// An earlier image, with its index if that can be used.
 pub(crate) struct Parent {
@@ -53,5 +59,63 @@ impl Parent {
         let length = usize::try_from(block.len()).expect("at most a block");
         buffer[read..length].fill(0);
         Ok(Old::Bytes(&buffer[..length]))
+    }
+
+    /// Writes all its bytes into a fresh image, for filesystems that cannot clone. What is copied is checked.
+    ///
+    /// # Errors
+    /// [`Code::ImageDamaged`], [`Code::Io`], [`Code::Cancelled`].
+    pub(crate) fn copy_to(&self, output: &Output, size: u64, control: &Control) -> Result<u64> {
+        let index = self.index.as_ref().expect("a parent that is copied has an index");
+        let facts = Facts { kind: Kind::File, size: self.size };
+        let data = sparse::data_extents(self.image.file(), facts, self.image.path())?;
+        let data = data.align(BLOCK_SIZE as u64, size.min(self.size));
+        control.add_total(data.bytes());
+        let segments: Vec<u64> = (0..segments_in(size.min(self.size))).collect();
+        let scratch = || (Buffer::new(BLOCK_SIZE), Plan::default());
+        let written = pool::for_each(&segments, control, scratch, |(buffer, plan), number| {
+            let page = index.page(number)?;
+            let mut written = 0;
+            for range in data.within(Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE)) {
+                let blank = if output.reserve(range)? { Old::Unknown } else { Old::Zeros };
+                for block in blocks_of(range) {
+                    control.check()?;
+                    self.read_checked(block, expected(&page, block.start), buffer)?;
+                    let bytes = &buffer[..usize::try_from(block.len()).expect("at most a block")];
+                    plan.compare(block.start, bytes, blank);
+                    written += output.apply(plan, bytes, block.start)?;
+                    control.add_done(block.len());
+                }
+            }
+            Ok(written)
+        })?;
+        Ok(written.iter().sum())
+    }
+
+    /// Fills the front of `buffer` with what a clone has in a block, if that is what the index says. Bytes that a
+    /// new hash is taken of must be the right ones: else their rot would get a seal.
+    ///
+    /// # Errors
+    /// [`Code::ImageDamaged`], [`Code::Io`].
+    pub(crate) fn read_checked(&self, block: Extent, expected: Hash, buffer: &mut Buffer) -> Result<()> {
+        let length = usize::try_from(block.len()).expect("at most a block");
+        // The hash is that of the parent's block, which may end in another place.
+        let own = Extent::at(block.start, BLOCK_SIZE as u64).overlap(&Extent { start: 0, end: self.size });
+        let (read, found) = if own.is_empty() || expected.is_zero() {
+            (0, Found::Other(expected))
+        } else {
+            match self.image.read(self.image.way(own), buffer, own) {
+                Ok(bytes) => (bytes.len(), Found::Other(Hash::of(bytes))),
+                Err(Error { errno: Some(Errno::IO), .. }) => (0, Found::Unreadable(Errno::IO)),
+                Err(error) => return Err(error),
+            }
+        };
+        if found != Found::Other(expected) {
+            let bad = BadBlock { offset: own.start, length: own.len(), expected, found };
+            let error = Error::new(Code::ImageDamaged).at(self.image.path());
+            return Err(Error { bad_blocks: vec![bad], ..error });
+        }
+        buffer[read.min(length)..length].fill(0);
+        Ok(())
     }
 }

@@ -17,6 +17,7 @@ use crate::durable::{Existing, partial_beside, rename_durably};
 use crate::error::{BadBlock, Code, Context, Error, Result};
 use crate::granule::{Old, Plan};
 use crate::image::{Image, ImageOptions};
+use crate::import::{self, CommandTarget};
 use crate::output::Output;
 use crate::pool;
 use crate::read::{READ_SIZE, windows_of};
@@ -28,6 +29,8 @@ pub enum Target {
     Path(PathBuf),
     /// A pipe or whatever else takes bytes in order.
     Stream(OwnedFd),
+    /// What programs read and write for us.
+    Command(CommandTarget),
 }
 
 /// What kind of target it turned out to be.
@@ -41,6 +44,8 @@ pub enum TargetKind {
     Device,
     /// Bytes in order.
     Stream,
+    /// Programs took it: only what differed was handed over.
+    Command,
 }
 
 /// What a restore did. Sizes in bytes.
@@ -65,7 +70,8 @@ pub struct RestoreStats {
 ///
 /// # Errors
 /// [`Code::ImageDamaged`] with every bad block, [`Code::IndexDamaged`], [`Code::TargetSmall`],
-/// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::Cancelled`], [`Code::Io`].
+/// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::Cancelled`],
+/// [`Code::Io`].
 pub fn restore_image(
     options: &ImageOptions,
     target: Target,
@@ -76,6 +82,7 @@ pub fn restore_image(
     let restore = Restore { image, force, control };
     match target {
         Target::Stream(stream) => restore.stream(&stream.into()),
+        Target::Command(command) => restore.command(&command),
         Target::Path(path) => match fs::stat(&path) {
             Err(Errno::NOENT) => restore.new_file(&path),
             result => {
@@ -153,6 +160,13 @@ impl Restore<'_> {
         let mut restored = target.write(&differing)?;
         restored.push(Restored { bad, ..Restored::default() });
         self.stats(restored, kind)
+    }
+
+    fn command(&self, command: &CommandTarget) -> Result<RestoreStats> {
+        let lack = import::compare(&self.image, command, self.control)?;
+        self.refuse_damage(&lack.bad)?;
+        let restored = import::write(&self.image, command, &lack, self.control)?;
+        self.stats(vec![restored, Restored { bad: lack.bad, ..Restored::default() }], TargetKind::Command)
     }
 
     /// One block after the other. At the first bad one writing ends, but checking goes on to name them all.

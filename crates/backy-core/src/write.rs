@@ -23,6 +23,7 @@ use crate::readback::{Touched, read_back};
 use crate::scan::Scan;
 use crate::segment::{RevisionWriter, Start, Tally};
 use crate::source::Source;
+use crate::stream::write_stream;
 
 /// What to write a revision from, and where.
 #[derive(Debug, Clone, Default)]
@@ -76,10 +77,16 @@ pub struct WriteStats {
 /// disk and compared. On failure both files may be left behind, incomplete.
 ///
 /// # Errors
-/// [`Code::SourceResized`], [`Code::SourceShort`], [`Code::SourceKind`], [`Code::ReflinkUnsupported`],
-/// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
+/// [`Code::SourceResized`], [`Code::SourceShort`], [`Code::SourceKind`], [`Code::DiffDamaged`],
+/// [`Code::ProgramFailed`], [`Code::ReflinkUnsupported`], [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
 pub fn write_image(options: &WriteOptions, control: &Control) -> Result<WriteStats> {
-    let Input::Path(input) = &options.source;
+    match &options.source {
+        Input::Path(input) => write_path(options, input, control),
+        Input::Command(input) => write_stream(options, input, control),
+    }
+}
+
+fn write_path(options: &WriteOptions, input: &PathInput, control: &Control) -> Result<WriteStats> {
     let source = Source::open(&input.path)?;
     let parent = match &options.parent_image {
         Some(image) => Some(Parent::open(image, options.parent_index.as_deref())?),
@@ -100,8 +107,8 @@ pub fn write_image(options: &WriteOptions, control: &Control) -> Result<WriteSta
     Ok(WriteStats { bytes_read, hint_failures: stats.hint_failures, ..again })
 }
 
-const COMPARING_BYTES: &str = "a revision was found damaged, so every byte is compared";
-const HINT_FAILED: &str = "what was said to have changed was not all of it";
+pub(crate) const COMPARING_BYTES: &str = "a revision was found damaged, so every byte is compared";
+pub(crate) const HINT_FAILED: &str = "what was said to have changed was not all of it";
 
 /// A revision on its way from one source.
 struct Job<'a> {
@@ -128,7 +135,7 @@ impl Job<'_> {
         let parent = self.parent.as_ref();
         let without_index = parent.and_then(|parent| parent.without_index.clone());
         let Image { output, start, unshared } = self.create_image()?;
-        let index = self.create_index(without_index.is_none() && start != Start::Hole)?;
+        let index = create_index(options, source.size, without_index.is_none() && start != Start::Hole)?;
         // Where nothing can be shared, everything is written, and must be read for that.
         let focus = focus.filter(|_| start != Start::Hole);
         let compare_bytes = options.compare_bytes;
@@ -173,38 +180,44 @@ impl Job<'_> {
                 Err(errno) => return Err(Error::io("ioctl_ficlone", path, errno)),
             }
         }
-        let unshared = match &self.parent {
-            None => reflink_refused(directory_of(path))?,
-            Some(parent) => match platform::create_clone(parent.image.file(), path) {
-                Ok(file) => return Ok(Image::shared(Output::cloned(file, path, size)?, Start::Parent)),
-                Err(errno) if platform::never_clones(errno) => {
-                    let filesystem = platform::filesystem(parent.image.file()).on("fstatfs", path)?;
-                    Some(platform::no_reflink(&filesystem, errno))
-                }
-                Err(errno) => return Err(Error::io("ioctl_ficlone", path, errno)),
-            },
-        };
-        match unshared {
-            Some(reason) if self.options.require_reflink => {
-                Err(Error::new(Code::ReflinkUnsupported).at(directory_of(path)).detail(reason))
-            }
-            unshared => Ok(Image { output: Output::create(path, size)?, start: Start::Hole, unshared }),
-        }
-    }
-
-    fn create_index(&self, clone: bool) -> Result<IndexWriter> {
-        let base =
-            self.options.parent_index.as_deref().filter(|_| clone).map(IndexReader::open).transpose()?;
-        IndexWriter::create(&self.options.index, self.source.size, base)
+        clone_parent(self.options, self.parent.as_ref(), size)
     }
 }
 
+/// The image as a clone of the parent, or all hole.
+pub(crate) fn clone_parent(options: &WriteOptions, parent: Option<&Parent>, size: u64) -> Result<Image> {
+    let path = &options.image;
+    let unshared = match parent {
+        None => reflink_refused(directory_of(path))?,
+        Some(parent) => match platform::create_clone(parent.image.file(), path) {
+            Ok(file) => return Ok(Image::shared(Output::cloned(file, path, size)?, Start::Parent)),
+            Err(errno) if platform::never_clones(errno) => {
+                let filesystem = platform::filesystem(parent.image.file()).on("fstatfs", path)?;
+                Some(platform::no_reflink(&filesystem, errno))
+            }
+            Err(errno) => return Err(Error::io("ioctl_ficlone", path, errno)),
+        },
+    };
+    match unshared {
+        Some(reason) if options.require_reflink => {
+            Err(Error::new(Code::ReflinkUnsupported).at(directory_of(path)).detail(reason))
+        }
+        unshared => Ok(Image { output: Output::create(path, size)?, start: Start::Hole, unshared }),
+    }
+}
+
+/// The index, if wanted as a clone of the parent's.
+pub(crate) fn create_index(options: &WriteOptions, size: u64, clone: bool) -> Result<IndexWriter> {
+    let base = options.parent_index.as_deref().filter(|_| clone).map(IndexReader::open).transpose()?;
+    IndexWriter::create(&options.index, size, base)
+}
+
 /// An image before anything is written to it.
-struct Image {
-    output: Output,
-    start: Start,
+pub(crate) struct Image {
+    pub output: Output,
+    pub start: Start,
     /// Why it shares nothing.
-    unshared: Option<String>,
+    pub unshared: Option<String>,
 }
 
 impl Image {

@@ -102,7 +102,7 @@ impl Bench {
 
     /// The image is the source to the byte, and the index is that of the image.
     fn assert_equal(&self, number: usize, stats: &WriteStats, options: &WriteOptions) {
-        let Input::Path(PathInput { path, .. }) = &options.source;
+        let Input::Path(PathInput { path, .. }) = &options.source else { panic!("a path") };
         assert!(fs::read(&options.image).unwrap() == fs::read(path).unwrap(), "revision {number} differs");
         let built = self.path("built");
         let indexed = index_image(&options.image, &built, &Control::default()).unwrap();

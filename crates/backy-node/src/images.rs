@@ -83,8 +83,34 @@ pub struct SourceInput {
     pub previous: Option<String>,
     /// Ranges that may differ from the parent's snapshot.
     pub changed: Option<Vec<ByteRange>>,
-    /// A program that writes a stream of `rbd export-diff`, and its arguments.
-    pub command: Option<Vec<String>>,
+    /// What a program hands over.
+    pub command: Option<CommandInput>,
+}
+
+/// A source that a program hands over, as a stream of `rbd export-diff`.
+#[napi(object)]
+pub struct CommandInput {
+    /// What the source is called in errors.
+    pub name: String,
+    /// The snapshot that the stream has to lead to.
+    pub snapshot: String,
+    /// Size of the source in that snapshot, in bytes.
+    pub size: i64,
+    /// The program that hands over everything, and its arguments.
+    pub command: Vec<String>,
+    /// What hands over less.
+    pub changes: Option<ChangesInput>,
+    /// The program that hands over a sample, and its arguments, to which two numbers are added.
+    pub sample: Option<Vec<String>>,
+}
+
+/// How only what changed is got at.
+#[napi(object)]
+pub struct ChangesInput {
+    /// The parent's snapshot, from which the stream has to start.
+    pub since: String,
+    /// The program that hands it over, and its arguments.
+    pub command: Vec<String>,
 }
 
 /// What to write a revision from, and where.
@@ -180,8 +206,10 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
 fn input_of(input: SourceInput) -> backy_core::Result<Input> {
     let invalid = |what: &str| Error::new(Code::InvalidArgument).detail(what);
     let SourceInput { path, cloneable, previous, changed, command } = input;
-    let (Some(path), None) = (path, command) else {
-        return Err(invalid("a source is a path"));
+    let path = match (path, command) {
+        (Some(path), None) => path,
+        (None, Some(command)) => return command_of(command),
+        _ => return Err(invalid("a source is a path or a command")),
     };
     let hint = match (previous, changed) {
         (None, None) => Hint::None,
@@ -190,6 +218,20 @@ fn input_of(input: SourceInput) -> backy_core::Result<Input> {
         (Some(_), Some(_)) => return Err(invalid("a source has one hint")),
     };
     Ok(Input::Path(PathInput { path: path.into(), cloneable: cloneable.unwrap_or(false), hint }))
+}
+
+fn command_of(input: CommandInput) -> backy_core::Result<Input> {
+    let invalid = |_| Error::new(Code::InvalidArgument).detail("a size is not negative");
+    Ok(Input::Command(backy_core::CommandInput {
+        name: input.name.into(),
+        snapshot: input.snapshot,
+        size: u64::try_from(input.size).map_err(invalid)?,
+        everything: input.command,
+        changes: input
+            .changes
+            .map(|ChangesInput { since, command }| backy_core::ChangesInput { since, command }),
+        sample: input.sample,
+    }))
 }
 
 fn map_of(ranges: &[ByteRange]) -> backy_core::Result<ExtentMap> {
@@ -213,10 +255,23 @@ pub struct RestoreOptions {
     pub digest: String,
     /// A new file, an existing one or a block device; or else ...
     pub target: Option<String>,
-    /// ... a descriptor that takes bytes in order. It stays open.
+    /// ... a descriptor that takes bytes in order, and stays open; or else ...
     pub target_fd: Option<i32>,
+    /// ... what programs read and write.
+    pub target_command: Option<CommandTarget>,
     /// Restore what is good of a damaged image.
     pub force: Option<bool>,
+}
+
+/// A target that programs read and write, as streams of `rbd export-diff` and for `rbd import-diff`.
+#[napi(object)]
+pub struct CommandTarget {
+    /// What the target is called in errors.
+    pub name: String,
+    /// The program that hands over everything it holds, and its arguments.
+    pub export: Vec<String>,
+    /// The program that takes changes, and its arguments.
+    pub import: Vec<String>,
 }
 
 /// What a restore did. Sizes in bytes.
@@ -231,7 +286,7 @@ pub struct RestoreStats {
     /// What was not restored.
     pub bad_blocks: Vec<BadBlock>,
     /// What kind of target it was.
-    #[napi(ts_type = "'new' | 'file' | 'device' | 'stream'")]
+    #[napi(ts_type = "'new' | 'file' | 'device' | 'stream' | 'command'")]
     pub target_kind: String,
 }
 
@@ -245,7 +300,7 @@ pub fn restore_image<'env>(
 ) -> Result<Object<'env>> {
     let control = Arc::clone(&control.inner);
     promise(env, "restore", move || {
-        let target = target_of(options.target, options.target_fd)?;
+        let target = target_of(options.target, options.target_fd, options.target_command)?;
         let image = sealed(options.image, options.index, options.size, &options.digest)?;
         let stats = backy_core::restore_image(&image, target, options.force.unwrap_or(false), &control)?;
         Ok(RestoreStats {
@@ -258,6 +313,7 @@ pub fn restore_image<'env>(
                 TargetKind::File => "file",
                 TargetKind::Device => "device",
                 TargetKind::Stream => "stream",
+                TargetKind::Command => "command",
             }
             .to_owned(),
         })
@@ -363,11 +419,19 @@ fn sealed(image: String, index: String, size: i64, digest: &str) -> backy_core::
     })
 }
 
-fn target_of(path: Option<String>, fd: Option<i32>) -> backy_core::Result<Target> {
-    let invalid = || Error::new(Code::InvalidArgument).detail("a target is a path or a descriptor");
-    match (path, fd) {
-        (Some(path), None) => Ok(Target::Path(path.into())),
-        (None, Some(fd)) if fd >= 0 => duplicate(fd).map(Target::Stream).map_err(|_| invalid()),
+fn target_of(
+    path: Option<String>,
+    fd: Option<i32>,
+    command: Option<CommandTarget>,
+) -> backy_core::Result<Target> {
+    let invalid =
+        || Error::new(Code::InvalidArgument).detail("a target is a path, a descriptor or a command");
+    match (path, fd, command) {
+        (Some(path), None, None) => Ok(Target::Path(path.into())),
+        (None, Some(fd), None) if fd >= 0 => duplicate(fd).map(Target::Stream).map_err(|_| invalid()),
+        (None, None, Some(CommandTarget { name, export, import })) => {
+            Ok(Target::Command(backy_core::CommandTarget { name: name.into(), export, import }))
+        }
         _ => Err(invalid()),
     }
 }

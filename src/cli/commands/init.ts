@@ -12,8 +12,14 @@ export function initCommand(blank: Command, run: Run): Command {
     .description(
       'Makes the directory of -b a repository: writes its configuration, with a schedule of daily, weekly and monthly revisions. Refuses if there is one.',
     )
-    .argument('<TYPE>', 'type of the source: "file" for files and block devices, "lvm" for logical volumes')
-    .argument('<SOURCE>', 'path of the disk image or block device; VG/LV of a logical volume')
+    .argument(
+      '<TYPE>',
+      'type of the source: "file" for files and block devices, "lvm" for logical volumes, "ceph-rbd" for images of Ceph',
+    )
+    .argument(
+      '<SOURCE>',
+      'path of the disk image or block device; VG/LV of a logical volume; POOL/IMAGE or POOL/NAMESPACE/IMAGE of Ceph',
+    )
     .option('--require-reflink', 'refuse backups where blocks cannot be shared between revisions')
     .action((type: string, filename: string, { requireReflink }: Options, command: Command) =>
       run(command, async (session) => {

@@ -14,7 +14,7 @@ export function restoreCommand(blank: Command, run: Run): Command {
     .description(
       'Writes the image of a revision to TARGET and checks every block on the way. On an existing file or device only what differs is written. Success means complete and durable.',
     )
-    .argument('<TARGET>', 'new file, existing file, block device, or - for standard output')
+    .argument('<TARGET>', 'new file, existing file, block device, rbd:POOL/IMAGE, or - for standard output')
     .option('-r, --revision <SPEC>', SPEC_HELP, 'last')
     .option('--force', 'restore what is good of a damaged image; the exit code is 1 all the same')
     .action((target: string, { revision, force }: Options, command: Command) =>

@@ -48,17 +48,22 @@ describe('a configuration of the Python backy', () => {
     ],
     [
       '{type: ceph-rbd, pool: rbd, image: vm.root, full-always: false}',
-      { type: 'unsupported', named: 'ceph-rbd' },
+      { type: 'ceph-rbd', pool: 'rbd', image: 'vm.root', fullAlways: false },
       unlimited,
     ],
     [
       'source: {type: flyingcircus, vm: vm, pool: rbd, image: vm.root, consul_acl_token: x}\nschedule: {daily: {interval: 1d, keep: 9}}',
-      { type: 'unsupported', named: 'flyingcircus' },
+      { type: 'ceph-rbd', pool: 'rbd', image: 'vm.root' },
       daily,
     ],
     [
       'path: .\nsource: {type: rbd, pool: rbd, image: vm.root}\nschedule: {daily: {interval: 1d, keep: 9}}',
-      { type: 'unsupported', named: 'rbd' },
+      { type: 'ceph-rbd', pool: 'rbd', image: 'vm.root' },
+      daily,
+    ],
+    [
+      '{"source": "rbd/vm.root", "source-type": "ceph-rbd", "schedule": {"daily": {"interval": "1d", "keep": 9}}}',
+      { type: 'ceph-rbd', pool: 'rbd', image: 'vm.root' },
       daily,
     ],
   ])('loads: %s', (text, source, schedule) => {

@@ -135,7 +135,7 @@ describe('parseConfig', () => {
       '-daily',
       'config:5:3: schedule has the key "-daily"; expected a tag of letters, digits, dots, colons, dashes and underscores',
     ],
-    ['type: file', 'type: nfs', 'config:2:9: source.type is "nfs"; expected one of: file, lvm'],
+    ['type: file', 'type: nfs', 'config:2:9: source.type is "nfs"; expected one of: file, lvm, ceph-rbd'],
     [
       '/dev/vg0/vm',
       '[a]',

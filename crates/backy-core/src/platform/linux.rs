@@ -1,12 +1,15 @@
 //! Linux: FICLONE, hole punching, `O_DIRECT`, cachestat, XFS hints.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use rustix::fd::{AsFd, AsRawFd};
 use rustix::fs::{self, Advice, FallocateFlags, IFlags, Mode, OFlags};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, Setter, Updater, opcode};
+use rustix::process::Signal;
 
 use super::{Filesystem, Mapped, Sharing};
 
@@ -143,6 +146,24 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
         _ => Sharing::Unknown,
     };
     Ok(Filesystem { name: name.to_owned(), holes_are_true, sharing, direct_writes })
+}
+
+/// Has a program killed when the thread that starts it is gone, in whatever way. `prctl(2)`
+pub(crate) fn die_with_parent(command: &mut Command) {
+    let parent = rustix::process::getpid();
+    let arrange = move || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        // It may have died before that was arranged.
+        if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(Errno::SRCH.into()) }
+    };
+    // SAFETY: between fork and exec these are two system calls, without locks and without memory.
+    unsafe { command.pre_exec(arrange) };
+}
+
+/// Lets more bytes wait in a pipe, so that its two ends wait less for each other.
+pub(crate) fn widen_pipe(pipe: impl AsFd) {
+    // Only a wish: users have a limit for all their pipes together.
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, 1024 * 1024);
 }
 
 /// `struct fsxattr` of `ioctl_xfs_fsgetxattr(2)`.

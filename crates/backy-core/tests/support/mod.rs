@@ -1,0 +1,36 @@
+//! Streams as `rbd export-diff` writes them.
+
+use backy_core::DiffHeader;
+
+/// Changes as a strategy makes them: where, how long, and the byte that is written; none for zeros.
+#[allow(dead_code, reason = "not every test names it")]
+pub type Changes = Vec<(u64, u64, Option<u8>)>;
+
+/// The stream of these changes.
+pub fn encode(version: u8, header: &DiffHeader, changes: &[(u64, u64, Option<u8>)]) -> Vec<u8> {
+    let mut stream = format!("rbd diff v{version}\n").into_bytes();
+    let mut record = |tag: u8, bytes: &[u8]| {
+        stream.push(tag);
+        if version == 2 && tag != b'e' {
+            stream.extend((bytes.len() as u64).to_le_bytes());
+        }
+        stream.extend(bytes);
+    };
+    let text = |name: &String| [&(name.len() as u32).to_le_bytes(), name.as_bytes()].concat();
+    if let Some(name) = &header.from_snapshot {
+        record(b'f', &text(name));
+    }
+    if let Some(name) = &header.to_snapshot {
+        record(b't', &text(name));
+    }
+    record(b's', &header.size.to_le_bytes());
+    for (start, length, byte) in changes {
+        let range = [start.to_le_bytes(), length.to_le_bytes()].concat();
+        match byte {
+            Some(byte) => record(b'w', &[range, vec![*byte; *length as usize]].concat()),
+            None => record(b'z', &range),
+        }
+    }
+    record(b'e', &[]);
+    stream
+}

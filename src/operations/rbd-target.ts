@@ -1,0 +1,61 @@
+import type { CephRbdSourceConfig } from '../config/config.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { parseRbdImage, RBD_IMAGE_EXPECTED } from '../domain/rbd-image.ts';
+import { formatSize } from '../domain/size.ts';
+import { type BackyError, backyError, isBackyError } from '../errors.ts';
+import { type RbdCluster, rbdCluster } from '../sources/rbd/cluster.ts';
+import type { Context } from './context.ts';
+import { RBD_PREFIX } from './restore-target.ts';
+
+/** A target that programs read and write. */
+export interface CommandTarget {
+  readonly name: string;
+  readonly export: string[];
+  readonly import: string[];
+}
+
+/**
+ * Makes sure that the image that `rbd:POOL/IMAGE` names can be restored to, and tells how. User and configuration are
+ * those of the source, if that is in a Ceph cluster too.
+ *
+ * @param size of the revision, in bytes
+ * @throws BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_CLUSTER_UNREACHABLE,
+ *   BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
+ */
+export async function openRbdTarget(context: Context, name: string, size: number): Promise<CommandTarget> {
+  const image = parseRbdImage(name.slice(RBD_PREFIX.length));
+  if (!image) throw backyError('BACKY_TARGET_NAME', { target: name, expected: RBD_IMAGE_EXPECTED });
+  const cluster = rbdCluster({ ...(await connectionOf(context)), type: 'ceph-rbd', ...image });
+  if ((await sizeOf(cluster, name, size)) < size)
+    throw backyError('BACKY_TARGET_SMALL', { path: name, size: formatSize(size) });
+  if ((await cluster.watchers()).length > 0) throw backyError('BACKY_TARGET_BUSY', { path: name });
+  return { name, export: [...cluster.exportCommand()], import: [...cluster.importCommand()] };
+}
+
+async function sizeOf(cluster: RbdCluster, path: string, size: number): Promise<number> {
+  try {
+    return await cluster.size();
+  } catch (cause) {
+    if (!isBackyError(cause, 'BACKY_SOURCE_MISSING')) throw cause;
+    throw missing(path, size, cause);
+  }
+}
+
+function missing(path: string, size: number, cause: BackyError): BackyError {
+  const command = `rbd create --size ${size}B ${path.slice(RBD_PREFIX.length)}`;
+  return backyError('BACKY_TARGET_MISSING', { path, command }, { cause });
+}
+
+/** A repository whose configuration is lost can still be restored from. */
+async function connectionOf({ layout, log }: Context): Promise<Partial<CephRbdSourceConfig>> {
+  try {
+    const { source } = await loadConfig(layout.config);
+    if (source.type !== 'ceph-rbd') return {};
+    const { pool: _pool, namespace: _namespace, image: _image, ...connection } = source;
+    return connection;
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    log('warning', `${error.message}; trying the cluster that rbd finds by itself`);
+    return {};
+  }
+}

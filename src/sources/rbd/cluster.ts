@@ -1,0 +1,179 @@
+import type { CephRbdSourceConfig } from '../../config/config.ts';
+import { parseDuration } from '../../domain/duration.ts';
+import { formatRbdImage } from '../../domain/rbd-image.ts';
+import {
+  asList,
+  asObject,
+  asText,
+  asWholeNumber,
+  type Field,
+  member,
+  root,
+  ShapeError,
+} from '../../domain/shape.ts';
+import { type BackyError, backyError } from '../../errors.ts';
+import { type RbdOutcome, runRbd } from './run-rbd.ts';
+import { sampleCommand } from './sample-command.ts';
+
+/** A snapshot of an image. */
+export interface RbdSnapshot {
+  readonly name: string;
+  /** Size of the image when it was taken, in bytes. */
+  readonly size: number;
+}
+
+/** Exit codes of rbd are error numbers. */
+const ENOENT = 2;
+const ENODATA = 61;
+const ETIMEDOUT = 110;
+const CANNOT_CONNECT = "couldn't connect to the cluster!";
+
+/** How long a cluster may take to answer, unless configured otherwise. */
+const DEFAULT_TIMEOUT_MS = 120_000;
+
+/** What is done with an image and its snapshots, by commands of rbd(8). */
+export interface RbdCluster {
+  /** Size of the image, in bytes. @throws BACKY_SOURCE_MISSING */
+  size(): Promise<number>;
+  /** All snapshots of the image, also those of others. */
+  snapshots(): Promise<readonly RbdSnapshot[]>;
+  createSnapshot(name: string): Promise<void>;
+  /** @returns false when there was none of that name */
+  removeSnapshot(name: string): Promise<boolean>;
+  /** Texts that are kept with the image, by key. */
+  metadata(): Promise<ReadonlyMap<string, string>>;
+  setMetadata(key: string, value: string): Promise<void>;
+  /** What is not there is fine. */
+  removeMetadata(key: string): Promise<void>;
+  /** The clients that have the image open. */
+  watchers(): Promise<readonly string[]>;
+  /** The command that writes a snapshot, or else the image itself, to its standard output as a stream of changes. */
+  exportCommand(snapshot?: string, since?: string): readonly string[];
+  /** The command that writes a part of a snapshot to its standard output. */
+  sampleCommand(snapshot: string): readonly string[];
+  /** The command that reads changes from its standard input and applies them to the image. */
+  importCommand(): readonly string[];
+}
+
+/** @throws, in all calls, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_SOURCE_MISSING */
+export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
+  const timeoutMs = (config.timeout && parseDuration(config.timeout)) || DEFAULT_TIMEOUT_MS;
+  const connection = connectionArguments(config, timeoutMs);
+  const about = imageArguments(config);
+  const run = async (
+    command: readonly string[],
+    snapshot: string | undefined,
+    ...more: readonly string[]
+  ) => {
+    const of = snapshot === undefined ? about : [...about, '--snap', snapshot];
+    return runRbd([...connection, ...command, ...of, ...more], timeoutMs);
+  };
+  const must = async (...call: Parameters<typeof run>): Promise<string> => {
+    const outcome = await run(...call);
+    if (outcome.exitCode === 0) return outcome.stdout;
+    throw failureOf(config, outcome);
+  };
+  return {
+    size: async () => readSize(await must(['info'], undefined, ...AS_JSON)),
+    snapshots: async () => readSnapshots(await must(['snap', 'ls'], undefined, ...AS_JSON)),
+    createSnapshot: async (name) => {
+      await must(['snap', 'create'], name, '--no-progress');
+    },
+    removeSnapshot: async (name) => {
+      const outcome = await run(['snap', 'rm'], name, '--no-progress');
+      if (outcome.exitCode !== 0 && outcome.exitCode !== ENOENT) throw failureOf(config, outcome);
+      return outcome.exitCode === 0;
+    },
+    metadata: async () => readMetadata(await must(['image-meta', 'list'], undefined, ...AS_JSON)),
+    setMetadata: async (key, value) => {
+      await must(['image-meta', 'set'], undefined, key, value);
+    },
+    removeMetadata: async (key) => {
+      const outcome = await run(['image-meta', 'rm'], undefined, key);
+      const isGone = [0, ENOENT, ENODATA].includes(outcome.exitCode);
+      if (!isGone) throw failureOf(config, outcome);
+    },
+    watchers: async () => readWatchers(await must(['status'], undefined, ...AS_JSON)),
+    exportCommand: (snapshot, since) => [
+      'rbd',
+      ...connection,
+      'export-diff',
+      ...about,
+      ...(snapshot === undefined ? [] : ['--snap', snapshot]),
+      ...(since === undefined ? [] : ['--from-snap', since]),
+      '--whole-object',
+      ...STREAM,
+    ],
+    sampleCommand: (snapshot) => sampleCommand(config, snapshot, timeoutMs),
+    importCommand: () => ['rbd', ...connection, 'import-diff', ...about, ...STREAM],
+  };
+}
+
+const STREAM = ['--no-progress', '--path', '-'] as const;
+const AS_JSON = ['--format', 'json'] as const;
+
+/** Each name is an argument of its own: none can be taken for an option, or be read as something else. */
+function imageArguments({ pool, namespace, image }: CephRbdSourceConfig): readonly string[] {
+  const inNamespace = namespace === undefined ? [] : ['--namespace', namespace];
+  return ['--pool', pool, ...inNamespace, '--image', image];
+}
+
+/** Without these, rbd waits for ever for a cluster that does not answer. */
+function connectionArguments({ user, conf }: CephRbdSourceConfig, timeoutMs: number): readonly string[] {
+  const seconds = String(Math.max(1, Math.ceil(timeoutMs / 1000)));
+  const limits = ['--rados-osd-op-timeout', '--rados-mon-op-timeout', '--client-mount-timeout'];
+  return [
+    ...(conf === undefined ? [] : ['--conf', conf]),
+    ...(user === undefined ? [] : ['--id', user]),
+    ...limits.flatMap((limit) => [limit, seconds]),
+  ];
+}
+
+function failureOf(config: CephRbdSourceConfig, { exitCode, complaint: reason }: RbdOutcome): BackyError {
+  const path = formatRbdImage(config);
+  if (exitCode === ENOENT) return backyError('BACKY_SOURCE_MISSING', { path }, { cause: reason });
+  if (exitCode === ETIMEDOUT || reason === CANNOT_CONNECT)
+    return backyError('BACKY_CLUSTER_UNREACHABLE', { source: path, reason });
+  return backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason });
+}
+
+function readSize(output: string): number {
+  return reading(output, (image) => asWholeNumber(member(image, 'size'), 'a number of bytes'));
+}
+
+function readSnapshots(output: string): readonly RbdSnapshot[] {
+  return reading(output, (list) =>
+    asList(list, 'a list of snapshots').map((snapshot) => ({
+      name: asText(member(snapshot, 'name'), 'a name'),
+      size: asWholeNumber(member(snapshot, 'size'), 'a number of bytes'),
+    })),
+  );
+}
+
+/** An image without metadata has no output at all, or an empty list. */
+function readMetadata(output: string): ReadonlyMap<string, string> {
+  if (output.trim() === '') return new Map();
+  return reading(output, (list) => {
+    if (Array.isArray(list.value)) return new Map();
+    const keys = Object.keys(asObject(list));
+    return new Map(keys.map((key) => [key, asText(member(list, key), 'a text')]));
+  });
+}
+
+function readWatchers(output: string): readonly string[] {
+  return reading(output, (status) =>
+    asList(member(status, 'watchers'), 'a list of watchers').map((watcher) =>
+      asText(member(watcher, 'address'), 'an address'),
+    ),
+  );
+}
+
+function reading<Result>(output: string, read: (output: Field) => Result): Result {
+  try {
+    return read(root(JSON.parse(output)));
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError) && !(cause instanceof ShapeError)) throw cause;
+    const reason = `its output is not understood: ${cause.message}`;
+    throw backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason }, { cause });
+  }
+}

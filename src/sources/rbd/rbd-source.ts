@@ -1,0 +1,25 @@
+import type { CephRbdSourceConfig } from '../../config/config.ts';
+import { formatRbdImage } from '../../domain/rbd-image.ts';
+import type { Source } from '../source.ts';
+import type { RbdWork } from './work.ts';
+
+/**
+ * An image of a Ceph cluster. Each revision is read from a snapshot of its own, and as long as there is the one of the
+ * revision before, only the objects that changed in between.
+ *
+ * @param directory the repository; its snapshots are marked as its own
+ */
+export function rbdSource(config: CephRbdSourceConfig, directory: string): Source {
+  let opened: Promise<RbdWork> | undefined;
+  // Loaded when it is needed: what runs other programs takes a while to load, and most sources are files.
+  const work = (): Promise<RbdWork> => {
+    opened ??= import('./work.ts').then(({ openRbd }) => openRbd(config, directory));
+    return opened;
+  };
+  return {
+    identity: { type: 'ceph-rbd', image: formatRbdImage(config) },
+    describe: async () => (await work()).describe(),
+    snapshot: async (request) => (await work()).snapshot(request),
+    tidy: async (keep) => (await work()).tidy(keep),
+  };
+}

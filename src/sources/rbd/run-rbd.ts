@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { backyError } from '../../errors.ts';
+import { isNodeError } from '../../io-error.ts';
+
+/** A command of rbd that came to an end. */
+export interface RbdOutcome {
+  /** An error number when it failed, as rbd has it; 0 otherwise. */
+  readonly exitCode: number;
+  readonly stdout: string;
+  /** The one line that says why it failed. */
+  readonly complaint: string;
+}
+
+/** How much of what a command says on standard error is kept. */
+const LONGEST_COMPLAINT = 8000;
+/** rbd gives up by itself when the cluster does not answer. This is for one that hangs all the same. */
+const GRACE_MS = 60_000;
+
+/**
+ * Runs a command of rbd, without a shell.
+ *
+ * @param patienceMs how long it takes rbd to give up a cluster that does not answer
+ * @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED when it does not end
+ */
+export async function runRbd(args: readonly string[], patienceMs: number): Promise<RbdOutcome> {
+  const limitMs = 2 * patienceMs + GRACE_MS;
+  const child = spawn('rbd', args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: limitMs,
+    killSignal: 'SIGKILL',
+  });
+  const stdout: string[] = [];
+  let complaints = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => stdout.push(text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaints = (complaints + text).slice(-LONGEST_COMPLAINT);
+  });
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  }).catch((cause: unknown) => {
+    if (!isNodeError(cause, 'ENOENT')) throw cause;
+    throw backyError('BACKY_TOOL_MISSING', { tool: 'rbd', package: 'ceph-common' }, { cause });
+  });
+  const complaint = wordsOf(complaints);
+  if (exitCode !== null) return { exitCode, stdout: stdout.join(''), complaint };
+  throw backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason: complaint }, { details: { args } });
+}
+
+/** The program speaks last, under its own name; before it, its library tells the same in more detail. */
+function wordsOf(complaints: string): string {
+  const lines = complaints.split(/[\r\n]/).map((line) => line.trim());
+  const own = lines.findLast((line) => line.startsWith('rbd: '))?.slice('rbd: '.length);
+  return own ?? lines.findLast((line) => line !== '') ?? 'it said nothing';
+}

@@ -1,0 +1,109 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll } from 'vitest';
+import { type CleanUp, cleanUpWith } from './clean-up.ts';
+import { mustRun } from './command.ts';
+import type { Need } from './needs.ts';
+import { makeScratch } from './scratch.ts';
+
+/** What a machine must have for `useCeph`. */
+export const cephNeeds: readonly Need[] = [
+  'root',
+  'command ceph-mon',
+  'command ceph-mgr',
+  'command ceph-osd',
+  'command rbd',
+];
+
+const STARTER = fileURLToPath(new URL('ceph.sh', import.meta.url));
+
+/** What is written to an image: these bytes, or so many zeros as a discard. */
+export interface ImageChange {
+  readonly offset: number;
+  readonly bytes: Uint8Array | number;
+}
+
+/** A cluster of one node, with the pools `rbd` and `other`. */
+export interface CephCluster {
+  /** Path of its configuration. */
+  readonly conf: string;
+  /** What makes every program find it. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Runs rbd, and returns what it printed. */
+  rbd(...args: readonly string[]): Promise<string>;
+  /** Changes an image as its guest would. */
+  write(image: string, ...changes: readonly ImageChange[]): Promise<void>;
+  /** The names of the snapshots of an image. */
+  snapshots(image: string): Promise<readonly string[]>;
+  /** Writes an image, or a snapshot of one, to a new file. */
+  export(image: string, path: string): Promise<void>;
+  /** Stops the only daemon that has the data, so that nothing is answered any more. */
+  pause(): void;
+  /** Lets it go on. */
+  resume(): void;
+}
+
+/** Gives all tests of the surrounding describe one cluster. */
+export function useCeph(): CephCluster {
+  let home: string | undefined;
+  let cleanUp: CleanUp | undefined;
+  beforeAll(async () => {
+    home = makeScratch();
+    // The sockets of the daemons are in there, whose paths may not be long.
+    const cluster = join(home, 'c');
+    cleanUp = cleanUpWith('"$1" down "$2/c" && rm -rf --one-file-system "$2"', STARTER, home);
+    await mustRun(STARTER, ['up', cluster]);
+  });
+  afterAll(() => cleanUp?.now());
+  const path = (name: string): string => {
+    if (home === undefined) throw new Error('the cluster is not up');
+    return join(home, name);
+  };
+  const env = (): Readonly<Record<string, string>> => ({ CEPH_CONF: path('c/ceph.conf'), CEPH_ARGS: '' });
+  const rbd = (...args: readonly string[]): Promise<string> => mustRun('rbd', args, { env: env() });
+  const signal = (name: NodeJS.Signals): void => {
+    process.kill(Number(readFileSync(path('c/osd.0.pid'), 'utf8')), name);
+  };
+  return {
+    get conf() {
+      return path('c/ceph.conf');
+    },
+    get env() {
+      return env();
+    },
+    rbd,
+    write: async (image, ...changes) => {
+      const { size }: { size: number } = JSON.parse(await rbd('info', '--format', 'json', image));
+      writeFileSync(path('changes'), encodeChanges(size, changes));
+      await rbd('import-diff', '--no-progress', path('changes'), image);
+    },
+    snapshots: async (image) => {
+      const list: readonly { name: string }[] = JSON.parse(
+        await rbd('snap', 'ls', '--format', 'json', image),
+      );
+      return list.map(({ name }) => name);
+    },
+    export: async (image, to) => {
+      await rbd('export', '--no-progress', image, to);
+    },
+    pause: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
+  };
+}
+
+/** A stream as rbd reads it: doc/dev/rbd-diff.rst of Ceph. */
+function encodeChanges(size: number, changes: readonly ImageChange[]): Buffer {
+  const records = changes.flatMap(({ offset, bytes }) =>
+    typeof bytes === 'number'
+      ? [Buffer.from('z'), number(offset), number(bytes)]
+      : [Buffer.from('w'), number(offset), number(bytes.length), Buffer.from(bytes)],
+  );
+  return Buffer.concat([Buffer.from('rbd diff v1\ns'), number(size), ...records, Buffer.from('e')]);
+}
+
+function number(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}

@@ -1,0 +1,108 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type RbdCluster, rbdCluster } from '../../../../src/sources/rbd/cluster.ts';
+
+const CONFIG = { type: 'ceph-rbd', pool: 'rbd', namespace: 'tenant', image: '-x', timeout: '3s' } as const;
+/** As rbd 16.2.15 prints them. */
+const IMAGE =
+  '{"name":"-x","id":"10278fc4c41c","size":1024000,"objects":1,"order":22,"object_size":4194304,"snapshot_count":0}';
+const SNAPSHOTS =
+  '[{"id":4,"name":"s0","size":25165824,"protected":"false","timestamp":"Tue Nov 24 23:53:44 2026"}]';
+
+/** A program that is called rbd, prints what it is told to and notes how it was called. */
+describe('rbdCluster', () => {
+  const path = process.env.PATH;
+  let directory: string;
+  let cluster: RbdCluster;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'backy-unit-'));
+    process.env.PATH = `${directory}:${path}`;
+    cluster = rbdCluster(CONFIG);
+  });
+  afterEach(() => {
+    process.env.PATH = path;
+    rmSync(directory, { recursive: true });
+  });
+
+  function answer(stdout: string, stderr = '', exitCode = 0): void {
+    writeFileSync(join(directory, 'stdout'), stdout);
+    writeFileSync(join(directory, 'stderr'), stderr);
+    const script = `#!/bin/sh\ncd '${directory}'; for word; do echo "$word"; done >args\ncat stdout; cat stderr >&2; exit ${exitCode}\n`;
+    writeFileSync(join(directory, 'rbd'), script);
+    chmodSync(join(directory, 'rbd'), 0o755);
+  }
+  const args = (): string => readFileSync(join(directory, 'args'), 'utf8').trim().split('\n').join(' ');
+
+  const CONNECTION = '--rados-osd-op-timeout 3 --rados-mon-op-timeout 3 --client-mount-timeout 3';
+
+  it('asks for size and snapshots, with every name an argument of its own', async () => {
+    answer(IMAGE);
+    expect(await cluster.size()).toBe(1024000);
+    expect(args()).toBe(`${CONNECTION} info --pool rbd --namespace tenant --image -x --format json`);
+    answer(SNAPSHOTS);
+    expect(await cluster.snapshots()).toEqual([{ name: 's0', size: 25165824 }]);
+  });
+
+  it.each([
+    ['', []],
+    ['[]', []],
+    ['{"backy.a":"b"}', [['backy.a', 'b']]],
+  ])('reads metadata from %j', async (stdout, entries) => {
+    answer(stdout);
+    expect([...(await cluster.metadata())]).toEqual(entries);
+  });
+
+  it('names user and configuration, and the snapshot to start from', () => {
+    const { exportCommand, importCommand } = rbdCluster({ ...CONFIG, user: 'backy', conf: '/c.conf' });
+    const image = '--pool rbd --namespace tenant --image -x';
+    expect(exportCommand('new', 'old').join(' ')).toBe(
+      `rbd --conf /c.conf --id backy ${CONNECTION} export-diff ${image} --snap new --from-snap old --whole-object --no-progress --path -`,
+    );
+    expect(importCommand().join(' ')).toBe(
+      `rbd --conf /c.conf --id backy ${CONNECTION} import-diff ${image} --no-progress --path -`,
+    );
+  });
+
+  it('says what rbd says in its own name', async () => {
+    answer('', 'librbd: details: (16)\n\nrbd: snapshot is protected from removal.\n', 16);
+    await expect(cluster.removeSnapshot('s')).rejects.toMatchObject({
+      code: 'BACKY_TOOL_FAILED',
+      details: { reason: 'snapshot is protected from removal.' },
+    });
+  });
+
+  it.each([
+    ['rbd: error opening image x: (2) No such file or directory\n', 2, 'BACKY_SOURCE_MISSING'],
+    ['rbd: error opening image x: (110) Connection timed out\n', 110, 'BACKY_CLUSTER_UNREACHABLE'],
+    ["monclient(hunting): details\nrbd: couldn't connect to the cluster!\n", 1, 'BACKY_CLUSTER_UNREACHABLE'],
+    ['', 1, 'BACKY_TOOL_FAILED'],
+  ])('knows what %j means', async (stderr, exitCode, code) => {
+    answer('', stderr, exitCode);
+    await expect(cluster.size()).rejects.toMatchObject({ code });
+  });
+
+  it.each(['', 'no json', '{}', '{"size":-1}', '{"size":"1"}', '[1]', 'null'])(
+    'does not take %j for an image',
+    async (stdout) => {
+      answer(stdout);
+      await expect(cluster.size()).rejects.toMatchObject({ code: 'BACKY_TOOL_FAILED' });
+    },
+  );
+
+  it('says that a snapshot or a mark is gone, rather than failing', async () => {
+    answer('', 'rbd: failed to remove snapshot: (2) No such file or directory\n', 2);
+    expect(await cluster.removeSnapshot('s')).toBe(false);
+    await cluster.removeMetadata('backy.x');
+  });
+
+  it('names the package of a program that is missing', async () => {
+    process.env.PATH = directory;
+    await expect(cluster.size()).rejects.toMatchObject({
+      code: 'BACKY_TOOL_MISSING',
+      details: { tool: 'rbd', package: 'ceph-common' },
+    });
+  });
+});

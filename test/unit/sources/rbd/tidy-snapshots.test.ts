@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { tidySnapshots } from '../../../../src/sources/rbd/tidy-snapshots.ts';
+import { fakeCluster } from './fake-cluster.ts';
+
+const [OLD, NEW, KILLED] = [
+  '01a20b83-a9a3-7fb8-b229-552c9c4b16ac',
+  '01a210aa-1c5e-7d0a-9f43-0d6f2a9b7c11',
+  '01a21017-2d9b-76db-805b-98cf457d6e4e',
+];
+const PYTHON = 'aBcDeFgHiJkLmNoPqRsTuV';
+const OURS = 'our mark';
+
+describe('tidySnapshots', () => {
+  it('removes ours but the one that is kept, and their marks', async () => {
+    const cluster = fakeCluster(['by-hand', `backy-${OLD}`, `backy-${NEW}`], {
+      [`backy.${OLD}`]: OURS,
+      [`backy.${NEW}`]: OURS,
+    });
+    expect(await tidySnapshots(cluster, OURS, NEW)).toEqual([`backy-${OLD}`]);
+    expect([...cluster.names]).toEqual(['by-hand', `backy-${NEW}`]);
+    expect([...cluster.marks.keys()]).toEqual([`backy.${NEW}`]);
+  });
+
+  it('removes all of ours when none is kept', async () => {
+    const cluster = fakeCluster([`backy-${OLD}`], { [`backy.${OLD}`]: OURS });
+    expect(await tidySnapshots(cluster, OURS, undefined)).toEqual([`backy-${OLD}`]);
+  });
+
+  it('leaves alone what has the mark of another repository, or none', async () => {
+    const cluster = fakeCluster([`backy-${OLD}`, `backy-${KILLED}`, `backy-${PYTHON}`], {
+      [`backy.${OLD}`]: 'another mark',
+    });
+    expect(await tidySnapshots(cluster, OURS, NEW)).toEqual([]);
+    expect(cluster.names.size).toBe(3);
+    expect(cluster.marks.size).toBe(1);
+  });
+
+  it('adopts the one that is kept, so that it is removed when its time has come', async () => {
+    const cluster = fakeCluster([`backy-${PYTHON}`, `backy-${NEW}`], { [`backy.${PYTHON}`]: 'moved' });
+    await tidySnapshots(cluster, OURS, PYTHON);
+    expect(cluster.marks.get(`backy.${PYTHON}`)).toBe(OURS);
+    expect(await tidySnapshots(cluster, OURS, NEW)).toEqual([`backy-${PYTHON}`]);
+  });
+
+  it('removes the mark of a snapshot that was never made', async () => {
+    const cluster = fakeCluster([], { [`backy.${KILLED}`]: OURS, 'backy.readme': OURS, other: OURS });
+    expect(await tidySnapshots(cluster, OURS, NEW)).toEqual([]);
+    expect([...cluster.marks.keys()]).toEqual(['backy.readme', 'other']);
+  });
+});
