@@ -23,6 +23,8 @@ mod directory;
 mod durable;
 mod error;
 mod extent;
+#[cfg(test)]
+mod fault_tests;
 mod fiemap;
 mod focus;
 mod freed;
@@ -48,6 +50,7 @@ mod segment;
 mod snapshot;
 mod source;
 mod sparse;
+mod sys;
 mod verify;
 mod write;
 

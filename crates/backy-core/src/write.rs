@@ -6,8 +6,6 @@
 
 use std::path::PathBuf;
 
-use rustix::fs;
-
 use crate::block::Hash;
 use crate::control::Control;
 use crate::durable::directory_of;
@@ -23,6 +21,7 @@ use crate::readback::{Touched, read_back};
 use crate::scan::Scan;
 use crate::segment::{RevisionWriter, Start, Tally};
 use crate::source::Source;
+use crate::sys::fs;
 
 /// What to write a revision from, and where.
 #[derive(Debug, Clone, Default)]

@@ -108,13 +108,7 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
         .take_while(|byte| **byte != 0)
         .map(|byte| char::from(byte.cast_unsigned()))
         .collect();
-    Ok(Filesystem {
-        holes_are_true: name == "apfs",
-        places_are_true: false,
-        whole_extents: false,
-        direct_writes: false,
-        name,
-    })
+    Ok(Filesystem { holes_are_true: name == "apfs", sharing: Sharing::Unknown, direct_writes: false, name })
 }
 
 /// Nothing tells where a file lies.
