@@ -59,6 +59,23 @@ describe('the house', () => {
   });
 });
 
+describe('the engine', () => {
+  it('makes its system calls in src/sys and src/platform alone', () => {
+    const home = resolve(import.meta.dirname, '../../crates/backy-core/src');
+    const names = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.rs'),
+    );
+    const direct = /^use rustix::(fs|io)(;|::\{self)|\brustix::(fs|io)::[a-z_]+\(|^use std::fs(;|::\{self)/gm;
+    const found = names
+      .filter((name) => !/^(sys|platform|fault_tests)[/\\]/.test(name))
+      .flatMap((name) => {
+        const [text = ''] = readFileSync(join(home, name), 'utf8').split('#[cfg(test)]\nmod tests');
+        return (text.match(direct) ?? []).map((use) => `${name}: ${use}`);
+      });
+    expect(found).toEqual([]);
+  });
+});
+
 /** What a rule finds in all files, with the names of the files. */
 function violations(rule: (file: ts.SourceFile) => readonly string[]): readonly string[] {
   return files.flatMap((file) => rule(file).map((text) => `${relative(SOURCE, file.fileName)}: ${text}`));

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs;
 use rustix::io::Errno;
 
 use crate::directory::make_directory;
 use crate::durable::{Existing, directory_of, write_file_by};
 use crate::error::{BadBlock, Error, Found, Result, errno_name};
+use crate::sys::fs;
 
 /// Owner may read it, nobody may change it.
 const READ_ONLY: u32 = 0o400;
