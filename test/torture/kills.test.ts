@@ -8,7 +8,7 @@ import { testSeed } from '../helpers/random.ts';
 import { type Calls, callsNeeds, compileCalls } from './calls.ts';
 import { PATIENCE_MS, pointsOr, randomFor, report, spread } from './scale.ts';
 import { createScene } from './scene.ts';
-import { judge, refer, TRIALS, type Trial } from './trials.ts';
+import { judge, judgeTarget, refer, TRIALS, type Trial } from './trials.ts';
 
 const types = ['btrfs', 'xfs'] as const;
 /** For one command on one filesystem. */
@@ -20,13 +20,17 @@ describeWith(
   () => {
     const filesystems = types.map((type) => useFilesystem(type));
 
-    it('leaves the old state or the new one, and the next run succeeds (I2, I4, I13, F1)', async () => {
-      const lanes = filesystems.map(async ({ type, directory, scratch }) => {
-        const calls = await compileCalls(scratch());
-        for (const trial of TRIALS) await killEverywhere(calls, { type, directory }, trial);
-      });
-      await Promise.all(lanes);
-    }, PATIENCE_MS);
+    it(
+      'leaves the old state or the new one, and the next run succeeds (I2, I4, I13, F1)',
+      async () => {
+        const lanes = filesystems.map(async ({ type, directory, scratch }) => {
+          const calls = await compileCalls(scratch());
+          for (const trial of TRIALS) await killEverywhere(calls, { type, directory }, trial);
+        });
+        await Promise.all(lanes);
+      },
+      PATIENCE_MS,
+    );
   },
 );
 
@@ -51,7 +55,7 @@ async function killEverywhere(
     const { exitCode } = await calls.run(scene.directory, command, { killAt });
     if (exitCode === 137) killed += 1;
     else missed += 1;
-    const violations = await judge(engine, trial, scene, reference);
+    const violations = [...judgeTarget(trial, scene), ...(await judge(engine, trial, scene, reference))];
     found.push(...violations.map((text) => `${trial.name}, call ${killAt}: ${text}`));
   }
   const row = { filesystem: type, command: trial.name, calls: whole.calls.length, kills: killed };

@@ -5,10 +5,10 @@ import { createContext, openContext } from '../../src/operations/context.ts';
 import { init } from '../../src/operations/init.ts';
 import { restore } from '../../src/operations/restore.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
-import { lockForRemoving, lockForWriting } from '../../src/repository/lock.ts';
 import { PROGRAM } from '../helpers/repository.ts';
+import { type Expectation, judgeRepository } from './judge.ts';
 import type { Scene, SceneOptions } from './scene.ts';
-import { type Known, lastOf, readState, type State, strayFiles, type Violations } from './state.ts';
+import { readState, type State, type Violations } from './state.ts';
 
 /** A command that is interrupted, and where. */
 export interface Trial {
@@ -55,7 +55,11 @@ export const TRIALS: readonly Trial[] = [
   { name: 'forget', scene: { history: 'old' }, command: onRepository('forget', '-r', '4..1') },
   { name: 'expire', scene: { history: 'old', expiring: true }, command: onRepository('expire', '--yes') },
   { name: 'purge', scene: { history: 'old' }, command: onRepository('purge') },
-  { name: 'tags', scene: { history: 'old' }, command: onRepository('tags', 'add', '-r', 'all', 'manual:more') },
+  {
+    name: 'tags',
+    scene: { history: 'old' },
+    command: onRepository('tags', 'add', '-r', 'all', 'manual:more'),
+  },
   { name: 'undelete', scene: { history: 'old' }, command: onRepository('undelete', '-r', 'all') },
   {
     name: 'restore, new file',
@@ -107,77 +111,20 @@ export async function judge(
   scene: Scene,
   reference: Reference,
 ): Promise<Violations> {
-  const violations: Violations = [];
-  const { repository } = scene;
-  if (existsSync(repository)) {
-    const state = await readState(engine, repository, { settled: false, violations });
-    checkListed(state, scene, reference, violations);
-    checkLast(state, scene, violations);
-    checkLocks(engine, repository, violations);
-  }
-  checkTarget(trial, scene, violations);
-  try {
-    await heal(engine, trial, scene);
-  } catch (error) {
-    violations.push(`the next run failed: ${String(error)}`);
-    return violations;
-  }
-  const state = await readState(engine, repository, { settled: true, violations });
-  checkListed(state, scene, reference, violations);
-  checkLast(state, scene, violations);
-  checkNoneLost(state, scene, reference, violations);
-  for (const name of strayFiles(repository, state)) violations.push(`${name} was left behind`);
-  return violations;
-}
-
-/** Every revision is what it was or what it was to become, and a new one is complete. */
-function checkListed(state: State, scene: Scene, reference: Reference, violations: Violations): void {
-  for (const [uuid, now] of state) {
-    const old = scene.state.get(uuid);
-    if (!old) {
-      if (!reference.newDigests.has(now.digest)) violations.push(`${uuid} is new and not the source`);
-      if (now.badCount > 0) violations.push(`${uuid} is new and bad`);
-      continue;
-    }
-    const goal = reference.state.get(uuid) ?? old;
-    const isOne = (key: keyof Known): boolean => now[key] === old[key] || now[key] === goal[key];
-    for (const key of ['place', 'tags', 'trust'] as const)
-      if (!isOne(key)) violations.push(`${uuid}: ${key} is ${now[key]}, not ${old[key]} or ${goal[key]}`);
-    // Not even what is being removed may change.
-    for (const key of ['digest', 'size', 'badCount'] as const)
-      if (now[key] !== old[key]) violations.push(`${uuid}: ${key} is ${now[key]}, not ${old[key]}`);
-  }
-}
-
-function checkLast(state: State, scene: Scene, violations: Violations): void {
-  const last = lastOf(scene.repository);
-  const known = last === undefined ? undefined : state.get(last);
-  const hadOne = [...scene.state.values()].some(({ place }) => place === 'repository');
-  if (last === undefined ? hadOne : known?.place !== 'repository')
-    violations.push(`last leads to ${last ?? 'nothing'}`);
-}
-
-function checkLocks(engine: Engine, repository: string, violations: Violations): void {
-  const layout = layoutOf(repository);
-  if (!existsSync(layout.config)) return;
-  try {
-    lockForWriting(engine, layout).release();
-    lockForRemoving(engine, layout).release();
-  } catch (error) {
-    violations.push(`a lock is held: ${String(error)}`);
-  }
-}
-
-/** Only the run that was to remove a revision for good may have done so. */
-function checkNoneLost(state: State, scene: Scene, reference: Reference, violations: Violations): void {
-  for (const uuid of scene.state.keys())
-    if (!state.has(uuid) && reference.state.has(uuid)) violations.push(`${uuid} is lost`);
+  const expectation: Expectation = {
+    old: scene.state,
+    goal: reference.state,
+    mayAppear: (_uuid, { digest }) => reference.newDigests.has(digest),
+  };
+  const violations = await judgeRepository(engine, scene.repository, expectation, () =>
+    heal(engine, trial, scene),
+  );
+  return [...violations];
 }
 
 /** A new file that was restored appears when it is complete. */
-function checkTarget(trial: Trial, scene: Scene, violations: Violations): void {
-  if (trial.name !== 'restore, new file' || !existsSync(scene.target)) return;
-  const last = `${scene.repository}/last`;
-  if (!readFileSync(scene.target).equals(readFileSync(last)))
-    violations.push('the restored file is not the revision');
+export function judgeTarget({ name }: Trial, { target, repository }: Scene): Violations {
+  if (name !== 'restore, new file' || !existsSync(target)) return [];
+  const isWhole = readFileSync(target).equals(readFileSync(`${repository}/last`));
+  return isWhole ? [] : ['the restored file is not the revision'];
 }
