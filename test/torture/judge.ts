@@ -8,8 +8,8 @@ import { type Known, lastOf, readState, type State, strayFiles, type Violations 
 export interface Expectation {
   /** What was there before the interrupted run; everything that was reported as success is part of it. */
   readonly old: State;
-  /** What would be there after it. */
-  readonly goal: State;
+  /** What would be there after it, and after the run that comes next; each part of it may be reached or not. */
+  readonly goals: readonly State[];
   /** Whether a revision that neither of them has may be there. */
   mayAppear(uuid: string, known: Known): boolean;
 }
@@ -50,18 +50,20 @@ function either(one: Expectation, other: Expectation): Expectation['mayAppear'] 
 }
 
 /** Every revision is what it was or what it was to become, and a new one is complete. */
-function checkListed(state: State, { old, goal, mayAppear }: Expectation, violations: Violations): void {
+function checkListed(state: State, { old, goals, mayAppear }: Expectation, violations: Violations): void {
   for (const [uuid, now] of state) {
-    const before = old.get(uuid) ?? goal.get(uuid);
+    const allowed = [old, ...goals].flatMap((each) => each.get(uuid) ?? []);
+    const [before] = allowed;
     if (!before) {
       if (!mayAppear(uuid, now)) violations.push(`${uuid} (${now.tags}) should not be there`);
       if (now.badCount > 0) violations.push(`${uuid} is new and bad`);
       continue;
     }
-    const after = goal.get(uuid) ?? before;
-    for (const key of ['place', 'tags', 'trust'] as const)
-      if (now[key] !== before[key] && now[key] !== after[key])
-        violations.push(`${uuid}: ${key} is ${now[key]}, not ${before[key]} or ${after[key]}`);
+    for (const key of ['place', 'tags', 'trust'] as const) {
+      const values = [...new Set(allowed.map((each) => each[key]))];
+      if (!values.some((value) => value === now[key]))
+        violations.push(`${uuid}: ${key} is ${now[key]}, not ${values.join(' or ')}`);
+    }
     // Not even what is being removed may change.
     for (const key of ['digest', 'size', 'badCount'] as const)
       if (now[key] !== before[key]) violations.push(`${uuid}: ${key} is ${now[key]}, not ${before[key]}`);
@@ -88,6 +90,7 @@ function checkLocks(engine: Engine, repository: string, violations: Violations):
 }
 
 /** Only what the interrupted run was to remove for good may be gone. */
-function checkNoneLost(state: State, { old, goal }: Expectation, violations: Violations): void {
-  for (const uuid of old.keys()) if (!state.has(uuid) && goal.has(uuid)) violations.push(`${uuid} is lost`);
+function checkNoneLost(state: State, { old, goals }: Expectation, violations: Violations): void {
+  for (const uuid of old.keys())
+    if (!state.has(uuid) && goals.every((goal) => goal.has(uuid))) violations.push(`${uuid} is lost`);
 }

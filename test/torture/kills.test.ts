@@ -7,7 +7,7 @@ import { describeWith } from '../helpers/needs.ts';
 import { testSeed } from '../helpers/random.ts';
 import { type Calls, callsNeeds, compileCalls } from './calls.ts';
 import { PATIENCE_MS, pointsOr, randomFor, report, spread } from './scale.ts';
-import { createScene } from './scene.ts';
+import { createScene, type Scene } from './scene.ts';
 import { judge, judgeTarget, refer, TRIALS, type Trial } from './trials.ts';
 
 const types = ['btrfs', 'xfs'] as const;
@@ -43,7 +43,8 @@ async function killEverywhere(
   const engine = await loadEngine();
   const parent = join(directory, trial.name.replaceAll(/\W+/g, '-'));
   mkdirSync(parent);
-  const scene = await createScene(engine, parent, randomFor(`kills ${trial.name}`), trial.scene);
+  const begin = await createScene(engine, parent, randomFor(`kills ${trial.name}`), trial.scene);
+  const scene = trial.killedBefore ? await killHalfway(calls, begin, trial.killedBefore(begin)) : begin;
   const command = trial.command(scene);
   const whole = await calls.run(scene.directory, command);
   expect(whole, trial.name).toMatchObject({ exitCode: trial.scene.damaged ? 1 : 0 });
@@ -63,4 +64,15 @@ async function killEverywhere(
   expect(found).toEqual([]);
   // A few calls depend on the moment; where many do, the points are not what they claim to be.
   expect(missed).toBeLessThanOrEqual(Math.ceil(points / 10));
+}
+
+/** The scene that a command leaves which was killed after half of its calls. */
+async function killHalfway(calls: Calls, scene: Scene, command: readonly string[]): Promise<Scene> {
+  const whole = await calls.run(scene.directory, command);
+  scene.reset();
+  const { exitCode } = await calls.run(scene.directory, command, {
+    killAt: Math.ceil(whole.calls.length / 2),
+  });
+  expect(exitCode).toBe(137);
+  return scene.fromNow();
 }

@@ -5,6 +5,7 @@ import { backup } from '../../src/operations/backup.ts';
 import { createContext } from '../../src/operations/context.ts';
 import { init } from '../../src/operations/init.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
+import { cleanUpWith } from '../helpers/clean-up.ts';
 import { type CrashState, crashStates } from './crash-states.ts';
 import { judgeRepository } from './judge.ts';
 import { type Recording, withCrashed } from './recorded-filesystem.ts';
@@ -49,14 +50,19 @@ export async function cutPower(
   const violations: string[] = [];
   const kinds = new Map<string, number>();
   let states = 0;
+  const cleanUp = cleanUpWith('! mountpoint -q "$1" || umount "$1"', recorded.mountpoint);
   const first = recorded.milestones[0]?.position ?? 0;
-  for (const state of crashStates({ base, scratch, entries, first }, count, random)) {
-    state.build(file);
-    const found = await judgeCut(engine, file, recorded, state);
-    states += 1;
-    kinds.set(state.kind, (kinds.get(state.kind) ?? 0) + 1);
-    violations.push(...found.map((text) => `cut after ${state.after} (${state.kind}): ${text}`));
-    if (violations.length >= enough) break;
+  try {
+    for (const state of crashStates({ base, scratch, entries, first }, count, random)) {
+      state.build(file);
+      const found = await judgeCut(engine, file, recorded, state);
+      states += 1;
+      kinds.set(state.kind, (kinds.get(state.kind) ?? 0) + 1);
+      violations.push(...found.map((text) => `cut after ${state.after} (${state.kind}): ${text}`));
+      if (violations.length >= enough) break;
+    }
+  } finally {
+    await cleanUp.now();
   }
   for (const path of [scratch, file]) rmSync(path, { force: true });
   return { states, kinds, violations };
@@ -72,16 +78,13 @@ async function judgeCut(
   const old = milestones[reached]?.state ?? new Map();
   const goal = milestones[reached + 1]?.state ?? old;
   const wasInitialised = reached > 0;
-  try {
-    return await withCrashed(recording.type, file, mountpoint, async () => {
-      const { config } = layoutOf(repository);
-      if (wasInitialised && !existsSync(config)) return ['the configuration is gone'];
-      const expectation = { old, goal, mayAppear: () => false };
-      return judgeRepository(engine, repository, expectation, () => heal(engine, repository, source));
-    });
-  } catch (error) {
-    return [`the filesystem is not usable: ${String(error)}`];
-  }
+  return withCrashed(recording.type, file, mountpoint, async (problem) => {
+    if (problem !== undefined) return [`the filesystem cannot be mounted: ${problem}`];
+    const { config } = layoutOf(repository);
+    if (wasInitialised && !existsSync(config)) return ['the configuration is gone'];
+    const expectation = { old, goals: [goal], mayAppear: () => false };
+    return judgeRepository(engine, repository, expectation, () => heal(engine, repository, source));
+  });
 }
 
 async function heal(engine: Engine, repository: string, source: string): Promise<void> {

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanUpWith } from '../helpers/clean-up.ts';
-import { mustRun, start } from '../helpers/command.ts';
+import { mustRun, run, start } from '../helpers/command.ts';
 import type { Need } from '../helpers/needs.ts';
 import { patiently } from '../helpers/patiently.ts';
 import { SECTOR_BYTES } from './crash-states.ts';
@@ -62,8 +62,8 @@ export async function recordFilesystem(
     await work(inside('mnt'), () => disk.entries.length);
     // What comes now is no part of it: a clean end would hide what was not yet safe.
     const entries = disk.entries.slice();
-    await mustRun('umount', [inside('mnt')]);
-    await patiently(() => mustRun('umount', [inside('fuse')]), 20);
+    await unmount(inside('mnt'));
+    await unmount(inside('fuse'));
     await fuse.outcome;
     return { type, base, entries };
   } finally {
@@ -72,20 +72,35 @@ export async function recordFilesystem(
   }
 }
 
-/** Mounts a disk as it was left by a cut, runs `work`, and unmounts it. */
+/** Mounts a disk as it was left by a cut, runs `work`, and unmounts it. `work` learns why it cannot be mounted. */
 export async function withCrashed<Result>(
   type: RecordedType,
   file: string,
   mountpoint: string,
-  work: () => Promise<Result>,
+  work: (problem?: string) => Promise<Result>,
 ): Promise<Result> {
   const options = type === 'xfs' ? 'loop,nouuid' : 'loop';
-  await patiently(() => mustRun('mount', ['-t', type, '-o', options, file, mountpoint]), 3);
+  const mount = ['-t', type, '-o', options, file, mountpoint];
+  try {
+    await patiently(() => mustRun('mount', mount), 3);
+  } catch (error) {
+    return work(String(error));
+  }
   try {
     return await work();
   } finally {
-    await patiently(() => mustRun('umount', [mountpoint]), 5);
+    await unmount(mountpoint);
   }
+}
+
+/** Something of this machine may look at a new filesystem for a moment. */
+async function unmount(mountpoint: string): Promise<void> {
+  await patiently(async () => {
+    const { exitCode, stderr } = await run('umount', [mountpoint]);
+    if (exitCode === 0) return;
+    await sleep(100);
+    throw new Error(stderr);
+  }, 100);
 }
 
 /** Without direct I/O the cache of the loop device would hide when something was written. */

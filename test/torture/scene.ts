@@ -33,6 +33,8 @@ export interface Scene {
   readonly state: State;
   /** Puts everything back to the beginning; files are cloned, so nothing is copied. */
   reset(): void;
+  /** The scene that begins with what is there now. */
+  fromNow(): Promise<Scene>;
 }
 
 /** How far the history of a scene goes. */
@@ -56,9 +58,10 @@ const HOUR_MS = 3_600_000;
 /** Data in both of the two parts that threads take, the rest is hole. */
 const SOURCE_BYTES = 34 * MIB;
 const PLACES = [0, 3 * MIB, 33 * MIB];
+const PLACE_KIB = 160;
 /** Revisions that stay, and revisions that are in the trash. */
-const KEPT = 7;
-const REMOVED = 4;
+const KEPT = 9;
+const REMOVED = 7;
 
 /** Builds a scene below `parent`, which must share blocks. */
 export async function createScene(
@@ -76,7 +79,15 @@ export async function createScene(
   if (options.history !== 'empty') await makeRepository(engine, repository, source, options);
   if (options.history === 'old') await makeHistory(engine, { repository, source, random, options });
   if (options.occupied) copyFileSync(source, target);
-  const original = join(parent, 'original');
+  return stage(engine, { repository, source, target, directory });
+}
+
+async function stage(
+  engine: Engine,
+  places: Pick<Scene, 'repository' | 'source' | 'target' | 'directory'>,
+): Promise<Scene> {
+  const { directory, repository } = places;
+  const original = `${directory}-original`;
   rmSync(original, { recursive: true, force: true });
   renameSync(directory, original);
   const reset = (): void => {
@@ -86,10 +97,10 @@ export async function createScene(
   reset();
   const violations: string[] = [];
   const state = existsSync(repository)
-    ? await readState(engine, repository, { settled: true, violations })
+    ? await readState(engine, repository, { settled: false, violations })
     : new Map();
   if (violations.length > 0) throw new Error(`the scene is no good: ${violations.join('; ')}`);
-  return { repository, source, target, directory, state, reset };
+  return { ...places, state, reset, fromNow: () => stage(engine, places) };
 }
 
 /** A context whose clock stands still, as far back as is said. */
@@ -102,7 +113,7 @@ export function contextAt(repository: string, engine: Engine, agoMs: number): Co
 export function changeSource(source: string, random: () => number): void {
   for (let count = 0; count < 10; count += 1) {
     const place = PLACES[count % PLACES.length] ?? 0;
-    const offset = place + Math.floor(random() * 500) * KIB;
+    const offset = place + Math.floor(random() * (PLACE_KIB - 4)) * KIB;
     writeAt(source, offset, bytesFrom(random, 4 * KIB));
   }
 }
@@ -110,7 +121,7 @@ export function changeSource(source: string, random: () => number): void {
 function makeSource(source: string, random: () => number): void {
   writeFileSync(source, '');
   truncateSync(source, SOURCE_BYTES);
-  for (const place of PLACES) writeAt(source, place, bytesFrom(random, 512 * KIB));
+  for (const place of PLACES) writeAt(source, place, bytesFrom(random, PLACE_KIB * KIB));
 }
 
 function bytesFrom(random: () => number, length: number): Buffer {
@@ -162,7 +173,7 @@ async function makeHistory(
   if (damaged) flipByte(join(repository, readlinkSync(join(repository, 'last'))), 1000);
 }
 
-/** Three of seven have only the tag that keeps one; a fourth loses it. */
+/** Three of nine have only the tag that keeps one; a fourth loses it. */
 async function makeExpiring(context: Context): Promise<void> {
   await editTags(context, { action: 'set', tags: ['daily'], revisions: '6..4' });
   await editTags(context, { action: 'add', tags: ['daily'], revisions: '3' });

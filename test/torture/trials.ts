@@ -16,6 +16,8 @@ export interface Trial {
   readonly name: string;
   readonly scene: SceneOptions;
   readonly command: (scene: Scene) => readonly string[];
+  /** A command that was killed in the middle before this one began. */
+  readonly killedBefore?: (scene: Scene) => readonly string[];
 }
 
 const onRepository =
@@ -52,7 +54,7 @@ export const TRIALS: readonly Trial[] = [
     scene: { history: 'old', damaged: true },
     command: onRepository('verify', '-r', 'last'),
   },
-  { name: 'forget', scene: { history: 'old' }, command: onRepository('forget', '-r', '4..1') },
+  { name: 'forget', scene: { history: 'old' }, command: onRepository('forget', '-r', '6..1') },
   { name: 'expire', scene: { history: 'old', expiring: true }, command: onRepository('expire', '--yes') },
   { name: 'purge', scene: { history: 'old' }, command: onRepository('purge') },
   {
@@ -71,11 +73,42 @@ export const TRIALS: readonly Trial[] = [
     scene: { history: 'old', occupied: true },
     command: (scene) => onRepository('restore', '-r', '1', scene.target)(scene),
   },
+  {
+    name: 'backup after a killed backup',
+    scene: { history: 'old', live: true },
+    killedBefore: onRepository('backup', 'manual:killed'),
+    command: onRepository('backup', 'manual:new'),
+  },
+  {
+    name: 'backup after a killed forget',
+    scene: { history: 'old' },
+    killedBefore: onRepository('forget', '-r', '6..1'),
+    command: onRepository('backup', 'manual:new'),
+  },
+  {
+    name: 'undelete after a killed forget',
+    scene: { history: 'old' },
+    killedBefore: onRepository('forget', '-r', '6..1'),
+    command: onRepository('undelete', '-r', 'all'),
+  },
+  {
+    name: 'purge after a killed undelete',
+    scene: { history: 'old' },
+    killedBefore: onRepository('undelete', '-r', 'all'),
+    command: onRepository('purge'),
+  },
+  {
+    name: 'verify after a killed expire',
+    scene: { history: 'old', expiring: true },
+    killedBefore: onRepository('expire', '--yes'),
+    command: onRepository('verify'),
+  },
 ];
 
-/** What an uninterrupted run of a trial leads to, after the run that comes next. */
+/** What an uninterrupted run of a trial leads to. */
 export interface Reference {
-  readonly state: State;
+  /** At once, and after the run that comes next. */
+  readonly states: readonly State[];
   /** The contents of revisions that may appear. */
   readonly newDigests: ReadonlySet<string>;
 }
@@ -94,14 +127,16 @@ export async function heal(engine: Engine, { name }: Trial, scene: Scene): Promi
   if (!done) throw new Error('the next backup did nothing');
 }
 
-/** Runs a trial to its end, so that interrupted runs can be compared with it. */
+/** Looks at what a trial that ran to its end has led to, so that interrupted ones can be compared with it. */
 export async function refer(engine: Engine, trial: Trial, scene: Scene): Promise<Reference> {
   const violations: Violations = [];
+  const read = (): Promise<State> => readState(engine, scene.repository, { settled: true, violations });
+  const atOnce = await read();
   await heal(engine, trial, scene);
-  const state = await readState(engine, scene.repository, { settled: true, violations });
+  const states = [atOnce, await read()];
   if (violations.length > 0) throw new Error(`${trial.name}: ${violations.join('; ')}`);
-  const added = [...state].filter(([uuid]) => !scene.state.has(uuid));
-  return { state, newDigests: new Set(added.map(([, { digest }]) => digest)) };
+  const added = states.flatMap((state) => [...state].filter(([uuid]) => !scene.state.has(uuid)));
+  return { states, newDigests: new Set(added.map(([, { digest }]) => digest)) };
 }
 
 /** Everything that must hold right after a run was interrupted, and after the one that comes next. */
@@ -113,7 +148,7 @@ export async function judge(
 ): Promise<Violations> {
   const expectation: Expectation = {
     old: scene.state,
-    goal: reference.state,
+    goals: reference.states,
     mayAppear: (_uuid, { digest }) => reference.newDigests.has(digest),
   };
   const violations = await judgeRepository(engine, scene.repository, expectation, () =>
