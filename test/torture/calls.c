@@ -3,10 +3,11 @@
  * them. strace(1) can kill at the n-th call too, but counts for each thread and each name of a call by itself; here there
  * is one count over all threads, so that every point is reached once.
  *
- *   calls [-k N] [-s N]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...
+ *   calls [-k N] [-x [N:]PATTERN]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...
  *
  *   -k N     kill the command with SIGKILL when it begins the N-th call, which is not carried out
- *   -s N     skip the N-th call and tell the command that it worked; as often as you like
+ *   -x [N:]PATTERN  skip calls, of those that match a pattern of the shell only the N-th, and have the command believe
+ *            that they worked; a call is matched as it is listed
  *   -o LIST  write one line for each call: its name and the paths it is about
  *
  * Exits as the command does, with 128 + n if signal n ended it; with 125 if the tracing itself fails.
@@ -15,6 +16,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/seccomp.h>
@@ -73,7 +75,7 @@ static const struct call CALLS[] = {
 #endif
 };
 #define COUNT (sizeof CALLS / sizeof *CALLS)
-#define MOST_SKIPPED 16
+#define MOST_RULES 16
 
 static void fail(const char *what)
 {
@@ -200,8 +202,34 @@ static void skip(pid_t pid)
 }
 
 static const char *directory;
-static long kill_at, skip_at[MOST_SKIPPED], skipped, count;
+static long kill_at, count;
 static FILE *list;
+
+/* Which calls are skipped. */
+static struct rule {
+	const char *pattern;
+	/* Which of those that match; 0: all. */
+	long which, seen;
+} rules[MOST_RULES];
+static int rule_count;
+
+static struct rule read_rule(char *text)
+{
+	char *rest;
+	long which = strtol(text, &rest, 10);
+	if (rest == text || *rest != ':')
+		return (struct rule){ .pattern = text };
+	return (struct rule){ .pattern = rest + 1, .which = which };
+}
+
+static int is_skipped(const char *line)
+{
+	int result = 0;
+	for (struct rule *rule = rules; rule < rules + rule_count; rule++)
+		if (!fnmatch(rule->pattern, line, 0) && (++rule->seen == rule->which || !rule->which))
+			result = 1;
+	return result;
+}
 
 static int is_below(const char *path)
 {
@@ -226,13 +254,15 @@ static void look_at_call(pid_t pid, pid_t process)
 	if (!is_below(one) && !is_below(other))
 		return;
 	count++;
-	if (list)
-		fprintf(list, *other ? "%s %s %s\n" : "%s %s\n", call->name, one, other);
+	char line[2100];
+	snprintf(line, sizeof line, *other ? "%s %s %s" : "%s %s", call->name, one, other);
 	if (count == kill_at)
 		kill(process, SIGKILL);
-	for (long i = 0; i < skipped; i++)
-		if (count == skip_at[i])
-			skip(pid);
+	int skipping = is_skipped(line);
+	if (list)
+		fprintf(list, "%s%s\n", skipping ? "skipped " : "", line);
+	if (skipping)
+		skip(pid);
 }
 
 static int follow(pid_t process)
@@ -262,16 +292,16 @@ static int follow(pid_t process)
 
 int main(int argc, char **argv)
 {
-	for (int option; (option = getopt(argc, argv, "+k:s:o:")) != -1;) {
+	for (int option; (option = getopt(argc, argv, "+k:x:o:")) != -1;) {
 		if (option == 'k')
 			kill_at = atol(optarg);
-		else if (option == 's' && skipped < MOST_SKIPPED)
-			skip_at[skipped++] = atol(optarg);
+		else if (option == 'x' && rule_count < MOST_RULES)
+			rules[rule_count++] = read_rule(optarg);
 		else if (option != 'o' || !(list = fopen(optarg, "we")))
-			fail("usage: calls [-k N] [-s N]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...");
+			fail("usage: calls [-k N] [-x [N:]PATTERN]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...");
 	}
 	if (argc - optind < 2)
-		fail("usage: calls [-k N] [-s N]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...");
+		fail("usage: calls [-k N] [-x [N:]PATTERN]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...");
 	directory = argv[optind];
 	int gate[2];
 	if (pipe2(gate, O_CLOEXEC))

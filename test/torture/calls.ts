@@ -14,8 +14,8 @@ export const IN_ORDER: Readonly<Record<string, string>> = { BACKY_THREADS: '1', 
 export interface Interference {
   /** Kill it at the beginning of this call. */
   readonly killAt?: number;
-  /** Let it believe that these calls have worked. */
-  readonly skip?: readonly number[];
+  /** Have it believe that calls like these have worked: patterns of the shell, such as "fsync *.hashes.partial". */
+  readonly skip?: readonly string[];
 }
 
 /** Runs commands and interferes with the calls by which they change something below a directory. */
@@ -24,6 +24,7 @@ export interface Calls {
     directory: string,
     command: readonly string[],
     interference?: Interference,
+    onOutput?: (text: string) => void,
   ): Promise<Outcome & { readonly calls: readonly string[] }>;
 }
 
@@ -35,13 +36,14 @@ export async function compileCalls(directory: string): Promise<Calls> {
   await mustRun('cc', ['-O2', '-Wall', '-Wextra', '-o', tracer, SOURCE]);
   let count = 0;
   return {
-    run: async (below, command, { killAt, skip = [] } = {}) => {
+    run: async (below, command, { killAt, skip = [] } = {}, onOutput = undefined) => {
       count += 1;
       const list = join(directory, `list-${count % 8}`);
       const kill = killAt === undefined ? [] : ['-k', String(killAt)];
-      const skipping = skip.flatMap((number) => ['-s', String(number)]);
+      const skipping = skip.flatMap((pattern) => ['-x', pattern]);
       const outcome = await run(tracer, [...kill, ...skipping, '-o', list, below, ...command], {
         env: IN_ORDER,
+        ...(onOutput ? { onOutput } : {}),
       });
       if (outcome.exitCode === 125) throw new Error(`tracing failed: ${outcome.stderr}`);
       return { ...outcome, calls: readFileSync(list, 'utf8').split('\n').slice(0, -1) };

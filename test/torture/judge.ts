@@ -70,12 +70,28 @@ function checkListed(state: State, { old, goals, mayAppear }: Expectation, viola
   }
 }
 
-function checkLast(repository: string, state: State, { old }: Expectation, violations: Violations): void {
+/** It leads to the newest revision of the old state or of a new one, or to one that has just come. */
+function checkLast(
+  repository: string,
+  state: State,
+  { old, goals }: Expectation,
+  violations: Violations,
+): void {
   const last = lastOf(repository);
-  const known = last === undefined ? undefined : state.get(last);
-  const hadOne = [...old.values()].some(({ place }) => place === 'repository');
-  if (last === undefined ? hadOne : known?.place !== 'repository')
-    violations.push(`last leads to ${last ?? 'nothing'}`);
+  const allowed = [old, ...goals].map(newestOf);
+  const isNew = last !== undefined && !old.has(last) && state.get(last)?.place === 'repository';
+  if (!isNew && !allowed.includes(last))
+    violations.push(`last leads to ${last ?? 'nothing'}, not to ${allowed.join(' or ')}`);
+}
+
+/** Ids of this backy sort by age. */
+function newestOf(state: State): string | undefined {
+  const isGood = ({ place, trust }: Known): boolean => place === 'repository' && trust !== 'distrusted';
+  return [...state]
+    .filter(([, known]) => isGood(known))
+    .map(([uuid]) => uuid)
+    .sort()
+    .at(-1);
 }
 
 function checkLocks(engine: Engine, repository: string, violations: Violations): void {

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Status } from '../../src/operations/status.ts';
 import { mustRun } from '../helpers/command.ts';
 import { PROGRAM } from '../helpers/repository.ts';
@@ -19,14 +20,17 @@ export interface Milestone {
   readonly state: State;
 }
 
-/** How the steps are run, where it is not simply done. */
+/** How a command is run that is not simply run. */
 export interface Staging {
-  readonly program?: string;
-  /** Interferes with the calls of the step with this number. */
-  readonly calls?: Calls;
-  readonly interference?: (step: number) => Interference;
-  /** Success counts when this line of standard output is there, and not when the command ends. */
-  readonly reportsBy?: RegExp;
+  /** Which command. */
+  readonly command: string;
+  readonly program: string;
+  readonly calls: Calls;
+  readonly interference: Interference;
+  /** It is taken to have succeeded when it prints this, and not at its end. */
+  readonly reportsBy?: string | undefined;
+  /** Gets the calls that it made. */
+  readonly onCalls: (calls: readonly string[]) => void;
 }
 
 const change = [0, 2];
@@ -60,6 +64,12 @@ export async function makeSource(source: string): Promise<void> {
   await shell('head -c 3145728 /dev/urandom >"$1" && sync -- "$1" "$(dirname "$1")"', source);
 }
 
+/** Where a workload works. */
+export interface Workplace {
+  readonly repository: string;
+  readonly source: string;
+}
+
 /**
  * Runs the steps on a repository, all of it in other processes.
  *
@@ -67,19 +77,46 @@ export async function makeSource(source: string): Promise<void> {
  */
 export async function runWorkload(
   steps: readonly Step[],
-  { repository, source }: { readonly repository: string; readonly source: string },
+  { repository, source }: Workplace,
   position: () => number,
+  staging?: Staging,
 ): Promise<readonly Milestone[]> {
   const milestones: Milestone[] = [{ position: position(), state: new Map() }];
   for (const { args, changes = [] } of steps) {
     for (const place of changes) await changeAt(source, place);
-    const operands = args[0] === 'init' ? [source] : [];
-    const command = [PROGRAM, '-b', repository, ...args, ...operands];
-    await mustRun(process.execPath, command, { env: IN_ORDER });
-    const reported = position();
+    const [command = '', ...rest] = args;
+    const operands = command === 'init' ? [source] : [];
+    const words = ['-b', repository, command, ...rest, ...operands];
+    const reported =
+      staging?.command === command
+        ? await runStaged(staging, dirname(repository), words, position)
+        : await runStep(words, position);
     milestones.push({ position: reported, state: await statusOf(repository) });
   }
   return milestones;
+}
+
+/** Returns how much the disk had been told when success was reported. */
+async function runStep(words: readonly string[], position: () => number): Promise<number> {
+  await mustRun(process.execPath, [PROGRAM, ...words], { env: IN_ORDER });
+  return position();
+}
+
+async function runStaged(
+  { program, calls, interference, reportsBy, onCalls }: Staging,
+  directory: string,
+  words: readonly string[],
+  position: () => number,
+): Promise<number> {
+  let early: number | undefined;
+  const hear = (text: string): void => {
+    if (reportsBy !== undefined && text.includes(reportsBy)) early ??= position();
+  };
+  const command = [process.execPath, program, ...words];
+  const outcome = await calls.run(directory, command, interference, hear);
+  if (outcome.exitCode !== 0) throw new Error(`${words.join(' ')} failed: ${outcome.stderr}`);
+  onCalls(outcome.calls);
+  return early ?? position();
 }
 
 /** As a child process sees it. */
