@@ -6,7 +6,7 @@ import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { testSeed } from '../helpers/random.ts';
 import { type Calls, callsNeeds, compileCalls } from './calls.ts';
-import { PATIENCE_MS, pointsOr, randomFor, report, spread } from './scale.ts';
+import { isWanted, PATIENCE_MS, pointsOr, randomFor, report, spread } from './scale.ts';
 import { createScene, type Scene } from './scene.ts';
 import { judge, judgeTarget, refer, TRIALS, type Trial } from './trials.ts';
 
@@ -25,7 +25,8 @@ describeWith(
       async () => {
         const lanes = filesystems.map(async ({ type, directory, scratch }) => {
           const calls = await compileCalls(scratch());
-          for (const trial of TRIALS) await killEverywhere(calls, { type, directory }, trial);
+          for (const trial of TRIALS.filter(({ name }) => isWanted(name)))
+            await killEverywhere(calls, { type, directory }, trial);
         });
         await Promise.all(lanes);
       },

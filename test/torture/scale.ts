@@ -12,6 +12,11 @@ export function pointsOr(short: number): number {
 /** Whether this is the long form. */
 export const isLong: boolean = process.env.BACKY_TORTURE_POINTS !== undefined;
 
+/** Whether something is asked for: everything, unless `--only` names a part of it. */
+export function isWanted(name: string): boolean {
+  return name.includes(process.env.BACKY_TORTURE_ONLY ?? '');
+}
+
 /** Nothing here is ever stopped for being slow: only for hanging. */
 export const PATIENCE_MS: number = isLong ? 6 * 3_600_000 : 300_000;
 

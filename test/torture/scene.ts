@@ -18,6 +18,8 @@ import { type Context, createContext, openContext } from '../../src/operations/c
 import { editTags } from '../../src/operations/edit-tags.ts';
 import { forget } from '../../src/operations/forget.ts';
 import { init } from '../../src/operations/init.ts';
+import { layoutOf } from '../../src/repository/layout.ts';
+import { settleTrash } from '../../src/repository/trash.ts';
 import { flipByte, KIB, MIB, writeAt } from '../helpers/bytes.ts';
 import { readState, type State } from './state.ts';
 
@@ -96,9 +98,12 @@ async function stage(
   };
   reset();
   const violations: string[] = [];
+  // What was interrupted counts as what it is going to be: a revision on its way to the trash is nowhere else to be seen.
+  if (existsSync(repository)) await settleTrash(engine, layoutOf(repository));
   const state = existsSync(repository)
-    ? await readState(engine, repository, { settled: false, violations })
+    ? await readState(engine, repository, { settled: true, violations })
     : new Map();
+  reset();
   if (violations.length > 0) throw new Error(`the scene is no good: ${violations.join('; ')}`);
   return { ...places, state, reset, fromNow: () => stage(engine, places) };
 }
