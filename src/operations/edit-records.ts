@@ -1,7 +1,9 @@
 import type { RevisionRecord } from '../domain/revision.ts';
 import { findRevisions } from '../domain/revision-spec.ts';
+import type { Engine } from '../native/engine.ts';
+import type { Layout } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
-import { lockForWriting } from '../repository/lock.ts';
+import { keepingFiles, lockForWriting } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { rewriteRecord } from '../repository/seal-revision.ts';
 import type { Context } from './context.ts';
@@ -29,23 +31,30 @@ export async function editRecords(
   const engine = await load();
   const writing = lockForWriting(engine, layout);
   try {
-    const { revisions } = await readRevisions(layout);
-    const chosen = findRevisions(spec, revisions);
-    const edited = new Map(chosen.map((record) => [record.uuid, edit(record)]));
-    const changed = chosen.filter((record) => edited.get(record.uuid) !== record);
-    for (const { uuid } of changed) {
-      const record = edited.get(uuid);
-      if (record) await rewriteRecord(engine, layout, record);
-    }
-    if (changed.length > 0) {
-      await updateLinks(
-        engine,
-        layout,
-        revisions.map((record) => edited.get(record.uuid) ?? record),
-      );
-    }
-    return { revisions: [...edited.values()], changed: changed.length };
+    // A purge would take a record that is being written for a leftover.
+    return await keepingFiles(engine, layout, () => editAll(engine, layout, spec, edit));
   } finally {
     writing.release();
   }
+}
+
+async function editAll(
+  engine: Engine,
+  layout: Layout,
+  spec: string,
+  edit: (record: RevisionRecord) => RevisionRecord,
+): Promise<EditResult> {
+  const { revisions } = await readRevisions(layout);
+  const chosen = findRevisions(spec, revisions);
+  const edited = new Map(chosen.map((record) => [record.uuid, edit(record)]));
+  const changed = chosen.filter((record) => edited.get(record.uuid) !== record);
+  for (const { uuid } of changed) {
+    const record = edited.get(uuid);
+    if (record) await rewriteRecord(engine, layout, record);
+  }
+  if (changed.length > 0) {
+    const all = revisions.map((record) => edited.get(record.uuid) ?? record);
+    await updateLinks(engine, layout, all);
+  }
+  return { revisions: [...edited.values()], changed: changed.length };
 }

@@ -43,6 +43,19 @@ describe('editTags', () => {
     expect(await tagsOf(bench)).toEqual(['daily', expected]);
   });
 
+  it('keeps a purge from taking the new record for a leftover', async () => {
+    const bench = benchWith(2);
+    const { locks, replaceFile } = bench.engine;
+    const held: unknown[] = [];
+    bench.engine.replaceFile = (...args) => {
+      held.push(locks.get(bench.context.layout.purgeLock));
+      return replaceFile(...args);
+    };
+    await editTags(bench.context, { action: 'set', tags: ['weekly'] });
+    expect(held).toEqual([1]);
+    expect(locks.size).toBe(0);
+  });
+
   it('writes only what changes', async () => {
     const bench = benchWith(2);
     const result = await editTags(bench.context, { action: 'add', tags: ['daily'], revisions: 'all' });
