@@ -20,13 +20,16 @@ need_tools() {
 # Runs a long command quietly; what it said is shown only when it fails.
 quietly() { "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "$* failed."; }; }
 
-# Enters $work, on btrfs when this machine lets us mount it; sets $place, words for where we are.
+# Enters $work, on btrfs when this machine lets us mount it; sets $place, words for where we are. The disk of the virtual
+# machine is elsewhere, as a backup on the same disk would be a poor one.
 enter_workspace() {
   mkdir "$work/btrfs"
   if mount_btrfs >"$log" 2>&1; then
     mounted+=("$work/btrfs")
     place="btrfs, mounted from a file"
     cd "$work/btrfs"
+    touch "$work/disk.img"
+    ln --symbolic "$work/disk.img" disk.img
   else
     place="a plain directory on $(findmnt --noheadings --output FSTYPE --target "$work"), as btrfs cannot be mounted here"
     cd "$work"

@@ -377,6 +377,8 @@ export interface VerifyStats {
   badCount: number
   /** The first 10,000 of them. */
   badBlocks: Array<BadBlock>
+  /** Why the report could not be written. */
+  reportProblem?: string
 }
 
 /**

@@ -8,6 +8,11 @@ const ERRORS = {
     message: 'There is no repository in {path}',
     remedy: 'Create one there with "backy init TYPE SOURCE", or name its directory with -b',
   },
+  BACKY_CHUNKED_REPOSITORY: {
+    message:
+      '{path} is a chunked repository of the Python backy: its revisions are maps of chunks, not images',
+    remedy: 'Restore from it with the Python backy 2.5, and take new backups into another directory',
+  },
   BACKY_CONFIG_EXISTS: {
     message: '{path} exists already',
     remedy: 'Edit that file to change source or schedule, or name another directory with -b',
@@ -109,7 +114,39 @@ const ERRORS = {
   },
   BACKY_REVISION_AMBIGUOUS: {
     message: '"{spec}" matches {count} revisions: {matches}',
-    remedy: 'Give more of the id, or the number of one revision',
+    remedy: '{advice}',
+  },
+  BACKY_REVISION_SPEC_INVALID: {
+    message: '"{spec}" is not a revision spec: at column {column} there is {found}; expected {expected}',
+    remedy:
+      'Examples are 0, last, tag:daily, 2026-01-01..2026-01-31 and last(tag:daily & not(trust:distrusted))',
+  },
+
+  BACKY_TAGS_DIFFER: {
+    message: 'Revision {uuid} has the tags {found}, not {expected}',
+    remedy: 'Nothing was changed; look at "backy status" and decide again',
+  },
+  BACKY_HOLD_INVALID: {
+    message: '{problem}',
+    remedy: 'Give a reason for people to read, and an end such as 2027-01-31 or 2027-01-31T12:00',
+  },
+
+  // Removing revisions
+  BACKY_LAST_GOOD: {
+    message: 'Revision {uuid} is the last good one of {path}',
+    remedy: 'Take a backup first, or say --yes-the-last if it must go',
+  },
+  BACKY_HELD: {
+    message: 'Revision {uuid} is held: {reason}',
+    remedy: 'Release it first with "backy release -r {uuid}", if that reason has gone',
+  },
+  BACKY_EXPIRY_STOPPED: {
+    message: 'Nothing expires in {path}: {problem}',
+    remedy: 'Look at "backy expire -n" and the clock; "backy expire --yes" does it all the same',
+  },
+  BACKY_NOT_IN_TRASH: {
+    message: 'No removed revision matches "{spec}": {reason}',
+    remedy: '"backy status" lists what is in the trash, and until when',
   },
 
   BACKY_RECORD_DAMAGED: {

@@ -110,6 +110,8 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['fallocate', 'write'],
   ['flock', 'lock'],
   ['mkdir', 'create'],
+  ['mkdtemp', 'create'],
+  ['fchmod', 'set the permissions of'],
   ['lstat', 'look at'],
   ['stat', 'look at'],
   ['realpath', 'look at'],

@@ -10,7 +10,7 @@ const commander: typeof import('commander') = createRequire(import.meta.url)('co
 /** Tells a blank command what it is called for, what it takes and what it does. */
 type Describe = (blank: Command, run: Run) => Command;
 
-/** How each command is loaded: alone, for the other seven with their reports would cost every run some 10 ms. */
+/** How each command is loaded: alone, for all the others with their reports would cost every run some 10 ms. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Describe>> = new Map([
   ['init', async () => (await import('./commands/init.ts')).initCommand],
   ['backup', async () => (await import('./commands/backup.ts')).backupCommand],
@@ -18,6 +18,14 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Describe>> = new Map([
   ['restore', async () => (await import('./commands/restore.ts')).restoreCommand],
   ['find', async () => (await import('./commands/find.ts')).findCommand],
   ['verify', async () => (await import('./commands/verify.ts')).verifyCommand],
+  ['expire', async () => (await import('./commands/expire.ts')).expireCommand],
+  ['forget', async () => (await import('./commands/forget.ts')).forgetCommand],
+  ['undelete', async () => (await import('./commands/undelete.ts')).undeleteCommand],
+  ['tags', async () => (await import('./commands/tags.ts')).tagsCommand],
+  ['hold', async () => (await import('./commands/hold.ts')).holdCommand],
+  ['release', async () => (await import('./commands/release.ts')).releaseCommand],
+  ['distrust', async () => (await import('./commands/distrust.ts')).distrustCommand],
+  ['schedule', async () => (await import('./commands/schedule.ts')).scheduleCommand],
   ['purge', async () => (await import('./commands/purge.ts')).purgeCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
 ]);

@@ -6,7 +6,12 @@ export interface Config {
   readonly schedule: Schedule;
   /** Refuse to back up where blocks cannot be shared, instead of copying. */
   readonly requireReflink: boolean;
+  /** How long removed revisions can be brought back, in milliseconds. */
+  readonly graceMs: number;
 }
+
+/** How long removed revisions can be brought back, unless the configuration says otherwise: a day. */
+export const DEFAULT_GRACE_MS = 86_400_000;
 
 /** A source by its type. */
 export type SourceConfig = FileSourceConfig | LvmSourceConfig | CephRbdSourceConfig;

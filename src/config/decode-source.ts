@@ -7,9 +7,10 @@ import { decodeCephRbdSource } from './decode-ceph-rbd.ts';
 import { decodeFlag, decodeRuns, decodeSwitch, optional } from './decode-setting.ts';
 
 /** Checks the source of a configuration. @throws ShapeError that names the key */
-export function decodeSource(source: Field): SourceConfig {
-  asObject(source, 'a source with its type');
-  switch (asOneOf(withoutAlias(member(source, 'type')), SOURCE_TYPES)) {
+export function decodeSource(given: Field): SourceConfig {
+  asObject(given, 'a source with its type');
+  const source = withoutAlias(given);
+  switch (asOneOf(member(source, 'type'), SOURCE_TYPES)) {
     case 'file':
       return decodeFileSource(source);
     case 'lvm':
@@ -19,9 +20,12 @@ export function decodeSource(source: Field): SourceConfig {
   }
 }
 
-/** Later versions of the Python backy call it so. */
-function withoutAlias(type: Field): Field {
-  return type.value === 'rbd' ? { ...type, value: 'ceph-rbd' } : type;
+/** The Python backy has other names for an image of Ceph; where it told a guest to freeze, the guest goes on now. */
+function withoutAlias({ path, value }: Field): Field {
+  const { type, ...settings } = asObject({ path, value });
+  if (type !== 'rbd' && type !== 'flyingcircus') return { path, value };
+  const kept = Object.entries(settings).filter(([key]) => key !== 'vm' && key !== 'consul_acl_token');
+  return { path, value: { type: 'ceph-rbd', ...Object.fromEntries(kept) } };
 }
 
 function decodeFileSource(source: Field): FileSourceConfig {

@@ -1,9 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ShapeError } from '../domain/shape.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
 import type { Config } from './config.ts';
 import { decodeConfig } from './decode-config.ts';
+import { isChunkedConfig } from './legacy-config.ts';
 import { type Position, parseYaml } from './parse-yaml.ts';
 
 /** A configuration is written by people; anything larger is not one. */
@@ -12,7 +14,7 @@ const LARGEST_CONFIG_BYTES = 1 << 20;
 /**
  * Reads the configuration of a repository.
  *
- * @throws BACKY_CONFIG_INVALID with line and column, BACKY_IO
+ * @throws BACKY_CONFIG_INVALID with line and column, BACKY_CHUNKED_REPOSITORY, BACKY_IO
  */
 export async function loadConfig(path: string): Promise<Config> {
   try {
@@ -29,6 +31,7 @@ export async function loadConfig(path: string): Promise<Config> {
 export function parseConfig(text: string, path: string): Config {
   const document = parseYaml(text);
   if ('problem' in document) throw invalid(path, document.position, document.problem);
+  if (isChunkedConfig(document.value)) throw backyError('BACKY_CHUNKED_REPOSITORY', { path: dirname(path) });
   try {
     return decodeConfig(document.value);
   } catch (error) {

@@ -23,3 +23,19 @@ export function formatSeconds(seconds: number): string {
   const tail = String(rest).padStart(2, '0');
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
 }
+
+/** Formats milliseconds with their two largest units: `9d`, `1d 12h`, `45m`; below a second `0s`. */
+export function formatDuration(durationMs: number): string {
+  const units = [...UNIT_MS].filter(([unit]) => unit !== 'w').reverse();
+  const index = Math.max(
+    0,
+    units.findIndex(([, unitMs]) => durationMs >= unitMs),
+  );
+  let restMs = durationMs;
+  const parts = units.slice(index, index + 2).flatMap(([unit, unitMs]) => {
+    const count = Math.floor(restMs / unitMs);
+    restMs -= count * unitMs;
+    return count > 0 ? [`${count}${unit}`] : [];
+  });
+  return parts.join(' ') || '0s';
+}

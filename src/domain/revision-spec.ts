@@ -1,88 +1,53 @@
-import { type BackyError, backyError } from '../errors.ts';
-import { newestGood, type RevisionRecord } from './revision.ts';
-
-/** How many matches of an ambiguous spec are listed. */
-const LISTED_MATCHES = 5;
+import type { RevisionRecord } from './revision.ts';
+import { evaluateSpec } from './revision-spec/evaluate-spec.ts';
+import { ambiguous, unknown } from './revision-spec/find-by-word.ts';
+import { formatSpec } from './revision-spec/format-spec.ts';
+import { parseSpec } from './revision-spec/parse-spec.ts';
+import { type Spec, shorten } from './revision-spec/spec.ts';
 
 /**
- * The revisions that a spec names, oldest first; at least one.
- * A spec is `all`, `tag:T` (every revision with that tag), or what `findRevision` takes.
+ * The revisions that a spec names, at least one, each of them once, in the order in which the spec names them:
+ * oldest first unless it says otherwise. The language of specs is described in docs/reference/revision-specs.md.
  *
  * @param revisions oldest first
- * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS
  */
 export function findRevisions(spec: string, revisions: readonly RevisionRecord[]): readonly RevisionRecord[] {
-  if (spec === 'all') return some(spec, revisions, 'there is no revision yet');
-  const tag = tagOf(spec);
-  return tag === undefined ? [findRevision(spec, revisions)] : tagged(spec, tag, revisions);
+  return select(spec, parseSpec(spec), revisions);
 }
 
 /**
- * The one revision that a spec names: a number (0 the newest, 1 the one before), `last` or `latest` (the newest good
- * one, or the newest if none is good), `first` (the oldest), `tag:T` (the newest with that tag), a whole id, or the
- * beginning of just one id.
+ * The one revision that a spec names. Of those with a tag or a trust (`tag:T`, `trust:T`, or the tag alone) it is the
+ * newest; any other spec must name just one.
  *
  * @param revisions oldest first
- * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS
  */
 export function findRevision(spec: string, revisions: readonly RevisionRecord[]): RevisionRecord {
-  if (revisions.length === 0) throw unknown(spec, 'there is no revision yet');
-  if (spec === 'all') return only(spec, revisions);
-  if (spec === 'last' || spec === 'latest') {
-    return newestGood(revisions) ?? revisions.at(-1) ?? refuse(spec, 'there is none');
-  }
-  if (spec === 'first') return revisions[0] ?? refuse(spec, 'there is none');
-  const tag = tagOf(spec);
-  if (tag !== undefined) return tagged(spec, tag, revisions).at(-1) ?? refuse(spec, 'there is none');
-  const exact = revisions.find(({ uuid }) => uuid === spec);
-  return exact ?? (/^(0|[1-9]\d*)$/.test(spec) ? numbered(spec, revisions) : prefixed(spec, revisions));
-}
-
-function tagOf(spec: string): string | undefined {
-  return spec.startsWith('tag:') ? spec.slice('tag:'.length) : undefined;
-}
-
-function tagged(spec: string, tag: string, revisions: readonly RevisionRecord[]): readonly RevisionRecord[] {
-  return some(
+  const tree = parseSpec(spec);
+  const matches = select(spec, tree, revisions);
+  const newest = matches.at(-1);
+  if (newest && (matches.length === 1 || meansNewest(tree))) return newest;
+  throw ambiguous(
     spec,
-    revisions.filter(({ tags }) => tags.includes(tag)),
-    'no revision carries that tag',
+    matches,
+    `Take one of them with "first(…)" or "last(…)": "last(${shorten(formatSpec(tree))})"`,
   );
 }
 
-function numbered(spec: string, revisions: readonly RevisionRecord[]): RevisionRecord {
-  const found = revisions.at(-1 - Number(spec));
-  return (
-    found ?? refuse(spec, `the ${revisions.length} revisions are numbered from 0 to ${revisions.length - 1}`)
-  );
+function select(spec: string, tree: Spec, revisions: readonly RevisionRecord[]): readonly RevisionRecord[] {
+  if (revisions.length === 0) throw unknown(spec, 'there is no revision yet');
+  const matches = evaluateSpec(tree, revisions);
+  if (matches.length === 0) throw unknown(spec, reasonFor(tree));
+  return matches;
 }
 
-function prefixed(spec: string, revisions: readonly RevisionRecord[]): RevisionRecord {
-  const matches = spec === '' ? [] : revisions.filter(({ uuid }) => uuid.startsWith(spec));
-  return only(spec, some(spec, matches, 'no id begins with it'));
+/** A word that names several revisions is a tag. */
+function meansNewest(tree: Spec): boolean {
+  return tree.kind === 'word' || (tree.kind === 'attribute' && tree.name !== 'server');
 }
 
-function some(spec: string, found: readonly RevisionRecord[], reason: string): readonly RevisionRecord[] {
-  if (found.length === 0) throw unknown(spec, reason);
-  return found;
-}
-
-function only(spec: string, matches: readonly RevisionRecord[]): RevisionRecord {
-  const [match, ...others] = matches;
-  if (match && others.length === 0) return match;
-  const ids = matches.map(({ uuid }) => uuid);
-  const listed = ids.slice(0, LISTED_MATCHES).join(', ');
-  throw backyError(
-    'BACKY_REVISION_AMBIGUOUS',
-    { spec, count: ids.length, matches: ids.length > LISTED_MATCHES ? `${listed} and more` : listed },
-    { details: { matches: ids } },
-  );
-}
-
-function refuse(spec: string, reason: string): never {
-  throw unknown(spec, reason);
-}
-
-function unknown(spec: string, reason: string): BackyError {
-  return backyError('BACKY_REVISION_UNKNOWN', { spec, reason });
+function reasonFor(tree: Spec): string {
+  if (tree.kind !== 'attribute') return 'nothing is left of the revisions it speaks of';
+  return tree.name === 'tag' ? 'no revision carries that tag' : `no revision has that ${tree.name}`;
 }

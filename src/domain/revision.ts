@@ -55,21 +55,42 @@ export interface RevisionRecord {
   readonly trust: Trust;
   /** Size of the image in bytes. */
   readonly size: number;
-  /** BLAKE3 of the whole index file, lower-case hex. */
-  readonly digest: string;
-  /** Bytes covered by one hash of the index. */
-  readonly blockSize: number;
+  /** BLAKE3 of the whole index file, lower-case hex; null: it has no index yet, as it is of the Python backy. */
+  readonly digest: string | null;
+  /** Bytes covered by one hash of the index; null without one. */
+  readonly blockSize: number | null;
   readonly source: SourceIdentity;
   readonly consistency: Consistency;
   readonly stats: RevisionStats;
   /** When the image was last found to equal its index, or null. */
   readonly verifiedAt: string | null;
+  /** Absent: not held. */
+  readonly hold?: Hold;
+  /** The server that the revision was copied from; absent or empty: it was taken here. */
+  readonly server?: string;
+}
+
+/** Why a revision must not be removed. */
+export interface Hold {
+  /** For people. */
+  readonly reason: string;
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  /** When it ends by itself, ISO 8601, UTC; null: when it is released. */
+  readonly until: string | null;
 }
 
 /** A revision whose record or files cannot be used. It is shown, and left alone. */
 export interface DamagedRevision {
   readonly uuid: string;
   /** What is wrong with it, for people. */
+  readonly reason: string;
+}
+
+/** What a backup of the Python backy left that never finished: no revision, and gone after the next backup or purge. */
+export interface IncompleteRevision {
+  readonly uuid: string;
+  /** How that shows, for people. */
   readonly reason: string;
 }
 
@@ -83,9 +104,25 @@ export function byAge(a: RevisionRecord, b: RevisionRecord): number {
   return takenAt(a) - takenAt(b) || (a.uuid < b.uuid ? -1 : 1);
 }
 
+/** A revision whose blocks can be checked. */
+export interface IndexedRecord extends RevisionRecord {
+  readonly digest: string;
+  readonly blockSize: number;
+}
+
+/** Whether a revision has an index. */
+export function isIndexed(record: RevisionRecord): record is IndexedRecord {
+  return record.digest !== null && record.blockSize !== null;
+}
+
 /** Whether a revision may be relied upon: restored by default, cloned, pointed to by `last`. */
 export function isGood(record: RevisionRecord): boolean {
   return record.trust !== 'distrusted';
+}
+
+/** Whether a revision is held at a time. */
+export function isHeld({ hold }: RevisionRecord, now: Date): boolean {
+  return hold !== undefined && (hold.until === null || Date.parse(hold.until) > now.getTime());
 }
 
 /** The newest good revision of a list ordered oldest first. */

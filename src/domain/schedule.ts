@@ -8,11 +8,14 @@ export interface ScheduleRule {
   readonly keep: number;
 }
 
+/** How many are kept where all are. */
+export const KEEP_ALL: number = Number.MAX_SAFE_INTEGER;
+
 /** The rules by tag, in the order of the configuration. */
 export type Schedule = ReadonlyMap<string, ScheduleRule>;
 
 /** A revision dated further in the future than this does not count: some clock was wrong. */
-const CLOCK_TOLERANCE_MS = 86_400_000;
+export const CLOCK_TOLERANCE_MS = 86_400_000;
 
 /** The tags for which it is time: no good revision carries them that is younger than their interval. */
 export function dueTags(

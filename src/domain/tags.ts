@@ -3,11 +3,25 @@ import { nearest } from './nearest.ts';
 import type { Schedule } from './schedule.ts';
 
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+const RECORDED_TAG = /^[^,\p{Cc}]{1,200}$/u;
 const MANUAL_PREFIX = 'manual:';
 
 /** Whether a text is a tag. */
 export function isTag(text: string): boolean {
   return TAG.test(text);
+}
+
+/**
+ * Whether a text in a record is a tag. The Python backy took more for one than we give; what it once gave stays
+ * what it is.
+ */
+export function isRecordedTag(text: string): boolean {
+  return RECORDED_TAG.test(text);
+}
+
+/** Whether a tag was given by hand: no schedule knows it, and it keeps its revision until it is taken away. */
+export function isManualTag(tag: string): boolean {
+  return tag.startsWith(MANUAL_PREFIX);
 }
 
 /** Splits a list such as `daily,manual:before-upgrade`; the tags are not checked yet. */
@@ -24,7 +38,7 @@ export function splitTags(list: string): readonly string[] {
 export function checkTags(tags: readonly string[], schedule?: Schedule): readonly string[] {
   for (const tag of tags) {
     if (!isTag(tag)) throw backyError('BACKY_TAG_INVALID', { tag });
-    if (schedule && !schedule.has(tag) && !tag.startsWith(MANUAL_PREFIX)) throw unknownTag(tag, schedule);
+    if (schedule && !schedule.has(tag) && !isManualTag(tag)) throw unknownTag(tag, schedule);
   }
   return [...new Set(tags)];
 }

@@ -3,12 +3,16 @@ import { loadConfig } from '../config/load-config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { dueTags } from '../domain/schedule.ts';
 import { checkTags } from '../domain/tags.ts';
+import { isIoError } from '../io-error.ts';
 import type { Engine, OperationOptions } from '../native/engine.ts';
-import { removeLeftovers } from '../repository/leftovers.ts';
+import type { Layout } from '../repository/layout.ts';
 import { lockForKeeping, lockForWriting, tryLockForRemoving } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
+import { emptyTrash } from '../repository/trash.ts';
 import { openSource } from '../sources/open-source.ts';
+import { cleanUp } from './clean-up.ts';
 import type { Context } from './context.ts';
+import { expireAfterBackup } from './expire.ts';
 import { takeRevision } from './take-revision.ts';
 
 /** What to back up for. */
@@ -25,8 +29,8 @@ export interface BackupResult {
 }
 
 /**
- * Takes a new revision of the source. It is complete, durable and listed when this returns; after any failure
- * nothing of it is left, and the next run removes what a crash leaves.
+ * Takes a new revision of the source, then expires. The revision is complete, durable and listed when this returns;
+ * after any failure nothing of it is left, and the next run removes what a crash leaves.
  *
  * @returns undefined when no tag is due
  * @throws BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_TAG_INVALID, BACKY_TAG_UNKNOWN,
@@ -44,8 +48,9 @@ export async function backup(
   const engine = await context.engine();
   const writing = lockForWriting(engine, layout);
   try {
-    await purgeUnlessNeeded(context, engine);
+    await ifNobodyReads(engine, layout, () => cleanUp(context, engine, config.graceMs));
     const keeping = await lockForKeeping(engine, layout);
+    let record: RevisionRecord;
     try {
       const startedAt = clock();
       const { revisions } = await readRevisions(layout);
@@ -53,16 +58,16 @@ export async function backup(
       if (tags.length === 0) return undefined;
       const source = openSource(withForce(config.source, options.force), layout.directory, engine);
       const { requireReflink } = config;
-      const record = await takeRevision(
-        context,
-        engine,
-        { source, revisions, tags, startedAt, requireReflink },
-        options,
-      );
-      return { record };
+      const plan = { source, revisions, tags, startedAt, requireReflink };
+      record = await takeRevision(context, engine, plan, options);
+    } catch (error) {
+      if (isIoError(error, 'ENOSPC', 'EDQUOT')) await makeSpace(context, engine);
+      throw error;
     } finally {
       keeping.release();
     }
+    await ifNobodyReads(engine, layout, () => expireAfterBackup(context, engine));
+    return { record };
   } finally {
     writing.release();
   }
@@ -72,13 +77,19 @@ function withForce(source: SourceConfig, force = false): SourceConfig {
   return force && source.type === 'file' ? { ...source, allowMounted: true } : source;
 }
 
-/** Who restores or verifies right now needs no leftovers, but holds the lock all the same: another run will purge. */
-async function purgeUnlessNeeded({ layout, log }: Context, engine: Engine): Promise<void> {
+/** Removing is for when nobody restores or verifies: they would miss what goes. The next backup makes up for it. */
+async function ifNobodyReads(engine: Engine, layout: Layout, work: () => Promise<void>): Promise<void> {
   const lock = tryLockForRemoving(engine, layout);
   if (!lock) return;
   try {
-    for (const name of await removeLeftovers(engine, layout)) log('info', `removed the leftover ${name}`);
+    await work();
   } finally {
     lock.release();
   }
+}
+
+/** The disk is full: what was removed before goes for good, so that the next backup has its space. */
+async function makeSpace({ layout, log }: Context, engine: Engine): Promise<void> {
+  const gone = await emptyTrash(engine, layout);
+  if (gone.length > 0) log('warning', `the trash was emptied to make space: ${gone.length} revisions`);
 }

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { backyError } from '../errors.ts';
+import { backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { loadEngine } from '../native/load-engine.ts';
+import { hasChunks, mentionsChunks } from '../repository/chunked.ts';
 import { type Layout, layoutOf } from '../repository/layout.ts';
 
 /** How serious a message is. */
@@ -34,14 +35,32 @@ export function createContext(directory: string, dependencies: Dependencies = {}
   return { layout: layoutOf(directory), clock, log, engine };
 }
 
-/** The context of the repository in `directory`. @throws BACKY_NO_REPOSITORY, BACKY_IO */
+/**
+ * The context of the repository in `directory`.
+ *
+ * @throws BACKY_NO_REPOSITORY, BACKY_CHUNKED_REPOSITORY, BACKY_IO
+ */
 export async function openContext(directory: string, dependencies: Dependencies = {}): Promise<Context> {
   const context = createContext(directory, dependencies);
   try {
     await stat(context.layout.config);
+    await refuseChunks(context.layout);
     return context;
   } catch (cause) {
     if (!isNodeError(cause, 'ENOENT', 'ENOTDIR')) throw fromNodeError(cause);
     throw backyError('BACKY_NO_REPOSITORY', { path: context.layout.directory }, { cause });
+  }
+}
+
+/** What must not be taken for images: neither to be listed, nor to be written between. */
+async function refuseChunks(layout: Layout): Promise<void> {
+  if (hasChunks(layout)) throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
+  if (!mentionsChunks(layout)) return;
+  try {
+    const { loadConfig } = await import('../config/load-config.ts');
+    await loadConfig(layout.config);
+  } catch (error) {
+    // A broken configuration keeps nobody from what there is.
+    if (isBackyError(error, 'BACKY_CHUNKED_REPOSITORY')) throw error;
   }
 }

@@ -13,7 +13,7 @@ export interface FoundRevision {
 /**
  * The one revision that a spec names. Needs neither the engine nor a valid configuration.
  *
- * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_IO
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_IO
  */
 export async function find({ layout }: Context, spec: string): Promise<FoundRevision> {
   const record = findRevision(spec, (await readRevisions(layout)).revisions);

@@ -1,12 +1,20 @@
 import type { RevisionRecord } from '../domain/revision.ts';
 import { type BackupOptions, type BackupResult, backup } from './backup.ts';
 import { createContext, type Dependencies, openContext } from './context.ts';
+import { distrust } from './distrust.ts';
 import { type DoctorReport, doctor } from './doctor.ts';
+import type { EditResult } from './edit-records.ts';
+import { type EditTagsOptions, editTags } from './edit-tags.ts';
+import { type ExpireOptions, type ExpireResult, expire } from './expire.ts';
 import { find } from './find.ts';
+import { type ForgetOptions, type ForgetResult, forget } from './forget.ts';
+import { type HoldOptions, hold, release } from './hold.ts';
 import { type InitOptions, init } from './init.ts';
 import { type PurgeResult, purge } from './purge.ts';
 import { type RestoreOptions, type RestoreResult, restore } from './restore.ts';
+import { type SimulateOptions, type SimulateResult, simulate } from './simulate.ts';
 import { type Status, status } from './status.ts';
+import { type UndeleteResult, undelete } from './undelete.ts';
 import { type VerifyOptions, type VerifyResult, verify } from './verify.ts';
 
 /** One repository: a directory that holds the revisions of one source. */
@@ -25,7 +33,23 @@ export interface Repository {
   status(): Promise<Status>;
   /** The absolute path of the image of the revision that a spec names. See {@link find}. */
   find(spec: string): Promise<string>;
-  /** Removes what interrupted runs left behind. See {@link purge}. */
+  /** Applies the schedule: tags and revisions that have had their time go. See {@link expire}. */
+  expire(options?: ExpireOptions): Promise<ExpireResult>;
+  /** Removes revisions that a spec names. See {@link forget}. */
+  forget(options: ForgetOptions): Promise<ForgetResult>;
+  /** Brings removed revisions back. See {@link undelete}. */
+  undelete(spec: string): Promise<UndeleteResult>;
+  /** Changes tags. See {@link editTags}. */
+  editTags(options: EditTagsOptions): Promise<EditResult>;
+  /** Keeps revisions from being removed. See {@link hold}. */
+  hold(options: HoldOptions): Promise<EditResult>;
+  /** Ends a hold. See {@link release}. */
+  release(revisions?: string): Promise<EditResult>;
+  /** Marks revisions as not to be relied upon. See {@link distrust}. */
+  distrust(revisions?: string): Promise<EditResult>;
+  /** Runs the schedule into the future; nothing is changed. See {@link simulate}. */
+  simulate(options: SimulateOptions): Promise<SimulateResult>;
+  /** Removes what interrupted runs left behind, and empties the trash. See {@link purge}. */
   purge(): Promise<PurgeResult>;
   /** What the filesystem of the repository can do, and whether the source can be reached. See {@link doctor}. */
   doctor(): Promise<DoctorReport>;
@@ -38,7 +62,7 @@ export interface Repository {
  * const repository = await openRepository('/srv/backy/my-vm');
  * await repository.backup({ tags: ['daily'] });
  *
- * @throws BACKY_NO_REPOSITORY, BACKY_IO
+ * @throws BACKY_NO_REPOSITORY, BACKY_CHUNKED_REPOSITORY, BACKY_IO
  */
 export async function openRepository(directory: string, dependencies?: Dependencies): Promise<Repository> {
   const context = await openContext(directory, dependencies);
@@ -50,6 +74,14 @@ export async function openRepository(directory: string, dependencies?: Dependenc
     revisions: async () => (await status(context)).revisions,
     status: () => status(context),
     find: async (spec) => (await find(context, spec)).image,
+    expire: (options) => expire(context, options),
+    forget: (options) => forget(context, options),
+    undelete: (spec) => undelete(context, spec),
+    editTags: (options) => editTags(context, options),
+    hold: (options) => hold(context, options),
+    release: (revisions) => release(context, revisions),
+    distrust: (revisions) => distrust(context, revisions),
+    simulate: (options) => simulate(context, options),
     purge: () => purge(context),
     doctor: () => doctor(context),
   };

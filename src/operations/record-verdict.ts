@@ -1,4 +1,4 @@
-import { isBackyError } from '../errors.ts';
+import { type BackyError, isBackyError } from '../errors.ts';
 import type { BadBlock, Engine } from '../native/engine.ts';
 import { updateLinks } from '../repository/links.ts';
 import { waitForWriting } from '../repository/lock.ts';
@@ -21,12 +21,14 @@ export interface Verdict {
   readonly badBlocks: readonly BadBlock[];
   /** Why there is nothing to compare, or why it could not be compared. */
   readonly problem: string | null;
+  /** Where all of them are listed. */
+  readonly report: string | null;
   /** Whether the record of the revision now says so. */
   readonly recorded: boolean;
 }
 
 /** A backup in progress may take hours; the verdict is worth waiting for, but not that long. */
-const WRITER_WAIT_MS = 10_000;
+export const WRITER_WAIT_MS = 10_000;
 
 /**
  * Writes what verifying found into the record of the revision, and moves the links if they point to a bad one.
@@ -45,6 +47,19 @@ export async function recordVerdict(context: Context, engine: Engine, verdict: V
     );
     return verdict;
   }
+}
+
+/** The verdict on a revision that could not be read. @param size of its image in bytes */
+export function failedVerdict(uuid: string, size: number, error: BackyError): Verdict {
+  const verdict = condemns(error) ? 'bad' : 'unknown';
+  const nothing = { bytesRead: 0, badCount: 0, badBlocks: [], report: null, recorded: false };
+  return { uuid, verdict, size, problem: error.message, ...nothing };
+}
+
+/** Whether a failure is the fault of the revision, rather than of the machine at this moment. */
+function condemns({ code, details }: BackyError): boolean {
+  if (code === 'BACKY_INDEX_DAMAGED' || code === 'BACKY_IMAGE_DAMAGED') return true;
+  return code === 'BACKY_IO' && ['EIO', 'ENOENT', 'ELOOP', 'ENODATA'].includes(String(details.errno));
 }
 
 async function rewrite(

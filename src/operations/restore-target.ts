@@ -89,7 +89,7 @@ async function ignoringMissing<Result>(work: () => Promise<Result>): Promise<Res
   try {
     return await work();
   } catch (error) {
-    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'ENXIO')) return undefined;
+    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV')) return undefined;
     throw error;
   }
 }

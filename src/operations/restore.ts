@@ -11,6 +11,7 @@ import type {
 import { keepingFiles } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
+import { withIndex } from './index-revision.ts';
 import { checkTarget, isRbdTarget, type RestoreTarget } from './restore-target.ts';
 
 /** What to restore, and where to. */
@@ -38,9 +39,9 @@ const STANDARD_OUTPUT = 1;
  * Writes the image of a revision to a target, checking every block on the way.
  *
  * @throws BACKY_RESTORE_INCOMPLETE when `force` left out damaged ranges (`details.badBlocks`),
- *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS,
- *   BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND, BACKY_TARGET_NAME,
- *   BACKY_TARGET_MISSING, BACKY_CLUSTER_UNREACHABLE, BACKY_PROGRAM_FAILED, BACKY_IO, BACKY_CANCELLED
+ *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN,
+ *   BACKY_REVISION_AMBIGUOUS, BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND,
+ *   BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_CLUSTER_UNREACHABLE, BACKY_PROGRAM_FAILED, BACKY_IO, BACKY_CANCELLED
  */
 export async function restore(context: Context, options: RestoreOptions): Promise<RestoreResult> {
   const { layout, log } = context;
@@ -49,18 +50,17 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   return keepingFiles(engine, layout, async () => {
     const record = findRevision(options.revision ?? 'last', (await readRevisions(layout)).revisions);
     if (!isGood(record)) log('warning', `revision ${record.uuid} is distrusted`);
-    const { image, index } = layout.files(record.uuid);
+    const { image } = layout.files(record.uuid);
     const where = await openTarget(context, target, record.size);
     log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
-    const { size, digest } = record;
-    const stats = await engine.restoreImage(
-      { image, index, size, digest, force: options.force ?? false, ...where },
-      options,
+    const { force = false } = options;
+    const stats = await withIndex(context, engine, record, options, ({ record: { size, digest }, index }) =>
+      engine.restoreImage({ image, index, size, digest, force, ...where }, options),
     );
     if (stats.badBlocks.length > 0) throw incomplete(image, stats);
     log('info', `restored ${record.uuid} to ${nameOf(target)}`);
     const { bytesRead, bytesWritten, targetKind } = stats;
-    return { record, size, bytesRead, bytesWritten, targetKind };
+    return { record, size: record.size, bytesRead, bytesWritten, targetKind };
   });
 }
 

@@ -1,13 +1,32 @@
-import type { DamagedRevision, RevisionRecord } from '../domain/revision.ts';
+import {
+  type DamagedRevision,
+  type IncompleteRevision,
+  isHeld,
+  type RevisionRecord,
+} from '../domain/revision.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
+import { readTrash } from '../repository/trash.ts';
 import type { Context } from './context.ts';
+import { graceOf } from './grace.ts';
 
 /** What a repository holds. */
 export interface Status {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
   readonly damaged: readonly DamagedRevision[];
+  /** What the next backup or purge removes. */
+  readonly incomplete: readonly IncompleteRevision[];
+  /** What was removed and can still be brought back, the oldest removal first. */
+  readonly trash: readonly TrashedRevision[];
   readonly summary: StatusSummary;
+}
+
+/** A removed revision. Times are ISO 8601, UTC. */
+export interface TrashedRevision {
+  readonly record: RevisionRecord;
+  readonly removedAt: string;
+  /** From when on a backup removes it for good. */
+  readonly keptUntil: string;
 }
 
 /** Totals over the readable revisions. */
@@ -16,17 +35,45 @@ export interface StatusSummary {
   readonly revisions: number;
   /** How many are not. */
   readonly damaged: number;
+  /** How many are not to be relied upon. */
+  readonly distrusted: number;
+  /** How many are held. */
+  readonly held: number;
+  /** How many are in the trash. */
+  readonly trash: number;
   /** Bytes written for all of them: what they take, as far as nothing is shared otherwise. */
   readonly bytesWritten: number;
 }
 
 /** Lists all revisions. Needs neither the engine nor a valid configuration. @throws BACKY_IO */
-export async function status({ layout }: Context): Promise<Status> {
-  const { revisions, damaged } = await readRevisions(layout);
-  const bytesWritten = revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0);
+export async function status(context: Context): Promise<Status> {
+  const { revisions, damaged, incomplete } = await readRevisions(context.layout);
+  const trash = await listTrash(context);
   return {
     revisions,
     damaged,
-    summary: { revisions: revisions.length, damaged: damaged.length, bytesWritten },
+    incomplete,
+    trash,
+    summary: {
+      revisions: revisions.length,
+      damaged: damaged.length,
+      distrusted: revisions.filter(({ trust }) => trust === 'distrusted').length,
+      held: revisions.filter((record) => isHeld(record, context.clock())).length,
+      trash: trash.length,
+      bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
+    },
   };
+}
+
+async function listTrash(context: Context): Promise<readonly TrashedRevision[]> {
+  const batches = await readTrash(context.layout);
+  if (batches.length === 0) return [];
+  const graceMs = await graceOf(context);
+  return batches.flatMap(({ removedAt, revisions }) =>
+    revisions.map((record) => ({
+      record,
+      removedAt: removedAt.toISOString(),
+      keptUntil: new Date(removedAt.getTime() + graceMs).toISOString(),
+    })),
+  );
 }

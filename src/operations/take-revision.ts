@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
-import { byAge, isGood, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
+import { byAge, isGood, isIndexed, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
 import { newRevisionId } from '../domain/revision-id.ts';
 import { formatSize } from '../domain/size.ts';
 import { isBackyError } from '../errors.ts';
@@ -11,6 +11,7 @@ import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
 import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest, type Source } from '../sources/source.ts';
 import type { Context } from './context.ts';
 import { describeRevision, sampleRunAfter } from './describe-revision.ts';
+import { indexRevision } from './index-revision.ts';
 
 /** Everything that is decided before a revision is taken. */
 export interface RevisionPlan {
@@ -34,7 +35,7 @@ export async function takeRevision(
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
   const { layout, log } = context;
-  const parent = newestGood(plan.revisions);
+  const parent = await indexedParent(context, engine, newestGood(plan.revisions), operation);
   const uuid = newRevisionId(plan.startedAt, randomBytes(10));
   await tidySource(context, plan.source, parent?.uuid);
   const { record, stats } = await withoutRemains(context, engine, plan.source, { uuid, parent }, async () => {
@@ -50,6 +51,23 @@ export async function takeRevision(
   await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));
   report(context, plan, record, stats);
   return record;
+}
+
+/** A parent without an index costs a full comparison anyway, and with that it gets one. */
+async function indexedParent(
+  context: Context,
+  engine: Engine,
+  parent: RevisionRecord | undefined,
+  operation: OperationOptions,
+): Promise<RevisionRecord | undefined> {
+  if (!parent || isIndexed(parent)) return parent;
+  try {
+    return await indexRevision(context, engine, parent.uuid, operation);
+  } catch (error) {
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
+    context.log('warning', `the parent ${parent.uuid} has no index: ${error.message}`);
+    return parent;
+  }
 }
 
 /** A snapshot that is lost can often not be read either; that it is lost says more. */
@@ -83,7 +101,8 @@ function writeOptions(
   if (!parent) return options;
   const { image: parentImage, index: parentIndex }: RevisionFiles = layout.files(parent.uuid);
   // Where one revision was found to be damaged, hashes alone no longer prove what is on the disk.
-  return { ...options, parentImage, parentIndex, compareBytes: !revisions.every(isGood) };
+  const known = isIndexed(parent) ? { parentImage, parentIndex } : { parentImage };
+  return { ...options, ...known, compareBytes: !revisions.every(isGood) };
 }
 
 /** Runs `work`; when it fails, removes the unfinished revision before the failure is passed on. */

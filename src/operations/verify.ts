@@ -1,11 +1,12 @@
-import type { DamagedRevision, RevisionRecord } from '../domain/revision.ts';
+import { type DamagedRevision, type IndexedRecord, isIndexed } from '../domain/revision.ts';
 import { findRevisions } from '../domain/revision-spec.ts';
-import { type BackyError, isBackyError } from '../errors.ts';
-import type { Engine, Progress } from '../native/engine.ts';
+import { isBackyError } from '../errors.ts';
+import type { Engine, OperationOptions, Progress } from '../native/engine.ts';
 import { keepingFiles } from '../repository/lock.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
-import { recordVerdict, type Verdict } from './record-verdict.ts';
+import { failedVerdict, recordVerdict, type Verdict } from './record-verdict.ts';
+import { verifyUnindexed } from './verify-unindexed.ts';
 
 /** What to verify. */
 export interface VerifyOptions {
@@ -21,7 +22,7 @@ export interface VerifyOptions {
 export interface VerifyResult {
   /** Whether every revision is good. */
   readonly good: boolean;
-  /** Oldest first. */
+  /** In the order in which the spec names the revisions; oldest first by default. */
   readonly verdicts: readonly Verdict[];
   /** Revisions that could not be verified because their records cannot be used. */
   readonly damaged: readonly DamagedRevision[];
@@ -31,7 +32,7 @@ export interface VerifyResult {
  * Reads whole images against their indexes. Good revisions become `verified`, bad ones `distrusted`, and the
  * links move away from a bad one. What is bad is a result, not an error.
  *
- * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
  */
 export async function verify(context: Context, options: VerifyOptions = {}): Promise<VerifyResult> {
   const { layout } = context;
@@ -40,8 +41,11 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
     const { revisions, damaged } = select(await readRevisions(layout), options.revisions);
     const verdicts: Verdict[] = [];
     for (const record of revisions) {
-      const verdict = await verifyRevision(context, engine, record, options);
-      verdicts.push(await recordVerdict(context, engine, verdict));
+      const follow = followUp(options, record.uuid);
+      const verdict = isIndexed(record)
+        ? await recordVerdict(context, engine, await verifyRevision(context, engine, record, follow))
+        : await verifyUnindexed(context, engine, record, follow);
+      verdicts.push(verdict);
     }
     return {
       good: damaged.length === 0 && verdicts.every(({ verdict }) => verdict === 'good'),
@@ -51,23 +55,34 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
   });
 }
 
-function select({ revisions, damaged }: RevisionList, spec: string | undefined): RevisionList {
+function select(
+  { revisions, damaged }: RevisionList,
+  spec: string | undefined,
+): Omit<RevisionList, 'incomplete'> {
   if (spec === undefined) return { revisions, damaged };
-  return { revisions: findRevisions(spec, revisions), damaged: spec === 'all' ? damaged : [] };
+  return { revisions: findRevisions(spec, revisions), damaged: spec.trim() === 'all' ? damaged : [] };
+}
+
+function followUp({ signal, onProgress }: VerifyOptions, uuid: string): OperationOptions {
+  return { signal, onProgress: onProgress && ((progress) => onProgress(progress, uuid)) };
 }
 
 async function verifyRevision(
-  { layout, log }: Context,
+  { layout, log, clock }: Context,
   engine: Engine,
-  { uuid, size, digest }: RevisionRecord,
-  { signal, onProgress }: VerifyOptions,
+  { uuid, size, digest }: IndexedRecord,
+  operation: OperationOptions,
 ): Promise<Verdict> {
   log('info', `verifying ${uuid}`);
   const { image, index } = layout.files(uuid);
-  const follow = onProgress && ((progress: Progress) => onProgress(progress, uuid));
+  const timestamp = clock().toISOString();
+  const report = layout.report(uuid, timestamp);
+  const reportHeader = JSON.stringify({ uuid, timestamp, image, size, digest });
+  const options = { image, index, size, digest, report, reportHeader };
   try {
-    const stats = await engine.verifyImage({ image, index, size, digest }, { signal, onProgress: follow });
-    const { bytesRead, badCount, badBlocks } = stats;
+    const stats = await engine.verifyImage(options, operation);
+    const { bytesRead, badCount, badBlocks, reportProblem } = stats;
+    if (reportProblem !== undefined) log('warning', `the report ${report} was not written: ${reportProblem}`);
     return {
       uuid,
       verdict: badCount === 0 ? 'good' : 'bad',
@@ -76,26 +91,11 @@ async function verifyRevision(
       badCount,
       badBlocks,
       problem: null,
+      report: badCount > 0 && reportProblem === undefined ? report : null,
       recorded: false,
     };
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
-    const verdict = condemns(error) ? 'bad' : 'unknown';
-    return {
-      uuid,
-      verdict,
-      size,
-      bytesRead: 0,
-      badCount: 0,
-      badBlocks: [],
-      problem: error.message,
-      recorded: false,
-    };
+    return failedVerdict(uuid, size, error);
   }
-}
-
-/** Whether a failure is the fault of the revision, rather than of the machine at this moment. */
-function condemns({ code, details }: BackyError): boolean {
-  if (code === 'BACKY_INDEX_DAMAGED' || code === 'BACKY_IMAGE_DAMAGED') return true;
-  return code === 'BACKY_IO' && ['EIO', 'ENOENT', 'ELOOP', 'ENODATA'].includes(String(details.errno));
 }

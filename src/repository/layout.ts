@@ -11,10 +11,16 @@ export interface Layout {
   readonly backupLock: string;
   /** Held by who removes files, shared by who needs them to stay. */
   readonly purgeLock: string;
+  /** Cache of the totals over all revisions; the records are the truth. */
+  readonly totals: string;
+  /** Directory of what was removed and can still be brought back. */
+  readonly trash: string;
   /** Symbolic links to the image of the newest good revision. */
   readonly imageLinks: readonly string[];
   /** Symbolic link to its record. */
   readonly recordLink: string;
+  /** The report about a damaged image, found so at a time in ISO 8601. */
+  report(id: string, timestamp: string): string;
   /** The files of one revision, sealed and in the making. */
   files(id: string): RevisionFiles;
 }
@@ -44,8 +50,11 @@ export function layoutOf(directory: string): Layout {
     log: inside('backy.log'),
     backupLock: inside('.backup'),
     purgeLock: inside('.purge'),
+    totals: inside('.revisions'),
+    trash: inside('.trash'),
     imageLinks: [inside('last'), inside('latest')],
     recordLink: inside('last.rev'),
+    report: (id, timestamp) => inside(`quarantine/${checked(id)}.${timestamp.replace(/[-:.]/g, '')}.report`),
     files: (id) => filesOf(inside(checked(id))),
   };
 }

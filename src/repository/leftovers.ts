@@ -1,14 +1,16 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { isOwnRevisionId } from '../domain/revision-id.ts';
+import { basename, join } from 'node:path';
+import { isOwnRevisionId, isRevisionId } from '../domain/revision-id.ts';
 import { fromNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { INDEX_SUFFIX, type Layout, PARTIAL_SUFFIX, RECORD_SUFFIX, TEMPORARY_PREFIX } from './layout.ts';
+import { updateLinks } from './links.ts';
+import { readRevisions, readSome } from './read-revisions.ts';
 
 /**
  * The names of a directory that an interrupted run left behind: partial files, temporary files, and images and
  * indexes that no record seals. Only ids of the form that this backy writes count, for a file that a person put
- * there may have a name like any other id.
+ * there may have a name like any other id; but whatever its id, a revision may have been about to get its index.
  */
 export function leftovers(names: readonly string[]): readonly string[] {
   const present = new Set(names);
@@ -16,21 +18,40 @@ export function leftovers(names: readonly string[]): readonly string[] {
     if (name.startsWith(TEMPORARY_PREFIX)) return true;
     const unsealed = withoutSuffix(name, PARTIAL_SUFFIX);
     const id = withoutSuffix(unsealed, INDEX_SUFFIX);
+    if (name === id + INDEX_SUFFIX + PARTIAL_SUFFIX && present.has(id + RECORD_SUFFIX))
+      return isRevisionId(id);
     if (!isOwnRevisionId(id)) return false;
     return unsealed !== name || !present.has(id + RECORD_SUFFIX);
   });
 }
 
 /**
- * Removes the leftovers of a repository. The caller holds the purge lock exclusively: otherwise they may be the
+ * Removes the leftovers of a repository, and what backups of the Python backy left that never finished. The caller holds the purge lock exclusively: otherwise they may be the
  * work in progress of someone else.
  *
  * @returns the names of what was removed
  */
 export async function removeLeftovers(engine: Engine, layout: Layout): Promise<readonly string[]> {
-  const names = leftovers(await listFiles(layout.directory));
+  const present = await listFiles(layout.directory);
+  const unfinished = await unfinishedFiles(layout, present);
+  const names = [...unfinished, ...leftovers(present).filter((name) => !unfinished.includes(name))];
   await engine.removeFiles(names.map((name) => join(layout.directory, name)));
+  // In its first versions the links led to a revision before it was finished.
+  if (unfinished.length > 0) await updateLinks(engine, layout, (await readRevisions(layout)).revisions);
   return names;
+}
+
+/**
+ * The files of what never finished, each record last: with it gone nothing would tell what the rest was. None of our
+ * own is ever unfinished.
+ */
+async function unfinishedFiles(layout: Layout, present: readonly string[]): Promise<readonly string[]> {
+  const { incomplete } = await readSome(layout, present, (id) => !isOwnRevisionId(id));
+  return incomplete.flatMap(({ uuid }) => {
+    const { record, index, image, partialIndex } = layout.files(uuid);
+    const names = [image, index, partialIndex, record].map((path) => basename(path));
+    return names.filter((name) => present.includes(name));
+  });
 }
 
 /** Directories are not ours, whatever their names. */

@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { newestGood, type RevisionRecord } from '../domain/revision.ts';
 import { isNodeError } from '../io-error.ts';
@@ -6,8 +6,8 @@ import type { Engine } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
 
 /**
- * Points `last`, `latest` and `last.rev` to the newest good revision. Without one they stay as they are:
- * an old image is of more use to a person in need than none.
+ * Points `last`, `latest` and `last.rev` to the newest good revision. Without one they stay as they are, for an old
+ * image is of more use to a person in need than none; but not when what they lead to is gone.
  *
  * @param revisions oldest first
  */
@@ -17,7 +17,10 @@ export async function updateLinks(
   revisions: readonly RevisionRecord[],
 ): Promise<void> {
   const newest = newestGood(revisions);
-  if (!newest) return;
+  if (!newest) {
+    await engine.removeFiles([...layout.imageLinks, layout.recordLink].filter(isDangling));
+    return;
+  }
   const { image, record } = layout.files(newest.uuid);
   const links = [
     ...layout.imageLinks.map((path) => ({ path, target: basename(image) })),
@@ -25,6 +28,10 @@ export async function updateLinks(
   ];
   const stale = links.filter(({ path, target }) => currentTarget(path) !== target);
   if (stale.length > 0) await engine.replaceLinks(stale);
+}
+
+function isDangling(link: string): boolean {
+  return currentTarget(link) !== undefined && !existsSync(link);
 }
 
 function currentTarget(link: string): string | undefined {

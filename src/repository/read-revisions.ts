@@ -1,84 +1,135 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { byAge, type DamagedRevision, type RevisionRecord } from '../domain/revision.ts';
+import {
+  byAge,
+  type DamagedRevision,
+  type IncompleteRevision,
+  type RevisionRecord,
+} from '../domain/revision.ts';
 import { isRevisionId } from '../domain/revision-id.ts';
 import { ShapeError } from '../domain/shape.ts';
 import { backyError, isBackyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
+import { hasChunks } from './chunked.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
-import { parseRecord } from './record.ts';
+import { type LegacyReading, parseLegacyText, readLegacyRecord } from './legacy-record.ts';
+import { FIRST_WORDS, parseRecord } from './record.ts';
 
 /** All revisions of a repository. */
 export interface RevisionList {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
   readonly damaged: readonly DamagedRevision[];
+  readonly incomplete: readonly IncompleteRevision[];
 }
 
-/** A record is about 1 KiB; anything near this is not one. */
-const LARGEST_RECORD_BYTES = 1 << 16;
+/** A record is about 1 KiB, one of March 2014 lists the hashes of its image; anything larger is not one. */
+const LARGEST_RECORD_BYTES = 1 << 20;
 /** How many records are read before others get a turn. */
 const RECORDS_AT_ONCE = 256;
 
 /**
  * Reads all records. What is wrong with one revision makes that one damaged and never hides another.
  *
- * @throws BACKY_IO when the directory itself cannot be read
+ * @throws BACKY_IO when the directory itself cannot be read, BACKY_CHUNKED_REPOSITORY
  */
 export async function readRevisions(layout: Layout): Promise<RevisionList> {
   const names = new Set(await listDirectory(layout.directory));
-  const ids = [...names]
-    .filter((name) => name.endsWith(RECORD_SUFFIX))
-    .map(stem)
-    .filter(isRevisionId)
-    .sort();
-  const revisions: RevisionRecord[] = [];
-  const damaged: DamagedRevision[] = [];
-  for (const [count, id] of ids.entries()) {
-    if (count % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await nextTurn();
-    const { record, reason } = readRevision(layout, id, names);
-    if (record) revisions.push(record);
-    if (reason !== undefined) damaged.push({ uuid: id, reason });
-  }
-  return { revisions: revisions.sort(byAge), damaged };
+  if (names.has('chunks') && hasChunks(layout))
+    throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
+  return readThese(layout, idsOf(names), names);
+}
+
+/**
+ * Reads the records of those ids alone that fit, as `readRevisions` does.
+ *
+ * @param names what is in the directory
+ */
+export function readSome(
+  layout: Layout,
+  names: readonly string[],
+  fits: (id: string) => boolean,
+): Promise<RevisionList> {
+  const all = new Set(names);
+  return readThese(layout, idsOf(all).filter(fits), all);
 }
 
 /**
  * Reads one record from its file, which must be a plain file: a symbolic link is not followed, a pipe not waited for.
  *
- * @throws BACKY_RECORD_DAMAGED, BACKY_IO
+ * @throws BACKY_RECORD_DAMAGED, BACKY_CHUNKED_REPOSITORY, BACKY_IO
  */
 export function readRecord(layout: Layout, id: string): RevisionRecord {
+  const reading = readAnyRecord(layout, id);
+  if (reading.kind === 'complete') return reading.record;
   const path = layout.files(id).record;
+  if (reading.kind === 'incomplete')
+    throw backyError('BACKY_RECORD_DAMAGED', { path, problem: reading.reason });
+  throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
+}
+
+async function readThese(
+  layout: Layout,
+  ids: readonly string[],
+  names: ReadonlySet<string>,
+): Promise<RevisionList> {
+  const revisions: RevisionRecord[] = [];
+  const damaged: DamagedRevision[] = [];
+  const incomplete: IncompleteRevision[] = [];
+  for (const [count, uuid] of ids.entries()) {
+    if (count % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await nextTurn();
+    const reading = readRevision(layout, uuid, names);
+    if (reading?.kind === 'complete') revisions.push(reading.record);
+    if (reading?.kind === 'damaged') damaged.push({ uuid, reason: reading.reason });
+    if (reading?.kind === 'incomplete') incomplete.push({ uuid, reason: reading.reason });
+    if (reading?.kind === 'chunked') throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
+  }
+  return { revisions: revisions.sort(byAge), damaged, incomplete };
+}
+
+type Reading = LegacyReading | { readonly kind: 'damaged'; readonly reason: string };
+
+/** A record, or what is wrong with it; undefined when it was removed since the directory was listed. */
+function readRevision(layout: Layout, id: string, names: ReadonlySet<string>): Reading | undefined {
   try {
-    return parseRecord(readPlainFile(path), id);
+    const reading = readAnyRecord(layout, id);
+    if (reading.kind !== 'complete') return reading;
+    if (!names.has(id)) return { kind: 'damaged', reason: 'its image is missing' };
+    const isIndexMissing = reading.record.digest !== null && !names.has(id + INDEX_SUFFIX);
+    return isIndexMissing ? { kind: 'damaged', reason: 'its index is missing' } : reading;
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    const { errno, path } = error.details;
+    if (errno === 'ENOENT') {
+      const isRecord = path === layout.files(id).record;
+      return isRecord ? undefined : { kind: 'damaged', reason: 'its image is missing' };
+    }
+    // A shortage on this machine says nothing about the record.
+    if (errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM') throw error;
+    return { kind: 'damaged', reason: error.message };
+  }
+}
+
+/** Whoever wrote it: most records are ours, and that shows in how they begin. */
+function readAnyRecord(layout: Layout, id: string): LegacyReading {
+  const { record: path, image } = layout.files(id);
+  try {
+    const text = readPlainFile(path);
+    const legacy = text.startsWith(FIRST_WORDS) ? undefined : parseLegacyText(text);
+    if (legacy) return readLegacyRecord(legacy, id, () => sizeOf(image));
+    return { kind: 'complete', record: parseRecord(text, id) };
   } catch (cause) {
     if (!(cause instanceof ShapeError || cause instanceof SyntaxError)) throw fromNodeError(cause);
     throw backyError('BACKY_RECORD_DAMAGED', { path, problem: cause.message }, { cause });
   }
 }
 
-/** A record, or what is wrong with it; neither when it was removed since the directory was listed. */
-interface Reading {
-  readonly record?: RevisionRecord;
-  readonly reason?: string;
-}
-
-function readRevision(layout: Layout, id: string, names: ReadonlySet<string>): Reading {
-  try {
-    const record = readRecord(layout, id);
-    if (!names.has(id)) return { reason: 'its image is missing' };
-    if (!names.has(id + INDEX_SUFFIX)) return { reason: 'its index is missing' };
-    return { record };
-  } catch (error) {
-    if (!isBackyError(error)) throw error;
-    const { errno } = error.details;
-    if (errno === 'ENOENT') return {};
-    // A shortage on this machine says nothing about the record.
-    if (errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM') throw error;
-    return { reason: error.message };
-  }
+/** The Python backy does not say how large an image is. */
+function sizeOf(image: string): number {
+  const stats = lstatSync(image);
+  if (!stats.isFile()) throw new SyntaxError('its image is not a plain file');
+  return stats.size;
 }
 
 /** Synchronously: that is ten times as fast for many small files. */
@@ -93,6 +144,15 @@ function readPlainFile(path: string): string {
   } finally {
     closeSync(file);
   }
+}
+
+/** The ids that have a record, sorted. */
+function idsOf(names: ReadonlySet<string>): readonly string[] {
+  return [...names]
+    .filter((name) => name.endsWith(RECORD_SUFFIX))
+    .map(stem)
+    .filter(isRevisionId)
+    .sort();
 }
 
 async function listDirectory(directory: string): Promise<readonly string[]> {

@@ -1,5 +1,6 @@
 import type {
   Consistency,
+  Hold,
   RevisionRecord,
   RevisionStats,
   SourceIdentity,
@@ -17,10 +18,13 @@ import {
   root,
   ShapeError,
 } from '../domain/shape.ts';
-import { isTag } from '../domain/tags.ts';
+import { isRecordedTag } from '../domain/tags.ts';
 
 /** The format of records that this version writes. */
 export const FORMAT_VERSION = 1;
+
+/** How the text of a record begins that this version has written. */
+export const FIRST_WORDS = '{\n  "formatVersion"';
 
 const TRUSTS: readonly Trust[] = ['trusted', 'verified', 'distrusted'];
 const CONSISTENCIES: readonly Consistency[] = ['crash', 'frozen', 'offline'];
@@ -40,7 +44,12 @@ export function formatRecord(record: RevisionRecord): string {
  * @throws ShapeError, SyntaxError: the record is damaged
  */
 export function parseRecord(text: string, id: string): RevisionRecord {
-  const record = root(JSON.parse(text));
+  return checkRecord(JSON.parse(text), id);
+}
+
+/** Checks the plain value of a record. @throws ShapeError */
+export function checkRecord(value: unknown, id: string): RevisionRecord {
+  const record = root(value);
   checkNesting(record.value, DEEPEST_NESTING);
   const formatVersion = member(record, 'formatVersion');
   if (formatVersion.value !== FORMAT_VERSION)
@@ -50,7 +59,9 @@ export function parseRecord(text: string, id: string): RevisionRecord {
 
 function parseFormat1(record: Field, id: string): RevisionRecord {
   const verifiedAt = member(record, 'verifiedAt');
+  const hold = member(record, 'hold');
   const parent = member(record, 'parent');
+  checkOptionalText(record, 'server');
   return {
     ...asObject(record),
     formatVersion: FORMAT_VERSION,
@@ -60,12 +71,21 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
     tags: asList(member(record, 'tags'), 'a list of tags').map(parseTag),
     trust: asOneOf(member(record, 'trust'), TRUSTS),
     size: asWholeNumber(member(record, 'size'), 'a size in bytes'),
-    digest: asText(member(record, 'digest'), 'a BLAKE3 hash in lower-case hex', DIGEST),
-    blockSize: asWholeNumber(member(record, 'blockSize'), 'a size in bytes', 1),
+    ...parseIndexFacts(member(record, 'digest'), member(record, 'blockSize')),
     source: parseSource(member(record, 'source')),
     consistency: asOneOf(member(record, 'consistency'), CONSISTENCIES),
     stats: parseStats(member(record, 'stats')),
     verifiedAt: verifiedAt.value === null ? null : parseTimestamp(verifiedAt),
+    ...(hold.value === undefined ? {} : { hold: parseHold(hold) }),
+  };
+}
+
+/** Both are null as long as there is no index. */
+function parseIndexFacts(digest: Field, blockSize: Field): Pick<RevisionRecord, 'digest' | 'blockSize'> {
+  if (digest.value === null && blockSize.value === null) return { digest: null, blockSize: null };
+  return {
+    digest: asText(digest, 'a BLAKE3 hash in lower-case hex', DIGEST),
+    blockSize: asWholeNumber(blockSize, 'a size in bytes', 1),
   };
 }
 
@@ -74,6 +94,15 @@ function parseSource(source: Field): SourceIdentity {
   checkOptionalText(source, 'volume');
   checkOptionalText(source, 'image');
   return { ...asObject(source), type: asText(member(source, 'type'), 'a source type') };
+}
+
+function parseHold(hold: Field): Hold {
+  const until = member(hold, 'until');
+  return {
+    reason: asText(member(hold, 'reason'), 'a text'),
+    since: parseTimestamp(member(hold, 'since')),
+    until: until.value === null ? null : parseTimestamp(until),
+  };
 }
 
 function parseStats(stats: Field): RevisionStats {
@@ -130,7 +159,7 @@ function parseTimestamp(field: Field): string {
 
 function parseTag(field: Field): string {
   const tag = asText(field, 'a tag');
-  if (!isTag(tag)) throw new ShapeError(field, 'a tag');
+  if (!isRecordedTag(tag)) throw new ShapeError(field, 'a tag');
   return tag;
 }
 

@@ -1,6 +1,7 @@
-import { lstat } from 'node:fs/promises';
-import type { RevisionRecord } from '../domain/revision.ts';
-import { isNodeError } from '../io-error.ts';
+import { constants } from 'node:fs';
+import { lstat, open } from 'node:fs/promises';
+import type { IndexedRecord, RevisionRecord } from '../domain/revision.ts';
+import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
 import { formatRecord } from './record.ts';
@@ -24,6 +25,28 @@ export async function sealRevision(engine: Engine, layout: Layout, record: Revis
 /** Replaces the record of a sealed revision; image and index stay as they are. */
 export async function rewriteRecord(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
   await engine.replaceFile(layout.files(record.uuid).record, formatRecord(record), SEALED_MODE);
+}
+
+/** Seals the finished index of a revision that had none, and writes it down: from then on its image can be checked. */
+export async function sealIndex(engine: Engine, layout: Layout, record: IndexedRecord): Promise<void> {
+  const { image, index, partialIndex } = layout.files(record.uuid);
+  await makePrivate(image);
+  await engine.sealFiles([{ from: partialIndex, to: index }]);
+  await rewriteRecord(engine, layout, record);
+}
+
+/** The Python backy let a group read its images. */
+async function makePrivate(image: string): Promise<void> {
+  try {
+    const file = await open(image, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      await file.chmod(SEALED_MODE);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fromNodeError(error);
+  }
 }
 
 /**

@@ -22,6 +22,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Added to the environment of the tests. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Gets what it prints as it comes. */
+  readonly onOutput?: (text: string) => void;
 }
 
 /** Where programs are; mkfs and losetup live where only root looks by default. */
@@ -36,6 +38,7 @@ export function start(command: string, args: readonly string[], options: Command
     detached: true,
   });
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+  if (options.onOutput) child.stdout.on('data', options.onOutput);
   const outcome = new Promise<Outcome>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {

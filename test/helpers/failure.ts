@@ -17,7 +17,7 @@ interface ExitError {
   readonly remedy: string;
 }
 
-const WRITERS = ['backup', 'purge'];
+const WRITERS = ['backup', 'purge', 'expire', 'forget', 'undelete', 'tags', 'hold', 'release', 'distrust'];
 
 /**
  * Runs a command that must fail, once for people and once for programs.

@@ -10,7 +10,18 @@ import { type CommandOptions, mustRun, type Outcome, run } from './command.ts';
 export const PROGRAM: string = fileURLToPath(new URL('../../bin/backy.js', import.meta.url));
 
 /** Files of a repository that are no part of a revision. */
-const CONSTANT = ['.backup', '.purge', 'backy.log', 'config', 'last', 'last.rev', 'latest'];
+const CONSTANT = [
+  '.backup',
+  '.purge',
+  '.revisions',
+  '.trash',
+  'quarantine',
+  'backy.log',
+  'config',
+  'last',
+  'last.rev',
+  'latest',
+];
 
 /** A repository that is used through the real command line. */
 export interface TestRepository {

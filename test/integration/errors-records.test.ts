@@ -44,7 +44,7 @@ describe('a damaged record', () => {
       writeFileSync(path, damage(text));
       const { stdout } = await repository.backy('status');
       expect(stdout).toMatch(new RegExp(`^- +${record.uuid} .*  damaged  .*${reason}`, 'm'));
-      expect(stdout).toMatch(/^1 revision\n1 damaged revision$/m);
+      expect(stdout).toMatch(/^1 revision\n.* data \(estimated\)\n1 damaged revision$/m);
     }
 
     const target = join(scratch, 'target');

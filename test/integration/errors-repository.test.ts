@@ -104,11 +104,27 @@ describe('errors of repositories', () => {
     await expectFailure(repository.backy, ['find'], { code: 'BACKY_REVISION_UNKNOWN', says: ['"last"'] });
     const [first, second] = [await repository.backup(), await repository.backup()];
 
-    for (const spec of ['2', 'zebra', 'tag:weekly', '../config', ''])
-      await expectFailure(repository.backy, ['restore', '-r', spec, 'target'], {
+    for (const [spec, part = spec] of [['2'], ['zebra'], ['tag:weekly'], ['0 & 1'], ['../config', '/config']])
+      await expectFailure(repository.backy, ['restore', '-r', spec ?? '', 'target'], {
         code: 'BACKY_REVISION_UNKNOWN',
-        says: [`"${spec}"`, 'backy status'],
+        says: [`"${part}"`, 'backy status'],
       });
+    await expectFailure(repository.backy, ['find', '-r', ''], {
+      code: 'BACKY_REVISION_SPEC_INVALID',
+      says: ['at column 1 there is the end; expected a revision'],
+    });
+    await expectFailure(repository.backy, ['verify', '-r', '0 & last(all'], {
+      code: 'BACKY_REVISION_SPEC_INVALID',
+      says: ['at column 13 there is the end; expected ")"'],
+    });
+    await expectFailure(repository.backy, ['find', '-r', '0..1'], {
+      code: 'BACKY_REVISION_AMBIGUOUS',
+      says: [first.uuid, second.uuid, 'last(0..1)'],
+    });
+    const expression = 'first(manual:1, 0) & ..last';
+    expect((await repository.backy('find', '-r', expression)).stdout).toBe(
+      `${repository.path(first.uuid)}\n`,
+    );
     await expectFailure(repository.backy, ['restore', '-r', first.uuid.slice(0, 6), 'target'], {
       code: 'BACKY_REVISION_AMBIGUOUS',
       says: [first.uuid, second.uuid],

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { expectSameBytes, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
@@ -62,6 +62,22 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', 
     await repository.backup();
     await expectSameBytes(repository.path('last'), repository.source);
   });
+
+  it('restores while a loop device goes away that has nothing to do with it', async () => {
+    const { repository } = await changedRepository(filesystem.scratch());
+    const target = join(filesystem.scratch(), 'target');
+    // Only a target that exists can be in use as a loop device.
+    writeFileSync(target, '');
+    const loops = loopAttributes();
+    expect(loops.length).toBeGreaterThan(0);
+
+    const args = ['-b', repository.directory, 'restore', target];
+    const onLoops = loops.flatMap((path) => ['-P', path]);
+    const outcome = await withFailing('read,pread64:error=ENODEV', args, onLoops);
+
+    expect(outcome).toMatchObject({ exitCode: 0, stderr: '' });
+    await expectSameBytes(target, repository.path('last'));
+  });
 });
 
 /** A repository with one revision of a disk that has changed since. */
@@ -75,20 +91,30 @@ async function changedRepository(scratch: string) {
   return { repository, earlier };
 }
 
-/** One thread makes all the calls that matter, so that "the n-th" means one and the same each time. */
+/** What says which file each loop device shows; there is one at least, below the filesystem. */
+function loopAttributes(): readonly string[] {
+  const devices = readdirSync('/sys/block').filter((name) => name.startsWith('loop'));
+  const paths = devices.map((name) => `/sys/block/${name}/loop/backing_file`);
+  // By the name that strace knows it by.
+  return paths.filter((path) => existsSync(path)).map((path) => realpathSync(path));
+}
+
 function backupWith({ directory }: TestRepository, injection: string): Promise<Outcome> {
+  return withFailing(injection, ['-b', directory, 'backup', 'manual:failing']);
+}
+
+/**
+ * One thread makes all the calls that matter, so that "the n-th" means one and the same each time.
+ *
+ * @param filter of strace: which calls may fail
+ */
+function withFailing(
+  injection: string,
+  args: readonly string[],
+  filter: readonly string[] = [],
+): Promise<Outcome> {
   const calls = injection.slice(0, injection.indexOf(':'));
-  const strace = [
-    '-f',
-    '--seccomp-bpf',
-    '-qq',
-    '-o',
-    '/dev/null',
-    '-e',
-    `trace=${calls}`,
-    '-e',
-    `inject=${injection}`,
-  ];
-  const program = [process.execPath, PROGRAM, '-b', directory, 'backup', 'manual:failing'];
-  return run('strace', [...strace, ...program], { env: { BACKY_THREADS: '1' } });
+  const tracing = ['-e', `trace=${calls}`, ...filter, '-e', `inject=${injection}`];
+  const strace = ['-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', ...tracing];
+  return run('strace', [...strace, process.execPath, PROGRAM, ...args], { env: { BACKY_THREADS: '1' } });
 }

@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   domain: ['errors'],
   native: ['#native', 'domain', 'errors', 'io-error'],
   config: ['js-yaml', 'domain', 'errors', 'io-error'],
-  repository: ['native', 'domain', 'errors', 'io-error'],
+  repository: ['js-yaml', 'native', 'domain', 'errors', 'io-error'],
   sources: ['native', 'config', 'domain', 'errors', 'io-error'],
   operations: ['repository', 'sources', 'native', 'config', 'domain', 'errors', 'io-error'],
   cli: ['commander', 'cli-progress', 'operations', 'domain', 'errors', 'io-error'],
@@ -56,6 +56,23 @@ describe('the house', () => {
     const impure = /\bnew Date\(\)|\bDate\.now\b|\bMath\.random\b|\bperformance\b|\bprocess\b|'node:[a-z]/g;
     const domain = files.filter((file) => partOf(file) === 'domain');
     expect(domain.flatMap((file) => file.text.match(impure) ?? [])).toEqual([]);
+  });
+});
+
+describe('the engine', () => {
+  it('makes its system calls in src/sys and src/platform alone', () => {
+    const home = resolve(import.meta.dirname, '../../crates/backy-core/src');
+    const names = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.rs'),
+    );
+    const direct = /^use rustix::(fs|io)(;|::\{self)|\brustix::(fs|io)::[a-z_]+\(|^use std::fs(;|::\{self)/gm;
+    const found = names
+      .filter((name) => !/^(sys|platform|fault_tests)[/\\]/.test(name))
+      .flatMap((name) => {
+        const [text = ''] = readFileSync(join(home, name), 'utf8').split('#[cfg(test)]\nmod tests');
+        return (text.match(direct) ?? []).map((use) => `${name}: ${use}`);
+      });
+    expect(found).toEqual([]);
   });
 });
 

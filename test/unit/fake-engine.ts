@@ -12,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { backyError } from '../../src/errors.ts';
 import { fromNodeError, ioError } from '../../src/io-error.ts';
 import type { Engine, FreedStats, RestoreStats, VerifyStats, WriteStats } from '../../src/native/engine.ts';
@@ -66,6 +67,7 @@ export function fakeEngine(): FakeEngine {
         const { report, reportHeader = '' } = options;
         if (report !== undefined && stats.badCount > 0) {
           const lines = [reportHeader, ...stats.badBlocks.map((block) => JSON.stringify(block))];
+          mkdirSync(dirname(report), { recursive: true });
           writeFileSync(report, `${lines.join('\n')}\n`, { flag: 'wx', mode: 0o400 });
         }
         return stats;

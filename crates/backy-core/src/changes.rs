@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -14,6 +14,7 @@ use crate::extent::ExtentMap;
 use crate::fiemap::{self, Mapped};
 use crate::platform::{self, Sharing};
 use crate::source::Source;
+use crate::sys::fs;
 
 /// How often maps are read again when extents move meanwhile.
 const ATTEMPTS: usize = 3;
@@ -40,8 +41,8 @@ pub(crate) fn changed_since(previous: &Path, size: u64, source: &Source) -> Resu
         }
     };
     let (before, now) = (
-        old.metadata().on("fstat", previous)?,
-        source.reader.file().metadata().on("fstat", source.reader.path())?,
+        fs::metadata(&old).on("fstat", previous)?,
+        fs::metadata(source.reader.file()).on("fstat", source.reader.path())?,
     );
     if !before.is_file() || before.uid() != geteuid().as_raw() {
         return unknown("the snapshot of the revision before is no file of ours");

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{self, FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
 use crate::platform;
+use crate::sys::fs;
 
 /// Kinds of files that hold an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

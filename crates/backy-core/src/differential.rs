@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
@@ -19,6 +19,7 @@ use crate::index::Page;
 use crate::output::Output;
 use crate::read::{READ_SIZE, Reader, Via, windows_of};
 use crate::restore::Restored;
+use crate::sys::fs;
 use crate::{pool, sparse};
 
 /// A file or device that holds something, about to become the image.
@@ -73,7 +74,7 @@ impl<'a> Differential<'a> {
             return Err(Error::new(Code::TargetSmall).at(path).detail(detail));
         }
         let data = sparse::data_extents(&file, facts, path)?.align(BLOCK_SIZE as u64, image.size);
-        let reader = Reader::new(file.try_clone().on("dup", path)?, path);
+        let reader = Reader::new(fs::duplicate(&file).on("dup", path)?, path);
         Ok(Self { image, control, file, facts, reader, data })
     }
 
@@ -96,7 +97,7 @@ impl<'a> Differential<'a> {
         if self.facts.kind == Kind::File {
             fs::ftruncate(&self.file, self.image.size).on("ftruncate", path)?;
         }
-        let output = Output::existing(self.file.try_clone().on("dup", path)?, path, self.facts.kind);
+        let output = Output::existing(fs::duplicate(&self.file).on("dup", path)?, path, self.facts.kind);
         let restored =
             pool::for_each(&self.image.segments(), self.control, Scratch::new, |scratch, number| {
                 let differing = &differing[usize::try_from(number).expect("one entry a segment")];

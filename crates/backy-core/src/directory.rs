@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, FileType, Mode};
+use rustix::fs::{FileType, Mode};
 use rustix::io::Errno;
 
 use crate::durable::{Existing, directory_of, rename, sync_directory, sync_directory_of};
 use crate::error::{Context, Error, Result};
+use crate::sys::fs;
 
 /// Renames files in order, then makes that durable in every directory concerned. No name may be taken. What is
 /// not there is skipped, so that a move which was interrupted is finished by doing it again.

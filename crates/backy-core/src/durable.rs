@@ -2,15 +2,16 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::IntoRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
 use crate::platform;
+use crate::sys::io::Appending;
+use crate::sys::{fs, io};
 
 /// Whether a name that is taken already is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(crate) fn write_file_by(
     path: &Path,
     mode: u32,
     existing: Existing,
-    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<()> {
     let temporary = temporary_beside(path);
     let result = fill(&temporary, mode, write).and_then(|()| rename(&temporary, path, existing));
@@ -70,7 +71,7 @@ pub fn replace_links(links: &[(PathBuf, PathBuf)]) -> Result<()> {
 /// [`crate::Code::Io`]; some of the files may have been renamed then.
 pub fn seal(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
     for (from, _) in pairs {
-        fs::chmodat(CWD, from, Mode::RUSR, AtFlags::empty()).on("chmod", from)?;
+        fs::chmodat(from, Mode::RUSR).on("chmod", from)?;
     }
     for (from, to) in pairs {
         rename(from, to, Existing::Keep)?;
@@ -97,10 +98,7 @@ pub fn remove(paths: &[PathBuf]) -> Result<()> {
 
 /// Closes a file whose bytes matter: some filesystems report a failed write only here.
 pub(crate) fn close(file: File, path: &Path) -> Result<()> {
-    let descriptor = file.into_raw_fd();
-    // SAFETY: the descriptor was owned by the file, which gave it up, so it is closed once.
-    let result = unsafe { libc::close(descriptor) };
-    if result == -1 { Err(std::io::Error::last_os_error()).on("close", path) } else { Ok(()) }
+    io::close(file).on("close", path)
 }
 
 /// Renames a file and makes that durable.
@@ -109,9 +107,9 @@ pub(crate) fn rename_durably(from: &Path, to: &Path, existing: Existing) -> Resu
     sync_directory_of(to)
 }
 
-fn fill(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
-    let mut file = platform::create(path).on("open", path)?;
-    write(&mut file).on("write", path)?;
+fn fill(path: &Path, mode: u32, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let file = platform::create(path).on("open", path)?;
+    write(&mut Appending(&file)).on("write", path)?;
     // The type of a mode differs between systems; the value is small.
     #[allow(clippy::useless_conversion, reason = "u16 on macOS")]
     let mode = mode.try_into().map_err(|_| Error::io("fchmod", path, Errno::INVAL))?;
@@ -125,7 +123,7 @@ fn fill(path: &Path, mode: u32, write: impl FnOnce(&mut File) -> std::io::Result
 pub(crate) fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
     match existing {
         Existing::Replace => fs::rename(from, to).on("rename", to),
-        Existing::Keep => match fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Existing::Keep => match fs::rename_to_free(from, to) {
             // No such flag on this filesystem. Writers hold the lock, so nobody comes in between.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::lstat(to) {
                 Err(Errno::NOENT) => fs::rename(from, to).on("rename", to),

@@ -233,6 +233,7 @@ pub fn errno_name(errno: Errno) -> String {
         (Errno::DQUOT, "EDQUOT"),
         (Errno::EXIST, "EEXIST"),
         (Errno::FBIG, "EFBIG"),
+        (Errno::INTR, "EINTR"),
         (Errno::INVAL, "EINVAL"),
         (Errno::IO, "EIO"),
         (Errno::ISDIR, "EISDIR"),

@@ -5,13 +5,14 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
 use crate::extent::{Extent, ExtentMap};
 use crate::fiemap;
 use crate::platform::{self, Sharing};
+use crate::sys::fs;
 
 /// What removing files would free.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
     let mut seen = HashSet::new();
     for path in remove {
         let Some(file) = open(path)? else { continue };
-        let metadata = file.metadata().on("fstat", path)?;
+        let metadata = fs::metadata(&file).on("fstat", path)?;
         if seen.insert((metadata.dev(), metadata.ino())) {
             census.take(&file, path, metadata.blocks() * 512)?;
         }

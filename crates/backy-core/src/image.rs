@@ -12,6 +12,7 @@ use crate::extent::{Extent, ExtentMap};
 use crate::index::{IndexReader, Page};
 use crate::read::{Reader, Via};
 use crate::sparse;
+use crate::sys::fs;
 
 /// Which image, and what its record says of it.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ impl Image {
         index.expect(options.size, &options.digest)?;
         let path: &Path = &options.image;
         let reader = Reader::open(path)?;
-        let length = reader.file().metadata().on("fstat", path)?.len();
+        let length = fs::metadata(reader.file()).on("fstat", path)?.len();
         if length > options.size {
             let detail = format!("it has {length} bytes, the record says {}", options.size);
             return Err(Error::new(Code::ImageDamaged).at(path).detail(detail));

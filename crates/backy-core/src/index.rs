@@ -6,8 +6,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, Mode, OFlags, SeekFrom};
-use rustix::io::{self, Errno};
+use rustix::fs::{Mode, OFlags, SeekFrom};
+use rustix::io::Errno;
 
 use crate::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in, segments_in};
 use crate::durable::close;
@@ -15,6 +15,7 @@ use crate::error::{Code, Context, Error, Result};
 use crate::header::{Header, PAGE_SIZE};
 use crate::output::write_at;
 use crate::platform;
+use crate::sys::{fs, io};
 
 /// Length in bytes of the index of an image of `image_size` bytes.
 #[must_use]
@@ -64,7 +65,7 @@ impl IndexReader {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file: File = fs::open(path, flags, Mode::empty()).on("open", path)?.into();
         let damaged = |why: String| Error::new(Code::IndexDamaged).at(path).detail(why);
-        let length = file.metadata().on("fstat", path)?.len();
+        let length = fs::metadata(&file).on("fstat", path)?.len();
         let mut bytes = [0; PAGE_SIZE];
         if read_up_to(&file, &mut bytes, 0).on("pread", path)? < PAGE_SIZE {
             return Err(damaged(format!("it has {length} bytes, less than a header")));

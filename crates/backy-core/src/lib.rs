@@ -25,6 +25,8 @@ mod directory;
 mod durable;
 mod error;
 mod extent;
+#[cfg(test)]
+mod fault_tests;
 mod fiemap;
 mod focus;
 mod freed;
@@ -58,6 +60,7 @@ mod snapshot;
 mod source;
 mod sparse;
 mod stream;
+mod sys;
 mod verify;
 mod write;
 

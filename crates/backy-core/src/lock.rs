@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{self, FlockOperation, Mode, OFlags};
-use rustix::io::{self, Errno};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
+use crate::sys::{fs, io};
 
 /// How many may hold a lock at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

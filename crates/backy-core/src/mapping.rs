@@ -14,8 +14,10 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicUsize, compiler_fence};
 
 use memmap2::{Mmap, MmapOptions};
+use rustix::io::Errno;
 
 use crate::extent::Extent;
+use crate::sys;
 
 /// Bytes mapped at a time by one thread; resident memory does not grow with the image.
 pub(crate) const WINDOW_SIZE: usize = 4 * 1024 * 1024;
@@ -60,12 +62,15 @@ pub(crate) struct Window(Mmap);
 
 impl Window {
     /// Maps a range that starts on a page boundary.
-    pub(crate) fn map(file: &File, range: Extent) -> std::io::Result<Self> {
+    pub(crate) fn map(file: &File, range: Extent) -> Result<Self, Errno> {
         PREVIOUS.get_or_init(install);
-        let length = usize::try_from(range.len()).map_err(|_| std::io::ErrorKind::InvalidInput)?;
-        // SAFETY: the bytes may change or vanish under the map. They are only hashed, any value is as good
-        // as another, and look() watches over that.
-        let map = unsafe { MmapOptions::new().offset(range.start).len(length).map(file)? };
+        let length = usize::try_from(range.len()).map_err(|_| Errno::INVAL)?;
+        let map = sys::call("mmap", || {
+            // SAFETY: the bytes may change or vanish under the map. They are only hashed, any value is as good
+            // as another, and look() watches over that.
+            let map = unsafe { MmapOptions::new().offset(range.start).len(length).map(file) };
+            map.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        })?;
         populate(&map);
         Ok(Self(map))
     }

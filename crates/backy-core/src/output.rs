@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, OFlags};
-use rustix::io::{self, Errno};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::buffer::ALIGNMENT;
 use crate::device::Kind;
@@ -13,6 +13,7 @@ use crate::error::{Context, Error, Result};
 use crate::extent::Extent;
 use crate::granule::{Action, Plan};
 use crate::platform;
+use crate::sys::{fs, io};
 
 /// An image being written. Dropping it without [`Output::finish`] makes nothing durable.
 pub(crate) struct Output {

@@ -15,6 +15,7 @@ use crate::image::expected;
 use crate::index::IndexReader;
 use crate::output::Output;
 use crate::read::Reader;
+use crate::sys::fs;
 use crate::{pool, sparse};
 
 /// An earlier image, with its index if that can be used.
@@ -30,7 +31,7 @@ impl Parent {
     /// Opens image and index. A damaged index is not an error: it costs time, not data.
     pub(crate) fn open(image: &Path, index: Option<&Path>) -> Result<Self> {
         let reader = Reader::open(image)?;
-        let size = reader.file().metadata().on("fstat", image)?.len();
+        let size = fs::metadata(reader.file()).on("fstat", image)?.len();
         let (index, without_index) = match index.map(IndexReader::open) {
             Some(Ok(index)) if index.header().image_size == size => (Some(index), None),
             Some(Ok(_)) => (None, Some("the index of the parent is for another size".to_owned())),

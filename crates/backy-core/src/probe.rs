@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 
 use crate::durable::temporary_beside;
 use crate::error::{Context, Error, Result};
+use crate::output::write_at;
 use crate::platform;
+use crate::sys::fs;
 
 /// What was found out about a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +72,7 @@ static SAMPLE: [u8; 64 * 1024] = [1; 64 * 1024];
 fn with_sample<T>(directory: &Path, look: impl FnOnce(&Path, &File) -> Result<T>) -> Result<T> {
     let path = temporary_beside(&directory.join("sample"));
     let file = platform::create(&path).on("open", &path)?;
-    let result = rustix::io::pwrite(&file, &SAMPLE, 0).on("pwrite", &path).and_then(|_| look(&path, &file));
+    let result = write_at(&file, &path, &SAMPLE, 0).and_then(|()| look(&path, &file));
     fs::unlink(&path).on("unlink", &path)?;
     result
 }

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::control::Control;
 use crate::error::{Code, Context, Error, Result};
-use crate::platform;
+use crate::{platform, sys};
 
 /// How long a cancelled run may go unnoticed.
 const POLL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
@@ -87,7 +87,7 @@ impl Program {
         let stdin = self.child.stdin.take().expect("taken once");
         platform::widen_pipe(&stdin);
         // What the pipe does not take at once is waited for, with an eye on the control.
-        rustix::io::ioctl_fionbio(&stdin, true).on("ioctl", &self.name)?;
+        sys::io::set_nonblocking(&stdin).on("ioctl", &self.name)?;
         Ok(ProgramInput { stdin, control })
     }
 

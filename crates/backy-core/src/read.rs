@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, Mode, OFlags};
-use rustix::io::{self, Errno};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::buffer::{ALIGNMENT, Buffer};
 use crate::error::{Code, Context, Error, Result};
 use crate::extent::Extent;
 use crate::platform;
+use crate::sys::{fs, io};
 
 /// Bytes of one read: large enough for the disk, small enough for the second-level cache.
 pub(crate) const READ_SIZE: usize = 1024 * 1024;

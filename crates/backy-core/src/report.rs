@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs;
 use rustix::io::Errno;
 
-use crate::durable::{Existing, write_file_by};
+use crate::directory::make_directory;
+use crate::durable::{Existing, directory_of, write_file_by};
 use crate::error::{BadBlock, Error, Found, Result, errno_name};
+use crate::sys::fs;
 
 /// Owner may read it, nobody may change it.
 const READ_ONLY: u32 = 0o400;
@@ -32,12 +33,14 @@ impl Report {
         }
     }
 
-    /// Writes the header and a line of JSON for each block, durably; nothing where there are none.
+    /// Writes the header and a line of JSON for each block, durably, into a directory that is made if need be;
+    /// nothing where there are none.
     pub(crate) fn write(&self, blocks: &[BadBlock]) -> Result<()> {
         if blocks.is_empty() {
             return Ok(());
         }
         let path: &Path = &self.path;
+        make_directory(directory_of(path))?;
         write_file_by(path, READ_ONLY, Existing::Keep, |file| {
             let mut lines = BufWriter::new(file);
             writeln!(lines, "{}", self.header)?;

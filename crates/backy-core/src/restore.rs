@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{self, FileType};
-use rustix::io::{self, Errno};
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
 use crate::buffer::Buffer;
 use crate::control::Control;
@@ -21,6 +21,7 @@ use crate::import::{self, CommandTarget};
 use crate::output::Output;
 use crate::pool;
 use crate::read::{READ_SIZE, windows_of};
+use crate::sys::{fs, io};
 
 /// Where an image is restored to.
 #[derive(Debug)]

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use rustix::fs::{self, Mode};
+use rustix::fs::Mode;
 
 use crate::device::{self, Kind};
 use crate::durable::sync_directory_of;
 use crate::error::{Code, Context, Error, Result};
 use crate::platform;
+use crate::sys::fs;
 
 /// Clones a file to a name beside it, which must be free, and makes that durable: an earlier snapshot is compared
 /// with later ones, so a power cut must not leave less of it than was read. Returns its size in bytes.
@@ -33,7 +34,7 @@ pub fn take_snapshot(source: &Path, snapshot: &Path) -> Result<u64> {
         .on("fchmod", snapshot)
         .and_then(|()| platform::sync(&clone).on("fsync", snapshot))
         .and_then(|()| sync_directory_of(snapshot))
-        .and_then(|()| clone.metadata().on("fstat", snapshot));
+        .and_then(|()| fs::metadata(&clone).on("fstat", snapshot));
     if finished.is_err() {
         // Best effort: its name tells whose leftover it is.
         let _ = fs::unlink(snapshot);

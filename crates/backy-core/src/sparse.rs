@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{self, SeekFrom};
+use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
 use crate::device::{Facts, Kind};
 use crate::error::{Context, Error, Result};
 use crate::extent::{Extent, ExtentMap};
 use crate::platform;
+use crate::sys::fs;
 
 /// The ranges of a file that may hold anything but zeros. Everything, where holes cannot be asked for or the
 /// filesystem is not known to answer truly.

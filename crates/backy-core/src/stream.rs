@@ -1,6 +1,6 @@
 //! Writing a revision from the stream of an exporter: what changed since the parent's snapshot, or everything.
 
-use rustix::fs;
+use crate::sys::fs;
 
 use crate::control::Control;
 use crate::error::{Code, Error, Result};

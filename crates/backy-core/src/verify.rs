@@ -21,6 +21,8 @@ pub struct VerifyStats {
     pub bytes_read: u64,
     /// Every block that is not what it was, in order.
     pub bad_blocks: Vec<BadBlock>,
+    /// Why the report could not be written; what was found counts all the same.
+    pub report_problem: Option<String>,
 }
 
 /// Compares every block of an image with its index: what is in the page cache through a memory map, the rest
@@ -42,9 +44,10 @@ pub fn verify_image(
         verify_segment(&image, segment, buffer, control)
     })?;
     let bad_blocks: Vec<BadBlock> = segments.into_iter().flatten().collect();
-    report.map_or(Ok(()), |report| report.write(&bad_blocks))?;
+    let written = report.map_or(Ok(()), |report| report.write(&bad_blocks));
+    let report_problem = written.err().map(|error| error.to_string());
     let blocks = crate::block::blocks_in(image.size);
-    Ok(VerifyStats { blocks, bytes_read: image.data_bytes(), bad_blocks })
+    Ok(VerifyStats { blocks, bytes_read: image.data_bytes(), bad_blocks, report_problem })
 }
 
 fn verify_segment(

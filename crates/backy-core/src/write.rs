@@ -6,8 +6,6 @@
 
 use std::path::PathBuf;
 
-use rustix::fs;
-
 use crate::block::Hash;
 use crate::control::Control;
 use crate::durable::directory_of;
@@ -24,6 +22,7 @@ use crate::scan::Scan;
 use crate::segment::{RevisionWriter, Start, Tally};
 use crate::source::Source;
 use crate::stream::write_stream;
+use crate::sys::fs;
 
 /// What to write a revision from, and where.
 #[derive(Debug, Clone, Default)]

@@ -348,6 +348,8 @@ pub struct VerifyStats {
     pub bad_count: i64,
     /// The first 10,000 of them.
     pub bad_blocks: Vec<BadBlock>,
+    /// Why the report could not be written.
+    pub report_problem: Option<String>,
 }
 
 /// Reads a whole image against its index. Bad blocks are a result, not a failure.
@@ -364,6 +366,7 @@ pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Cont
             bytes_read: count(stats.bytes_read),
             bad_count: count(stats.bad_blocks.len() as u64),
             bad_blocks: stats.bad_blocks.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect(),
+            report_problem: stats.report_problem,
         })
     })
 }

@@ -1,19 +1,34 @@
 import type { Command } from 'commander';
 import { type Run, SUCCESS } from '../command.ts';
+import type { Session } from '../session.ts';
 import { statusLines } from '../ui/status-table.ts';
+
+interface Options {
+  readonly all?: boolean;
+}
 
 export function statusCommand(blank: Command, run: Run): Command {
   return blank
     .summary('list the revisions')
     .description(
-      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared. Damaged revisions follow, with the reason.',
+      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared, when it was verified. Damaged revisions and the trash follow.',
     )
-    .action((_options: object, command: Command) =>
+    .option('--all', 'an overview of all repositories right below the directory of -b')
+    .action(({ all }: Options, command: Command) =>
       run(command, async (session) => {
+        if (all) return showAll(session);
         const { status } = await import('../../operations/status.ts');
         const result = await status(await session.repository());
         session.show(result, () => statusLines(result));
         return SUCCESS;
       }),
     );
+}
+
+async function showAll(session: Session): Promise<number> {
+  const { statusOfAll } = await import('../../operations/status-all.ts');
+  const { fleetLines } = await import('../ui/fleet-table.ts');
+  const result = await statusOfAll(session.directory().layout.directory);
+  session.show(result, () => fleetLines(result));
+  return SUCCESS;
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { FAILURE, type Run, SPEC_HELP, SUCCESS } from '../command.ts';
+import { FAILURE, type Run, SPECS_HELP, SUCCESS } from '../command.ts';
 import { verifyLines } from '../ui/verify-report.ts';
 
 interface Options {
@@ -12,7 +12,7 @@ export function verifyCommand(blank: Command, run: Run): Command {
     .description(
       'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. The exit code is 1 if anything is bad.',
     )
-    .option('-r, --revision <SPEC>', `${SPEC_HELP} (all with it), all (default: all, and the damaged ones)`)
+    .option('-r, --revision <SPEC>', `${SPECS_HELP} (default: all, and the damaged ones)`)
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
         const { verify } = await import('../../operations/verify.ts');

@@ -1,41 +1,65 @@
-import type { DamagedRevision, RevisionRecord } from '../../domain/revision.ts';
+import type { DamagedRevision, Hold, IncompleteRevision, RevisionRecord } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
-import type { Status } from '../../operations/status.ts';
+import type { Status, TrashedRevision } from '../../operations/status.ts';
 import { escapeText } from './escape.ts';
+import { counted, formatLocalTime } from './words.ts';
 
 const TIME_WIDTH = 19;
 const SIZE_WIDTH = 12;
 const DURATION_WIDTH = 6;
 
 /** The lines of `backy status`. Columns are only ever added on the right. */
-export function statusLines({ revisions, damaged, summary }: Status): readonly string[] {
+export function statusLines({ revisions, damaged, incomplete, trash, summary }: Status): readonly string[] {
+  const remarks = [
+    [summary.damaged, 'damaged revision'],
+    [summary.distrusted, 'distrusted revision'],
+    [summary.held, 'held revision'],
+  ] as const;
   return [
     '== Revisions',
     ...revisions.map(revisionLine),
-    ...damaged.map(damagedLine),
+    ...damaged.map((revision) => unusableLine(revision, 'damaged')),
+    ...incomplete.map((revision) => unusableLine(revision, 'incomplete')),
     '',
+    ...(trash.length > 0 ? ['== Trash', ...trash.map(trashedLine), ''] : []),
     '== Summary',
     counted(summary.revisions, 'revision'),
-    ...(summary.damaged > 0 ? [counted(summary.damaged, 'damaged revision')] : []),
     `${formatSize(summary.bytesWritten)} data (estimated)`,
+    ...remarks.flatMap(([count, noun]) => (count > 0 ? [counted(count, noun)] : [])),
+    ...(trash.length > 0 ? [`${counted(trash.length, 'revision')} in the trash`] : []),
   ];
 }
 
-/** The line of one revision: when, id, data written, seconds, tags, trust, how it was read, what it shares. */
-export function revisionLine({ timestamp, uuid, stats, tags, trust }: RevisionRecord): string {
+/**
+ * The line of one revision: when, id, data written, seconds, tags, trust, how it was read, what it shares, when it
+ * was verified; then whatever there is to say of it.
+ */
+export function revisionLine(record: RevisionRecord): string {
+  const { timestamp, uuid, stats, tags, trust, verifiedAt, hold } = record;
   const { bytesWritten, duration, method, sharing, sharingReason, fallback } = stats;
   const shared = sharingReason === undefined ? sharing : `${sharing}: ${sharingReason}`;
+  const verified = verifiedAt === null ? '-' : `verified ${formatLocalTime(new Date(verifiedAt))}`;
+  const remarks = [...(fallback === undefined ? [] : [fallback]), ...(hold ? [describeHold(hold)] : [])];
   return line({
     time: formatLocalTime(new Date(timestamp)),
     uuid,
     size: formatSize(bytesWritten),
     duration: `${Math.round(duration)}s`,
-    words: [tags.join(',') || '-', trust, method, shared, ...(fallback === undefined ? [] : [fallback])],
+    words: [tags.join(',') || '-', trust, method, shared, verified, ...remarks],
   });
 }
 
-function damagedLine({ uuid, reason }: DamagedRevision): string {
-  return line({ time: '-', uuid, size: '-', duration: '-', words: ['-', 'damaged', '-', '-', reason] });
+/** Why and until when a revision is held. */
+function describeHold({ reason, until }: Hold): string {
+  return `held${until === null ? '' : ` until ${formatLocalTime(new Date(until))}`}: ${reason}`;
+}
+
+function trashedLine({ record, keptUntil }: TrashedRevision): string {
+  return `${revisionLine(record)}  can be brought back until ${formatLocalTime(new Date(keptUntil))}`;
+}
+
+function unusableLine({ uuid, reason }: DamagedRevision | IncompleteRevision, what: string): string {
+  return line({ time: '-', uuid, size: '-', duration: '-', words: ['-', what, '-', '-', reason] });
 }
 
 interface Columns {
@@ -54,15 +78,4 @@ function line({ time, uuid, size, duration, words }: Columns): string {
     duration.padStart(DURATION_WIDTH),
   ].join(' ');
   return [fixed, ...words.map(escapeText)].join('  ');
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** Formats a time in the zone of this machine: `2014-04-25 10:07:51`. */
-function formatLocalTime(time: Date): string {
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join('-');
-  return `${date} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
 }

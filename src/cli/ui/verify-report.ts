@@ -18,11 +18,12 @@ function verdictLine({ uuid, verdict, size, badCount, problem }: Verdict): strin
   return `${uuid} ${verdict.padEnd(7)} ${formatSize(size).padStart(12)}${remark}`;
 }
 
-function blockLines({ uuid, badCount, badBlocks }: Verdict): readonly string[] {
+function blockLines({ uuid, badCount, badBlocks, report }: Verdict): readonly string[] {
   const others = badCount - badBlocks.length;
   return [
     ...badBlocks.map((block) => `${uuid} ${blockFacts(block)}`),
     ...(others > 0 ? [`${uuid} and ${others} more bad blocks`] : []),
+    ...(report === null ? [] : [`${uuid} all of them in ${escapeText(report)}`]),
   ];
 }
 

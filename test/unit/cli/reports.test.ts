@@ -7,7 +7,8 @@ const [good, bad, lost, damaged] = [1, 2, 3, 4].map(revisionId);
 
 describe('the report of verify', () => {
   it('has a line for each revision and one for each bad block', () => {
-    const none = { size: 1 << 30, bytesRead: 1, badCount: 0, badBlocks: [], problem: null, recorded: true };
+    const nothing = { size: 1 << 30, bytesRead: 1, badCount: 0, badBlocks: [] };
+    const none = { ...nothing, problem: null, report: null, recorded: true };
     const badBlocks = [
       { offset: 0, length: 262144, expected: 'aa', found: 'bb' },
       { offset: 262144, length: 10, expected: '00', error: 'EIO' },
@@ -16,7 +17,7 @@ describe('the report of verify', () => {
       good: false,
       verdicts: [
         { ...none, uuid: good ?? '', verdict: 'good' },
-        { ...none, uuid: bad ?? '', verdict: 'bad', badCount: 3, badBlocks },
+        { ...none, uuid: bad ?? '', verdict: 'bad', badCount: 3, badBlocks, report: '/r/quarantine/x' },
         { ...none, uuid: lost ?? '', verdict: 'unknown', problem: 'too many\nopen files' },
       ],
       damaged: [{ uuid: damaged ?? '', reason: 'its image is missing' }],
@@ -27,6 +28,7 @@ describe('the report of verify', () => {
       `${bad} offset=0 length=262144 expected=aa found=bb`,
       `${bad} offset=262144 length=10 expected=00 found=EIO`,
       `${bad} and 1 more bad blocks`,
+      `${bad} all of them in /r/quarantine/x`,
       `${lost} unknown     1.00 GiB  too many\\nopen files`,
       `${damaged} damaged  its image is missing`,
     ]);

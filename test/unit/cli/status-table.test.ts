@@ -30,16 +30,30 @@ describe('status', () => {
     const damaged = [
       { uuid: '01a20b77-805a-7000-8000-000000000001', reason: 'its record is not JSON:\nbad' },
     ];
-    const summary = { revisions: 2, damaged: 1, bytesWritten: 21_500_358_820 };
-    expect(statusLines({ revisions: [first, second], damaged, summary }).join('\n')).toBe(`== Revisions
-2014-04-25 10:07:51 96d8b001-0ffc-4149-8c35-cf003f5638d6    20.00 GiB   252s  daily,weekly,monthly  verified  full  reflink
-2014-04-25 10:13:20 d95e4f6c-cfef-48ee-aec2-d7c9e91c1bec    24.34 MiB    13s  daily  verified  full  none: ext4 has no reflinks
+    const removed = { record: second, removedAt: '2014-04-26T00:00:00Z', keptUntil: '2014-04-27T00:00:00Z' };
+    const incomplete = [{ uuid: 'Ad9xbHaQshCLfw8NP8hXcN', reason: 'its backup never finished' }];
+    const counts = { revisions: 2, damaged: 1, distrusted: 2, held: 1, trash: 1 };
+    const summary = { ...counts, bytesWritten: 21_500_358_820 };
+    const hold = { reason: 'audit\n2014', since: '2014-04-25T08:13:20Z', until: '2014-05-01T00:00:00Z' };
+    const held = { ...second, hold, verifiedAt: '2014-04-25T09:00:00Z' };
+    expect(
+      statusLines({ revisions: [first, held], damaged, incomplete, trash: [removed], summary }).join('\n'),
+    ).toBe(`== Revisions
+2014-04-25 10:07:51 96d8b001-0ffc-4149-8c35-cf003f5638d6    20.00 GiB   252s  daily,weekly,monthly  verified  full  reflink  -
+2014-04-25 10:13:20 d95e4f6c-cfef-48ee-aec2-d7c9e91c1bec    24.34 MiB    13s  daily  verified  full  none: ext4 has no reflinks  verified 2014-04-25 11:00:00  held until 2014-05-01 02:00:00: audit\\n2014
 -                   01a20b77-805a-7000-8000-000000000001            -      -  -  damaged  -  -  its record is not JSON:\\nbad
+-                   Ad9xbHaQshCLfw8NP8hXcN            -      -  -  incomplete  -  -  its backup never finished
+
+== Trash
+2014-04-25 10:13:20 d95e4f6c-cfef-48ee-aec2-d7c9e91c1bec    24.34 MiB    13s  daily  verified  full  none: ext4 has no reflinks  -  can be brought back until 2014-04-27 02:00:00
 
 == Summary
 2 revisions
+20.02 GiB data (estimated)
 1 damaged revision
-20.02 GiB data (estimated)`);
+2 distrusted revisions
+1 held revision
+1 revision in the trash`);
   });
 
   it('begins each line exactly as in the example of old', () => {
@@ -68,8 +82,8 @@ describe('status', () => {
   });
 
   it('has something to say of an empty repository', () => {
-    const summary = { revisions: 0, damaged: 0, bytesWritten: 0 };
-    expect(statusLines({ revisions: [], damaged: [], summary })).toEqual([
+    const summary = { revisions: 0, damaged: 0, distrusted: 0, held: 0, trash: 0, bytesWritten: 0 };
+    expect(statusLines({ revisions: [], damaged: [], incomplete: [], trash: [], summary })).toEqual([
       '== Revisions',
       '',
       '== Summary',

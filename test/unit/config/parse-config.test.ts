@@ -42,7 +42,17 @@ describe('parseConfig', () => {
         ['weekly', { intervalMs: 7 * DAY_MS, keep: 5 }],
       ]),
       requireReflink: false,
+      graceMs: DAY_MS,
     });
+  });
+
+  it.each([
+    ['2h', 7_200_000],
+    ['90', 90_000],
+    ['0', 0],
+    ['"0"', 0],
+  ])('takes %s for the time in which what was removed can be brought back', (text, graceMs) => {
+    expect(parseConfig(`${VALID}grace-time: ${text}\n`, 'config').graceMs).toBe(graceMs);
   });
 
   it('reads how a file is to be read', () => {
@@ -154,11 +164,16 @@ describe('parseConfig', () => {
       'schedule: daily\n',
       'config:4:11: schedule is "daily"; expected a rule by tag, such as daily: { interval: 1d, keep: 9 }',
     ],
+    [
+      /$/,
+      'grace-time: never\n',
+      'config:9:13: grace-time is "never"; expected a duration such as 30m, 12h, 1d or 2w',
+    ],
     [/$/, 'require-reflink: yes\n', 'config:9:18: require-reflink is "yes"; expected true or false'],
     [
       /$/,
       '__proto__: 1\n',
-      'config:9:1: the document has the key "__proto__"; expected one of source, schedule, require-reflink',
+      'config:9:1: the document has the key "__proto__"; expected one of source, schedule, require-reflink, grace-time',
     ],
   ])('says where and what: %s -> %s', (from, to, expected) => {
     expect(complaint(from, to)).toBe(expected);

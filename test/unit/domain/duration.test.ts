@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatSeconds, parseDuration } from '../../../src/domain/duration.ts';
+import { formatDuration, formatSeconds, parseDuration } from '../../../src/domain/duration.ts';
 
 describe('parseDuration', () => {
   it.each([
@@ -41,5 +41,20 @@ describe('formatSeconds', () => {
     [360_061, '100:01:01'],
   ])('formats %d', (seconds, text) => {
     expect(formatSeconds(seconds)).toBe(text);
+  });
+});
+
+describe('formatDuration', () => {
+  it.each([
+    [0, '0s'],
+    [999, '0s'],
+    [45_000, '45s'],
+    [90_000, '1m 30s'],
+    [3_600_000, '1h'],
+    [9 * 86_400_000, '9d'],
+    [129_600_000, '1d 12h'],
+    [86_400_000 + 60_000, '1d'],
+  ])('formats %i ms as %s', (durationMs, text) => {
+    expect(formatDuration(durationMs)).toBe(text);
   });
 });

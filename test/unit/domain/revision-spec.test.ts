@@ -13,6 +13,7 @@ const history = makeHistory(
 const [oldest, second, third, newest] = history;
 
 const unknown = expect.objectContaining({ code: 'BACKY_REVISION_UNKNOWN' });
+const invalid = expect.objectContaining({ code: 'BACKY_REVISION_SPEC_INVALID' });
 const ambiguous = expect.objectContaining({ code: 'BACKY_REVISION_AMBIGUOUS' });
 
 describe('findRevision', () => {
@@ -25,6 +26,12 @@ describe('findRevision', () => {
     ['first', oldest],
     ['tag:daily', newest],
     ['tag:weekly', third],
+    ['weekly', third],
+    ['trust:trusted', third],
+    [' ( tag:weekly ) ', third],
+    ['first(tag:weekly)', oldest],
+    ['last(tag:daily & not(trust:distrusted))', second],
+    ['daily & trust:distrusted', newest],
     ['96d8b001-0ffc-4149-8c35-cf003f5638d6', oldest],
     ['96d', oldest],
     ['a', newest],
@@ -34,11 +41,16 @@ describe('findRevision', () => {
   });
 
   it.each([
-    '',
     '4',
     '99999999999999999999',
-    'tag:',
     'tag:yearly',
+    'trust:verified',
+    'remote',
+    'server:paris',
+    'zzz & all',
+    'all, 17',
+    'tag:weekly & trust:distrusted',
+    '2026-01-01',
     'zzz',
     'LAST',
     '-1',
@@ -53,6 +65,52 @@ describe('findRevision', () => {
     const attempt = (): unknown => findRevision('01', history);
     expect(attempt).toThrow(ambiguous);
     expect(attempt).toThrow(/01a20b77-805a-7000-8000-000000000001, 01a20b77-805a-7000-8000-000000000002/);
+  });
+
+  it('complains of the word that is wrong, not of all', () => {
+    expect(() => findRevision('last(all & zzz)', history)).toThrow(
+      'No revision matches "zzz": no id begins with it and no revision has such a tag',
+    );
+    expect(() => findRevision('newest', history)).toThrow(/such a tag$/);
+    expect(() => findRevision('lates', history)).toThrow(/; did you mean "latest"\?$/);
+    expect(() => findRevision('2026-01-01', history)).toThrow(
+      /: a time only ends a range, as in "2026-01-01\.\."$/,
+    );
+    expect(() => findRevision('0 & 1', history)).toThrow('No revision matches "0 & 1": nothing is left');
+  });
+
+  it.each(['', 'tag:', '(0', '0)', 'newest(all)', 'trust:me'])('does not understand "%s"', (spec) => {
+    expect(() => findRevision(spec, history)).toThrow(invalid);
+    expect(() => findRevision(spec, [])).toThrow(invalid);
+  });
+
+  it.each(['all', 'tag:weekly, first', '0..1', 'local', 'not(0)', 'reverse(tag:daily)'])(
+    'wants one revision, not %s, and says how',
+    (spec) => {
+      expect(() => findRevision(spec, history)).toThrow(
+        expect.objectContaining({
+          code: 'BACKY_REVISION_AMBIGUOUS',
+          remedy: `Take one of them with "first(…)" or "last(…)": "last(${spec})"`,
+        }),
+      );
+    },
+  );
+
+  it('does not repeat a whole file that was given for a spec', () => {
+    for (const spec of ['x'.repeat(100_000), `not(${'0,'.repeat(50_000)}0)`, '('.repeat(100_000)])
+      expect(() => findRevision(spec, history)).toThrow(
+        expect.objectContaining({
+          message: expect.stringMatching(/^.{1,300}$/),
+          remedy: expect.stringMatching(/^.{1,300}$/),
+        }),
+      );
+  });
+
+  it('takes the beginning of ids for an id, even where it is a tag, too', () => {
+    const tagged = makeHistory({ tags: ['01'] }, { tags: ['9'] });
+    expect(() => findRevision('01', tagged)).toThrow(ambiguous);
+    expect(findRevision('tag:01', tagged)).toBe(tagged[0]);
+    expect(() => findRevision('9', tagged)).toThrow(unknown);
   });
 
   it('takes digits without a leading zero for a number, never for the beginning of an id', () => {
@@ -84,6 +142,7 @@ describe('findRevisions', () => {
     expect(findRevisions('all', history)).toEqual(history);
     expect(findRevisions('tag:weekly', history)).toEqual([oldest, third]);
     expect(findRevisions('0', history)).toEqual([newest]);
+    expect(findRevisions('0, all', history)).toEqual([newest, oldest, second, third]);
     expect(() => findRevisions('all', [])).toThrow(unknown);
     expect(() => findRevisions('tag:x', history)).toThrow(unknown);
   });
@@ -122,14 +181,16 @@ describe('whatever the ids are', () => {
     );
   });
 
-  it('answers any text with a revision or one of two errors', () => {
+  it('answers any text with a revision or one of three errors', () => {
     const revisions = makeHistory({}, { uuid: revisionId(7) });
     fc.assert(
       fc.property(fc.string(), (spec) => {
         try {
           expect(revisions).toContain(findRevision(spec, revisions));
         } catch (error) {
-          expect([unknown, ambiguous].some((expected) => expected.asymmetricMatch(error))).toBe(true);
+          expect([unknown, ambiguous, invalid].some((expected) => expected.asymmetricMatch(error))).toBe(
+            true,
+          );
         }
       }),
     );

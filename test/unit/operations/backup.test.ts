@@ -93,6 +93,7 @@ describe('backup', () => {
       expect.stringContaining('ext4'),
       expect.stringContaining('index lost'),
       expect.stringContaining('clock'),
+      expect.stringContaining('Nothing expires'),
     ]);
   });
 

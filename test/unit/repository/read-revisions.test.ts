@@ -35,20 +35,21 @@ describe('readRevisions', () => {
       [`${older.uuid}.hashes`]: '',
       [`${older.uuid}.rev`]: formatRecord(older),
     };
-    expect(await read(repository(files))).toEqual({ revisions: [older, good], damaged: [] });
+    expect(await read(repository(files))).toEqual({ revisions: [older, good], damaged: [], incomplete: [] });
   });
 
   it.each([
     ['', /Unexpected end of JSON input/],
     ['{"uuid":', /is damaged: .*JSON/],
     ['[]', /is damaged: the document is a list/],
-    ['x'.repeat(70_000), /too large/],
+    ['x'.repeat(1_100_000), /too large/],
   ])('shows a record that reads %j as damaged and nothing else (I11)', async (text, reason) => {
     const id = revisionId(2);
     const list = await read(repository({ [id]: '', [`${id}.hashes`]: '', [`${id}.rev`]: text }));
     expect(list).toEqual({
       revisions: [good],
       damaged: [{ uuid: id, reason: expect.stringMatching(reason) }],
+      incomplete: [],
     });
   });
 
@@ -92,12 +93,16 @@ describe('readRevisions', () => {
       [`${strange.uuid}.hashes`]: '',
       [`${strange.uuid}.rev`]: formatRecord(strange),
     };
-    expect(await read(repository(files))).toEqual({ revisions: [good, strange], damaged: [] });
+    expect(await read(repository(files))).toEqual({
+      revisions: [good, strange],
+      damaged: [],
+      incomplete: [],
+    });
   });
 
   it('passes over names that are no ids', async () => {
     const files = { 'x.rev': '{', '.rev': '{', 'not_an_id_but_long_enough.rev': '{' };
-    expect(await read(repository(files))).toEqual({ revisions: [good], damaged: [] });
+    expect(await read(repository(files))).toEqual({ revisions: [good], damaged: [], incomplete: [] });
   });
 
   it('reads more records than may be open at a time', async () => {

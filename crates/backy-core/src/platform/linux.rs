@@ -6,12 +6,13 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::fd::{AsFd, AsRawFd};
-use rustix::fs::{self, Advice, FallocateFlags, IFlags, Mode, OFlags};
+use rustix::fs::{Advice, FallocateFlags, IFlags, Mode, OFlags, StatFs};
 use rustix::io::{Errno, Result};
-use rustix::ioctl::{self, Getter, Setter, Updater, opcode};
+use rustix::ioctl::{self, Getter, Ioctl, Setter, Updater, opcode};
 use rustix::process::Signal;
 
 use super::{Filesystem, Mapped, Sharing};
+use crate::sys::{call, fs};
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure.
 /// `ioctl_ficlone(2)`; the time it takes is that of 11 to 16 µs per extent.
@@ -19,7 +20,7 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
     let file = create(to)?;
     // The hint must be there before the first block is shared, and other filesystems have none: no failure.
     let _ = limit_cow_extents(&file);
-    match fs::ioctl_ficlone(&file, from) {
+    match clone_into(&file, from) {
         Ok(()) => Ok(file),
         Err(errno) => {
             let _ = fs::unlink(to);
@@ -32,7 +33,7 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
 /// they are written in place.
 pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
     let file = create(to)?;
-    let cloned = copy_nocow(from, &file).and_then(|()| fs::ioctl_ficlone(&file, from));
+    let cloned = copy_nocow(from, &file).and_then(|()| clone_into(&file, from));
     if cloned.is_err() {
         let _ = fs::unlink(to);
     }
@@ -40,9 +41,10 @@ pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
 }
 
 fn copy_nocow(from: &File, to: &File) -> Result<()> {
-    match fs::ioctl_getflags(from) {
+    match call("ioctl_getflags", || rustix::fs::ioctl_getflags(from)) {
         Ok(flags) if flags.contains(IFlags::NOCOW) => {
-            fs::ioctl_setflags(to, fs::ioctl_getflags(to)? | IFlags::NOCOW)
+            let own = call("ioctl_getflags", || rustix::fs::ioctl_getflags(to))?;
+            call("ioctl_setflags", || rustix::fs::ioctl_setflags(to, own | IFlags::NOCOW))
         }
         // Other filesystems have no such flags, and no such condition.
         _ => Ok(()),
@@ -57,12 +59,13 @@ pub(crate) fn create(path: &Path) -> Result<File> {
 
 /// Frees the blocks of a range; it reads as zeros afterwards, the size stays.
 pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
-    fs::fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, length)
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    call("fallocate", || rustix::fs::fallocate(file, flags, offset, length))
 }
 
 /// Allocates the blocks of a range without changing the size of the file.
 pub(crate) fn reserve(file: &File, offset: u64, length: u64) -> Result<()> {
-    fs::fallocate(file, FallocateFlags::KEEP_SIZE, offset, length)
+    call("fallocate", || rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, offset, length))
 }
 
 /// A second handle that reads or writes past the page cache; none where the filesystem has no such thing.
@@ -77,29 +80,36 @@ pub(crate) fn resident_bytes(file: &File, offset: u64, length: u64) -> Option<u6
     const CACHESTAT: libc::c_long = 451;
     let range = [offset, length];
     let mut stat = [0_u64; 5];
-    // SAFETY: both pointers are valid for the two structures of cachestat(2): 2 and 5 times u64.
-    let result = unsafe { libc::syscall(CACHESTAT, file.as_raw_fd(), range.as_ptr(), stat.as_mut_ptr(), 0) };
-    (result == 0).then(|| stat[0] * rustix::param::page_size() as u64)
+    let asked = call("cachestat", || {
+        // SAFETY: both pointers are valid for the two structures of cachestat(2): 2 and 5 times u64.
+        let result =
+            unsafe { libc::syscall(CACHESTAT, file.as_raw_fd(), range.as_ptr(), stat.as_mut_ptr(), 0) };
+        if result == 0 { Ok(()) } else { Err(Errno::NOSYS) }
+    });
+    asked.ok().map(|()| stat[0] * rustix::param::page_size() as u64)
 }
 
 /// Drops clean pages of a file, so that the next read asks the disk.
 pub(crate) fn drop_cache(file: &File) {
     // Only advice: the reads that follow use O_DIRECT wherever there is one.
-    let _ = fs::fadvise(file, 0, None, Advice::DontNeed);
+    let _ = call("fadvise", || rustix::fs::fadvise(file, 0, None, Advice::DontNeed));
 }
 
 /// Tells the kernel that a file is read from front to back.
 pub(crate) fn read_ahead(file: &File) {
     // Only advice: reading works without.
-    let _ = fs::fadvise(file, 0, None, Advice::Sequential);
+    let _ = call("fadvise", || rustix::fs::fadvise(file, 0, None, Advice::Sequential));
 }
 
 /// Starts writing a dirty range back without waiting, so that the final fsync finds little left.
 pub(crate) fn start_writeback(file: &File, offset: u64, length: u64) {
     let (Ok(offset), Ok(length)) = (i64::try_from(offset), i64::try_from(length)) else { return };
-    // SAFETY: the descriptor is open for the duration of the call, and no memory is passed.
     // Only a hint: whether the data are safe is what fsync says.
-    unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };
+    let _ = call("sync_file_range", || {
+        // SAFETY: the descriptor is open for the duration of the call, and no memory is passed.
+        unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };
+        Ok(())
+    });
 }
 
 /// Size of a block device in bytes: `BLKGETSIZE64`.
@@ -109,7 +119,7 @@ pub(crate) fn device_size(file: &File) -> Result<u64> {
     // SAFETY: the opcode writes a 64-bit number.
     let getter = unsafe { Getter::<GET_SIZE, u64>::new() };
     // SAFETY: as above.
-    unsafe { ioctl::ioctl(file, getter) }
+    unsafe { control("ioctl", file, getter) }
 }
 
 /// Makes a file or directory durable.
@@ -117,9 +127,27 @@ pub(crate) fn sync(file: impl AsFd) -> Result<()> {
     fs::fsync(file)
 }
 
+/// Lets `to` share all blocks of `from`.
+fn clone_into(to: &File, from: &File) -> Result<()> {
+    call("ioctl_ficlone", || rustix::fs::ioctl_ficlone(to, from))
+}
+
+fn statfs(file: &File) -> Result<StatFs> {
+    call("fstatfs", || rustix::fs::fstatfs(file))
+}
+
+/// # Safety
+/// As for `rustix::ioctl::ioctl`: the opcode must do with its argument what the types say.
+unsafe fn control<I: Ioctl>(name: &'static str, file: &File, request: I) -> Result<I::Output> {
+    call(name, || {
+        // SAFETY: the caller promises it.
+        unsafe { ioctl::ioctl(file, request) }
+    })
+}
+
 /// Which filesystem a file is on.
 pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
-    let magic = fs::fstatfs(file)?.f_type;
+    let magic = statfs(file)?.f_type;
     // statfs(2) and include/uapi/linux/magic.h.
     let (name, holes_are_true, direct_writes) = match magic {
         0x9123_683e => ("btrfs", true, false),
@@ -184,19 +212,19 @@ fn limit_cow_extents(file: &File) -> Result<()> {
     const GET: ioctl::Opcode = opcode::read::<Fsxattr>(b'X', 31);
     const SET: ioctl::Opcode = opcode::write::<Fsxattr>(b'X', 32);
     const USE_COW_EXTENT_SIZE: u32 = 0x0001_0000;
-    if fs::fstatfs(file)?.f_type != 0x5846_5342 {
+    if statfs(file)?.f_type != 0x5846_5342 {
         return Err(Errno::NOTTY);
     }
     // SAFETY: the opcode reads exactly this structure.
     let getter = unsafe { Getter::<GET, Fsxattr>::new() };
     // SAFETY: as above.
-    let mut attributes = unsafe { ioctl::ioctl(file, getter)? };
+    let mut attributes = unsafe { control("ioctl_fsgetxattr", file, getter)? };
     attributes.xflags |= USE_COW_EXTENT_SIZE;
     attributes.cow_extent_size = u32::try_from(fs::fstatvfs(file)?.f_bsize).map_err(|_| Errno::INVAL)?;
     // SAFETY: the opcode writes exactly this structure.
     let setter = unsafe { Setter::<SET, Fsxattr>::new(attributes) };
     // SAFETY: as above.
-    unsafe { ioctl::ioctl(file, setter) }
+    unsafe { control("ioctl_fssetxattr", file, setter) }
 }
 
 /// `struct fiemap` of include/uapi/linux/fiemap.h, without the extents behind it.
@@ -249,7 +277,7 @@ pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped)) -> Result<(
         // SAFETY: the opcode takes this header, and the kernel fills at most `room` extents behind it.
         let updater = unsafe { Updater::<OPCODE, Fiemap>::new(&mut request) };
         // SAFETY: as above.
-        unsafe { ioctl::ioctl(file, updater)? };
+        unsafe { control("ioctl_fiemap", file, updater)? };
         let mapped = usize::try_from(request.header.mapped).map_err(|_| Errno::INVAL)?.min(FIEMAP_BATCH);
         let extents = &request.extents[..mapped];
         for &FiemapExtent { logical, physical, length, flags, .. } in extents {

@@ -1,0 +1,92 @@
+//! Calls about names, sizes and blocks of files: those of `rustix::fs`.
+
+use std::fs::{File, Metadata};
+use std::path::Path;
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{self, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, SeekFrom, Stat};
+use rustix::io::{Errno, Result};
+
+use super::{call, syncing};
+
+pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    call("open", || fs::open(path, flags, mode))
+}
+
+pub(crate) fn metadata(file: &File) -> Result<Metadata> {
+    call("fstat", || file.metadata().map_err(|error| errno_of(&error)))
+}
+
+pub(crate) fn fstat(file: &File) -> Result<Stat> {
+    call("fstat", || fs::fstat(file))
+}
+
+pub(crate) fn stat(path: &Path) -> Result<Stat> {
+    call("stat", || fs::stat(path))
+}
+
+pub(crate) fn lstat(path: &Path) -> Result<Stat> {
+    call("lstat", || fs::lstat(path))
+}
+
+pub(crate) fn fstatvfs(file: &File) -> Result<fs::StatVfs> {
+    call("fstatvfs", || fs::fstatvfs(file))
+}
+
+pub(crate) fn seek(file: &File, to: SeekFrom) -> Result<u64> {
+    call("lseek", || fs::seek(file, to))
+}
+
+pub(crate) fn flock(file: &File, operation: FlockOperation) -> Result<()> {
+    call("flock", || fs::flock(file, operation))
+}
+
+pub(crate) fn ftruncate(file: &File, size: u64) -> Result<()> {
+    call("ftruncate", || fs::ftruncate(file, size))
+}
+
+pub(crate) fn fsync(file: impl AsFd) -> Result<()> {
+    syncing(file, |file| fs::fsync(file))
+}
+
+pub(crate) fn chmodat(path: &Path, mode: Mode) -> Result<()> {
+    call("chmod", || fs::chmodat(CWD, path, mode, AtFlags::empty()))
+}
+
+pub(crate) fn fchmod(file: &File, mode: Mode) -> Result<()> {
+    call("fchmod", || fs::fchmod(file, mode))
+}
+
+pub(crate) fn mkdir(path: &Path, mode: Mode) -> Result<()> {
+    call("mkdir", || fs::mkdir(path, mode))
+}
+
+pub(crate) fn rmdir(path: &Path) -> Result<()> {
+    call("rmdir", || fs::rmdir(path))
+}
+
+pub(crate) fn symlink(target: &Path, path: &Path) -> Result<()> {
+    call("symlink", || fs::symlink(target, path))
+}
+
+pub(crate) fn unlink(path: &Path) -> Result<()> {
+    call("unlink", || fs::unlink(path))
+}
+
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
+    call("rename", || fs::rename(from, to))
+}
+
+/// Renames, but replaces nothing: `EEXIST` then.
+pub(crate) fn rename_to_free(from: &Path, to: &Path) -> Result<()> {
+    call("renameat2", || fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE))
+}
+
+/// A second descriptor of a file.
+pub(crate) fn duplicate(file: &File) -> Result<File> {
+    call("dup", || file.try_clone().map_err(|error| errno_of(&error)))
+}
+
+fn errno_of(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}

@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { revisionLine } from '../ui/status-table.ts';
+
+interface Options {
+  readonly revision: string;
+}
+
+export function distrustCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('mark revisions as not to be relied upon')
+    .description(
+      'Marks revisions as not to be relied upon, after a disk or a machine misbehaved: they are not cloned, "last" moves away from them, and the next backup compares every byte. "verify" says which of them are good.',
+    )
+    .option('-r, --revision <SPEC>', SPECS_HELP, 'all')
+    .action(({ revision }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { distrust } = await import('../../operations/distrust.ts');
+        const result = await distrust(await session.repository(), revision);
+        session.announce(result, () => result.revisions.map(revisionLine));
+        return SUCCESS;
+      }),
+    );
+}

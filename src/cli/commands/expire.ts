@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import { type Run, SUCCESS } from '../command.ts';
+import { expireLines } from '../ui/expire-report.ts';
+
+interface Options {
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+export function expireCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('remove the revisions that the schedule no longer keeps')
+    .description(
+      'Takes expired tags away and moves revisions that nothing keeps to the trash, and says of each why it is kept or goes. Every backup does this, too. Stops when the clock or the plan is implausible.',
+    )
+    .option('-n, --dry-run', 'only say what would be done')
+    .option('--yes', 'do it although the plan is implausible')
+    .action(({ dryRun, yes }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { expire } = await import('../../operations/expire.ts');
+        const result = await expire(await session.repository(), { dryRun, confirmed: yes });
+        session.show(result, () => expireLines(result));
+        return SUCCESS;
+      }),
+    );
+}

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { formatDuration } from '../../domain/duration.ts';
+import type { ForgetResult } from '../../operations/forget.ts';
+import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { describeFreed } from '../ui/expire-report.ts';
+import { counted } from '../ui/words.ts';
+
+interface Options {
+  readonly revision: string;
+  readonly dryRun?: boolean;
+  readonly yesTheLast?: boolean;
+}
+
+export function forgetCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('remove revisions')
+    .description(
+      'Moves revisions to the trash, whatever their tags. Refuses those that are held, and the last good one. A damaged revision is named by its whole id.',
+    )
+    .requiredOption('-r, --revision <SPEC>', SPECS_HELP)
+    .option('-n, --dry-run', 'only say what would be done')
+    .option('--yes-the-last', 'remove the last good revision, too')
+    .action(({ revision, dryRun, yesTheLast }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { forget } = await import('../../operations/forget.ts');
+        const options = { revisions: revision, dryRun, evenTheLast: yesTheLast };
+        const result = await forget(await session.repository(), options);
+        session.announce(result, () => [...result.removed, ...forgetLines(result)]);
+        return SUCCESS;
+      }),
+    );
+}
+
+function forgetLines({ removed, dryRun, graceMs, freed }: ForgetResult): readonly string[] {
+  const count = counted(removed.length, 'revision');
+  const frees = describeFreed(freed);
+  if (dryRun) return [`${count} would go: ${frees}`];
+  if (graceMs === 0) return [`${count} removed for good`];
+  return [
+    `${count} moved to the trash: ${frees}; "backy undelete" brings back what it holds for ${formatDuration(graceMs)}`,
+  ];
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { parseTimeSpan } from '../../domain/time-span.ts';
+import { backyError } from '../../errors.ts';
+import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { revisionLine } from '../ui/status-table.ts';
+
+interface Options {
+  readonly revision: string;
+  readonly until?: string;
+}
+
+export function holdCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('keep revisions from being removed')
+    .description('Keeps revisions from being removed, by the schedule or by hand, until they are released.')
+    .argument('<REASON>', 'why, for people to read in "backy status"')
+    .option('-r, --revision <SPEC>', SPECS_HELP, 'last')
+    .option('--until <DATE>', 'when the hold ends by itself, such as 2027-01-31 or 2027-01-31T12:00')
+    .action((reason: string, { revision, until }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { hold } = await import('../../operations/hold.ts');
+        const end = until === undefined ? undefined : timeOf(until);
+        const result = await hold(await session.repository(), { reason, revisions: revision, until: end });
+        session.announce(result, () => result.revisions.map(revisionLine));
+        return SUCCESS;
+      }),
+    );
+}
+
+/** A day, or a minute, counts to its end. */
+function timeOf(text: string): Date {
+  const span = parseTimeSpan(text);
+  if (span) return new Date(span.toMs);
+  throw backyError('BACKY_HOLD_INVALID', { problem: `"${text}" is no date` });
+}

@@ -1,0 +1,22 @@
+import type { Command } from 'commander';
+import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { revisionLine } from '../ui/status-table.ts';
+
+interface Options {
+  readonly revision: string;
+}
+
+export function releaseCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('end the hold of revisions')
+    .description('Ends the hold of revisions: schedule and "forget" may remove them again.')
+    .option('-r, --revision <SPEC>', SPECS_HELP, 'last')
+    .action(({ revision }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { release } = await import('../../operations/hold.ts');
+        const result = await release(await session.repository(), revision);
+        session.announce(result, () => result.revisions.map(revisionLine));
+        return SUCCESS;
+      }),
+    );
+}

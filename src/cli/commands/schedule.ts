@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { backyError } from '../../errors.ts';
+import { type Run, SUCCESS } from '../command.ts';
+import { scheduleLines } from '../ui/schedule-report.ts';
+
+interface Options {
+  readonly fromNothing?: boolean;
+}
+
+/** A century: more is a slip of the hand. */
+const MOST_DAYS = 36_525;
+
+export function scheduleCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('simulate the schedule into the future')
+    .description(
+      'Shows which backups the schedule takes in the next DAYS, which revisions are kept at the end, the largest gap between them, and the space they need. Nothing is changed.',
+    )
+    .argument('<DAYS>', 'how far to look ahead')
+    .option('--from-nothing', 'begin with an empty repository instead of the revisions there are')
+    .action((days: string, { fromNothing }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { simulate } = await import('../../operations/simulate.ts');
+        const result = await simulate(await session.repository(), { days: daysOf(days), fromNothing });
+        session.show(result, () => scheduleLines(result));
+        return SUCCESS;
+      }),
+    );
+}
+
+function daysOf(text: string): number {
+  const days = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (days >= 1 && days <= MOST_DAYS) return days;
+  throw backyError('BACKY_USAGE', {
+    problem: `"${text}" is no number of days`,
+    advice: `Give a whole number from 1 to ${MOST_DAYS}`,
+  });
+}

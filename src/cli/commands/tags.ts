@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import { splitTags } from '../../domain/tags.ts';
+import type { EditTagsOptions } from '../../operations/edit-tags.ts';
+import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { revisionLine } from '../ui/status-table.ts';
+
+interface Options {
+  readonly revision: string;
+  readonly expect?: string;
+  readonly force?: boolean;
+}
+
+const ACTIONS = ['set', 'add', 'remove'] as const;
+
+export function tagsCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('change the tags of revisions')
+    .description(
+      'Gives revisions exactly these tags (set), these too (add), or takes them away (remove). A revision without tags goes with the next expiry.',
+    )
+    .addArgument(blank.createArgument('<ACTION>', 'what to do').choices(ACTIONS))
+    .argument('<TAGS>', 'comma list of tags of the schedule, or of tags that begin with "manual:"')
+    .option('-r, --revision <SPEC>', SPECS_HELP, 'last')
+    .option('--expect <TAGS>', 'change nothing unless these are the tags now; "" for none')
+    .option('-f, --force', 'accept any tag')
+    .action((action: EditTagsOptions['action'], tags: string, options: Options, command: Command) =>
+      run(command, async (session) => {
+        const { editTags } = await import('../../operations/edit-tags.ts');
+        const { revision: revisions, expect, force } = options;
+        const expected = expect === undefined ? undefined : splitTags(expect).filter((tag) => tag !== '');
+        const wanted = { action, tags: splitTags(tags), revisions, expected, force };
+        const result = await editTags(await session.repository(), wanted);
+        session.announce(result, () => result.revisions.map(revisionLine));
+        return SUCCESS;
+      }),
+    );
+}

@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { revisionLine } from '../ui/status-table.ts';
+
+interface Options {
+  readonly revision: string;
+}
+
+export function undeleteCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('bring removed revisions back')
+    .description(
+      'Brings revisions back from the trash, where what was forgotten or has expired stays for a day (grace-time in the configuration). What the schedule would remove again gets the tag "manual:undeleted".',
+    )
+    .requiredOption('-r, --revision <SPEC>', `${SPECS_HELP}, of those in the trash`)
+    .action(({ revision }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { undelete } = await import('../../operations/undelete.ts');
+        const result = await undelete(await session.repository(), revision);
+        session.announce(result, () => result.revisions.map(revisionLine));
+        return SUCCESS;
+      }),
+    );
+}

@@ -1,0 +1,33 @@
+import { formatDuration } from '../../domain/duration.ts';
+import { formatSize } from '../../domain/size.ts';
+import type { SimulateResult } from '../../operations/simulate.ts';
+import { counted, formatLocalTime } from './words.ts';
+
+/** The lines of `backy schedule`: every backup, then what is left of them. */
+export function scheduleLines(result: SimulateResult): readonly string[] {
+  const { backups, kept, largestGap, predictedBytes, end } = result;
+  return [
+    '== Backups',
+    ...backups.map(({ at, tags }) => `${local(at)}  ${tags.join(',')}`),
+    '',
+    `== Kept on ${local(end)}`,
+    ...kept.map(
+      ({ takenAt, tags, uuid }) => `${local(takenAt)}  ${tags.join(',') || '-'}${uuid ? `  ${uuid}` : ''}`,
+    ),
+    '',
+    '== Summary',
+    `${counted(backups.length, 'backup')}, ${counted(kept.length, 'revision')} kept`,
+    ...(largestGap
+      ? [
+          `largest gap ${formatDuration(largestGap.seconds * 1000)}, from ${local(largestGap.from)} to ${local(largestGap.to)}`,
+        ]
+      : []),
+    predictedBytes === undefined
+      ? 'disk use unknown: there is no revision yet to tell how much changes'
+      : `${formatSize(predictedBytes)} data (predicted from what changed so far)`,
+  ];
+}
+
+function local(time: string): string {
+  return formatLocalTime(new Date(time));
+}

@@ -1,0 +1,162 @@
+import { type RevisionRecord, takenAt } from './revision.ts';
+import { CLOCK_TOLERANCE_MS, type Schedule } from './schedule.ts';
+import { isManualTag } from './tags.ts';
+
+/** What retention looks at in a revision: nothing else may decide whether it is kept. */
+export interface Retainable {
+  readonly uuid: string;
+  /** Milliseconds since 1970. */
+  readonly takenAtMs: number;
+  readonly tags: readonly string[];
+  /** Whether it may be relied upon. */
+  readonly isGood: boolean;
+  /** Held until then, in milliseconds since 1970; infinite: until it is released. */
+  readonly heldUntilMs?: number;
+}
+
+/** Why a revision is kept or goes. Ranks count from 1, the newest. */
+export type Reason =
+  | { readonly because: 'in-schedule'; readonly tag: string; readonly rank: number; readonly keep: number }
+  | { readonly because: 'young'; readonly tag: string; readonly keep: number; readonly intervalMs: number }
+  | { readonly because: 'unknown-tag'; readonly tag: string }
+  | { readonly because: 'manual'; readonly tag: string }
+  | { readonly because: 'held'; readonly untilMs: number }
+  | { readonly because: 'in-doubt' }
+  | { readonly because: 'last-good' }
+  | { readonly because: 'expired'; readonly tag: string; readonly rank: number; readonly keep: number }
+  | { readonly because: 'untagged' };
+
+/** What becomes of one revision. */
+export interface RetentionVerdict {
+  readonly uuid: string;
+  readonly kept: boolean;
+  /** The tags it loses: all of those that keep it no longer. */
+  readonly expiredTags: readonly string[];
+  /** Why it is kept, or why it goes; never empty. */
+  readonly reasons: readonly Reason[];
+}
+
+/** A plan that must not be carried out before somebody has looked at it. */
+export type Alarm =
+  | { readonly alarm: 'clock'; readonly newestMs: number; readonly nowMs: number }
+  | { readonly alarm: 'half'; readonly removed: number; readonly revisions: number };
+
+/** What expiring would do. */
+export interface RetentionPlan {
+  /** One for each revision, in their order. */
+  readonly verdicts: readonly RetentionVerdict[];
+  readonly alarm?: Alarm;
+}
+
+/**
+ * Decides which revisions have had their time: a pure function, so the same history gives the same answer.
+ *
+ * A tag stays on the newest `keep` good revisions that carry it, and on all that are younger than `keep` intervals.
+ * A revision goes when no tag is left on it, unless it is the newest good one, carries a tag that the schedule does
+ * not know (a renamed tag deletes nothing), is held, or is in doubt.
+ *
+ * @param revisions oldest first
+ */
+export function planRetention(
+  schedule: Schedule,
+  revisions: readonly Retainable[],
+  nowMs: number,
+): RetentionPlan {
+  const places = rankTags(schedule, revisions);
+  const lastGood = revisions.findLast(({ isGood }) => isGood);
+  const verdicts = revisions.map((revision, index) =>
+    judge(revision, {
+      schedule,
+      places: places[index] ?? NO_PLACES,
+      isLastGood: revision === lastGood,
+      nowMs,
+    }),
+  );
+  const alarm = findAlarm(revisions, verdicts, nowMs);
+  return { verdicts, ...(alarm ? { alarm } : {}) };
+}
+
+/** What retention looks at in a record. */
+export function retainableOf(record: RevisionRecord): Retainable {
+  const { uuid, tags, trust, hold } = record;
+  const heldUntilMs = hold
+    ? hold.until === null
+      ? Number.POSITIVE_INFINITY
+      : Date.parse(hold.until)
+    : undefined;
+  const facts = { uuid, takenAtMs: takenAt(record), tags, isGood: trust !== 'distrusted' };
+  return heldUntilMs === undefined ? facts : { ...facts, heldUntilMs };
+}
+
+/** The rank of a revision among the good ones with a tag, by tag. */
+type Places = ReadonlyMap<string, number>;
+
+const NO_PLACES: Places = new Map();
+
+function rankTags(schedule: Schedule, revisions: readonly Retainable[]): readonly Places[] {
+  const counts = new Map<string, number>();
+  return revisions
+    .toReversed()
+    .map(({ tags, isGood }) => {
+      const places = new Map<string, number>();
+      // What cannot be relied upon must not take the place of what can.
+      if (!isGood) return places;
+      for (const tag of tags) {
+        if (!schedule.has(tag) || places.has(tag)) continue;
+        const rank = (counts.get(tag) ?? 0) + 1;
+        counts.set(tag, rank);
+        places.set(tag, rank);
+      }
+      return places;
+    })
+    .reverse();
+}
+
+interface Case {
+  readonly schedule: Schedule;
+  readonly places: Places;
+  readonly isLastGood: boolean;
+  readonly nowMs: number;
+}
+
+function judge(revision: Retainable, { schedule, places, isLastGood, nowMs }: Case): RetentionVerdict {
+  const { uuid, tags, takenAtMs, isGood, heldUntilMs } = revision;
+  const kept: Reason[] = [];
+  const expired: Extract<Reason, { because: 'expired' }>[] = [];
+  for (const tag of tags) {
+    const rule = schedule.get(tag);
+    const rank = places.get(tag);
+    if (!rule) {
+      kept.push({ because: isManualTag(tag) ? 'manual' : 'unknown-tag', tag });
+    } else if (rank !== undefined) {
+      const { keep, intervalMs } = rule;
+      if (rank <= keep) kept.push({ because: 'in-schedule', tag, rank, keep });
+      else if (nowMs - takenAtMs <= keep * intervalMs) kept.push({ because: 'young', tag, keep, intervalMs });
+      else expired.push({ because: 'expired', tag, rank, keep });
+    }
+  }
+  if (!isGood) kept.push({ because: 'in-doubt' });
+  if (isLastGood) kept.push({ because: 'last-good' });
+  if (heldUntilMs !== undefined && heldUntilMs > nowMs) kept.push({ because: 'held', untilMs: heldUntilMs });
+  const expiredTags = expired.map(({ tag }) => tag);
+  if (kept.length > 0) return { uuid, kept: true, expiredTags, reasons: kept };
+  return {
+    uuid,
+    kept: false,
+    expiredTags,
+    reasons: expired.length > 0 ? expired : [{ because: 'untagged' }],
+  };
+}
+
+/** A wrong clock makes everything look old, and so does a mistake in the schedule: both would cost too much. */
+function findAlarm(
+  revisions: readonly Retainable[],
+  verdicts: readonly RetentionVerdict[],
+  nowMs: number,
+): Alarm | undefined {
+  const newestMs = revisions.at(-1)?.takenAtMs ?? nowMs;
+  if (newestMs - nowMs > CLOCK_TOLERANCE_MS) return { alarm: 'clock', newestMs, nowMs };
+  const removed = verdicts.filter(({ kept }) => !kept).length;
+  if (removed * 2 > revisions.length) return { alarm: 'half', removed, revisions: revisions.length };
+  return undefined;
+}

@@ -1,0 +1,114 @@
+import { newestGood, type RevisionRecord, takenAt } from '../revision.ts';
+import { parseTimeSpan } from '../time-span.ts';
+import { findByWord } from './find-by-word.ts';
+import type { AttributeName, FunctionName, RangeEnd, SetName, Spec } from './spec.ts';
+
+/** Several revisions or none, in the order in which a spec names them. */
+type Revisions = readonly RevisionRecord[];
+
+/**
+ * The revisions that a spec names, each of them once; perhaps none.
+ *
+ * @param all oldest first
+ * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS for words that do not name what they should
+ */
+export function evaluateSpec(spec: Spec, all: Revisions): Revisions {
+  switch (spec.kind) {
+    case 'union':
+      return [...new Set(spec.parts.flatMap((part) => evaluateSpec(part, all)))];
+    case 'intersection':
+      return spec.parts.map((part) => evaluateSpec(part, all)).reduce(intersect);
+    case 'range':
+      return evaluateRange(spec, all);
+    case 'call':
+      return applyFunction(spec.name, evaluateSpec(spec.of, all), all);
+    case 'set':
+      return selectSet(spec.name, all);
+    case 'attribute':
+      return all.filter((record) => hasAttribute(record, spec.name, spec.value));
+    case 'word':
+      return findByWord(spec.word, all);
+  }
+}
+
+function intersect(left: Revisions, right: Revisions): Revisions {
+  const others = new Set(right);
+  return left.filter((record) => others.has(record));
+}
+
+/** Positions in the list of all revisions; between two of them if `last` is the one before `first`. */
+interface Span {
+  readonly first: number;
+  readonly last: number;
+}
+
+function evaluateRange({ from, to }: Spec & { readonly kind: 'range' }, all: Revisions): Revisions {
+  const start = from ? spanOf(from, all) : { first: 0, last: -1 };
+  const end = to ? spanOf(to, all) : { first: all.length, last: all.length - 1 };
+  // An end that names nothing is not the same as none: "tag:gone.." must never come to mean all.
+  if (!start || !end) return [];
+  return all.slice(Math.min(start.first, end.first), Math.max(start.last, end.last) + 1);
+}
+
+/** What an end covers; undefined when it names no revision. */
+function spanOf(end: RangeEnd, all: Revisions): Span | undefined {
+  return end.kind === 'time' ? timePosition(end.text, all) : setPosition(evaluateSpec(end, all), all);
+}
+
+function timePosition(text: string, all: Revisions): Span | undefined {
+  const time = parseTimeSpan(text);
+  if (!time) return undefined;
+  const first = all.findIndex((record) => takenAt(record) >= time.fromMs);
+  const last = all.findLastIndex((record) => takenAt(record) <= time.toMs);
+  return { first: first < 0 ? all.length : first, last };
+}
+
+function setPosition(ends: Revisions, all: Revisions): Span | undefined {
+  const wanted = new Set(ends);
+  const first = all.findIndex((record) => wanted.has(record));
+  return first < 0 ? undefined : { first, last: all.findLastIndex((record) => wanted.has(record)) };
+}
+
+function applyFunction(name: FunctionName, of: Revisions, all: Revisions): Revisions {
+  switch (name) {
+    case 'first':
+      return of.slice(0, 1);
+    case 'last':
+      return of.slice(-1);
+    case 'reverse':
+      return of.toReversed();
+    case 'not': {
+      const excluded = new Set(of);
+      return all.filter((record) => !excluded.has(record));
+    }
+  }
+}
+
+function selectSet(name: SetName, all: Revisions): Revisions {
+  switch (name) {
+    case 'all':
+    // Incomplete revisions are in no list, so what is left is clean.
+    case 'clean':
+      return all;
+    case 'local':
+      return all.filter(({ server }) => !server);
+    case 'remote':
+      return all.filter(({ server }) => server);
+    case 'first':
+      return all.slice(0, 1);
+    case 'last':
+    case 'latest':
+      return [newestGood(all) ?? all.at(-1)].filter((record) => record !== undefined);
+  }
+}
+
+function hasAttribute(record: RevisionRecord, name: AttributeName, value: string): boolean {
+  switch (name) {
+    case 'tag':
+      return record.tags.includes(value);
+    case 'trust':
+      return record.trust === value;
+    case 'server':
+      return record.server === value;
+  }
+}

@@ -1,0 +1,27 @@
+/** The smallest part of a revision spec that means something. */
+export interface Token {
+  readonly type: Delimiter | 'word' | 'end';
+  readonly text: string;
+  /** Where it begins, counted from 1. */
+  readonly column: number;
+}
+
+const DELIMITERS = ['..', '(', ')', ',', '&'] as const;
+export type Delimiter = (typeof DELIMITERS)[number];
+
+/** With the group, `split` returns what stands between the delimiters and the delimiters in turn. */
+const DELIMITER = /(\.\.|[(),&])/;
+
+/** Splits a spec into tokens, the last of which is the end. White space counts only inside of words. */
+export function tokenize(text: string): readonly Token[] {
+  const tokens: Token[] = [];
+  let offset = 0;
+  for (const piece of text.split(DELIMITER)) {
+    const word = piece.trim();
+    const column = offset + 1 + (piece.length - piece.trimStart().length);
+    const type = DELIMITERS.find((delimiter) => delimiter === piece) ?? 'word';
+    if (word !== '') tokens.push({ type, text: word, column });
+    offset += piece.length;
+  }
+  return [...tokens, { type: 'end', text: '', column: text.length + 1 }];
+}

@@ -1,0 +1,60 @@
+import type { RevisionRecord } from '../domain/revision.ts';
+import { findRevisions } from '../domain/revision-spec.ts';
+import type { Engine } from '../native/engine.ts';
+import type { Layout } from '../repository/layout.ts';
+import { updateLinks } from '../repository/links.ts';
+import { keepingFiles, lockForWriting } from '../repository/lock.ts';
+import { readRevisions } from '../repository/read-revisions.ts';
+import { rewriteRecord } from '../repository/seal-revision.ts';
+import type { Context } from './context.ts';
+
+/** What changing records did. */
+export interface EditResult {
+  /** The records as they are now, oldest first; unchanged ones among them. */
+  readonly revisions: readonly RevisionRecord[];
+  /** How many of them were written. */
+  readonly changed: number;
+}
+
+/**
+ * Changes the records of some revisions: all of them are worked out before the first is written, so that a mistake
+ * changes nothing. Images and indexes stay as they are.
+ *
+ * @param edit returns the new record, or the one it got when nothing is to be changed
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, and what `edit` throws
+ */
+export async function editRecords(
+  { layout, engine: load }: Context,
+  spec: string,
+  edit: (record: RevisionRecord) => RevisionRecord,
+): Promise<EditResult> {
+  const engine = await load();
+  const writing = lockForWriting(engine, layout);
+  try {
+    // A purge would take a record that is being written for a leftover.
+    return await keepingFiles(engine, layout, () => editAll(engine, layout, spec, edit));
+  } finally {
+    writing.release();
+  }
+}
+
+async function editAll(
+  engine: Engine,
+  layout: Layout,
+  spec: string,
+  edit: (record: RevisionRecord) => RevisionRecord,
+): Promise<EditResult> {
+  const { revisions } = await readRevisions(layout);
+  const chosen = findRevisions(spec, revisions);
+  const edited = new Map(chosen.map((record) => [record.uuid, edit(record)]));
+  const changed = chosen.filter((record) => edited.get(record.uuid) !== record);
+  for (const { uuid } of changed) {
+    const record = edited.get(uuid);
+    if (record) await rewriteRecord(engine, layout, record);
+  }
+  if (changed.length > 0) {
+    const all = revisions.map((record) => edited.get(record.uuid) ?? record);
+    await updateLinks(engine, layout, all);
+  }
+  return { revisions: [...edited.values()], changed: changed.length };
+}

@@ -1,0 +1,119 @@
+import { loadConfig } from '../config/load-config.ts';
+import { type Alarm, planRetention, type RetentionVerdict, retainableOf } from '../domain/retention.ts';
+import type { RevisionRecord } from '../domain/revision.ts';
+import { backyError, isBackyError } from '../errors.ts';
+import type { Engine, FreedStats } from '../native/engine.ts';
+import { readRevisions } from '../repository/read-revisions.ts';
+import { rewriteRecord } from '../repository/seal-revision.ts';
+import type { Context } from './context.ts';
+import { measureFreed } from './freed-space.ts';
+import { removeRevisions, whileAlone } from './removing.ts';
+
+/** How to expire. */
+export interface ExpireOptions {
+  /** Only say what would be done. */
+  readonly dryRun?: boolean | undefined;
+  /** Carry the plan out although it raises an alarm. */
+  readonly confirmed?: boolean | undefined;
+}
+
+/** What expiring did, or would do. */
+export interface ExpireResult {
+  /** One for each readable revision, oldest first. */
+  readonly verdicts: readonly ExpireVerdict[];
+  /** Why the plan waits for a confirmation. */
+  readonly alarm?: Alarm;
+  /** What deleting the revisions that go really frees, once the trash is emptied. */
+  readonly freed: FreedStats;
+  readonly dryRun: boolean;
+}
+
+/** What becomes of a revision, and why. */
+export interface ExpireVerdict extends RetentionVerdict {
+  readonly record: RevisionRecord;
+}
+
+/**
+ * Applies the schedule: takes expired tags away, and removes the revisions that nothing keeps.
+ *
+ * @throws BACKY_EXPIRY_STOPPED when the plan is implausible and not confirmed; nothing is changed then.
+ *   BACKY_LOCKED, BACKY_CONFIG_INVALID, BACKY_IO
+ */
+export async function expire(context: Context, options: ExpireOptions = {}): Promise<ExpireResult> {
+  const { layout } = context;
+  const engine = await context.engine();
+  const { dryRun = false } = options;
+  if (dryRun) return { ...(await preview(context, engine)), dryRun };
+  return whileAlone(engine, layout, async () => {
+    const result = await preview(context, engine);
+    if (result.alarm && !options.confirmed) throw stopped(layout.directory, result.alarm);
+    await carryOut(context, engine, result.verdicts);
+    return { ...result, dryRun };
+  });
+}
+
+/**
+ * Expires after a backup. Whatever is wrong with that is only warned of: the backup is good all the same.
+ * The caller holds both locks.
+ */
+export async function expireAfterBackup(context: Context, engine: Engine): Promise<void> {
+  try {
+    const { verdicts, alarm } = await plan(context);
+    if (alarm) throw stopped(context.layout.directory, alarm);
+    await carryOut(context, engine, verdicts);
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    context.log('warning', `${error.message}; ${error.remedy}`);
+  }
+}
+
+interface Plan {
+  readonly verdicts: readonly ExpireVerdict[];
+  readonly alarm?: Alarm;
+}
+
+async function plan({ layout, clock }: Context): Promise<Plan> {
+  const { schedule } = await loadConfig(layout.config);
+  const { revisions } = await readRevisions(layout);
+  const { verdicts, alarm } = planRetention(schedule, revisions.map(retainableOf), clock().getTime());
+  const withRecords = revisions.flatMap((record, index): ExpireVerdict[] => {
+    const verdict = verdicts[index];
+    return verdict ? [{ ...verdict, record }] : [];
+  });
+  return { verdicts: withRecords, ...(alarm ? { alarm } : {}) };
+}
+
+async function preview(context: Context, engine: Engine): Promise<Omit<ExpireResult, 'dryRun'>> {
+  const planned = await plan(context);
+  const going = planned.verdicts.filter(({ kept }) => !kept).map(({ uuid }) => uuid);
+  return { ...planned, freed: await measureFreed(engine, context.layout, going) };
+}
+
+async function carryOut(context: Context, engine: Engine, verdicts: readonly ExpireVerdict[]): Promise<void> {
+  const { layout, log } = context;
+  for (const { record, kept, expiredTags } of verdicts) {
+    if (!kept || expiredTags.length === 0) continue;
+    const tags = record.tags.filter((tag) => !expiredTags.includes(tag));
+    await rewriteRecord(engine, layout, { ...record, tags });
+    log('info', `${record.uuid} has lost ${expiredTags.join(', ')}`);
+  }
+  const going = verdicts.filter(({ kept }) => !kept).map(({ uuid }) => uuid);
+  const { graceMs } = await loadConfig(layout.config);
+  await removeRevisions(context, engine, going, graceMs);
+  for (const uuid of going) log('info', `${uuid} has expired`);
+}
+
+function stopped(path: string, alarm: Alarm) {
+  return backyError('BACKY_EXPIRY_STOPPED', { path, problem: describeAlarm(alarm) }, { details: { alarm } });
+}
+
+function describeAlarm(alarm: Alarm): string {
+  switch (alarm.alarm) {
+    case 'clock': {
+      const [newest, now] = [alarm.newestMs, alarm.nowMs].map((time) => new Date(time).toISOString());
+      return `the newest revision is from ${newest}, and the clock says ${now}`;
+    }
+    case 'half':
+      return `${alarm.removed} of ${alarm.revisions} revisions would go`;
+  }
+}

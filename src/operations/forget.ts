@@ -1,0 +1,78 @@
+import { isGood, isHeld, newestGood, type RevisionRecord } from '../domain/revision.ts';
+import { findRevisions } from '../domain/revision-spec.ts';
+import { backyError } from '../errors.ts';
+import type { FreedStats } from '../native/engine.ts';
+import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
+import type { Context } from './context.ts';
+import { measureFreed } from './freed-space.ts';
+import { graceOf } from './grace.ts';
+import { removeRevisions, whileAlone } from './removing.ts';
+
+/** What to forget. */
+export interface ForgetOptions {
+  /** Which revisions; a damaged one by its whole id. */
+  readonly revisions: string;
+  /** Only say what would be done. */
+  readonly dryRun?: boolean | undefined;
+  /** Forget the last good revision, too. */
+  readonly evenTheLast?: boolean | undefined;
+}
+
+/** What was forgotten, or would be. */
+export interface ForgetResult {
+  /** The ids, oldest first. */
+  readonly removed: readonly string[];
+  /** What deleting them really frees, once the trash is emptied. */
+  readonly freed: FreedStats;
+  /** For how long they can be brought back, in milliseconds. */
+  readonly graceMs: number;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Removes revisions that a person names, whatever their tags.
+ *
+ * @throws BACKY_LAST_GOOD, BACKY_HELD; nothing is removed then. BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS,
+ *   BACKY_LOCKED, BACKY_IO
+ */
+export async function forget(context: Context, options: ForgetOptions): Promise<ForgetResult> {
+  const { layout, log } = context;
+  const { dryRun = false } = options;
+  const engine = await context.engine();
+  const look = async (): Promise<ForgetResult> => {
+    const removed = await select(context, options);
+    const freed = await measureFreed(engine, layout, removed);
+    return { removed, freed, graceMs: await graceOf(context), dryRun };
+  };
+  if (dryRun) return look();
+  return whileAlone(engine, layout, async () => {
+    const result = await look();
+    await removeRevisions(context, engine, result.removed, result.graceMs);
+    for (const uuid of result.removed) log('info', `${uuid} was forgotten`);
+    return result;
+  });
+}
+
+async function select(
+  { layout, clock }: Context,
+  { revisions: spec, evenTheLast = false }: ForgetOptions,
+): Promise<readonly string[]> {
+  const list = await readRevisions(layout);
+  if (isDamaged(list, spec)) return [spec];
+  const found = findRevisions(spec, list.revisions);
+  const held = found.find((record) => isHeld(record, clock()));
+  if (held) throw backyError('BACKY_HELD', { uuid: held.uuid, reason: held.hold?.reason ?? '' });
+  const last = newestGood(list.revisions);
+  if (last && !evenTheLast && takesAllGood(list.revisions, found))
+    throw backyError('BACKY_LAST_GOOD', { uuid: last.uuid, path: layout.directory });
+  return found.map(({ uuid }) => uuid);
+}
+
+/** No machine removes what is damaged, but a person may: no spec but its own id means it. */
+function isDamaged({ damaged }: RevisionList, spec: string): boolean {
+  return damaged.some(({ uuid }) => uuid === spec);
+}
+
+function takesAllGood(revisions: readonly RevisionRecord[], found: readonly RevisionRecord[]): boolean {
+  return revisions.filter(isGood).every(({ uuid }) => found.some((record) => record.uuid === uuid));
+}

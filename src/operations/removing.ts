@@ -1,0 +1,75 @@
+import { isIoError } from '../io-error.ts';
+import type { Engine, Lock } from '../native/engine.ts';
+import type { Layout } from '../repository/layout.ts';
+import { updateLinks } from '../repository/links.ts';
+import { lockForRemoving, lockForWriting } from '../repository/lock.ts';
+import { readRevisions } from '../repository/read-revisions.ts';
+import { emptyTrash, moveToTrash } from '../repository/trash.ts';
+import type { Context } from './context.ts';
+
+/**
+ * Runs `work` while nobody else writes, reads or removes a revision.
+ *
+ * @throws BACKY_LOCKED, and what `work` throws
+ */
+export async function whileAlone<Result>(
+  engine: Engine,
+  layout: Layout,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const writing = lockForWriting(engine, layout);
+  let removing: Lock | undefined;
+  try {
+    removing = lockForRemoving(engine, layout);
+    return await work();
+  } finally {
+    removing?.release();
+    writing.release();
+  }
+}
+
+/**
+ * Removes revisions: into the trash, from where they can be brought back for `graceMs` milliseconds. The links move
+ * away from them first, so that `last` never leads nowhere. On a full disk, where even a rename may fail, they are
+ * removed at once together with all that is in the trash. The caller holds both locks.
+ */
+export async function removeRevisions(
+  { layout, log, clock }: Context,
+  engine: Engine,
+  ids: readonly string[],
+  graceMs: number,
+): Promise<void> {
+  if (ids.length === 0) return;
+  const { revisions } = await readRevisions(layout);
+  const rest = revisions.filter(({ uuid }) => !ids.includes(uuid));
+  await ignoringFullDisk(() => updateLinks(engine, layout, rest));
+  const isInTrash = await ignoringFullDisk(() => moveToTrash(engine, layout, ids, clock()));
+  if (!isInTrash) {
+    log(
+      'warning',
+      'no space is left for the trash: it is emptied, and what is removed now cannot be brought back',
+    );
+    await removeAtOnce(engine, layout, ids);
+  }
+  if (!isInTrash || graceMs === 0) await emptyTrash(engine, layout);
+  await updateLinks(engine, layout, rest);
+}
+
+/** Records first: without one a revision does not exist, whatever happens next. */
+async function removeAtOnce(engine: Engine, layout: Layout, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    const { record, index, image } = layout.files(id);
+    await engine.removeFiles([record, index, image]);
+  }
+}
+
+/** Whether `work` could be done. */
+async function ignoringFullDisk(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (isIoError(error, 'ENOSPC', 'EDQUOT')) return false;
+    throw error;
+  }
+}

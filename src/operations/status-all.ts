@@ -1,0 +1,84 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isBackyError } from '../errors.ts';
+import { fromNodeError } from '../io-error.ts';
+import { type Layout, layoutOf } from '../repository/layout.ts';
+import { readTotals, type Totals } from '../repository/totals.ts';
+
+/** What all repositories under one directory hold. */
+export interface FleetStatus {
+  /** By name. */
+  readonly repositories: readonly RepositoryStatus[];
+  readonly summary: FleetSummary;
+}
+
+/** One of them. */
+export interface RepositoryStatus {
+  /** The name of its directory. */
+  readonly name: string;
+  /** Absent when it cannot be read. */
+  readonly totals?: Totals;
+  /** Why it cannot be read. */
+  readonly problem?: string;
+}
+
+/** Totals over the readable repositories. */
+export interface FleetSummary {
+  readonly repositories: number;
+  readonly unreadable: number;
+  readonly revisions: number;
+  readonly damaged: number;
+  readonly distrusted: number;
+  readonly bytesWritten: number;
+}
+
+/** Looks at every repository right below a directory. @throws BACKY_IO when that directory cannot be read */
+export async function statusOfAll(base: string): Promise<FleetStatus> {
+  const directory = resolve(base);
+  const looks: Look[] = [];
+  for (const name of namesIn(directory)) {
+    const layout = layoutOf(join(directory, name));
+    if (existsSync(layout.config)) looks.push(await look(name, layout));
+  }
+  // At the end, when most directories have been quiet for long enough to be believed.
+  for (const { remember } of looks) remember?.();
+  const repositories = looks.map(({ status }) => status);
+  const all = repositories.flatMap(({ totals }) => (totals ? [totals] : []));
+  const sum = (key: 'revisions' | 'damaged' | 'distrusted' | 'bytesWritten'): number =>
+    all.reduce((total, totals) => total + totals[key], 0);
+  return {
+    repositories,
+    summary: {
+      repositories: repositories.length,
+      unreadable: repositories.length - all.length,
+      revisions: sum('revisions'),
+      damaged: sum('damaged'),
+      distrusted: sum('distrusted'),
+      bytesWritten: sum('bytesWritten'),
+    },
+  };
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+}
+
+interface Look {
+  readonly status: RepositoryStatus;
+  readonly remember?: () => void;
+}
+
+/** What is wrong with one repository never hides another. */
+async function look(name: string, layout: Layout): Promise<Look> {
+  try {
+    const { totals, ...rest } = await readTotals(layout);
+    return { status: { name, totals }, ...rest };
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    return { status: { name, problem: error.message } };
+  }
+}

@@ -1,0 +1,115 @@
+import { closeSync, constants, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { isGood, newestGood, type RevisionRecord } from '../domain/revision.ts';
+import { asObject, asText, asWholeNumber, member, root, ShapeError } from '../domain/shape.ts';
+import { fromNodeError, isNodeError } from '../io-error.ts';
+import type { Layout } from './layout.ts';
+import { readRevisions } from './read-revisions.ts';
+
+/** What there is to know of a repository at a glance. */
+export interface Totals {
+  /** How many revisions are readable. */
+  readonly revisions: number;
+  /** How many are not. */
+  readonly damaged: number;
+  /** How many are not to be relied upon. */
+  readonly distrusted: number;
+  /** Bytes written for all of them. */
+  readonly bytesWritten: number;
+  /** When the newest good one was taken, ISO 8601, UTC; null: there is none. */
+  readonly newest: string | null;
+}
+
+/** Totals, and how to remember them for the next time; absent when they were remembered. */
+export interface Reading {
+  readonly totals: Totals;
+  readonly remember?: () => void;
+}
+
+/**
+ * The totals of a repository, from the cache `.revisions` if that is as new as the directory. Nothing but overviews
+ * ever rests on it, and it is made anew whenever it does not fit.
+ *
+ * @throws BACKY_IO when the directory cannot be read
+ */
+export async function readTotals(layout: Layout): Promise<Reading> {
+  try {
+    const cached = readCache(layout, stampOf(layout));
+    if (cached) return { totals: cached };
+    // A new name changes the directory, so it comes before its time is noted.
+    const isKept = prepareCache(layout);
+    const stamp = stampOf(layout);
+    const totals = await count(layout);
+    return isKept ? { totals, remember: () => writeCache(layout, stamp, totals) } : { totals };
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+}
+
+async function count(layout: Layout): Promise<Totals> {
+  const { revisions, damaged } = await readRevisions(layout);
+  const isBad = (record: RevisionRecord): boolean => !isGood(record);
+  return {
+    revisions: revisions.length,
+    damaged: damaged.length,
+    distrusted: revisions.filter(isBad).length,
+    bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
+    newest: newestGood(revisions)?.timestamp ?? null,
+  };
+}
+
+/** When the directory changed last: every new, rewritten or removed record changes it. In nanoseconds. */
+function stampOf({ directory }: Layout): bigint {
+  return statSync(directory, { bigint: true }).mtimeNs;
+}
+
+/** Changes within one tick of the filesystem's clock look like one: what is younger is not remembered. */
+const TICK_NS = 20_000_000n;
+
+function readCache({ totals }: Layout, stamp: bigint): Totals | undefined {
+  try {
+    const cache = root(JSON.parse(readFileSync(totals, 'utf8')));
+    if (asText(member(cache, 'stamp'), 'a time') !== String(stamp)) return undefined;
+    const count = (key: string): number => asWholeNumber(member(cache, key), 'a number');
+    const newest = member(cache, 'newest');
+    asObject(cache);
+    return {
+      revisions: count('revisions'),
+      damaged: count('damaged'),
+      distrusted: count('distrusted'),
+      bytesWritten: count('bytesWritten'),
+      newest: newest.value === null ? null : asText(newest, 'a time'),
+    };
+  } catch (error) {
+    // Absent, torn, or not ours to read: it is only a cache.
+    if (isNodeError(error) || error instanceof SyntaxError || error instanceof ShapeError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether there can be a cache: on a read-only filesystem, or as another user, it is done without. */
+function prepareCache({ totals }: Layout): boolean {
+  return touch(totals, constants.O_CREAT, () => {});
+}
+
+/** In place, as a new name would change the directory it describes. A torn one does not parse. */
+function writeCache(layout: Layout, stamp: bigint, totals: Totals): void {
+  const isSettled = stampOf(layout) === stamp && BigInt(Date.now()) * 1_000_000n - stamp > TICK_NS;
+  if (!isSettled) return;
+  const text = `${JSON.stringify({ stamp: String(stamp), ...totals })}\n`;
+  touch(layout.totals, constants.O_TRUNC, (file) => void writeSync(file, text));
+}
+
+function touch(path: string, flags: number, work: (file: number) => void): boolean {
+  try {
+    const file = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW | flags, 0o600);
+    try {
+      work(file);
+    } finally {
+      closeSync(file);
+    }
+    return true;
+  } catch (error) {
+    if (isNodeError(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,124 @@
+import { closeSync, constants, copyFileSync, openSync, writeSync } from 'node:fs';
+import type { Entry } from './recording-disk.ts';
+
+/** How a disk may look after a cut. */
+export type CutKind = 'prefix' | 'lost' | 'reordered' | 'torn';
+
+/** One such disk. */
+export interface CrashState {
+  /** The power was cut after so many entries. */
+  readonly after: number;
+  readonly kind: CutKind;
+  /** Makes the disk. */
+  build(file: string): void;
+}
+
+/** What crash states are made of. */
+export interface Disk {
+  /** The disk before the first entry. */
+  readonly base: string;
+  /** A file to work with: what was flushed so far. */
+  readonly scratch: string;
+  readonly entries: readonly Entry[];
+  /** After how many entries the power may be cut. */
+  readonly first: number;
+}
+
+/** What a disk writes whole or not at all. The filesystems here are made for that, as for most disks of today. */
+export const SECTOR_BYTES = 4096;
+
+/** How often each kind comes, where not every prefix is made. */
+const KINDS: readonly CutKind[] = ['prefix', 'torn', 'reordered', 'lost', 'torn', 'reordered'];
+
+/**
+ * The disks that a cut may leave, in the order of its time: after each entry exactly what was written by then, and at
+ * random times what was flushed by then with any part of the rest. Writes before a flush are on the disk; of those after
+ * it any may be missing: all of them (`lost`), some (`reordered`), or some of their sectors (`torn`).
+ */
+export function* crashStates(
+  { base, scratch, entries, first }: Disk,
+  count: number,
+  random: () => number,
+): Generator<CrashState> {
+  const cuts = chooseCuts(first, entries.length, count, random);
+  copyFileSync(base, scratch, constants.COPYFILE_FICLONE);
+  let [done, flushed] = [0, 0];
+  for (const { after, kind } of cuts) {
+    // `scratch` holds what was flushed; what is not is added to each copy.
+    const flushedBy = lastFlush(entries, after, flushed);
+    writeAll(scratch, entries.slice(done, flushedBy));
+    [done, flushed] = [flushedBy, flushedBy];
+    const unflushed = entries.slice(flushedBy, after);
+    const survivors = survive(unflushed, kind, random);
+    yield {
+      after,
+      kind,
+      build: (file) => {
+        copyFileSync(scratch, file, constants.COPYFILE_FICLONE);
+        writeAll(file, survivors);
+      },
+    };
+  }
+}
+
+/** Every prefix if there are states enough for that, and random ones for the rest. */
+function chooseCuts(first: number, last: number, count: number, random: () => number) {
+  const length = last - first;
+  const prefixes = count > length ? length : 0;
+  const cuts = Array.from({ length: prefixes }, (_, index) => ({
+    after: first + index + 1,
+    kind: 'prefix' as CutKind,
+  }));
+  const kinds = prefixes > 0 ? KINDS.filter((kind) => kind !== 'prefix') : KINDS;
+  for (let index = cuts.length; index < count; index += 1)
+    cuts.push({
+      after: first + 1 + Math.floor(random() * length),
+      kind: kinds[index % kinds.length] ?? 'torn',
+    });
+  return cuts.sort((a, b) => a.after - b.after);
+}
+
+/** How many of the first `after` entries a flush has made safe. */
+function lastFlush(entries: readonly Entry[], after: number, from: number): number {
+  for (let index = after - 1; index >= from; index -= 1)
+    if (entries[index]?.kind === 'flush') return index + 1;
+  return from;
+}
+
+function survive(unflushed: readonly Entry[], kind: CutKind, random: () => number): readonly Entry[] {
+  switch (kind) {
+    case 'prefix':
+      return unflushed;
+    case 'lost':
+      return [];
+    case 'reordered':
+      return unflushed.filter(() => random() < 0.5);
+    case 'torn':
+      return unflushed.flatMap((entry) => tear(entry, random));
+  }
+}
+
+/** A few sectors of a write are missing, or all but a few. */
+function tear(entry: Entry, random: () => number): readonly Entry[] {
+  if (entry.kind === 'flush') return [];
+  const share = random();
+  const pieces: Entry[] = [];
+  for (let at = 0; at < entry.bytes.length; at += SECTOR_BYTES)
+    if (random() < share)
+      pieces.push({
+        kind: 'write',
+        offset: entry.offset + at,
+        bytes: entry.bytes.subarray(at, at + SECTOR_BYTES),
+      });
+  return pieces;
+}
+
+function writeAll(file: string, entries: readonly Entry[]): void {
+  const descriptor = openSync(file, 'r+');
+  try {
+    for (const entry of entries)
+      if (entry.kind === 'write') writeSync(descriptor, entry.bytes, 0, entry.bytes.length, entry.offset);
+  } finally {
+    closeSync(descriptor);
+  }
+}

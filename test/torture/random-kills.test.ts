@@ -1,0 +1,79 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { loadEngine } from '../../src/native/load-engine.ts';
+import { start } from '../helpers/command.ts';
+import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
+import { describeWith } from '../helpers/needs.ts';
+import { testSeed } from '../helpers/random.ts';
+import { PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
+import { createScene, type Scene } from './scene.ts';
+import { judge, judgeTarget, refer, TRIALS, type Trial } from './trials.ts';
+
+const types = ['btrfs', 'xfs'] as const;
+const trials = TRIALS.filter(({ killedBefore }) => !killedBefore);
+/** For one command on one filesystem. */
+const each = Math.ceil(pointsOr(60) / trials.length / types.length);
+
+describeWith(
+  needsOf(...types),
+  `SIGKILL at random times, with all threads (BACKY_TEST_SEED=${testSeed})`,
+  () => {
+    const filesystems = types.map((type) => useFilesystem(type));
+
+    it(
+      'leaves the old state or the new one, and the next run succeeds (I4, I23, F2)',
+      async () => {
+        const lanes = filesystems.map(async ({ type, directory }) => {
+          for (const trial of trials) await killAtRandom({ type, directory }, trial);
+        });
+        await Promise.all(lanes);
+      },
+      PATIENCE_MS,
+    );
+  },
+);
+
+async function killAtRandom(
+  { type, directory }: { readonly type: string; readonly directory: string },
+  trial: Trial,
+): Promise<void> {
+  const engine = await loadEngine();
+  const random = randomFor(`random kills ${type} ${trial.name}`);
+  const parent = join(directory, trial.name.replaceAll(/\W+/g, '-'));
+  mkdirSync(parent);
+  const scene = await createScene(engine, parent, random, trial.scene);
+  const wholeMs = await runFor(trial, scene, Number.POSITIVE_INFINITY);
+  const reference = await refer(engine, trial, scene);
+  const found: string[] = [];
+  let kills = 0;
+  for (let count = 0; count < each; count += 1) {
+    scene.reset();
+    // Node alone takes the first part of that time.
+    const afterMs = wholeMs * (0.4 + 0.65 * random());
+    if ((await runFor(trial, scene, afterMs)) === afterMs) kills += 1;
+    const violations = [...judgeTarget(trial, scene), ...(await judge(engine, trial, scene, reference))];
+    found.push(...violations.map((text) => `${trial.name}, after ${Math.round(afterMs)} ms: ${text}`));
+  }
+  report('random-kills', {
+    filesystem: type,
+    command: trial.name,
+    runs: each,
+    kills,
+    violations: found.length,
+  });
+  expect(found).toEqual([]);
+}
+
+/** Runs a trial until it ends or is killed; returns milliseconds, exactly `afterMs` for one that was killed. */
+async function runFor(trial: Trial, scene: Scene, afterMs: number): Promise<number> {
+  const [program = '', ...args] = trial.command(scene);
+  const startedMs = performance.now();
+  const running = start(program, args);
+  const ended = running.outcome.then(() => true);
+  const hasEnded = await Promise.race([ended, afterMs === Number.POSITIVE_INFINITY ? ended : sleep(afterMs)]);
+  if (!hasEnded) running.signal('SIGKILL');
+  const { exitCode } = await running.outcome;
+  return exitCode === 137 ? afterMs : performance.now() - startedMs;
+}

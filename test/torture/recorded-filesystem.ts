@@ -1,0 +1,125 @@
+import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cleanUpWith } from '../helpers/clean-up.ts';
+import { mustRun, run, start } from '../helpers/command.ts';
+import type { Need } from '../helpers/needs.ts';
+import { patiently } from '../helpers/patiently.ts';
+import { SECTOR_BYTES } from './crash-states.ts';
+import { type Entry, recordDisk } from './recording-disk.ts';
+
+/** The filesystems whose power is cut. */
+export type RecordedType = 'btrfs' | 'xfs';
+
+/** What a machine must have to record one. */
+export const recordingNeeds: readonly Need[] = ['root', 'FUSE', 'loop devices', 'command nbdfuse'];
+
+/** Everything that happened on the disk of a filesystem. */
+export interface Recording {
+  readonly type: RecordedType;
+  /** The disk at the beginning. */
+  readonly base: string;
+  readonly entries: readonly Entry[];
+}
+
+const SIZE_MIB: Readonly<Record<RecordedType, number>> = { btrfs: 128, xfs: 304 };
+const PATIENCE_MS = 20_000;
+
+/** One copy of what the filesystem itself knows, so that no other one hides what a cut does to it. */
+const MAKERS: Readonly<Record<RecordedType, readonly string[]>> = {
+  btrfs: ['mkfs.btrfs', '--quiet', '--metadata', 'single', '--data', 'single'],
+  xfs: ['mkfs.xfs', '-q', '-m', 'reflink=1', '-s', `size=${SECTOR_BYTES}`],
+};
+
+const stopping = `
+umount "$1/mnt" 2>/dev/null || { mountpoint -q "$1/mnt" && umount --lazy "$1/mnt"; }
+umount "$1/fuse" 2>/dev/null || { mountpoint -q "$1/fuse" && umount --lazy "$1/fuse"; }
+true`;
+
+/**
+ * Runs `work` on a fresh filesystem, mounted on `home/mnt`, whose disk records what it is told. `work` must leave the
+ * filesystem to other processes, as this one answers for the disk.
+ */
+export async function recordFilesystem(
+  home: string,
+  type: RecordedType,
+  work: (mountpoint: string, position: () => number) => Promise<void>,
+): Promise<Recording> {
+  const inside = (name: string): string => join(home, name);
+  for (const name of ['fuse', 'mnt']) if (!existsSync(inside(name))) mkdirSync(inside(name));
+  const [base, live] = [inside('base.disk'), inside('live.disk')];
+  writeFileSync(base, '');
+  truncateSync(base, SIZE_MIB[type] * 2 ** 20);
+  const [maker = '', ...options] = MAKERS[type];
+  await mustRun(maker, [...options, '-f', base]);
+  await mustRun('cp', ['--reflink=auto', '--sparse=always', base, live]);
+  const disk = await recordDisk(live, SIZE_MIB[type] * 2 ** 20, inside('socket'));
+  const cleanUp = cleanUpWith(stopping, home);
+  try {
+    const fuse = start('nbdfuse', ['-C', '1', inside('fuse/disk'), '--unix', disk.socket]);
+    await untilThere(inside('fuse/disk'));
+    await mountDirectly(inside('fuse/disk'), inside('mnt'));
+    await work(inside('mnt'), () => disk.entries.length);
+    // What comes now is no part of it: a clean end would hide what was not yet safe.
+    const entries = disk.entries.slice();
+    await unmount(inside('mnt'));
+    await unmount(inside('fuse'));
+    await fuse.outcome;
+    return { type, base, entries };
+  } finally {
+    await cleanUp.now();
+    await disk.close();
+  }
+}
+
+/** Mounts a disk as it was left by a cut, runs `work`, and unmounts it. `work` learns why it cannot be mounted. */
+export async function withCrashed<Result>(
+  type: RecordedType,
+  file: string,
+  mountpoint: string,
+  work: (problem?: string) => Promise<Result>,
+): Promise<Result> {
+  const options = type === 'xfs' ? 'loop,nouuid' : 'loop';
+  const mount = ['-t', type, '-o', options, file, mountpoint];
+  try {
+    await patiently(() => mustRun('mount', mount), 3);
+  } catch (error) {
+    return work(String(error));
+  }
+  try {
+    return await work();
+  } finally {
+    await unmount(mountpoint);
+  }
+}
+
+/** Something of this machine may look at a new filesystem for a moment. */
+async function unmount(mountpoint: string): Promise<void> {
+  await patiently(async () => {
+    const { exitCode, stderr } = await run('umount', [mountpoint]);
+    if (exitCode === 0) return;
+    await sleep(100);
+    throw new Error(stderr);
+  }, 100);
+}
+
+/** Without direct I/O the cache of the loop device would hide when something was written. */
+async function mountDirectly(disk: string, directory: string): Promise<void> {
+  const losetup = ['--find', '--show', '--direct-io=on', '--sector-size', String(SECTOR_BYTES), disk];
+  const device = (await patiently(() => mustRun('losetup', losetup))).trim();
+  try {
+    await mustRun('mount', [device, directory]);
+  } finally {
+    // Takes effect when the filesystem is unmounted.
+    await mustRun('losetup', ['--detach', device]);
+  }
+}
+
+async function untilThere(path: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += 20) {
+    // Not by a call that would wait for the very disk.
+    if ((await mustRun('ls', [join(path, '..')])).includes('disk')) return;
+    await sleep(20);
+  }
+  throw new Error(`${path} did not appear`);
+}

@@ -1,0 +1,87 @@
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RevisionRecord, Trust } from '../../src/domain/revision.ts';
+import type { Engine } from '../../src/native/engine.ts';
+import { type Layout, layoutOf } from '../../src/repository/layout.ts';
+import { readRevisions } from '../../src/repository/read-revisions.ts';
+import { readTrash } from '../../src/repository/trash.ts';
+
+/** What is known of one revision. */
+export interface Known {
+  readonly place: 'repository' | 'trash';
+  /** Of the index, which has the hashes of all blocks. */
+  readonly digest: string;
+  readonly size: number;
+  readonly tags: string;
+  readonly trust: Trust;
+  /** Blocks of the image that do not equal the index: none, unless a test has damaged it. */
+  readonly badCount: number;
+}
+
+/** All revisions by their ids, wherever they lie. */
+export type State = ReadonlyMap<string, Known>;
+
+/** What is wrong, in words; empty when all is well. */
+export type Violations = string[];
+
+/**
+ * Reads every revision and hashes every image. What is damaged in the repository itself is a violation; in the trash,
+ * only once what was interrupted has been finished.
+ */
+export async function readState(
+  engine: Engine,
+  directory: string,
+  { settled, violations }: { readonly settled: boolean; readonly violations: Violations },
+): Promise<State> {
+  const state = new Map<string, Known>();
+  const layout = layoutOf(directory);
+  const { revisions, damaged } = await readRevisions(layout);
+  for (const { uuid, reason } of damaged) violations.push(`${uuid} is damaged: ${reason}`);
+  for (const record of revisions) state.set(record.uuid, await look(engine, layout, record, 'repository'));
+  for (const { layout: batch, revisions: removed } of await readTrash(layout)) {
+    for (const record of removed) state.set(record.uuid, await look(engine, batch, record, 'trash'));
+    if (!settled) continue;
+    for (const { uuid, reason } of (await readRevisions(batch)).damaged)
+      violations.push(`${uuid} is damaged in the trash: ${reason}`);
+  }
+  return state;
+}
+
+async function look(
+  engine: Engine,
+  layout: Layout,
+  { uuid, digest, size, tags, trust }: RevisionRecord,
+  place: Known['place'],
+): Promise<Known> {
+  const { image, index } = layout.files(uuid);
+  const badCount = await countBad(engine, { image, index, digest, size });
+  return { place, digest, size, tags: [...tags].sort().join(','), trust, badCount };
+}
+
+/** An index that cannot be used counts as one bad block more than there can be. */
+async function countBad(engine: Engine, options: Parameters<Engine['verifyImage']>[0]): Promise<number> {
+  try {
+    return (await engine.verifyImage(options)).badCount;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** What `last` leads to; undefined without one. */
+export function lastOf(directory: string): string | undefined {
+  const link = join(directory, 'last');
+  try {
+    const target = readlinkSync(link);
+    return existsSync(link) ? target : `${target}, which is not there`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Files that belong to no sealed revision and should not be there when nothing runs. */
+export function strayFiles(directory: string, state: State): readonly string[] {
+  const ids = [...state].filter(([, { place }]) => place === 'repository').map(([uuid]) => uuid);
+  const own = new Set(ids.flatMap((uuid) => [uuid, `${uuid}.hashes`, `${uuid}.rev`]));
+  const isRevision = /^(?:\.tmp-|[0-9a-f]{8}-)/;
+  return readdirSync(directory).filter((name) => isRevision.test(name) && !own.has(name));
+}
