@@ -15,7 +15,7 @@ use crate::readback::{Touched, read_back};
 use crate::recheck::{Rechecked, recheck};
 use crate::segment::{Start, Tally};
 use crate::write::{
-    COMPARING_BYTES, HINT_FAILED, Image, WriteOptions, WriteStats, clone_parent, create_index,
+    COMPARING_BYTES, HINT_FAILED, Image, WriteOptions, WriteStats, clone_parent, create_index, open_parent,
 };
 
 /// Writes a revision from a stream, as [`crate::write_image`] does from a file.
@@ -31,7 +31,7 @@ pub(crate) fn write_stream(
     control: &Control,
 ) -> Result<WriteStats> {
     let Some(changes) = &source.changes else {
-        return write(options, source, None, control).and_then(|stats| expect_same(stats, source));
+        return write_everything(options, source, control);
     };
     let (fallback, compare_bytes, failed) = match write_changes(options, source, changes, control) {
         Ok(Ok(stats)) if stats.hint_failures.is_empty() => return Ok(stats),
@@ -48,15 +48,16 @@ pub(crate) fn write_stream(
         Err(error) => return Err(error),
     };
     let options = WriteOptions { compare_bytes, ..options.clone() };
-    let stats = write(&options, source, None, control).and_then(|stats| expect_same(stats, source))?;
+    let stats = write_everything(&options, source, control)?;
     let (read, hint_failures) =
         failed.map_or((0, Vec::new()), |first| (first.bytes_read, first.hint_failures));
     Ok(WriteStats { fallback: Some(fallback), bytes_read: stats.bytes_read + read, hint_failures, ..stats })
 }
 
-/// Where everything was read, there is no hint that could be wrong: what differs then is the source itself, or
+/// Where everything is read, there is no hint that could be wrong: what differs then is the source itself, or
 /// whatever lies between it and us.
-fn expect_same(stats: WriteStats, source: &CommandInput) -> Result<WriteStats> {
+fn write_everything(options: &WriteOptions, source: &CommandInput, control: &Control) -> Result<WriteStats> {
+    let stats = write(options, source, None, open_parent(options)?, control)?;
     match stats.hint_failures.first() {
         None => Ok(stats),
         Some(block) => {
@@ -76,13 +77,10 @@ fn write_changes(
     if options.compare_bytes {
         return Ok(Err(COMPARING_BYTES.to_owned()));
     }
-    let Some(image) = &options.parent_image else {
-        return Ok(Err("there is no parent".to_owned()));
-    };
-    let parent = Parent::open(image, options.parent_index.as_deref())?;
-    match parent.without_index {
-        Some(reason) => Ok(Err(reason)),
-        None => write(options, source, Some(changes), control).map(Ok),
+    match open_parent(options)? {
+        None => Ok(Err("there is no parent".to_owned())),
+        Some(Parent { without_index: Some(reason), .. }) => Ok(Err(reason)),
+        parent => write(options, source, Some(changes), parent, control).map(Ok),
     }
 }
 
@@ -90,11 +88,10 @@ fn write(
     options: &WriteOptions,
     source: &CommandInput,
     changes: Option<&ChangesInput>,
+    parent: Option<Parent>,
     control: &Control,
 ) -> Result<WriteStats> {
     let size = source.size;
-    let image = options.parent_image.as_deref();
-    let parent = image.map(|image| Parent::open(image, options.parent_index.as_deref())).transpose()?;
     let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
     let Image { output, start, unshared } = clone_parent(options, parent.as_ref(), size)?;
     let cloned = start == Start::Parent;

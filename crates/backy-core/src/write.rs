@@ -37,6 +37,8 @@ pub struct WriteOptions {
     pub parent_image: Option<PathBuf>,
     /// Its index; without one every byte of the parent is compared.
     pub parent_index: Option<PathBuf>,
+    /// What the parent's record says of its index.
+    pub parent_digest: Option<Hash>,
     /// Compare with the parent's bytes even where its index says that a block is the same.
     pub compare_bytes: bool,
     /// Fail rather than write a revision that shares nothing.
@@ -87,10 +89,7 @@ pub fn write_image(options: &WriteOptions, control: &Control) -> Result<WriteSta
 
 fn write_path(options: &WriteOptions, input: &PathInput, control: &Control) -> Result<WriteStats> {
     let source = Source::open(&input.path)?;
-    let parent = match &options.parent_image {
-        Some(image) => Some(Parent::open(image, options.parent_index.as_deref())?),
-        None => None,
-    };
+    let parent = open_parent(options)?;
     let job = Job { options, input, source, parent, control };
     let (focus, unfocused) = job.focus()?;
     let stats = job.write(focus.as_ref(), unfocused)?;
@@ -181,6 +180,13 @@ impl Job<'_> {
         }
         clone_parent(self.options, self.parent.as_ref(), size)
     }
+}
+
+/// The revision to start from, if there is one.
+pub(crate) fn open_parent(options: &WriteOptions) -> Result<Option<Parent>> {
+    let WriteOptions { parent_image, parent_index, parent_digest, .. } = options;
+    let image = parent_image.as_deref();
+    image.map(|image| Parent::open(image, parent_index.as_deref(), parent_digest.as_ref())).transpose()
 }
 
 /// The image as a clone of the parent, or all hole.
