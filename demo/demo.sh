@@ -21,15 +21,14 @@ main() {
 
   step "A virtual machine's disk"
   make_disk
-  say "disk.img: $(size "$(stat --dereference --format=%s disk.img)") ext4 with $file_count files of this machine."
-  say "The repository is on $place."
+  say "disk.img: $(size "$(stat --dereference --format=%s disk.img)") ext4 with $file_count files of this machine, on $place."
 
   step "First backup"
   mkdir repository
   run backy -b repository init file "$PWD/disk.img"
   run backy -b repository backup manual:before
   same disk.img repository/last
-  cp --sparse=always disk.img disk-before.img
+  cp --reflink=auto --sparse=always disk.img disk-before.img
 
   step "The guest deletes a letter, overwrites 4 MiB and writes 12 MiB of new files; second backup"
   change_disk

@@ -101,7 +101,9 @@ function writeOptions(
   if (!parent) return options;
   const { image: parentImage, index: parentIndex }: RevisionFiles = layout.files(parent.uuid);
   // Where one revision was found to be damaged, hashes alone no longer prove what is on the disk.
-  const known = isIndexed(parent) ? { parentImage, parentIndex } : { parentImage };
+  const known = isIndexed(parent)
+    ? { parentImage, parentIndex, parentDigest: parent.digest }
+    : { parentImage };
   return { ...options, ...known, compareBytes: !revisions.every(isGood) };
 }
 

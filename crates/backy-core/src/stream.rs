@@ -79,7 +79,7 @@ fn write_changes(
     let Some(image) = &options.parent_image else {
         return Ok(Err("there is no parent".to_owned()));
     };
-    let parent = Parent::open(image, options.parent_index.as_deref())?;
+    let parent = Parent::open(image, options.parent_index.as_deref(), options.parent_digest.as_ref())?;
     match parent.without_index {
         Some(reason) => Ok(Err(reason)),
         None => write(options, source, Some(changes), control).map(Ok),
@@ -94,7 +94,9 @@ fn write(
 ) -> Result<WriteStats> {
     let size = source.size;
     let image = options.parent_image.as_deref();
-    let parent = image.map(|image| Parent::open(image, options.parent_index.as_deref())).transpose()?;
+    let parent = image
+        .map(|image| Parent::open(image, options.parent_index.as_deref(), options.parent_digest.as_ref()))
+        .transpose()?;
     let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
     let Image { output, start, unshared } = clone_parent(options, parent.as_ref(), size)?;
     let cloned = start == Start::Parent;
