@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
 import { expectSameBytes, flipByte, KIB, MIB, randomBytes } from '../helpers/bytes.ts';
 import { cephNeeds, type ImageChange, useCeph } from '../helpers/ceph.ts';
@@ -10,10 +10,11 @@ import { describeWith } from '../helpers/needs.ts';
 import { patiently } from '../helpers/patiently.ts';
 import { createRbdRepository, type RbdRepository } from '../helpers/rbd-repository.ts';
 import { PROGRAM } from '../helpers/repository.ts';
+import { makeScratch } from '../helpers/scratch.ts';
 
 const OBJECT = 4 * MIB;
 
-describeWith([...cephNeeds, ...needsOf('btrfs')], 'an image of a Ceph cluster', () => {
+describeWith([...cephNeeds, ...needsOf('btrfs', 'ext4')], 'an image of a Ceph cluster', () => {
   const filesystem = useFilesystem('btrfs', 2048);
   const cluster = useCeph();
   let names = 0;
@@ -22,12 +23,12 @@ describeWith([...cephNeeds, ...needsOf('btrfs')], 'an image of a Ceph cluster', 
   async function setUp(
     size: number,
     env?: Readonly<Record<string, string>>,
+    scratch: string = filesystem.scratch(),
   ): Promise<{ image: string; repository: RbdRepository; scratch: string }> {
     names += 1;
     const image = `rbd/disk-${names}`;
     await cluster.rbd('create', '--size', `${size}B`, image);
     await cluster.write(image, { offset: 0, bytes: randomBytes(100 * KIB) });
-    const scratch = filesystem.scratch();
     const repository = await createRbdRepository(cluster, scratch, image, env);
     repository.replaceRbd();
     return { image, repository, scratch };
@@ -127,6 +128,48 @@ describeWith([...cephNeeds, ...needsOf('btrfs')], 'an image of a Ceph cluster', 
     expect(JSON.parse(stdout)).toMatchObject({ good: true });
   });
 
+  describe('backed up to a filesystem without reflinks', () => {
+    const plain = useFilesystem('ext4', 256);
+
+    it('is copied from the parent where it did not change, which spares the cluster', async () => {
+      const { image } = await setUp(40 * MIB);
+      await cluster.write(image, { offset: 8 * MIB, bytes: randomBytes(12 * MIB) });
+      const repository = await createRbdRepository(cluster, plain.directory, image);
+      await repository.backup();
+      await cluster.write(image, { offset: 9 * MIB, bytes: randomBytes(KIB) });
+      const second = await repository.backup();
+      expect(second.stats).toMatchObject({ method: 'rbd-diff', sharing: 'none', bytesChanged: 256 * KIB });
+      expect(second.stats.bytesRead).toBeLessThanOrEqual(OBJECT + 40 * (MIB / 16));
+      await expectRevision(repository, second, image);
+      expect(JSON.parse((await repository.backy('--json', 'verify')).stdout)).toMatchObject({ good: true });
+    });
+  });
+
+  it('is striped, or a clone, or has its data elsewhere, all the same', async () => {
+    await cluster.rbd('create', '--size', '20M', 'rbd/base');
+    await cluster.write('rbd/base', { offset: 3 * MIB, bytes: randomBytes(2 * MIB) });
+    await cluster.rbd('snap', 'create', '--no-progress', 'rbd/base@s');
+    await cluster.rbd('snap', 'protect', 'rbd/base@s');
+    await cluster.rbd('clone', 'rbd/base@s', 'rbd/clone');
+    const striping = ['--stripe-unit', '65536', '--stripe-count', '4'];
+    await cluster.rbd('create', '--size', '20M', ...striping, 'rbd/striped');
+    await cluster.rbd('create', '--size', '20M', '--data-pool', 'other', 'rbd/elsewhere');
+    for (const image of ['rbd/clone', 'rbd/striped', 'rbd/elsewhere']) {
+      const repository = await createRbdRepository(cluster, filesystem.scratch(), image);
+      for (const method of ['full', 'rbd-diff']) {
+        await cluster.write(
+          image,
+          { offset: 100 * KIB, bytes: randomBytes(700 * KIB) },
+          { offset: 4 * MIB, bytes: MIB },
+          { offset: 15 * MIB, bytes: randomBytes(100) },
+        );
+        const record = await repository.backup();
+        expect(record.stats.method).toBe(method);
+        await expectRevision(repository, record, image);
+      }
+    }
+  });
+
   it('is read in full when the snapshot of the parent is gone, and when the configuration says so', async () => {
     const { image, repository } = await setUp(16 * MIB);
     const { uuid } = await repository.backup();
@@ -191,24 +234,37 @@ describeWith([...cephNeeds, ...needsOf('btrfs')], 'an image of a Ceph cluster', 
     let image: string;
     let repository: RbdRepository;
     let good: RevisionRecord;
+    let isReady = false;
 
+    /** Setting up takes a while, so what one test leaves in order is there for the next. */
     async function withRevision(): Promise<void> {
-      ({ image, repository } = await setUp(16 * MIB));
-      repository.configure('timeout: 3s');
-      good = await repository.backup();
+      if (!isReady) {
+        ({ image, repository } = await setUp(16 * MIB, {}, makeScratch(filesystem.directory)));
+        repository.configure('timeout: 3s');
+        good = await repository.backup();
+      }
+      isReady = true;
+      onTestFailed(() => {
+        isReady = false;
+      });
       await cluster.write(image, { offset: 6 * MIB, bytes: randomBytes(300 * KIB) });
     }
 
-    /** Nothing is left of what failed, and the next backup works and starts from the last good one. */
-    async function expectUnharmed(): Promise<void> {
-      expect(readdirSync(repository.directory).filter((name) => name.includes('partial'))).toEqual([]);
-      expect(await cluster.snapshots(image)).toEqual([`backy-${good.uuid}`]);
+    /** The next backup starts from the last good one, and is good itself. */
+    async function expectNextBackup(): Promise<void> {
       repository.replaceRbd();
       const next = await repository.backup();
       expect(next).toMatchObject({ parent: good.uuid, stats: { method: 'rbd-diff' } });
+      expect(await cluster.snapshots(image)).toEqual([`backy-${next.uuid}`]);
       await expectRevision(repository, next, image);
-      const { stdout } = await repository.backy('--json', 'verify');
-      expect(JSON.parse(stdout)).toMatchObject({ good: true });
+      good = next;
+    }
+
+    /** Nothing is left of what failed, and the next backup works. */
+    async function expectUnharmed(): Promise<void> {
+      expect(readdirSync(repository.directory).filter((name) => name.includes('partial'))).toEqual([]);
+      expect(await cluster.snapshots(image)).toEqual([`backy-${good.uuid}`]);
+      await expectNextBackup();
     }
 
     it.each([
@@ -249,17 +305,7 @@ describeWith([...cephNeeds, ...needsOf('btrfs')], 'an image of a Ceph cluster', 
       });
       expect(record.stats.hintFailures).toEqual([{ offset: 6 * MIB, length: 512 * KIB }]);
       await expectRevision(repository, record, image);
-    });
-
-    it('says that the image is gone, in one line', async () => {
-      await withRevision();
-      await cluster.rbd('snap', 'purge', '--no-progress', image);
-      await cluster.rbd('rm', '--no-progress', image);
-      const { exitCode, stderr } = await repository.backy('backup', 'manual:x');
-      expect(exitCode).toBe(1);
-      expect(stderr).toMatch(/^backy: The source rbd\/disk-\d+ does not exist\. [^\n]+\n$/);
-      const { stdout } = await repository.backy('--json', 'status');
-      expect(JSON.parse(stdout).revisions).toHaveLength(1);
+      good = record;
     });
 
     it('gives up a cluster that does not answer, in one line', async () => {
@@ -289,15 +335,13 @@ describeWith([...cephNeeds, ...needsOf('btrfs')], 'an image of a Ceph cluster', 
       } finally {
         cluster.resume();
       }
-      repository.replaceRbd();
-      const next = await repository.backup();
-      expect(next).toMatchObject({ parent: good.uuid, stats: { method: 'rbd-diff' } });
-      expect(await cluster.snapshots(image)).toEqual([`backy-${next.uuid}`]);
+      await expectNextBackup();
     });
 
     /** Starts a backup whose exporter says nothing for ever, and waits until it is at that. */
     async function startSilentBackup(): Promise<{ running: Running; exporter: () => readonly number[] }> {
-      const mark = join(repository.directory, '..', 'silent');
+      names += 1;
+      const mark = join(repository.directory, '..', `silent-${names}`);
       repository.replaceRbd(
         `case " $* " in *" export-diff "*) echo $$ >'${mark}'; exec sleep 1000 ;; esac\nexec "$RBD" "$@"`,
       );
@@ -328,11 +372,19 @@ describeWith([...cephNeeds, ...needsOf('btrfs')], 'an image of a Ceph cluster', 
       await running.outcome;
       await until(() => exporter().length === 0);
       expect(await cluster.snapshots(image)).toHaveLength(2);
-      repository.replaceRbd();
-      const next = await repository.backup();
-      expect(next).toMatchObject({ parent: good.uuid, stats: { method: 'rbd-diff' } });
-      expect(await cluster.snapshots(image)).toEqual([`backy-${next.uuid}`]);
-      await expectRevision(repository, next, image);
+      await expectNextBackup();
+    });
+
+    it('says that the image is gone, in one line', async () => {
+      await withRevision();
+      await cluster.rbd('snap', 'purge', '--no-progress', image);
+      await cluster.rbd('rm', '--no-progress', image);
+      const { exitCode, stderr } = await repository.backy('backup', 'manual:x');
+      expect(exitCode).toBe(1);
+      expect(stderr).toMatch(/^backy: The source rbd\/disk-\d+ does not exist\. [^\n]+\n$/);
+      isReady = false;
+      const { stdout } = await repository.backy('--json', 'verify');
+      expect(JSON.parse(stdout)).toMatchObject({ good: true });
     });
   });
 
