@@ -28,7 +28,7 @@ main() {
   run backy -b repository init file "$PWD/disk.img"
   run backy -b repository backup manual:before
   same disk.img repository/last
-  cp --sparse=always disk.img disk-before.img
+  cp --reflink=auto --sparse=always disk.img disk-before.img
 
   step "The guest deletes a letter, overwrites 4 MiB and writes 12 MiB of new files; second backup"
   change_disk

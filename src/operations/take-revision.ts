@@ -101,9 +101,10 @@ function writeOptions(
   if (!parent) return options;
   const { image: parentImage, index: parentIndex }: RevisionFiles = layout.files(parent.uuid);
   // Where one revision was found to be damaged, hashes alone no longer prove what is on the disk.
-  if (!isIndexed(parent)) return { ...options, parentImage, compareBytes: !revisions.every(isGood) };
-  const { digest: parentDigest } = parent;
-  return { ...options, parentImage, parentIndex, parentDigest, compareBytes: !revisions.every(isGood) };
+  const known = isIndexed(parent)
+    ? { parentImage, parentIndex, parentDigest: parent.digest }
+    : { parentImage };
+  return { ...options, ...known, compareBytes: !revisions.every(isGood) };
 }
 
 /** Runs `work`; when it fails, removes the unfinished revision before the failure is passed on. */

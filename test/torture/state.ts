@@ -50,9 +50,10 @@ export async function readState(
 async function look(
   engine: Engine,
   layout: Layout,
-  { uuid, digest, size, tags, trust }: RevisionRecord,
+  { uuid, digest: recorded, size, tags, trust }: RevisionRecord,
   place: Known['place'],
 ): Promise<Known> {
+  const digest = recorded ?? '';
   const { image, index } = layout.files(uuid);
   const badCount = await countBad(engine, { image, index, digest, size });
   return { place, digest, size, tags: [...tags].sort().join(','), trust, badCount };
