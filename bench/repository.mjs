@@ -1,5 +1,13 @@
 /** Backy as its users run it: the command line, one repository, one source. */
-import { readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from './command.mjs';
@@ -16,11 +24,16 @@ export function backupCommand(repository) {
   return backy('-b', repository, 'backup', 'manual:bench');
 }
 
-/** Creates the repository for a source file, removing one that is there. */
+/**
+ * Creates the repository for a source file, removing one that is there. The source is read live: on its own filesystem
+ * it would be cloned, and there would be little to measure.
+ */
 export async function freshRepository(repository, source) {
   rmSync(repository, { recursive: true, force: true });
   await run(['mkdir', repository]);
   await run(backy('-b', repository, 'init', 'file', source));
+  const config = readFileSync(join(repository, 'config'), 'utf8');
+  writeFileSync(join(repository, 'config'), config.replace('  type: file\n', '$&  snapshot: off\n'));
 }
 
 /** The image of the newest revision. */

@@ -21,7 +21,7 @@ main() {
 
   step "A virtual machine's disk"
   make_disk
-  say "disk.img: $(size "$(stat --format=%s disk.img)") ext4 with $file_count files of this machine, on $place."
+  say "disk.img: $(size "$(stat --dereference --format=%s disk.img)") ext4 with $file_count files of this machine, on $place."
 
   step "First backup"
   mkdir repository

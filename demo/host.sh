@@ -20,13 +20,13 @@ need_tools() {
 # Runs a long command quietly; what it said is shown only when it fails.
 quietly() { "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "$* failed."; }; }
 
-# Enters $work, on btrfs when this machine lets us mount it; sets $place, words for where we are.
+# Enters $work, on btrfs when this machine lets us mount it; sets $place, words for where we are. The disk is on a
+# filesystem of its own, because a backup on the same disk is none.
 enter_workspace() {
-  mkdir "$work/btrfs"
-  if mount_btrfs >"$log" 2>&1; then
-    mounted+=("$work/btrfs")
+  if mount_btrfs repositories >"$log" 2>&1 && mount_btrfs disks >"$log" 2>&1; then
     place="btrfs, mounted from a file"
-    cd "$work/btrfs"
+    cd "$work/repositories"
+    ln --symbolic "$work/disks/disk.img" disk.img
   else
     place="a plain directory on $(findmnt --noheadings --output FSTYPE --target "$work"), as btrfs cannot be mounted here"
     cd "$work"
@@ -34,8 +34,9 @@ enter_workspace() {
 }
 
 mount_btrfs() {
-  is_root && truncate --size="$FILESYSTEM_BYTES" "$work/btrfs.disk" &&
-    mkfs.btrfs --quiet "$work/btrfs.disk" && mount -o loop "$work/btrfs.disk" "$work/btrfs"
+  mkdir "$work/$1"
+  is_root && truncate --size="$FILESYSTEM_BYTES" "$work/$1.disk" &&
+    mkfs.btrfs --quiet "$work/$1.disk" && mount -o loop "$work/$1.disk" "$work/$1" && mounted+=("$work/$1")
 }
 
 # Makes disk.img: ext4 with a letter, a database and files of /usr.

@@ -328,6 +328,8 @@ export interface WriteOptions {
   parentImage?: string
   /** Its index; without one every byte of the parent is compared. */
   parentIndex?: string
+  /** What the parent's record says of its index. */
+  parentDigest?: string
   /** Compare with the parent's bytes even where its index says that a block is the same. */
   compareBytes?: boolean
   /** Fail rather than write a revision that shares nothing. */

@@ -83,7 +83,8 @@ function writeOptions(
   if (!parent) return options;
   const { image: parentImage, index: parentIndex }: RevisionFiles = layout.files(parent.uuid);
   // Where one revision was found to be damaged, hashes alone no longer prove what is on the disk.
-  return { ...options, parentImage, parentIndex, compareBytes: !revisions.every(isGood) };
+  const { digest: parentDigest } = parent;
+  return { ...options, parentImage, parentIndex, parentDigest, compareBytes: !revisions.every(isGood) };
 }
 
 /** Runs `work`; when it fails, removes the unfinished revision before the failure is passed on. */

@@ -44,6 +44,28 @@ for (const type of ['btrfs', 'xfs'] as const) {
       expect(await repository.verify()).toMatchObject({ good: true });
     });
 
+    it('costs what changed, however large it is', async () => {
+      const costs = [];
+      for (const gibibytes of [4, 64]) {
+        const source = join(sources.scratch(), 'disk.img');
+        makeSparseFile(source, gibibytes * 1024 * MIB);
+        for (let n = 0; n < 24; n += 1) writeAt(source, n * 128 * MIB, randomBytes(256 * KIB));
+        const repository = await createRepository(join(repositories.scratch(), 'repository'), source);
+        await repository.backup();
+        for (let n = 0; n < 24; n += 3) writeAt(source, n * 128 * MIB + 5000, randomBytes(20 * KIB));
+        const { uuid, stats } = await repository.backup();
+        const { method, bytesRead, bytesWritten, bytesChanged } = stats;
+        costs.push({ method, bytesRead, bytesWritten, bytesChanged });
+        expect(readAt(repository.path(uuid), 3 * 128 * MIB, 256 * KIB)).toEqual(
+          readAt(source, 3 * 128 * MIB, 256 * KIB),
+        );
+      }
+      const expected = { method: 'extent-map', bytesChanged: 8 * blockBytes, bytesWritten: 8 * 32 * KIB };
+      expect(costs).toEqual(costs.map(({ bytesRead }) => ({ ...expected, bytesRead })));
+      expect(new Set(costs.map(({ bytesRead }) => bytesRead)).size).toBe(1);
+      expect(costs[0]?.bytesRead).toBeLessThanOrEqual(9 * blockBytes);
+    });
+
     it('is cloned, and nothing copied, where the repository is on the same filesystem', async () => {
       const scratch = sources.scratch();
       const repository = await repositoryOf(scratch, scratch);

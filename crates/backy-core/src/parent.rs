@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+use crate::block::Hash;
 use crate::buffer::Buffer;
 use crate::error::{Context, Result};
 use crate::extent::Extent;
@@ -21,13 +22,20 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    /// Opens image and index. A damaged index is not an error: it costs time, not data.
-    pub(crate) fn open(image: &Path, index: Option<&Path>) -> Result<Self> {
+    /// Opens image and index; `digest` is what the record says of the index. A damaged index is not an error: it costs
+    /// time, not data.
+    pub(crate) fn open(image: &Path, index: Option<&Path>, digest: Option<&Hash>) -> Result<Self> {
         let reader = Reader::open(image)?;
         let size = reader.file().metadata().on("fstat", image)?.len();
         let (index, without_index) = match index.map(IndexReader::open) {
-            Some(Ok(index)) if index.header().image_size == size => (Some(index), None),
-            Some(Ok(_)) => (None, Some("the index of the parent is for another size".to_owned())),
+            Some(Ok(index)) if index.header().image_size != size => {
+                (None, Some("the index of the parent is for another size".to_owned()))
+            }
+            // What is not read is known by nothing but these hashes.
+            Some(Ok(index)) if digest.is_some_and(|digest| index.expect(size, digest).is_err()) => {
+                (None, Some("the index of the parent is not the one that its record names".to_owned()))
+            }
+            Some(Ok(index)) => (Some(index), None),
             Some(Err(error)) => (None, Some(format!("the index of the parent cannot be used ({error})"))),
             None => (None, Some("the parent has no index".to_owned())),
         };

@@ -37,6 +37,8 @@ pub struct WriteOptions {
     pub parent_image: Option<PathBuf>,
     /// Its index; without one every byte of the parent is compared.
     pub parent_index: Option<PathBuf>,
+    /// What the parent's record says of its index.
+    pub parent_digest: Option<Hash>,
     /// Compare with the parent's bytes even where its index says that a block is the same.
     pub compare_bytes: bool,
     /// Fail rather than write a revision that shares nothing.
@@ -82,7 +84,9 @@ pub fn write_image(options: &WriteOptions, control: &Control) -> Result<WriteSta
     let Input::Path(input) = &options.source;
     let source = Source::open(&input.path)?;
     let parent = match &options.parent_image {
-        Some(image) => Some(Parent::open(image, options.parent_index.as_deref())?),
+        Some(image) => {
+            Some(Parent::open(image, options.parent_index.as_deref(), options.parent_digest.as_ref())?)
+        }
         None => None,
     };
     let job = Job { options, input, source, parent, control };

@@ -279,6 +279,31 @@ fn a_snapshot_that_is_of_no_use_is_said_to_be() {
     }
 }
 
+/// A hash of a block that is not read would be handed on, and condemn every later revision.
+#[test]
+fn hashes_that_rotted_are_not_handed_on() {
+    let bench = Bench::new();
+    let disk = bench.path("disk");
+    disk_of(10, &disk);
+    let first = bench.write(0, disk.clone().into_input(), Sample::default());
+    let index = bench.path("0.hashes");
+    File::options().write(true).open(&index).unwrap().write_all_at(&[0xff], 4096 + 5 * 32).unwrap();
+    let options = WriteOptions {
+        source: Input::Path(changed(&disk, &[1])),
+        image: bench.path("1"),
+        index: bench.path("1.hashes"),
+        parent_image: Some(bench.path("0")),
+        parent_index: Some(index),
+        parent_digest: Some(first.digest),
+        ..WriteOptions::default()
+    };
+    let stats = write_image(&options, &Control::default()).unwrap();
+    assert!(!stats.narrowed);
+    assert_eq!(stats.digest, first.digest, "the disk has not changed");
+    assert!(stats.fallback.as_ref().unwrap().contains("not the one that its record names"));
+    bench.assert_equal(1, &stats, &options);
+}
+
 trait IntoInput {
     fn into_input(self) -> PathInput;
 }

@@ -74,6 +74,7 @@ impl Revision {
             index: index.clone(),
             parent_image: parent.map(|parent| parent.image.clone()),
             parent_index: parent.map(|parent| parent.index.clone()),
+            parent_digest: parent.map(|parent| parent.stats.digest),
             compare_bytes: bytes,
             require_reflink: false,
             sample: Sample::default(),

@@ -100,6 +100,8 @@ pub struct WriteOptions {
     pub parent_image: Option<String>,
     /// Its index; without one every byte of the parent is compared.
     pub parent_index: Option<String>,
+    /// What the parent's record says of its index.
+    pub parent_digest: Option<String>,
     /// Compare with the parent's bytes even where its index says that a block is the same.
     pub compare_bytes: Option<bool>,
     /// Fail rather than write a revision that shares nothing.
@@ -154,6 +156,7 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             index: options.index.into(),
             parent_image: options.parent_image.map(PathBuf::from),
             parent_index: options.parent_index.map(PathBuf::from),
+            parent_digest: options.parent_digest.as_deref().map(hash_of).transpose()?,
             compare_bytes: options.compare_bytes.unwrap_or(false),
             require_reflink: options.require_reflink.unwrap_or(false),
             sample: Sample { runs: options.sample_runs.unwrap_or(0), run: options.sample_run.unwrap_or(0) },
@@ -356,8 +359,13 @@ fn sealed(image: String, index: String, size: i64, digest: &str) -> backy_core::
         image: image.into(),
         index: index.into(),
         size: u64::try_from(size).map_err(|_| invalid("a size is not negative"))?,
-        digest: Hash::parse(digest).ok_or_else(|| invalid("a digest is 64 hexadecimal digits"))?,
+        digest: hash_of(digest)?,
     })
+}
+
+fn hash_of(digest: &str) -> backy_core::Result<Hash> {
+    let invalid = || Error::new(Code::InvalidArgument).detail("a digest is 64 hexadecimal digits");
+    Hash::parse(digest).ok_or_else(invalid)
 }
 
 fn target_of(path: Option<String>, fd: Option<i32>) -> backy_core::Result<Target> {

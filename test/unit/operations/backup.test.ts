@@ -63,6 +63,7 @@ describe('backup', () => {
     expect(writeOptions(bench)).toMatchObject({
       parentImage: join(bench.directory, revisionId(1)),
       parentIndex: join(bench.directory, `${revisionId(1)}.hashes`),
+      parentDigest: makeRecord().digest,
       compareBytes: false,
     });
   });
