@@ -58,6 +58,11 @@ function untimely(
   to: string,
   unsafeNames: ReadonlyMap<string, readonly string[]>,
 ): readonly string[] {
+  const unsafeRecords = (unsafeNames.get(parentOf(from)) ?? []).filter((call) =>
+    isRecord(call.split(' ')[2] ?? ''),
+  );
+  if (/\/(?:last|latest|last\.rev)$/.test(to))
+    return unsafeRecords.map((call) => `${to} leads to what is not safe: ${call}`);
   const revision = stemOf(to);
   const isOfIt = (call: string): boolean => !isRecord(call) && call.includes(revision);
   if (isRecord(to)) {
