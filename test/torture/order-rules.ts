@@ -19,7 +19,7 @@ export function breaches(calls: readonly string[], repository: string): readonly
   };
   for (const call of calls) {
     const [name = '', path = '', to = ''] = call.split(' ');
-    if (!`${path} ${to}`.includes(repository) || isScratch(path)) continue;
+    if ((name !== 'fsync' && !`${path} ${to}`.includes(repository)) || isScratch(path)) continue;
     switch (name) {
       case 'write':
       case 'truncate':
