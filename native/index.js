@@ -773,12 +773,13 @@ if (
   }
 }
 
-const { Control, FileLock, createFile, describeSource, engineVersion, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, createFile, describeSource, engineVersion, findSharers, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
 export { createFile }
 export { describeSource }
 export { engineVersion }
+export { findSharers }
 export { indexImage }
 export { lockFile }
 export { makeDirectory }
@@ -787,6 +788,7 @@ export { moveFiles }
 export { probe }
 export { removeDirectory }
 export { removeFiles }
+export { repairImage }
 export { replaceFile }
 export { replaceLinks }
 export { restoreImage }

@@ -6,11 +6,14 @@ import { keepingFiles } from '../repository/lock.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
 import { recordVerdict, type Verdict } from './record-verdict.ts';
+import { damageElsewhere, repair } from './repair.ts';
 
 /** What to verify. */
 export interface VerifyOptions {
   /** Which revisions; all of them, the damaged ones too, by default. */
   readonly revisions?: string | undefined;
+  /** Give bad blocks their bytes back, where another place has them. */
+  readonly repair?: boolean | undefined;
   /** Aborting it cancels the verification, which then fails with BACKY_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
   /** Called five times a second with the progress of the revision that is being read. */
@@ -29,7 +32,8 @@ export interface VerifyResult {
 
 /**
  * Reads whole images against their indexes. Good revisions become `verified`, bad ones `distrusted`, and the
- * links move away from a bad one. What is bad is a result, not an error.
+ * links move away from a bad one. What is bad is a result, not an error. With `repair` a revision is good as well when
+ * all of its bad blocks were healed, and what shares its damage is healed with it.
  *
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
  */
@@ -37,10 +41,12 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
   const { layout } = context;
   const engine = await context.engine();
   return keepingFiles(engine, layout, async () => {
-    const { revisions, damaged } = select(await readRevisions(layout), options.revisions);
+    const all = await readRevisions(layout);
+    const { revisions, damaged } = select(all, options.revisions);
     const verdicts: Verdict[] = [];
     for (const record of revisions) {
-      const verdict = await verifyRevision(context, engine, record, options);
+      const found = await verifyRevision(context, engine, record, options);
+      const verdict = await withDamage(context, engine, { record, ...all }, found, options);
       verdicts.push(await recordVerdict(context, engine, verdict));
     }
     return {
@@ -54,6 +60,23 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
 function select({ revisions, damaged }: RevisionList, spec: string | undefined): RevisionList {
   if (spec === undefined) return { revisions, damaged };
   return { revisions: findRevisions(spec, revisions), damaged: spec.trim() === 'all' ? damaged : [] };
+}
+
+/** Says which others are damaged with it, and repairs it if that is wanted. */
+async function withDamage(
+  context: Context,
+  engine: Engine,
+  { record, revisions }: { readonly record: RevisionRecord; readonly revisions: readonly RevisionRecord[] },
+  verdict: Verdict,
+  options: VerifyOptions,
+): Promise<Verdict> {
+  if (verdict.badBlocks.length === 0) return verdict;
+  const { badBlocks, badCount } = verdict;
+  const sharers = await damageElsewhere(context, engine, record, badBlocks, revisions);
+  if (!options.repair) return { ...verdict, sharers };
+  const repaired = await repair(context, engine, { record, revisions, badBlocks, sharers }, options.signal);
+  const isWhole = repaired.healed.length === badCount;
+  return { ...verdict, verdict: isWhole ? 'good' : 'bad', sharers, repair: repaired };
 }
 
 async function verifyRevision(
@@ -82,7 +105,7 @@ async function verifyRevision(
       badBlocks,
       problem: null,
       report: badCount > 0 && reportProblem === undefined ? report : null,
-      recorded: false,
+      ...NOTHING_MORE,
     };
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
@@ -96,10 +119,12 @@ async function verifyRevision(
       badBlocks: [],
       problem: error.message,
       report: null,
-      recorded: false,
+      ...NOTHING_MORE,
     };
   }
 }
+
+const NOTHING_MORE = { sharers: [], repair: null, recorded: false } as const;
 
 /** Whether a failure is the fault of the revision, rather than of the machine at this moment. */
 function condemns({ code, details }: BackyError): boolean {

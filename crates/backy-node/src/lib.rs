@@ -6,3 +6,4 @@
 pub mod files;
 pub mod images;
 pub mod outcome;
+pub mod repairs;

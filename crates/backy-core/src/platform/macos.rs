@@ -115,3 +115,8 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
 pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped) -> bool) -> Result<()> {
     Err(Errno::NOTSUP)
 }
+
+/// Whole files can be cloned here, ranges cannot.
+pub(crate) fn clone_range(_from: &File, _to: &File, _length: u64, _to_offset: u64) -> Result<()> {
+    Err(Errno::NOTSUP)
+}
