@@ -87,6 +87,14 @@ export declare function createFile(path: string, contents: string, mode: number)
 /** Kind and size of a file or block device; symbolic links are followed. */
 export declare function describeSource(path: string): Promise<SourceFacts | Failure>
 
+/** A file or device that may have the right bytes, at the same offset. */
+export interface Donor {
+  /** Where it is. */
+  path: string
+  /** Its index, if it is an image of a repository. */
+  index?: string
+}
+
 /** Version of the engine and the platform it was built for, such as `3.0.0 x86_64-linux`. */
 export declare function engineVersion(): string
 
@@ -118,6 +126,9 @@ export interface Failure {
   /** Damaged blocks of an image. */
   badBlocks?: Array<BadBlock>
 }
+
+/** Finds out which files have blocks of an image at the same place on the disk. */
+export declare function findSharers(options: SharerOptions): Promise<Sharer[] | Failure>
 
 /** Files of one filesystem that go, and files that stay. */
 export interface FreedOptions {
@@ -258,6 +269,44 @@ export interface Renaming {
   to: string
 }
 
+/** What became of a bad block. */
+export interface RepairedBlock {
+  /** What was wrong with it. */
+  block: BadBlock
+  /** Whether it is now what it was when it was sealed. */
+  healed: boolean
+  /** Where its bytes come from; absent for zeros, which come from nowhere, and for a block that was not healed. */
+  from?: string
+  /** The file that has the bad bytes. */
+  evidence?: string
+  /** Why it is as bad as before. */
+  reason?: string
+}
+
+/**
+ * Gives bad blocks of a sealed image the bytes that its index tells of, from a place that has them and is another
+ * one on the disk. Blocks that are good are passed over; that one cannot be healed is a result, not a failure.
+ */
+export declare function repairImage(options: RepairOptions, control: Control): Promise<RepairedBlock[] | Failure>
+
+/** A sealed image with bad blocks, and what may help. */
+export interface RepairOptions {
+  /** The image. */
+  image: string
+  /** The index. */
+  index: string
+  /** Size of the image in bytes. */
+  size: number
+  /** BLAKE3 of the index. */
+  digest: string
+  /** Where its bad blocks start, in bytes. */
+  blocks: Array<number>
+  /** Where the right bytes may be, the best place first. */
+  donors: Array<Donor>
+  /** The bad bytes are kept in files of this name and `.OFFSET.block`. */
+  evidence: string
+}
+
 /** Writes a small file durably: temporary name, fsync, rename, fsync of the directory. */
 export declare function replaceFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 
@@ -306,6 +355,24 @@ export interface RestoreStats {
 
 /** Makes files of one directory read-only (0400), renames them in order, and makes that durable. */
 export declare function sealFiles(files: Array<Renaming>): Promise<undefined | Failure>
+
+/** A file that shares blocks with the image. */
+export interface Sharer {
+  /** Which of the others it is. */
+  path: string
+  /** Where its blocks start that lie where those of the image do, in bytes. */
+  blocks: Array<number>
+}
+
+/** Bad blocks of an image, and files that may share them. */
+export interface SharerOptions {
+  /** The image. */
+  image: string
+  /** Where its bad blocks start, in bytes. */
+  blocks: Array<number>
+  /** The other files, on the same filesystem. */
+  others: Array<string>
+}
 
 /** A file and the snapshot of it that is taken. */
 export interface SnapshotOptions {

@@ -773,13 +773,14 @@ if (
   }
 }
 
-const { Control, FileLock, createFile, describeSource, engineVersion, exportRbdSample, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, createFile, describeSource, engineVersion, exportRbdSample, findSharers, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
 export { createFile }
 export { describeSource }
 export { engineVersion }
 export { exportRbdSample }
+export { findSharers }
 export { indexImage }
 export { lockFile }
 export { makeDirectory }
@@ -788,6 +789,7 @@ export { moveFiles }
 export { probe }
 export { removeDirectory }
 export { removeFiles }
+export { repairImage }
 export { replaceFile }
 export { replaceLinks }
 export { restoreImage }

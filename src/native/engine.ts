@@ -7,8 +7,11 @@ import type {
   IndexStats,
   Progress,
   RbdSampleOptions,
+  RepairedBlock,
+  RepairOptions,
   RestoreOptions,
   RestoreStats,
+  Sharer,
   SnapshotOptions,
   SnapshotStats,
   SourceFacts,
@@ -31,8 +34,11 @@ export type {
   OperationOptions,
   Progress,
   RbdSampleOptions,
+  RepairedBlock,
+  RepairOptions,
   RestoreOptions,
   RestoreStats,
+  Sharer,
   SnapshotOptions,
   SnapshotStats,
   SourceFacts,
@@ -61,6 +67,13 @@ export interface Engine {
   restoreImage(options: RestoreOptions, operation?: OperationOptions): Promise<RestoreStats>;
   verifyImage(options: VerifyOptions, operation?: OperationOptions): Promise<VerifyStats>;
   indexImage(options: IndexOptions, operation?: OperationOptions): Promise<IndexStats>;
+  repairImage(options: RepairOptions, operation?: OperationOptions): Promise<readonly RepairedBlock[]>;
+  /** Which of the files `others` have blocks of an image, named by their offsets, at the same place on the disk. */
+  findSharers(options: {
+    readonly image: string;
+    readonly blocks: readonly number[];
+    readonly others: readonly string[];
+  }): Promise<readonly Sharer[]>;
   /** What would be free if the files `remove` of one filesystem were gone while `keep` stays. */
   measureFreed(files: {
     readonly remove: readonly string[];
@@ -98,6 +111,12 @@ export function createEngine(addon: Addon): Engine {
     },
     indexImage: (options, operation = {}) =>
       operate(addon, (control) => addon.indexImage(options, control), operation, INDEXING),
+    repairImage: async (options, operation = {}) => {
+      checkBytes('size', options.size);
+      return operate(addon, (control) => addon.repairImage(options, control), operation, REPAIRING);
+    },
+    findSharers: async ({ image, blocks, others }) =>
+      unwrap(await addon.findSharers({ image, blocks: [...blocks], others: [...others] })),
     measureFreed: async ({ remove, keep }) =>
       unwrap(await addon.measureFreed({ remove: [...remove], keep: [...keep] })),
     exportRbdSample: async (options) => unwrap(await addon.exportRbdSample(options)),
@@ -120,6 +139,7 @@ export function createEngine(addon: Addon): Engine {
 const WRITING = { work: 'backup', aftermath: 'nothing of it is left' };
 const RESTORING = { work: 'restore', aftermath: 'a target that existed before is not complete' };
 const INDEXING = { work: 'making of the index', aftermath: 'the image has none yet' };
+const REPAIRING = { work: 'repair', aftermath: 'what was healed stays so, the rest is as it was' };
 const VERIFYING = { work: 'verification', aftermath: 'what it had not finished is unchanged' };
 
 /** The addon takes arrays that it could change. */

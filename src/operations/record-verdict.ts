@@ -5,6 +5,7 @@ import { waitForWriting } from '../repository/lock.ts';
 import { readRecord, readRevisions } from '../repository/read-revisions.ts';
 import { rewriteRecord } from '../repository/seal-revision.ts';
 import type { Context } from './context.ts';
+import type { Repair, SharedDamage } from './repair.ts';
 
 /** What was found about one revision. */
 export interface Verdict {
@@ -23,6 +24,10 @@ export interface Verdict {
   readonly problem: string | null;
   /** Where all of them are listed. */
   readonly report: string | null;
+  /** Other revisions that have the same bad places of the disk. */
+  readonly sharers: readonly SharedDamage[];
+  /** What became of the bad blocks, if they were to be repaired. */
+  readonly repair: Repair | null;
   /** Whether the record of the revision now says so. */
   readonly recorded: boolean;
 }
@@ -49,11 +54,20 @@ export async function recordVerdict(context: Context, engine: Engine, verdict: V
   }
 }
 
+/** What a verdict says when there is nothing more to say of bad blocks. */
+export const NOTHING_BAD = {
+  badCount: 0,
+  badBlocks: [],
+  report: null,
+  sharers: [],
+  repair: null,
+  recorded: false,
+} as const;
+
 /** The verdict on a revision that could not be read. @param size of its image in bytes */
 export function failedVerdict(uuid: string, size: number, error: BackyError): Verdict {
   const verdict = condemns(error) ? 'bad' : 'unknown';
-  const nothing = { bytesRead: 0, badCount: 0, badBlocks: [], report: null, recorded: false };
-  return { uuid, verdict, size, problem: error.message, ...nothing };
+  return { uuid, verdict, size, problem: error.message, bytesRead: 0, ...NOTHING_BAD };
 }
 
 /** Whether a failure is the fault of the revision, rather than of the machine at this moment. */
@@ -62,10 +76,20 @@ function condemns({ code, details }: BackyError): boolean {
   return code === 'BACKY_IO' && ['EIO', 'ENOENT', 'ELOOP', 'ENODATA'].includes(String(details.errno));
 }
 
+/** The same for a revision of which no more is known than that it is bad. */
+export async function distrustRevision(context: Context, engine: Engine, uuid: string): Promise<void> {
+  try {
+    await rewrite(context, engine, { uuid, verdict: 'bad' });
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    context.log('warning', `that ${uuid} is bad could not be recorded: ${error.message}`);
+  }
+}
+
 async function rewrite(
   { layout, clock }: Context,
   engine: Engine,
-  { uuid, verdict }: Verdict,
+  { uuid, verdict }: Pick<Verdict, 'uuid' | 'verdict'>,
 ): Promise<void> {
   const writing = await waitForWriting(engine, layout, WRITER_WAIT_MS);
   try {

@@ -6,7 +6,7 @@ import { waitForWriting } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
 import { indexRevision } from './index-revision.ts';
-import { failedVerdict, recordVerdict, type Verdict, WRITER_WAIT_MS } from './record-verdict.ts';
+import { failedVerdict, NOTHING_BAD, recordVerdict, type Verdict, WRITER_WAIT_MS } from './record-verdict.ts';
 
 /**
  * The verdict on a revision that has nothing to be compared with: its image is read, and gets an index for the next
@@ -21,15 +21,14 @@ export async function verifyUnindexed(
   operation: OperationOptions,
 ): Promise<Verdict> {
   const { uuid, size } = record;
-  const none = { badCount: 0, badBlocks: [], report: null, recorded: false };
   if (!isGood(record)) {
     const problem = 'it is distrusted, and there is no index to compare it with';
-    return { uuid, verdict: 'unknown', size, bytesRead: 0, problem, ...none };
+    return { uuid, verdict: 'unknown', size, bytesRead: 0, problem, ...NOTHING_BAD };
   }
   try {
     const indexed = await indexAsWriter(context, engine, uuid, operation);
     const problem = 'there was no index to compare it with: it has one now';
-    return { uuid, verdict: 'good', size: indexed.size, bytesRead: indexed.size, problem, ...none };
+    return { uuid, verdict: 'good', size: indexed.size, bytesRead: indexed.size, problem, ...NOTHING_BAD };
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     return recordVerdict(context, engine, failedVerdict(uuid, size, error));

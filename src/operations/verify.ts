@@ -1,17 +1,25 @@
-import { type DamagedRevision, type IndexedRecord, isIndexed } from '../domain/revision.ts';
+import {
+  type DamagedRevision,
+  type IndexedRecord,
+  isIndexed,
+  type RevisionRecord,
+} from '../domain/revision.ts';
 import { findRevisions } from '../domain/revision-spec.ts';
 import { isBackyError } from '../errors.ts';
 import type { Engine, OperationOptions, Progress } from '../native/engine.ts';
 import { keepingFiles } from '../repository/lock.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
-import { failedVerdict, recordVerdict, type Verdict } from './record-verdict.ts';
+import { failedVerdict, NOTHING_BAD, recordVerdict, type Verdict } from './record-verdict.ts';
+import { damageElsewhere, repair } from './repair.ts';
 import { verifyUnindexed } from './verify-unindexed.ts';
 
 /** What to verify. */
 export interface VerifyOptions {
   /** Which revisions; all of them, the damaged ones too, by default. */
   readonly revisions?: string | undefined;
+  /** Give bad blocks their bytes back, where another place has them. */
+  readonly repair?: boolean | undefined;
   /** Aborting it cancels the verification, which then fails with BACKY_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
   /** Called five times a second with the progress of the revision that is being read. */
@@ -30,7 +38,8 @@ export interface VerifyResult {
 
 /**
  * Reads whole images against their indexes. Good revisions become `verified`, bad ones `distrusted`, and the
- * links move away from a bad one. What is bad is a result, not an error.
+ * links move away from a bad one. What is bad is a result, not an error. With `repair` a revision is good as well when
+ * all of its bad blocks were healed, and what shares its damage is healed with it.
  *
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
  */
@@ -38,14 +47,11 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
   const { layout } = context;
   const engine = await context.engine();
   return keepingFiles(engine, layout, async () => {
-    const { revisions, damaged } = select(await readRevisions(layout), options.revisions);
+    const all = await readRevisions(layout);
+    const { revisions, damaged } = select(all, options.revisions);
     const verdicts: Verdict[] = [];
     for (const record of revisions) {
-      const follow = followUp(options, record.uuid);
-      const verdict = isIndexed(record)
-        ? await recordVerdict(context, engine, await verifyRevision(context, engine, record, follow))
-        : await verifyUnindexed(context, engine, record, follow);
-      verdicts.push(verdict);
+      verdicts.push(await judge(context, engine, { record, ...all }, options));
     }
     return {
       good: damaged.length === 0 && verdicts.every(({ verdict }) => verdict === 'good'),
@@ -67,6 +73,37 @@ function followUp({ signal, onProgress }: VerifyOptions, uuid: string): Operatio
   return { signal, onProgress: onProgress && ((progress) => onProgress(progress, uuid)) };
 }
 
+/** Reads one revision, says what else is damaged with it, and repairs it if that is wanted. */
+async function judge(
+  context: Context,
+  engine: Engine,
+  { record, revisions }: { readonly record: RevisionRecord; readonly revisions: readonly RevisionRecord[] },
+  options: VerifyOptions,
+): Promise<Verdict> {
+  const follow = followUp(options, record.uuid);
+  if (!isIndexed(record)) return verifyUnindexed(context, engine, record, follow);
+  const found = await verifyRevision(context, engine, record, follow);
+  const verdict = await withDamage(context, engine, { record, revisions }, found, options);
+  return recordVerdict(context, engine, verdict);
+}
+
+/** Says which others are damaged with it, and repairs it if that is wanted. */
+async function withDamage(
+  context: Context,
+  engine: Engine,
+  { record, revisions }: { readonly record: IndexedRecord; readonly revisions: readonly RevisionRecord[] },
+  verdict: Verdict,
+  options: VerifyOptions,
+): Promise<Verdict> {
+  if (verdict.badBlocks.length === 0) return verdict;
+  const { badBlocks, badCount } = verdict;
+  const sharers = await damageElsewhere(context, engine, record, badBlocks, revisions);
+  if (!options.repair) return { ...verdict, sharers };
+  const repaired = await repair(context, engine, { record, revisions, badBlocks, sharers }, options.signal);
+  const isWhole = repaired.healed.length === badCount;
+  return { ...verdict, verdict: isWhole ? 'good' : 'bad', sharers, repair: repaired };
+}
+
 async function verifyRevision(
   { layout, log, clock }: Context,
   engine: Engine,
@@ -84,6 +121,7 @@ async function verifyRevision(
     const { bytesRead, badCount, badBlocks, reportProblem } = stats;
     if (reportProblem !== undefined) log('warning', `the report ${report} was not written: ${reportProblem}`);
     return {
+      ...NOTHING_BAD,
       uuid,
       verdict: badCount === 0 ? 'good' : 'bad',
       size,
@@ -92,7 +130,6 @@ async function verifyRevision(
       badBlocks,
       problem: null,
       report: badCount > 0 && reportProblem === undefined ? report : null,
-      recorded: false,
     };
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;

@@ -21,6 +21,8 @@ export interface Layout {
   readonly recordLink: string;
   /** The report about a damaged image, found so at a time in ISO 8601. */
   report(id: string, timestamp: string): string;
+  /** What became of its bad blocks, likewise; and what the names of files begin with that have their bytes. */
+  repair(id: string, timestamp: string): { readonly report: string; readonly evidence: string };
   /** The files of one revision, sealed and in the making. */
   files(id: string): RevisionFiles;
 }
@@ -44,6 +46,8 @@ export const TEMPORARY_PREFIX = '.tmp-';
 export function layoutOf(directory: string): Layout {
   const absolute = resolve(directory);
   const inside = (name: string): string => join(absolute, name);
+  const finding = (id: string, timestamp: string): string =>
+    inside(`quarantine/${checked(id)}.${timestamp.replace(/[-:.]/g, '')}`);
   return {
     directory: absolute,
     config: inside('config'),
@@ -54,7 +58,11 @@ export function layoutOf(directory: string): Layout {
     trash: inside('.trash'),
     imageLinks: [inside('last'), inside('latest')],
     recordLink: inside('last.rev'),
-    report: (id, timestamp) => inside(`quarantine/${checked(id)}.${timestamp.replace(/[-:.]/g, '')}.report`),
+    report: (id, timestamp) => `${finding(id, timestamp)}.report`,
+    repair: (id, timestamp) => ({
+      report: `${finding(id, timestamp)}.repair`,
+      evidence: finding(id, timestamp),
+    }),
     files: (id) => filesOf(inside(checked(id))),
   };
 }

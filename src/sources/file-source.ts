@@ -30,6 +30,7 @@ export function fileSource(config: FileSourceConfig, directory: string, engine: 
       if (facts.kind === 'device') return live(path, facts, 'a block device has no snapshot of its own');
       return takeOrReadLive(path, facts, snapshots, request, config.sampleRuns);
     },
+    places: async (uuid) => [await snapshots.pathOf(uuid), path],
     tidy: (keep) => snapshots.tidy(config.snapshot === false ? undefined : keep),
   };
 }

@@ -28,6 +28,11 @@ export interface Source {
    * @returns the names of what was removed, for the log
    */
   tidy(keep: string | undefined): Promise<readonly string[]>;
+  /**
+   * Paths at which bytes of a revision may still be found, at the same offsets, the best one first. They are looked at
+   * when a revision is repaired, and believed only when they have the right hash. Absent: there are none.
+   */
+  places?(uuid: string): Promise<readonly string[]>;
 }
 
 /** A source as it can be shown to people. */

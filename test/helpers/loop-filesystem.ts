@@ -15,6 +15,8 @@ export interface LoopFilesystem {
   readonly type: FilesystemType;
   /** The directory that it is mounted on. */
   readonly directory: string;
+  /** The file that is its disk. */
+  readonly disk: string;
   /** An empty directory in it for one test. */
   scratch(): string;
   /** Changes its mount options, such as `ro`. */
@@ -42,19 +44,23 @@ export function needsOf(...types: readonly FilesystemType[]): readonly Need[] {
  * @param sizeMib at least 128 for btrfs, 300 for XFS; what is not written takes no space
  */
 export function useFilesystem(type: FilesystemType, sizeMib = 640): LoopFilesystem {
-  let mounted: { readonly directory: string; readonly cleanUp: CleanUp } | undefined;
+  let mounted: { readonly directory: string; readonly disk: string; readonly cleanUp: CleanUp } | undefined;
   beforeAll(async () => {
     mounted = await mountFresh(type, sizeMib);
   });
   afterAll(() => mounted?.cleanUp.now());
-  const directory = (): string => {
-    if (mounted) return mounted.directory;
+  const place = () => {
+    if (mounted) return mounted;
     throw new Error(`the ${type} filesystem is not mounted`);
   };
+  const directory = (): string => place().directory;
   return {
     type,
     get directory() {
       return directory();
+    },
+    get disk() {
+      return place().disk;
     },
     scratch: () => scratchForTest(directory()),
     remount: async (options) => {
@@ -73,5 +79,5 @@ async function mountFresh(type: FilesystemType, sizeMib: number) {
   const [maker, ...options] = makers[type];
   await mustRun(maker, [...options, image]);
   await patiently(() => mustRun('mount', ['-o', 'loop', image, directory]));
-  return { directory, cleanUp };
+  return { directory, disk: image, cleanUp };
 }

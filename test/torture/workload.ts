@@ -125,7 +125,14 @@ export async function statusOf(repository: string): Promise<State> {
   const { revisions, trash }: Status = JSON.parse(await mustRun(process.execPath, command));
   const known = (place: Known['place']) => (record: Status['revisions'][number]) => {
     const { uuid, digest, size, tags, trust } = record;
-    const facts: Known = { place, digest: digest ?? '', size, tags: [...tags].sort().join(','), trust, badCount: 0 };
+    const facts: Known = {
+      place,
+      digest: digest ?? '',
+      size,
+      tags: [...tags].sort().join(','),
+      trust,
+      badCount: 0,
+    };
     return [uuid, facts] as const;
   };
   return new Map([

@@ -15,7 +15,15 @@ import {
 import { dirname } from 'node:path';
 import { backyError } from '../../src/errors.ts';
 import { fromNodeError, ioError } from '../../src/io-error.ts';
-import type { Engine, FreedStats, RestoreStats, VerifyStats, WriteStats } from '../../src/native/engine.ts';
+import type {
+  Engine,
+  FreedStats,
+  RepairedBlock,
+  RestoreStats,
+  Sharer,
+  VerifyStats,
+  WriteStats,
+} from '../../src/native/engine.ts';
 
 type Method = keyof Engine;
 
@@ -30,6 +38,8 @@ export interface FakeEngine extends Engine {
   writeStats: Partial<WriteStats>;
   restoreStats: Partial<RestoreStats>;
   verifyStats: Partial<VerifyStats>;
+  repaired: readonly RepairedBlock[];
+  sharers: readonly Sharer[];
   /** What `measureFreed` finds; absent: the sizes of the files. */
   freedStats: FreedStats | undefined;
 }
@@ -42,6 +52,8 @@ export function fakeEngine(): FakeEngine {
     writeStats: {},
     restoreStats: {},
     verifyStats: {},
+    repaired: [],
+    sharers: [],
     freedStats: undefined,
     writeImage: (options, operation) =>
       call('writeImage', options, () => {
@@ -72,6 +84,8 @@ export function fakeEngine(): FakeEngine {
         }
         return stats;
       }),
+    repairImage: (options) => call('repairImage', options, () => engine.repaired),
+    findSharers: (options) => call('findSharers', options, () => engine.sharers),
     indexImage: (options) =>
       call('indexImage', options, () => {
         writeFileSync(options.index, 'index', { flag: 'wx' });

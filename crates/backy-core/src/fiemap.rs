@@ -43,6 +43,20 @@ impl Mapped {
         self.oddity().is_none().then(|| Extent::at(self.physical, self.length))
     }
 
+    /// The part of the disk that is read for a range of the file; all of it where the place is not literal. `None`
+    /// where the bytes lie among metadata, which no two files share.
+    pub(crate) fn disk_part(&self, range: Extent) -> Option<Extent> {
+        if self.flags & (flag::INLINE | flag::TAIL | flag::UNKNOWN | flag::DELALLOC) != 0 {
+            return None;
+        }
+        let part = self.range().overlap(&range);
+        let all = Extent::at(self.physical, self.length);
+        let part = if part.is_empty() { None } else { Some(part) }?;
+        let literal =
+            self.place().map(|place| Extent::at(place.start + (part.start - self.logical), part.len()));
+        Some(literal.unwrap_or(all))
+    }
+
     /// Whether another file, or another place of this one, has the same blocks.
     pub(crate) fn is_shared(&self) -> bool {
         self.flags & flag::SHARED != 0

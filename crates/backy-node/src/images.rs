@@ -21,7 +21,7 @@ const MOST_BAD_BLOCKS: usize = 10_000;
 #[napi]
 #[derive(Default)]
 pub struct Control {
-    inner: Arc<backy_core::Control>,
+    pub(crate) inner: Arc<backy_core::Control>,
 }
 
 /// How far a call has come, in bytes.
@@ -412,7 +412,12 @@ pub fn index_image<'env>(env: &'env Env, options: IndexOptions, control: &Contro
     })
 }
 
-fn sealed(image: String, index: String, size: i64, digest: &str) -> backy_core::Result<ImageOptions> {
+pub(crate) fn sealed(
+    image: String,
+    index: String,
+    size: i64,
+    digest: &str,
+) -> backy_core::Result<ImageOptions> {
     let invalid = |what: &str| Error::new(Code::InvalidArgument).detail(what);
     Ok(ImageOptions {
         image: image.into(),

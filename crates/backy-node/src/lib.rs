@@ -7,3 +7,4 @@ pub mod files;
 pub mod images;
 pub mod outcome;
 pub mod rbd;
+pub mod repairs;

@@ -7,7 +7,7 @@ import { escapeText } from './escape.ts';
 /** The lines of `backy verify`: one for each revision, followed by one for each of its bad blocks. */
 export function verifyLines({ verdicts, damaged }: VerifyResult): readonly string[] {
   return [
-    ...verdicts.flatMap((verdict) => [verdictLine(verdict), ...blockLines(verdict)]),
+    ...verdicts.flatMap((verdict) => [verdictLine(verdict), ...blockLines(verdict), ...repairLines(verdict)]),
     ...damaged.map(({ uuid, reason }) => `${uuid} damaged  ${escapeText(reason)}`),
   ];
 }
@@ -24,6 +24,25 @@ function blockLines({ uuid, badCount, badBlocks, report }: Verdict): readonly st
     ...badBlocks.map((block) => `${uuid} ${blockFacts(block)}`),
     ...(others > 0 ? [`${uuid} and ${others} more bad blocks`] : []),
     ...(report === null ? [] : [`${uuid} all of them in ${escapeText(report)}`]),
+  ];
+}
+
+/** Which others are damaged with it, and what became of the blocks. */
+function repairLines({ uuid, sharers, repair }: Verdict): readonly string[] {
+  const shared = sharers.map((other) => `${uuid} shares bad blocks with ${other.uuid}`);
+  if (repair === null) return shared;
+  const all = [{ uuid, ...repair }, ...repair.sharers];
+  return [
+    ...shared,
+    ...all.flatMap(({ uuid: whose, healed, left }) => [
+      ...healed.map(
+        ({ offset, from }) => `${whose} offset=${offset} healed from ${escapeText(from ?? 'zeros')}`,
+      ),
+      ...left.map(
+        ({ offset, reason }) => `${whose} offset=${offset} cannot be healed: ${escapeText(reason)}`,
+      ),
+    ]),
+    ...(repair.report === null ? [] : [`${uuid} all of this in ${escapeText(repair.report)}`]),
   ];
 }
 

@@ -8,7 +8,7 @@ const [good, bad, lost, damaged] = [1, 2, 3, 4].map(revisionId);
 describe('the report of verify', () => {
   it('has a line for each revision and one for each bad block', () => {
     const nothing = { size: 1 << 30, bytesRead: 1, badCount: 0, badBlocks: [] };
-    const none = { ...nothing, problem: null, report: null, recorded: true };
+    const none = { ...nothing, problem: null, report: null, sharers: [], repair: null, recorded: true };
     const badBlocks = [
       { offset: 0, length: 262144, expected: 'aa', found: 'bb' },
       { offset: 262144, length: 10, expected: '00', error: 'EIO' },

@@ -87,6 +87,64 @@ describe('verify', () => {
     expect(await verify(bench.context, { revisions: 'last' })).toMatchObject({ good: true, damaged: [] });
   });
 
+  describe('with repair', () => {
+    const block = { offset: 0, length: 262144, expected: 'aa', found: 'bb' };
+    const healed = { block, healed: true, from: '/elsewhere', evidence: '/kept' };
+    const left = { block, healed: false, reason: 'no other place has these bytes' };
+
+    it.each([
+      ['good when all was healed', [healed], 'good', 'verified'],
+      ['bad when something was left', [left], 'bad', 'distrusted'],
+      ['bad when less was healed than was bad', [], 'bad', 'distrusted'],
+    ])('a revision is %s', async (_, repaired, verdict, trust) => {
+      const bench = benchWith(1);
+      bench.engine.verifyStats = bad;
+      bench.engine.repaired = repaired;
+      expect(await verify(bench.context, { repair: true })).toMatchObject({ verdicts: [{ verdict }] });
+      expect(await trusts(bench)).toEqual([trust]);
+    });
+
+    it('offers other revisions, nearest in time first, and then the source', async () => {
+      const bench = benchWith(4);
+      bench.engine.verifyStats = bad;
+      await verify(bench.context, { repair: true, revisions: revisionId(1) });
+      const paths = [...[0, 2, 3].map((day) => join(bench.directory, revisionId(day)))];
+      expect(bench.engine.calls.find(([method]) => method === 'repairImage')?.[1]).toMatchObject({
+        blocks: [0],
+        donors: [
+          ...paths.map((path) => ({ path, index: `${path}.hashes` })),
+          { path: expect.stringContaining(`.backy-`) },
+          { path: bench.source },
+        ],
+      });
+    });
+
+    it('heals what shares the damage, and repairs nothing without being asked', async () => {
+      const bench = benchWith(2);
+      bench.engine.verifyStats = bad;
+      bench.engine.sharers = [{ path: join(bench.directory, revisionId(0)), blocks: [0] }];
+      const plain = await verify(bench.context, { revisions: revisionId(1) });
+      const sharers = [{ uuid: revisionId(0), blocks: [0] }];
+      expect(plain.verdicts).toMatchObject([{ verdict: 'bad', sharers, repair: null }]);
+      expect(bench.engine.calls.map(([method]) => method)).not.toContain('repairImage');
+      bench.engine.repaired = [healed];
+      bench.now = new Date('2026-03-01T13:00:00Z');
+      const result = await verify(bench.context, { repair: true, revisions: revisionId(1) });
+      expect(result.verdicts[0]?.repair?.sharers).toMatchObject([
+        { uuid: revisionId(0), healed: [{ offset: 0, from: '/elsewhere' }] },
+      ]);
+    });
+
+    it('distrusts a sharer that cannot be healed', async () => {
+      const bench = benchWith(2);
+      bench.engine.verifyStats = bad;
+      bench.engine.sharers = [{ path: join(bench.directory, revisionId(0)), blocks: [0] }];
+      bench.engine.repaired = [left];
+      await verify(bench.context, { repair: true, revisions: revisionId(1) });
+      expect(await trusts(bench)).toEqual(['distrusted', 'distrusted']);
+    });
+  });
+
   it('ends when it is cancelled', async () => {
     const bench = benchWith(2);
     bench.engine.failures.set(

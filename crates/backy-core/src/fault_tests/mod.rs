@@ -7,7 +7,7 @@
 
 mod scenario;
 mod scenarios;
-mod scratch;
+pub(crate) mod scratch;
 
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};

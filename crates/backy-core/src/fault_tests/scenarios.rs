@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::scenario::{PLAIN, Scenario, same_bytes};
 use crate::block::BLOCK_SIZE;
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::image::ImageOptions;
 use crate::index::IndexReader;
 use crate::input::{Hint, Input, PathInput, Sample};
+use crate::repair::{Donor, Outcome, RepairOptions, repair_image};
 use crate::report::Report;
 use crate::restore::{Target, restore_image};
 use crate::verify::verify_image;
@@ -22,7 +23,7 @@ use crate::{
 };
 
 pub(super) fn all() -> Vec<Scenario> {
-    [backups(), reading(), restores(), small_files(), names()].into_iter().flatten().collect()
+    [backups(), reading(), repairs(), restores(), small_files(), names()].into_iter().flatten().collect()
 }
 
 const SIZE: usize = 9 * BLOCK_SIZE + 5000;
@@ -128,6 +129,52 @@ fn reading() -> Vec<Scenario> {
     ]
 }
 
+fn repairs() -> Vec<Scenario> {
+    vec![Scenario {
+        name: "repair",
+        prepare: |directory| {
+            prepare_revision(directory);
+            for block in [2, 3] {
+                overwrite(&directory.join("old"), block * BLOCK_SIZE, b"rot");
+            }
+            fs::copy(directory.join("old"), directory.join("rotten")).unwrap();
+        },
+        run: |directory| {
+            let options = RepairOptions {
+                image: sealed(directory, "old"),
+                blocks: [2, 3].map(|block| block * BLOCK_SIZE as u64).to_vec(),
+                donors: vec![Donor { path: directory.join("source"), index: None }],
+                evidence: directory.join("evidence"),
+            };
+            let repaired = repair_image(&options, &Control::default())?;
+            // What could not be mended is a result, not an error; here it is a failure.
+            match repaired.into_iter().find(|repaired| matches!(repaired.outcome, Outcome::Left(_))) {
+                Some(left) => Err(Error { bad_blocks: vec![left.block], ..Error::new(Code::ImageDamaged) }),
+                None => Ok(()),
+            }
+        },
+        is_done: |directory| same_file_and_mode(&directory.join("old"), &directory.join("source")),
+        // Each block is one or the other.
+        is_whole: |directory| {
+            let read = |name: &str| fs::read(directory.join(name)).unwrap();
+            let (now, good, bad) = (read("old"), read("source"), read("rotten"));
+            now.len() == good.len()
+                && now
+                    .chunks(BLOCK_SIZE)
+                    .zip(good.chunks(BLOCK_SIZE).zip(bad.chunks(BLOCK_SIZE)))
+                    .all(|(now, (good, bad))| now == good || now == bad)
+        },
+        changes: &["old"],
+        reads_back: true,
+        ..PLAIN
+    }]
+}
+
+/// Whether an image is sealed and equals a file.
+fn same_file_and_mode(image: &Path, other: &Path) -> bool {
+    fs::metadata(image).unwrap().permissions().mode() & 0o777 == 0o400 && same_bytes(image, other)
+}
+
 fn restores() -> Vec<Scenario> {
     let is_restored = |directory: &Path| same_bytes(&directory.join("target"), &directory.join("old"));
     vec![
@@ -201,7 +248,7 @@ fn small_files() -> Vec<Scenario> {
             prepare: |directory| fs::write(directory.join("source"), contents(1)).unwrap(),
             run: |directory| match take_snapshot(&directory.join("source"), &directory.join("snapshot")) {
                 // Where nothing can be cloned there is nothing to be put to the test.
-                Err(error) if error.code == crate::Code::ReflinkUnsupported => {
+                Err(error) if error.code == Code::ReflinkUnsupported => {
                     fs::copy(directory.join("source"), directory.join("snapshot")).map(|_| ()).unwrap();
                     Ok(())
                 }

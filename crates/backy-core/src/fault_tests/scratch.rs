@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A filesystem of its own, gone when this is.
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     home: tempfile::TempDir,
     root: PathBuf,
     mounted: bool,
@@ -15,7 +15,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // In memory where possible: here it counts which calls are made, not what a disk does.
         let memory = Path::new("/dev/shm");
         let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
@@ -32,7 +32,7 @@ impl Scratch {
     }
 
     /// A new directory.
-    pub(super) fn directory(&self, name: &str) -> PathBuf {
+    pub(crate) fn directory(&self, name: &str) -> PathBuf {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let directory = self.root.join(format!("{name}-{}", COUNT.fetch_add(1, Relaxed)));
         fs::create_dir(&directory).unwrap();
@@ -40,7 +40,7 @@ impl Scratch {
     }
 
     /// A copy of a directory, whose files share their blocks with those of the original.
-    pub(super) fn copy(&self, template: &Path) -> PathBuf {
+    pub(crate) fn copy(&self, template: &Path) -> PathBuf {
         let directory = self.directory("run");
         for entry in fs::read_dir(template).unwrap().map(Result::unwrap) {
             let (from, to) = (entry.path(), directory.join(entry.file_name()));
@@ -58,7 +58,7 @@ impl Scratch {
     }
 
     #[allow(clippy::unused_self, reason = "it is the other half of copy()")]
-    pub(super) fn remove(&self, directory: &Path) {
+    pub(crate) fn remove(&self, directory: &Path) {
         fs::remove_dir_all(directory).unwrap();
     }
 }

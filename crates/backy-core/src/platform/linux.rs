@@ -132,6 +132,25 @@ fn clone_into(to: &File, from: &File) -> Result<()> {
     call("ioctl_ficlone", || rustix::fs::ioctl_ficlone(to, from))
 }
 
+/// Lets a range of `to` share the blocks of the first bytes of `from`: all of it at once, or nothing.
+/// `ioctl_ficlonerange(2)`; a length that is no multiple of the filesystem's block must end where both files do.
+pub(crate) fn clone_range(from: &File, to: &File, length: u64, to_offset: u64) -> Result<()> {
+    /// `struct file_clone_range` of include/uapi/linux/fs.h.
+    #[repr(C)]
+    struct Range {
+        from: i64,
+        from_offset: u64,
+        length: u64,
+        to_offset: u64,
+    }
+    const CLONE_RANGE: ioctl::Opcode = opcode::write::<Range>(0x94, 13);
+    let range = Range { from: from.as_raw_fd().into(), from_offset: 0, length, to_offset };
+    // SAFETY: the opcode reads exactly this structure.
+    let setter = unsafe { Setter::<CLONE_RANGE, Range>::new(range) };
+    // SAFETY: as above.
+    unsafe { control("ioctl_ficlonerange", to, setter) }
+}
+
 fn statfs(file: &File) -> Result<StatFs> {
     call("fstatfs", || rustix::fs::fstatfs(file))
 }

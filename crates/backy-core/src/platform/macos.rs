@@ -136,3 +136,7 @@ pub(crate) fn die_with_parent(_command: &mut Command) {}
 
 /// Pipes grow by themselves.
 pub(crate) fn widen_pipe(_pipe: impl AsFd) {}
+/// Whole files can be cloned here, ranges cannot.
+pub(crate) fn clone_range(_from: &File, _to: &File, _length: u64, _to_offset: u64) -> Result<()> {
+    Err(Errno::NOTSUP)
+}

@@ -1,0 +1,188 @@
+import { dirname } from 'node:path';
+import { loadConfig } from '../config/load-config.ts';
+import { type IndexedRecord, isIndexed, type RevisionRecord } from '../domain/revision.ts';
+import { isBackyError } from '../errors.ts';
+import type { BadBlock, Engine, RepairedBlock } from '../native/engine.ts';
+import { waitForWriting } from '../repository/lock.ts';
+import { openSource } from '../sources/open-source.ts';
+import type { Context } from './context.ts';
+import { distrustRevision } from './record-verdict.ts';
+import { writeRepairReport } from './repair-report.ts';
+
+/** A revision that has a bad place of the disk in common with another one. */
+export interface SharedDamage {
+  readonly uuid: string;
+  /** Where its blocks start that lie there, in bytes. */
+  readonly blocks: readonly number[];
+}
+
+/** What became of bad blocks. */
+export interface Repair {
+  readonly healed: readonly HealedBlock[];
+  readonly left: readonly LeftBlock[];
+  /** The same for the bad blocks of other revisions that share the damage. */
+  readonly sharers: readonly (Omit<Repair, 'sharers' | 'report'> & { readonly uuid: string })[];
+  /** The file that has all of this; null: it could not be written. */
+  readonly report: string | null;
+}
+
+/** A block that is what it was. */
+export interface HealedBlock {
+  /** Bytes from the start of the image. */
+  readonly offset: number;
+  readonly length: number;
+  /** Where the bytes come from; null: they are zeros. */
+  readonly from: string | null;
+  /** The file that has the bad bytes. */
+  readonly evidence: string;
+}
+
+/** A block that is as bad as before. */
+export interface LeftBlock {
+  readonly offset: number;
+  readonly length: number;
+  readonly reason: string;
+}
+
+/** What is to be repaired. */
+export interface Damage {
+  readonly record: IndexedRecord;
+  /** All revisions of the repository. */
+  readonly revisions: readonly RevisionRecord[];
+  readonly badBlocks: readonly BadBlock[];
+  readonly sharers: readonly SharedDamage[];
+}
+
+/** A backup in progress may take hours; it is better to say so than to wait for it. */
+const WRITER_WAIT_MS = 10_000;
+
+/** The other revisions that lie, in part, where bad blocks of a revision lie. Where that cannot be told: none. */
+export async function damageElsewhere(
+  { layout, log }: Context,
+  engine: Engine,
+  { uuid }: RevisionRecord,
+  badBlocks: readonly BadBlock[],
+  revisions: readonly RevisionRecord[],
+): Promise<readonly SharedDamage[]> {
+  const others = new Map(
+    revisions.filter((other) => other.uuid !== uuid).map((other) => [layout.files(other.uuid).image, other]),
+  );
+  const blocks = badBlocks.map(({ offset }) => offset);
+  try {
+    const { image } = layout.files(uuid);
+    const sharers = await engine.findSharers({ image, blocks, others: [...others.keys()] });
+    return sharers.flatMap(({ path, blocks: shared }) => {
+      const other = others.get(path);
+      return other ? [{ uuid: other.uuid, blocks: shared }] : [];
+    });
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    log('warning', `which revisions share the damage of ${uuid} is not known: ${error.message}`);
+    return [];
+  }
+}
+
+/**
+ * Gives bad blocks of a revision, and of what shares its damage, the bytes that their indexes tell of, where another
+ * place has them. The one operation that changes sealed images; what was there is kept. What cannot be healed stays
+ * as it is, with the reason.
+ *
+ * @throws BACKY_CANCELLED
+ */
+export async function repair(
+  context: Context,
+  engine: Engine,
+  damage: Damage,
+  signal?: AbortSignal,
+): Promise<Repair> {
+  const { record, badBlocks, sharers, revisions } = damage;
+  const timestamp = context.clock().toISOString();
+  const heal = (revision: IndexedRecord, blocks: readonly { offset: number; length: number }[]) =>
+    healRevision(context, engine, { revision, blocks, revisions, timestamp }, signal);
+  const own = await heal(record, badBlocks);
+  const others: Repair['sharers'][number][] = [];
+  for (const { uuid, blocks } of sharers) {
+    const revision = revisions.find((other) => other.uuid === uuid);
+    if (!revision || !isIndexed(revision)) continue;
+    const places = blocks.map((offset) => ({ offset, length: revision.blockSize }));
+    const healing = await heal(revision, places);
+    if (healing.left.length > 0) await distrustRevision(context, engine, uuid);
+    others.push({ uuid, ...healing });
+  }
+  const result = { ...own, sharers: others };
+  return { ...result, report: await writeRepairReport(context, engine, record, timestamp, result) };
+}
+
+interface Task {
+  readonly revision: IndexedRecord;
+  readonly blocks: readonly { readonly offset: number; readonly length: number }[];
+  readonly revisions: readonly RevisionRecord[];
+  readonly timestamp: string;
+}
+
+type Healing = Pick<Repair, 'healed' | 'left'>;
+
+async function healRevision(
+  context: Context,
+  engine: Engine,
+  { revision, blocks, revisions, timestamp }: Task,
+  signal: AbortSignal | undefined,
+): Promise<Healing> {
+  const { layout, log } = context;
+  const { uuid, size, digest } = revision;
+  const { image, index } = layout.files(uuid);
+  const { evidence } = layout.repair(uuid, timestamp);
+  try {
+    const donors = await donorsOf(context, engine, revision, revisions);
+    const writing = await waitForWriting(engine, layout, WRITER_WAIT_MS);
+    try {
+      const offsets = blocks.map(({ offset }) => offset);
+      const options = { image, index, size, digest, blocks: offsets, donors: [...donors], evidence };
+      const healing = sorted(await engine.repairImage(options, { signal }));
+      if (healing.healed.length > 0)
+        log('warning', `${healing.healed.length} bad blocks of ${uuid} were healed`);
+      return healing;
+    } finally {
+      writing.release();
+    }
+  } catch (error) {
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
+    return { healed: [], left: blocks.map((block) => ({ ...block, reason: error.message })) };
+  }
+}
+
+function sorted(blocks: readonly RepairedBlock[]): Healing {
+  return {
+    healed: blocks.flatMap(({ block: { offset, length }, from = null, evidence }) =>
+      evidence === undefined ? [] : [{ offset, length, from, evidence }],
+    ),
+    left: blocks.flatMap(({ block: { offset, length }, reason }) =>
+      reason === undefined ? [] : [{ offset, length, reason }],
+    ),
+  };
+}
+
+/** Where the right bytes may be: in other revisions, the nearest in time first, then where the source has them. */
+async function donorsOf(
+  { layout, log }: Context,
+  engine: Engine,
+  { uuid, timestamp }: RevisionRecord,
+  revisions: readonly RevisionRecord[],
+): Promise<readonly { readonly path: string; readonly index?: string }[]> {
+  const distance = (other: RevisionRecord): number =>
+    Math.abs(Date.parse(other.timestamp) - Date.parse(timestamp));
+  const others = revisions
+    .filter((other) => other.uuid !== uuid)
+    .sort((left, right) => distance(left) - distance(right))
+    .map((other) => layout.files(other.uuid));
+  const donors = others.map(({ image, index }) => ({ path: image, index }));
+  try {
+    const { source } = await loadConfig(layout.config);
+    const places = await openSource(source, dirname(layout.config), engine).places?.(uuid);
+    return [...donors, ...(places ?? []).map((path) => ({ path }))];
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    log('warning', `the source is no help in repairing ${uuid}: ${error.message}`);
+    return donors;
+  }
+}
