@@ -1,4 +1,5 @@
 import { chmod, lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Config, SOURCE_TYPES, type SourceConfig } from '../config/config.ts';
 import { parseConfig } from '../config/load-config.ts';
 import { nameOfSource, sourceOfName } from '../config/source-name.ts';
@@ -62,7 +63,7 @@ export async function init(context: Context, options: InitOptions): Promise<Init
   await refuseExisting(layout.config);
   const engine = await context.engine();
   await checkSource(context, engine, config);
-  await prepareDirectory(context);
+  await prepareDirectory(context, engine);
   await createConfig(engine, layout.config, text);
   context.log('info', `created ${layout.config} for ${nameOfSource(source)}`);
   const { directory, config: path } = layout;
@@ -85,9 +86,9 @@ async function checkSource({ layout, log }: Context, engine: Engine, { source }:
   }
 }
 
-async function prepareDirectory({ layout: { directory }, log }: Context): Promise<void> {
+async function prepareDirectory({ layout: { directory }, log }: Context, engine: Engine): Promise<void> {
   try {
-    await makeDirectory(directory);
+    await makeDirectory(engine, directory);
     const { mode, uid } = await stat(directory);
     if ((mode & OTHERS) === 0) return;
     const entries = await readdir(directory);
@@ -102,13 +103,27 @@ async function prepareDirectory({ layout: { directory }, log }: Context): Promis
   }
 }
 
-/** Node reports ENOENT for whatever goes wrong in a recursive mkdir, so that comes second. */
-async function makeDirectory(directory: string): Promise<void> {
+/** What was made must be there after a power cut, as the configuration in it is. */
+async function makeDirectory(engine: Engine, directory: string): Promise<void> {
+  const topmost = await makeMissing(directory);
+  if (topmost === undefined) return;
+  const made = [directory];
+  for (let path = directory; path.length > topmost.length; path = dirname(path)) made.unshift(dirname(path));
+  // They are there: this is for the fsync of what each of them is in.
+  for (const path of made) await engine.makeDirectory(path);
+}
+
+/**
+ * Returns the topmost directory that was missing. Node reports ENOENT for whatever goes wrong in a recursive mkdir, so
+ * that comes second.
+ */
+async function makeMissing(directory: string): Promise<string | undefined> {
   try {
     await mkdir(directory, { mode: PRIVATE_DIRECTORY });
+    return directory;
   } catch (error) {
     if (!isNodeError(error, 'EEXIST', 'ENOENT')) throw error;
-    await mkdir(directory, { recursive: true, mode: PRIVATE_DIRECTORY });
+    return mkdir(directory, { recursive: true, mode: PRIVATE_DIRECTORY });
   }
 }
 

@@ -10,14 +10,15 @@ export interface Source {
   /**
    * What is there now. Takes nothing and changes nothing.
    *
-   * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND
+   * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT, BACKY_TOOL_MISSING,
+   *   BACKY_TOOL_FAILED
    */
   describe(): Promise<SourceDescription>;
   /**
    * Takes the source's own copy of one instant, where it can. The caller calls `tidy` whatever becomes of the
    * revision.
    *
-   * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED
+   * @throws what `describe` throws, BACKY_SOURCE_MOUNTED, BACKY_SNAPSHOT_FAILED
    */
   snapshot(request: SnapshotRequest): Promise<Snapshot>;
   /**

@@ -8,7 +8,7 @@ import { type Outcome, type Running, searchPath } from './command.ts';
 export type RunScript = (script: string) => Promise<Outcome>;
 
 const BOOT_PATIENCE_MS = 90_000;
-const SCRIPT_PATIENCE_MS = 120_000;
+const SCRIPT_PATIENCE_MS = 240_000;
 
 /**
  * Waits until a guest is there and serves, see guest/serve.sh.

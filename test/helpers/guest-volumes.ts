@@ -8,7 +8,7 @@ export interface GuestVolumes {
   /** Makes a thin volume of 16 MiB, a quarter of which is written, and a repository for it. */
   thin(name: string): Promise<GuestRepository>;
   /** Makes a volume of 8 MiB that is not thin, and a repository for it. */
-  plain(name: string, ...settings: readonly string[]): Promise<GuestRepository>;
+  classic(name: string, ...settings: readonly string[]): Promise<GuestRepository>;
   /** Writes random bytes into a volume, at a multiple of 64 KiB. */
   overwrite(volume: string, offset: number, length: number): Promise<void>;
   /** The names of the volumes that begin with `prefix`. */
@@ -36,7 +36,7 @@ export function guestVolumes(guest: Guest): GuestVolumes {
   return {
     guest,
     thin: (name) => make('-V 16M -T vg-0/pool', name, 4 * MIB, []),
-    plain: (name, ...settings) => make('-L 8M vg-0', name, 8 * MIB, settings),
+    classic: (name, ...settings) => make('-L 8M vg-0', name, 8 * MIB, settings),
     overwrite: async (volume, offset, length) => {
       await guest.mustRun(overwriting(volume, offset, length));
     },

@@ -2,8 +2,8 @@ import { beforeAll, describe } from 'vitest';
 import { guestNeeds, useGuest } from '../helpers/guest.ts';
 import { guestVolumes, prepareVolumes, VOLUME_DISKS_MIB } from '../helpers/guest-volumes.ts';
 import { describeWith } from '../helpers/needs.ts';
+import { classicVolumes } from './lvm/classic-volumes.ts';
 import { oddities } from './lvm/oddities.ts';
-import { plainVolumes } from './lvm/plain-volumes.ts';
 import { thinFallbacks } from './lvm/thin-fallbacks.ts';
 import { thinVolumes } from './lvm/thin-volumes.ts';
 
@@ -17,6 +17,6 @@ describeWith([...guestNeeds, ...tools], 'logical volumes', () => {
 
   describe('that are thin', () => thinVolumes(volumes));
   describe('that are thin, read in full', () => thinFallbacks(volumes));
-  describe('of other kinds', () => plainVolumes(volumes));
+  describe('that are not thin', () => classicVolumes(volumes));
   describe('out of the ordinary', () => oddities(volumes));
 });

@@ -69,6 +69,8 @@ function chooseCuts(first: number, last: number, count: number, random: () => nu
     after: first + index + 1,
     kind: 'prefix' as CutKind,
   }));
+  // What was reported last must hold without anything that came after it.
+  cuts.push({ after: last, kind: 'lost' });
   const kinds = prefixes > 0 ? KINDS.filter((kind) => kind !== 'prefix') : KINDS;
   for (let index = cuts.length; index < count; index += 1)
     cuts.push({

@@ -19,7 +19,7 @@ export function breaches(calls: readonly string[], repository: string): readonly
   };
   for (const call of calls) {
     const [name = '', path = '', to = ''] = call.split(' ');
-    if (!`${path} ${to}`.includes(repository) || isScratch(path)) continue;
+    if ((name !== 'fsync' && !`${path} ${to}`.includes(repository)) || isScratch(path)) continue;
     switch (name) {
       case 'write':
       case 'truncate':
@@ -58,6 +58,11 @@ function untimely(
   to: string,
   unsafeNames: ReadonlyMap<string, readonly string[]>,
 ): readonly string[] {
+  const unsafeRecords = (unsafeNames.get(parentOf(from)) ?? []).filter((call) =>
+    isRecord(call.split(' ')[2] ?? ''),
+  );
+  if (/\/(?:last|latest|last\.rev)$/.test(to))
+    return unsafeRecords.map((call) => `${to} leads to what is not safe: ${call}`);
   const revision = stemOf(to);
   const isOfIt = (call: string): boolean => !isRecord(call) && call.includes(revision);
   if (isRecord(to)) {

@@ -21,6 +21,16 @@ export interface Recorded {
   readonly source: string;
 }
 
+/** Which disks are looked at. */
+export interface CutOptions {
+  readonly count: number;
+  readonly random: () => number;
+  /** After so many violations it is enough. */
+  readonly enough: number;
+  /** The power is cut after this milestone, the first one by default. */
+  readonly step?: number;
+}
+
 /** What came of the disks that were looked at. */
 export interface CutReport {
   readonly states: number;
@@ -33,17 +43,12 @@ export interface CutReport {
  * Builds the disks that a power cut may leave, mounts each, and judges what is there.
  *
  * @param home a directory on a filesystem that clones files
- * @param enough to stop at so many violations
  */
 export async function cutPower(
   engine: Engine,
   home: string,
   recorded: Recorded,
-  {
-    count,
-    random,
-    enough,
-  }: { readonly count: number; readonly random: () => number; readonly enough: number },
+  { count, random, enough, step = 0 }: CutOptions,
 ): Promise<CutReport> {
   const { base, entries } = recorded.recording;
   const [scratch, file] = [join(home, 'scratch.disk'), join(home, 'crashed.disk')];
@@ -51,7 +56,7 @@ export async function cutPower(
   const kinds = new Map<string, number>();
   let states = 0;
   const cleanUp = cleanUpWith('! mountpoint -q "$1" || umount "$1"', recorded.mountpoint);
-  const first = recorded.milestones[0]?.position ?? 0;
+  const first = recorded.milestones[step]?.position ?? 0;
   try {
     for (const state of crashStates({ base, scratch, entries, first }, count, random)) {
       state.build(file);

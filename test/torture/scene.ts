@@ -62,8 +62,8 @@ const SOURCE_BYTES = 34 * MIB;
 const PLACES = [0, 3 * MIB, 33 * MIB];
 const PLACE_KIB = 160;
 /** Revisions that stay, and revisions that are in the trash. */
-const KEPT = 9;
-const REMOVED = 7;
+const KEPT = 12;
+const REMOVED = 9;
 
 /** Builds a scene below `parent`, which must share blocks. */
 export async function createScene(
@@ -178,7 +178,7 @@ async function makeHistory(
   if (damaged) flipByte(join(repository, readlinkSync(join(repository, 'last'))), 1000);
 }
 
-/** Three of nine have only the tag that keeps one; a fourth loses it. */
+/** Three of them have only the tag that keeps one; a fourth loses it. */
 async function makeExpiring(context: Context): Promise<void> {
   await editTags(context, { action: 'set', tags: ['daily'], revisions: '6..4' });
   await editTags(context, { action: 'add', tags: ['daily'], revisions: '3' });

@@ -56,6 +56,12 @@ export const TRIALS: readonly Trial[] = [
   },
   { name: 'forget', scene: { history: 'old' }, command: onRepository('forget', '-r', '6..1') },
   { name: 'expire', scene: { history: 'old', expiring: true }, command: onRepository('expire', '--yes') },
+  {
+    name: 'backup that expires',
+    scene: { history: 'old', expiring: true },
+    command: onRepository('backup', 'manual:new'),
+  },
+  { name: 'hold', scene: { history: 'old' }, command: onRepository('hold', '-r', 'all', 'audit') },
   { name: 'purge', scene: { history: 'old' }, command: onRepository('purge') },
   {
     name: 'tags',
@@ -95,6 +101,18 @@ export const TRIALS: readonly Trial[] = [
     name: 'purge after a killed undelete',
     scene: { history: 'old' },
     killedBefore: onRepository('undelete', '-r', 'all'),
+    command: onRepository('purge'),
+  },
+  {
+    name: 'backup after a killed undelete',
+    scene: { history: 'old' },
+    killedBefore: onRepository('undelete', '-r', 'all'),
+    command: onRepository('backup', 'manual:new'),
+  },
+  {
+    name: 'purge after a killed purge',
+    scene: { history: 'old' },
+    killedBefore: onRepository('purge'),
     command: onRepository('purge'),
   },
   {

@@ -31,25 +31,21 @@ const TAG = 'backy.metadata-snapshot';
  */
 export async function withMetadataSnapshot<Result>(
   engine: Engine,
-  { volumeGroup, pool }: Pool,
+  pool: Pool,
   work: (device: string) => Promise<Result>,
 ): Promise<Result> {
-  const name = `${volumeGroup}/${pool}`;
-  const target = mapperName(volumeGroup, pool, 'tpool');
-  const tell = (message: string): Promise<void> => runTool('dmsetup', ['message', target, '0', message]);
-  const lock = await lockPool(engine, `${volumeGroup}-${pool}`, name);
+  const lock = await lockPool(engine, pool);
   try {
-    if (isKept(await readTool('dmsetup', ['status', target]))) {
-      await refuseUnlessOurs({ volumeGroup, pool });
-      await tell('release_metadata_snap');
+    if (await keepsOne(pool)) {
+      await refuseUnlessOurs(pool);
+      await tell(pool, 'release_metadata_snap');
     }
-    await runTool('lvchange', ['--quiet', '--addtag', TAG, name]);
-    await tell('reserve_metadata_snap');
+    await reserve(pool);
     try {
-      return await work(`/dev/mapper/${mapperName(volumeGroup, `${pool}_tmeta`)}`);
+      return await work(`/dev/mapper/${mapperName(pool.volumeGroup, `${pool.pool}_tmeta`)}`);
     } finally {
-      await tell('release_metadata_snap');
-      await runTool('lvchange', ['--quiet', '--deltag', TAG, name]);
+      await tell(pool, 'release_metadata_snap');
+      await mark(pool, '--deltag');
     }
   } finally {
     lock.release();
@@ -63,6 +59,29 @@ export function isKept(status: string): boolean {
   throw backyError('BACKY_TOOL_FAILED', { tool: 'dmsetup', reason: `no status of a pool: ${status.trim()}` });
 }
 
+/** Marked first: what is reserved and not marked would be somebody else's for ever. */
+async function reserve(pool: Pool): Promise<void> {
+  await mark(pool, '--addtag');
+  try {
+    await tell(pool, 'reserve_metadata_snap');
+  } catch (error) {
+    await mark(pool, '--deltag');
+    throw error;
+  }
+}
+
+async function keepsOne({ volumeGroup, pool }: Pool): Promise<boolean> {
+  return isKept(await readTool('dmsetup', ['status', mapperName(volumeGroup, pool, 'tpool')]));
+}
+
+function tell({ volumeGroup, pool }: Pool, message: string): Promise<void> {
+  return runTool('dmsetup', ['message', mapperName(volumeGroup, pool, 'tpool'), '0', message]);
+}
+
+function mark({ volumeGroup, pool }: Pool, how: '--addtag' | '--deltag'): Promise<void> {
+  return runTool('lvchange', ['--quiet', how, TAG, `${volumeGroup}/${pool}`]);
+}
+
 async function refuseUnlessOurs({ volumeGroup, pool }: Pool): Promise<void> {
   const volumes = await listVolumes(volumeGroup);
   if (volumes.find(({ name }) => name === pool)?.tags.includes(TAG)) return;
@@ -74,7 +93,7 @@ async function refuseUnlessOurs({ volumeGroup, pool }: Pool): Promise<void> {
 }
 
 /** Group and pool may make the same text in two ways; then two pools wait for each other, which does no harm. */
-async function lockPool(engine: Engine, file: string, pool: string): Promise<Lock> {
+async function lockPool(engine: Engine, { volumeGroup, pool }: Pool): Promise<Lock> {
   try {
     await mkdir(LOCKS, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -82,10 +101,10 @@ async function lockPool(engine: Engine, file: string, pool: string): Promise<Loc
   }
   for (let waitedMs = 0; ; waitedMs += RETRY_INTERVAL_MS) {
     try {
-      return engine.lockFile(join(LOCKS, `${file}.lock`), 'exclusive');
+      return engine.lockFile(join(LOCKS, `lvm-${volumeGroup}-${pool}.lock`), 'exclusive');
     } catch (cause) {
       if (!isBackyError(cause, 'BACKY_LOCKED')) throw cause;
-      if (waitedMs >= PATIENCE_MS) throw busy(pool, cause);
+      if (waitedMs >= PATIENCE_MS) throw busy(`${volumeGroup}/${pool}`, cause);
     }
     await sleep(RETRY_INTERVAL_MS);
   }

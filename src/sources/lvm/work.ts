@@ -1,6 +1,6 @@
 import type { LvmSourceConfig } from '../../config/config.ts';
 import { formatLogicalVolume } from '../../domain/logical-volume.ts';
-import { backyError } from '../../errors.ts';
+import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
 import type { Snapshot, SnapshotRequest, SourceDescription } from '../source.ts';
 import { takeClassicSnapshot } from './classic-snapshot.ts';
@@ -35,12 +35,18 @@ export async function takeSnapshot(
   return isThin(volume) ? takeThinSnapshot(order, parent) : takeClassicSnapshot(order);
 }
 
-/** @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO */
+/** @throws BACKY_TOOL_FAILED, BACKY_IO */
 export async function tidyVolume(
   { config, directory }: Place,
   keep: string | undefined,
 ): Promise<readonly string[]> {
-  return tidySnapshots(config.volumeGroup, await repositoryTag(directory), keep);
+  try {
+    return await tidySnapshots(config.volumeGroup, await repositoryTag(directory), keep);
+  } catch (error) {
+    // Where there is no LVM there are no snapshots; the backup will say that it is missing.
+    if (isBackyError(error, 'BACKY_TOOL_MISSING')) return [];
+    throw error;
+  }
 }
 
 async function findVolume(config: LvmSourceConfig): Promise<Volume> {

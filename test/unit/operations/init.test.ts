@@ -35,6 +35,20 @@ describe('init', () => {
     await expect(openContext(target)).resolves.toBeDefined();
   });
 
+  it('makes every directory durable that it makes, and none that was there', async () => {
+    const { context, source, target, engine } = fresh();
+    const deep = join(target, 'a/b');
+    const layout = { ...context.layout, directory: deep, config: join(deep, 'config') };
+    const durable = (): readonly unknown[] =>
+      engine.calls.filter(([method]) => method === 'makeDirectory').map(([, path]) => path);
+
+    await init({ ...context, layout }, { type: 'file', filename: source });
+
+    expect(durable()).toEqual([target, join(target, 'a'), deep]);
+    await init(context, { type: 'file', filename: source });
+    expect(durable()).toHaveLength(3);
+  });
+
   it('keeps links in the path of the source', async () => {
     const { context, target, source } = fresh();
     const link = join(dirname(source), 'current');

@@ -6,9 +6,9 @@ import { type GuestVolumes, overwriting } from '../../helpers/guest-volumes.ts';
 const overflow = 'more than its 1.00 MiB were overwritten meanwhile. Raise snapshot-size';
 
 /** What is not thin is read in full from a temporary snapshot. */
-export function plainVolumes({ guest, plain, overwrite, names }: GuestVolumes): void {
+export function classicVolumes({ guest, classic, overwrite, names }: GuestVolumes): void {
   it('are read in full from a snapshot that is gone afterwards, also after a run that was killed', async () => {
-    const repository = await plain('db');
+    const repository = await classic('db');
     const first = await repository.backup();
     await overwrite('db', MIB, 64 * KIB);
     await withStandIn(guest, 'lvcreate', '$real "$@"; kill -KILL $PPID', async () => {
@@ -26,7 +26,7 @@ export function plainVolumes({ guest, plain, overwrite, names }: GuestVolumes): 
   });
 
   it('fail when their snapshot overflows while it is read', async () => {
-    const repository = await plain('full', 'snapshot-size: 1M');
+    const repository = await classic('full', 'snapshot-size: 1M');
     const script = `$real "$@"; ${overwriting('full', 0, 4 * MIB)}`;
 
     const line = await withStandIn(guest, 'lvcreate', script, () => repository.failToBackUp());
@@ -38,7 +38,7 @@ export function plainVolumes({ guest, plain, overwrite, names }: GuestVolumes): 
   });
 
   it('fail when it overflowed, although all of it could be read', async () => {
-    const repository = await plain('late', 'snapshot-size: 1M');
+    const repository = await classic('late', 'snapshot-size: 1M');
     // The third call of lvs is the one that looks at the snapshot when it was read.
     const script = `
       echo >>/run/calls
