@@ -31,18 +31,17 @@ const STEP_LIMIT_MS = 25 * 60_000;
  *
  * @param {string} command
  * @param {readonly string[]} args
+ * @param {number} limitMs when it hangs
  * @returns {Promise<{ succeeded: boolean, output: string }>} its standard output, for counting
  */
-export function stream(command, args) {
+export function stream(command, args, limitMs = STEP_LIMIT_MS) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
     const stop = () => child.pid && process.kill(-child.pid, 'SIGKILL');
     const hanging = setTimeout(() => {
-      process.stderr.write(
-        `${command} ${args.join(' ')} hangs: stopped after ${STEP_LIMIT_MS / 60_000} minutes\n`,
-      );
+      process.stderr.write(`${command} ${args.join(' ')} hangs: stopped after ${limitMs / 60_000} minutes\n`);
       stop();
-    }, STEP_LIMIT_MS);
+    }, limitMs);
     // In a process group of its own it does not see the Ctrl-C that ends this one.
     const interrupted = () => {
       stop();

@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
@@ -8,13 +6,13 @@ import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { testSeed } from '../helpers/random.ts';
 import { PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
-import { createScene, type Scene } from './scene.ts';
+import { type Scene, sceneBuilder } from './scene.ts';
 import { judge, judgeTarget, refer, TRIALS, type Trial } from './trials.ts';
 
 const types = ['btrfs', 'xfs'] as const;
 const trials = TRIALS.filter(({ killedBefore }) => !killedBefore);
 /** For one command on one filesystem. */
-const each = Math.ceil(pointsOr(60) / trials.length / types.length);
+const each = Math.ceil(pointsOr(30) / trials.length / types.length);
 
 describeWith(
   needsOf(...types),
@@ -25,8 +23,9 @@ describeWith(
     it(
       'leaves the old state or the new one, and the next run succeeds (I4, I23, F2)',
       async () => {
-        const lanes = filesystems.map(async ({ type, directory }) => {
-          for (const trial of trials) await killAtRandom({ type, directory }, trial);
+        const lanes = filesystems.map(async ({ type, scratch }) => {
+          const build = sceneBuilder(await loadEngine(), scratch(), randomFor(`random kills ${type}`));
+          for (const trial of trials) await killAtRandom({ type, build }, trial);
         });
         await Promise.all(lanes);
       },
@@ -36,14 +35,13 @@ describeWith(
 );
 
 async function killAtRandom(
-  { type, directory }: { readonly type: string; readonly directory: string },
+  { type, build }: { readonly type: string; readonly build: ReturnType<typeof sceneBuilder> },
   trial: Trial,
 ): Promise<void> {
   const engine = await loadEngine();
   const random = randomFor(`random kills ${type} ${trial.name}`);
-  const parent = join(directory, trial.name.replaceAll(/\W+/g, '-'));
-  mkdirSync(parent);
-  const scene = await createScene(engine, parent, random, trial.scene);
+  const scene = await build(trial.scene);
+  scene.reset();
   const wholeMs = await runFor(trial, scene, Number.POSITIVE_INFINITY);
   const reference = await refer(engine, trial, scene);
   const found: string[] = [];

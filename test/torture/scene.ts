@@ -21,6 +21,7 @@ import { init } from '../../src/operations/init.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
 import { settleTrash } from '../../src/repository/trash.ts';
 import { flipByte, KIB, MIB, writeAt } from '../helpers/bytes.ts';
+import { isLong } from './scale.ts';
 import { readState, type State } from './state.ts';
 
 /** A directory with a source and a repository, in which every trial of one kind begins anew. */
@@ -62,8 +63,8 @@ const SOURCE_BYTES = 34 * MIB;
 const PLACES = [0, 3 * MIB, 33 * MIB];
 const PLACE_KIB = 160;
 /** Revisions that stay, and revisions that are in the trash. */
-const KEPT = 12;
-const REMOVED = 9;
+const KEPT = isLong ? 12 : 4;
+const REMOVED = isLong ? 9 : 3;
 
 /** Builds a scene below `parent`, which must share blocks. */
 export async function createScene(
@@ -106,6 +107,31 @@ async function stage(
   reset();
   if (violations.length > 0) throw new Error(`the scene is no good: ${violations.join('; ')}`);
   return { ...places, state, reset, fromNow: () => stage(engine, places) };
+}
+
+/** Builds each kind of scene below `home` once. */
+export function sceneBuilder(
+  engine: Engine,
+  home: string,
+  random: () => number,
+): (options: SceneOptions, purpose?: string) => Promise<Scene> {
+  const built = new Map<string, Promise<Scene>>();
+  return (options, purpose = '') => {
+    const key = `${JSON.stringify(options)}${purpose}`;
+    const scene = built.get(key) ?? buildIn(engine, join(home, `scene-${built.size}`), random, options);
+    built.set(key, scene);
+    return scene;
+  };
+}
+
+function buildIn(
+  engine: Engine,
+  parent: string,
+  random: () => number,
+  options: SceneOptions,
+): Promise<Scene> {
+  mkdirSync(parent);
+  return createScene(engine, parent, random, options);
 }
 
 /** A context whose clock stands still, as far back as is said. */
@@ -178,10 +204,10 @@ async function makeHistory(
   if (damaged) flipByte(join(repository, readlinkSync(join(repository, 'last'))), 1000);
 }
 
-/** Three of them have only the tag that keeps one; a fourth loses it. */
+/** Some of them have only the tag that keeps one; the next one loses it. */
 async function makeExpiring(context: Context): Promise<void> {
-  await editTags(context, { action: 'set', tags: ['daily'], revisions: '6..4' });
-  await editTags(context, { action: 'add', tags: ['daily'], revisions: '3' });
+  await editTags(context, { action: 'set', tags: ['daily'], revisions: isLong ? '6..4' : '3' });
+  await editTags(context, { action: 'add', tags: ['daily'], revisions: isLong ? '3' : '2' });
 }
 
 /** Clones files and keeps links as they are. */

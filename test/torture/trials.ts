@@ -54,7 +54,7 @@ export const TRIALS: readonly Trial[] = [
     scene: { history: 'old', damaged: true },
     command: onRepository('verify', '-r', 'last'),
   },
-  { name: 'forget', scene: { history: 'old' }, command: onRepository('forget', '-r', '6..1') },
+  { name: 'forget', scene: { history: 'old' }, command: onRepository('forget', '-r', 'not(last)') },
   { name: 'expire', scene: { history: 'old', expiring: true }, command: onRepository('expire', '--yes') },
   {
     name: 'backup that expires',
@@ -88,13 +88,13 @@ export const TRIALS: readonly Trial[] = [
   {
     name: 'backup after a killed forget',
     scene: { history: 'old' },
-    killedBefore: onRepository('forget', '-r', '6..1'),
+    killedBefore: onRepository('forget', '-r', 'not(last)'),
     command: onRepository('backup', 'manual:new'),
   },
   {
     name: 'undelete after a killed forget',
     scene: { history: 'old' },
-    killedBefore: onRepository('forget', '-r', '6..1'),
+    killedBefore: onRepository('forget', '-r', 'not(last)'),
     command: onRepository('undelete', '-r', 'all'),
   },
   {
