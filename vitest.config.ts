@@ -8,7 +8,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: 'system',
-          include: ['test/{integration,e2e}/**/*.test.ts'],
+          include: ['test/{integration,e2e,torture}/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
