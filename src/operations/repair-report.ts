@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { isBackyError } from '../errors.ts';
 import type { Engine } from '../native/engine.ts';
@@ -28,6 +29,8 @@ export async function writeRepairReport(
     ...sharers.flatMap((sharer) => blockLines(sharer.uuid, sharer)),
   ];
   try {
+    // Refuses a link in the place of the directory, wherever it leads.
+    await engine.makeDirectory(dirname(report));
     await engine.createFile(report, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), READ_ONLY);
     return report;
   } catch (error) {

@@ -26,8 +26,10 @@ export interface FailingDevice {
   failToRead(offset: number | undefined): void;
   /** Reports success for the next write that contains this line of text, and writes nothing. */
   loseWriteOf(line: string): void;
+  /** Puts the next write that contains this line of text 64 KiB before the place that it is for. */
+  misdirectWriteOf(line: string): void;
   /** Whether it has done so. */
-  hasLostWrite(): boolean;
+  hasLied(): boolean;
   /** Makes a filesystem on the disk. @returns where it is mounted */
   mountXfs(): Promise<string>;
 }
@@ -47,7 +49,12 @@ if [ -s "$DEVICE/lose" ] && grep -qaFf "$DEVICE/lose" "$DEVICE/pending"; then
   rm "$DEVICE/lose"
   exit 0
 fi
-exec dd if="$DEVICE/pending" of="$DEVICE/data" seek="$4" oflag=seek_bytes conv=notrunc bs=1M status=none`;
+where=$4
+if [ -s "$DEVICE/misdirect" ] && grep -qaFf "$DEVICE/misdirect" "$DEVICE/pending"; then
+  rm "$DEVICE/misdirect"
+  where=$(($4 - 65536))
+fi
+exec dd if="$DEVICE/pending" of="$DEVICE/data" seek="$where" oflag=seek_bytes conv=notrunc bs=1M status=none`;
 
 const stopping = `
 umount "$1/mnt" 2>/dev/null || umount --lazy "$1/mnt" 2>/dev/null
@@ -75,7 +82,8 @@ export async function startFailingDevice(sizeBytes: number): Promise<FailingDevi
     disk,
     failToRead: (offset) => writeFileSync(inside('bad'), offset === undefined ? '' : `${offset}\n`),
     loseWriteOf: (line) => writeFileSync(inside('lose'), `${line}\n`),
-    hasLostWrite: () => !existsSync(inside('lose')),
+    misdirectWriteOf: (line) => writeFileSync(inside('misdirect'), `${line}\n`),
+    hasLied: () => !existsSync(inside('lose')) && !existsSync(inside('misdirect')),
     mountXfs: async () => {
       await mustRun('mkfs.xfs', ['-q', '-m', 'reflink=1', disk]);
       await patiently(() => mountDirectly(disk, inside('mnt')));

@@ -66,25 +66,31 @@ describeWith([...failingDeviceNeeds, ...needsOf('xfs'), 'command filefrag'], 'a 
     expect(await repository.verify()).toMatchObject({ good: true });
   });
 
-  it('that loses a write it reported as done is found out before anything is sealed', async () => {
-    const device = await startFailingDevice(400 * MIB);
-    const source = join(scratchForTest(), 'disk.img');
-    writeFileSync(source, randomBytes(8 * MIB));
-    const repository = await createRepository(join(await device.mountXfs(), 'repository'), source);
+  it.each([
+    ['loses', 'loseWriteOf'],
+    ['misdirects', 'misdirectWriteOf'],
+  ] as const)(
+    'that %s a write it reported as done is found out before anything is sealed (F6)',
+    async (_, lie) => {
+      const device = await startFailingDevice(400 * MIB);
+      const source = join(scratchForTest(), 'disk.img');
+      writeFileSync(source, randomBytes(8 * MIB));
+      const repository = await createRepository(join(await device.mountXfs(), 'repository'), source);
 
-    const earlier = [];
-    for (const kind of ['a first revision', 'a clone']) {
-      writeAt(source, MIB, randomBytes(2 * MIB));
-      writeAt(source, 2 * MIB, Buffer.from(`the data of ${kind}`));
-      device.loseWriteOf(`the data of ${kind}`);
-      const outcome = await repository.backy('backup', 'manual:lost');
-      expect(device.hasLostWrite(), kind).toBe(true);
-      expectOneLine(outcome, [repository.directory, 'reads back differently at byte', 'Check the storage']);
-      expect(repository.revisionFiles(), kind).toEqual(filesOf(...earlier));
+      const earlier = [];
+      for (const kind of ['a first revision', 'a clone']) {
+        writeAt(source, MIB, randomBytes(2 * MIB));
+        writeAt(source, 2 * MIB, Buffer.from(`the data of ${kind}`));
+        device[lie](`the data of ${kind}`);
+        const outcome = await repository.backy('backup', 'manual:lost');
+        expect(device.hasLied(), kind).toBe(true);
+        expectOneLine(outcome, [repository.directory, 'reads back differently at byte', 'Check the storage']);
+        expect(repository.revisionFiles(), kind).toEqual(filesOf(...earlier));
 
-      earlier.push(await repository.backup());
-      await expectSameBytes(repository.path('last'), source);
-    }
-    expect(await repository.verify()).toMatchObject({ good: true });
-  });
+        earlier.push(await repository.backup());
+        await expectSameBytes(repository.path('last'), source);
+      }
+      expect(await repository.verify()).toMatchObject({ good: true });
+    },
+  );
 });

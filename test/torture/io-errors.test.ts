@@ -1,0 +1,102 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { expectSameBytes, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
+import { type Outcome, run } from '../helpers/command.ts';
+import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
+import { describeWith } from '../helpers/needs.ts';
+import { testSeed } from '../helpers/random.ts';
+import { createLiveRepository, PROGRAM, type TestRepository } from '../helpers/repository.ts';
+import { cargoTest } from './cargo.ts';
+import { isLong, PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
+
+/** What the command line is made to fail with; the other numbers are the engine's, call by call. */
+const ERRORS = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENOMEM', 'ESTALE'] as const;
+/** Calls of a backup that change something, and how often a thread makes them at least. */
+const CALLS = [
+  { call: 'pwrite64', times: 6 },
+  { call: 'fsync', times: 6 },
+  { call: 'ftruncate', times: 3 },
+  { call: 'renameat2', times: 3 },
+  { call: 'ioctl', times: 6 },
+  { call: 'fallocate', times: 3 },
+  { call: 'pread64', times: 12 },
+] as const;
+/** How long a run may take under strace on a busy machine before it counts as hanging. */
+const LIMIT_S = '60';
+
+describeWith([...needsOf('xfs'), 'command strace'], 'the program, when a system call fails', () => {
+  const filesystem = useFilesystem('xfs');
+
+  it(
+    `succeeds truly or fails cleanly, and the next run succeeds (F4, BACKY_TEST_SEED=${testSeed})`,
+    async () => {
+      const random = randomFor('io-errors');
+      const source = join(filesystem.scratch(), 'disk.img');
+      writeFileSync(source, randomBytes(4 * MIB));
+      const repository = await createLiveRepository(join(filesystem.scratch(), 'repository'), source);
+      await repository.backup();
+      const counts = { points: 0, failed: 0, absorbed: 0 };
+      const points = isLong ? Math.min(pointsOr(0), 2000) : 10;
+      while (counts.points < points) {
+        counts.points += 1;
+        const { call, times } = CALLS[counts.points % CALLS.length] ?? CALLS[0];
+        const error = ERRORS[Math.floor(random() * ERRORS.length)] ?? 'EIO';
+        const when = 1 + Math.floor(random() * times);
+        const what = `${call}:error=${error}:when=${when}`;
+        writeAt(source, Math.floor(random() * 3) * MIB, randomBytes(MIB / 2));
+        const before = (await repository.status()).revisions;
+
+        const outcome = await backupWith(repository, what);
+
+        expect([0, 1], `${what}: ${outcome.stderr}`).toContain(outcome.exitCode);
+        expect(outcome.stderr, what).not.toMatch(/PANIC|panicked/);
+        const after = await repository.status();
+        expect(after.damaged, what).toEqual([]);
+        expect(after.revisions.slice(0, before.length), what).toEqual(before);
+        if (outcome.exitCode === 0) {
+          expect(after.revisions.length, what).toBe(before.length + 1);
+          await expectSameBytes(repository.path('last'), source);
+        } else {
+          await repository.backup();
+          await expectSameBytes(repository.path('last'), source);
+        }
+        counts[outcome.exitCode === 0 ? 'absorbed' : 'failed'] += 1;
+        if (after.revisions.length > 5) {
+          expect(await repository.verify(), what).toMatchObject({ good: true });
+          expect(await repository.backy('forget', '-r', 'not(0)')).toMatchObject({ exitCode: 0 });
+          expect(await repository.backy('purge')).toMatchObject({ exitCode: 0 });
+        }
+      }
+      expect(await repository.verify()).toMatchObject({ good: true });
+      expect(counts.failed, 'there were errors').toBeGreaterThan(0);
+      report('io-errors', { what: 'backup under strace', ...counts, violations: 0 });
+    },
+    PATIENCE_MS,
+  );
+
+  // The short form is part of the tests of the engine, which `npm test` runs anyway.
+  it.runIf(isLong)(
+    'each call of each operation of the engine fails with each error (I6, G4)',
+    async () => {
+      const lines = await cargoTest(['--lib', 'fault_tests'], { BACKY_FAULT_POINTS: '1000000' });
+      const totals = lines.filter((line) => /^(io-errors|lying storage): /.test(line));
+      expect(totals).toHaveLength(2);
+      for (const what of totals) report('io-errors', { what, violations: 0 });
+    },
+    PATIENCE_MS,
+  );
+});
+
+/** One thread makes all the calls that matter, so that "the n-th" means one and the same each time. */
+function backupWith({ directory, source }: TestRepository, injection: string): Promise<Outcome> {
+  const call = injection.slice(0, injection.indexOf(':'));
+  // Counted for each thread, so node's own calls on its first one do not matter; but without reads it does not start.
+  const where = call === 'pread64' ? ['-P', source] : [];
+  const strace = ['-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', ...where];
+  const what = ['-e', `trace=${call}`, '-e', `inject=${injection}`];
+  const program = [process.execPath, PROGRAM, '-b', directory, 'backup', 'manual:failing', '--force'];
+  return run('timeout', ['--signal=KILL', LIMIT_S, 'strace', ...strace, ...what, ...program], {
+    env: { BACKY_THREADS: '1', UV_THREADPOOL_SIZE: '1' },
+  });
+}
