@@ -18,6 +18,10 @@ const PARTS = {
   mutants: 80,
   concurrency: 50,
   time: 20,
+  'io-errors': 2000,
+  'bit-rot': 8_388_608,
+  'full-disk': 500,
+  hostile: 100_000,
 };
 const GIB = 2 ** 30;
 const NO_LIMIT_MS = 12 * 3_600_000;

@@ -91,7 +91,7 @@ async function fails(repository: Repository, tag: string): Promise<boolean> {
 async function digests(repository: Repository): Promise<ReadonlyMap<string, string>> {
   const { revisions, damaged } = await repository.status();
   expect(damaged).toEqual([]);
-  return new Map(revisions.map(({ uuid, digest }) => [uuid, digest]));
+  return new Map(revisions.map(({ uuid, digest }) => [uuid, digest ?? '']));
 }
 
 /** Writes some of the disk anew, up to all of it. */

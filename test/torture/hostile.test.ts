@@ -275,7 +275,7 @@ describe('bytes (F8)', () => {
       image: repository.path(first.uuid),
       index,
       size: first.size,
-      digest: first.digest,
+      digest: first.digest ?? '',
     };
     const places = isLong ? good.length : 300;
     let cases = 0;
