@@ -14,7 +14,7 @@ import { isLong, PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
 import { type Milestone, makeSource, runWorkload, SHORT_WORKLOAD } from './workload.ts';
 
 /** How many disks are looked at before a mutant counts as not noticed. */
-const points = pointsOr(40);
+const points = pointsOr(20);
 const types: readonly RecordedType[] = isLong ? ['btrfs', 'xfs'] : ['xfs'];
 /** In the short form only these, besides the rules about the order of calls, which take no time. */
 const SHORT = ['no fsync at all', 'image and index into the trash before the record'];
