@@ -76,7 +76,7 @@ impl Library {
 
 /// An open snapshot; closed when it is dropped.
 pub(crate) struct RbdReader {
-    library: Library,
+    calls: Library,
     name: String,
     cluster: Handle,
     pool: Handle,
@@ -92,22 +92,21 @@ impl RbdReader {
         let library = Library::load()?;
         let name = format!("{}/{}@{}", snapshot.pool, snapshot.image, snapshot.snapshot);
         let none = ptr::null_mut();
-        let mut reader = Self { library, name, cluster: none, pool: none, image: none };
+        let mut reader = Self { calls: library, name, cluster: none, pool: none, image: none };
         reader.connect(snapshot)?;
         let pool = text(&snapshot.pool)?;
         // SAFETY: the cluster is connected, the text ends with a zero, the handle is written to once.
-        let result =
-            unsafe { (reader.library.open_pool)(reader.cluster, pool.as_ptr(), &raw mut reader.pool) };
+        let result = unsafe { (reader.calls.open_pool)(reader.cluster, pool.as_ptr(), &raw mut reader.pool) };
         reader.check(result, "open the pool of")?;
         if let Some(namespace) = &snapshot.namespace {
             let namespace = text(namespace)?;
             // SAFETY: the pool is open, the text ends with a zero and is copied.
-            unsafe { (reader.library.set_namespace)(reader.pool, namespace.as_ptr()) };
+            unsafe { (reader.calls.set_namespace)(reader.pool, namespace.as_ptr()) };
         }
         let (image, at) = (text(&snapshot.image)?, text(&snapshot.snapshot)?);
         // SAFETY: as for the pool.
         let result =
-            unsafe { (reader.library.open)(reader.pool, image.as_ptr(), &raw mut reader.image, at.as_ptr()) };
+            unsafe { (reader.calls.open)(reader.pool, image.as_ptr(), &raw mut reader.image, at.as_ptr()) };
         reader.check(result, "open")?;
         Ok(reader)
     }
@@ -115,23 +114,23 @@ impl RbdReader {
     fn connect(&mut self, snapshot: &RbdSnapshot) -> Result<()> {
         let user = snapshot.user.as_deref().map(text).transpose()?;
         // SAFETY: a user may be null, and then is admin; the handle is written to once.
-        let result = unsafe { (self.library.create)(&raw mut self.cluster, pointer(user.as_deref())) };
+        let result = unsafe { (self.calls.create)(&raw mut self.cluster, pointer(user.as_deref())) };
         self.check(result, "become a client of the cluster of")?;
         let conf = snapshot.conf.as_deref().map(text).transpose()?;
         // SAFETY: the client exists; a path may be null, and then is searched for.
-        let result = unsafe { (self.library.read_configuration)(self.cluster, pointer(conf.as_deref())) };
+        let result = unsafe { (self.calls.read_configuration)(self.cluster, pointer(conf.as_deref())) };
         self.check(result, "read the configuration for")?;
         // SAFETY: the client exists; null stands for CEPH_ARGS.
-        let result = unsafe { (self.library.read_environment)(self.cluster, ptr::null()) };
+        let result = unsafe { (self.calls.read_environment)(self.cluster, ptr::null()) };
         self.check(result, "read CEPH_ARGS for")?;
         for (key, value) in &snapshot.settings {
             let (key, value) = (text(key)?, text(value)?);
             // SAFETY: the client exists, both texts end with a zero and are copied.
-            let result = unsafe { (self.library.set)(self.cluster, key.as_ptr(), value.as_ptr()) };
+            let result = unsafe { (self.calls.set)(self.cluster, key.as_ptr(), value.as_ptr()) };
             self.check(result, "configure the client for")?;
         }
         // SAFETY: the client exists and is configured.
-        let result = unsafe { (self.library.connect)(self.cluster) };
+        let result = unsafe { (self.calls.connect)(self.cluster) };
         self.check(result, "connect to the cluster of")
     }
 
@@ -139,7 +138,7 @@ impl RbdReader {
     pub(crate) fn size(&self) -> Result<u64> {
         let mut size = 0;
         // SAFETY: the image is open, the number is valid for the call.
-        let result = unsafe { (self.library.size)(self.image, &raw mut size) };
+        let result = unsafe { (self.calls.size)(self.image, &raw mut size) };
         self.check(result, "ask for the size of")?;
         Ok(size)
     }
@@ -148,7 +147,7 @@ impl RbdReader {
     pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let start = buffer.as_mut_ptr().cast::<c_char>();
         // SAFETY: the image is open, and the buffer has the length that is said.
-        let count = unsafe { (self.library.read)(self.image, offset, buffer.len(), start) };
+        let count = unsafe { (self.calls.read)(self.image, offset, buffer.len(), start) };
         match usize::try_from(count) {
             Ok(count) if count == buffer.len() => Ok(()),
             Ok(_) => Err(Error::new(Code::SourceShort).at(Path::new(&self.name)).offset(offset)),
@@ -167,7 +166,7 @@ impl RbdReader {
 
 impl Drop for RbdReader {
     fn drop(&mut self) {
-        let library = &self.library;
+        let library = &self.calls;
         if !self.image.is_null() {
             // SAFETY: it is open, and nobody uses it any more.
             unsafe { (library.close)(self.image) };

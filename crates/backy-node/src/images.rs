@@ -1,12 +1,10 @@
-//! The calls that read or write whole images.
+//! The calls that write and check whole images.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use backy_core::{
-    Code, Error, Extent, ExtentMap, Hash, Hint, ImageOptions, Input, PathInput, Report, Sample, Target,
-    TargetKind,
+    Code, Error, Extent, ExtentMap, Hash, Hint, ImageOptions, Input, PathInput, Report, Sample,
 };
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
@@ -245,84 +243,6 @@ fn map_of(ranges: &[ByteRange]) -> backy_core::Result<ExtentMap> {
     extents.map(ExtentMap::normalise).map_err(invalid)
 }
 
-/// A sealed image, what its record says of it, and where to restore it to.
-#[napi(object)]
-pub struct RestoreOptions {
-    /// The image.
-    pub image: String,
-    /// Its index.
-    pub index: String,
-    /// Size of the image in bytes.
-    pub size: i64,
-    /// BLAKE3 of the index.
-    pub digest: String,
-    /// A new file, an existing one or a block device; or else ...
-    pub target: Option<String>,
-    /// ... a descriptor that takes bytes in order, and stays open; or else ...
-    pub target_fd: Option<i32>,
-    /// ... what programs read and write.
-    pub target_command: Option<CommandTarget>,
-    /// Restore what is good of a damaged image.
-    pub force: Option<bool>,
-}
-
-/// A target that programs read and write, as streams of `rbd export-diff` and for `rbd import-diff`.
-#[napi(object)]
-pub struct CommandTarget {
-    /// What the target is called in errors.
-    pub name: String,
-    /// The program that hands over everything it holds, and its arguments.
-    pub export: Vec<String>,
-    /// The program that takes changes, and its arguments.
-    pub import: Vec<String>,
-}
-
-/// What a restore did. Sizes in bytes.
-#[napi(object)]
-pub struct RestoreStats {
-    /// Size of the image.
-    pub size: i64,
-    /// Read from the image.
-    pub bytes_read: i64,
-    /// Written to the target.
-    pub bytes_written: i64,
-    /// What was not restored.
-    pub bad_blocks: Vec<BadBlock>,
-    /// What kind of target it was.
-    #[napi(ts_type = "'new' | 'file' | 'device' | 'stream' | 'command'")]
-    pub target_kind: String,
-}
-
-/// Restores an image, checking every block against the index on the way. Only what differs is written to a
-/// target that exists.
-#[napi(ts_return_type = "Promise<RestoreStats | Failure>")]
-pub fn restore_image<'env>(
-    env: &'env Env,
-    options: RestoreOptions,
-    control: &Control,
-) -> Result<Object<'env>> {
-    let control = Arc::clone(&control.inner);
-    promise(env, "restore", move || {
-        let target = target_of(options.target, options.target_fd, options.target_command)?;
-        let image = sealed(options.image, options.index, options.size, &options.digest)?;
-        let stats = backy_core::restore_image(&image, target, options.force.unwrap_or(false), &control)?;
-        Ok(RestoreStats {
-            size: count(stats.size),
-            bytes_read: count(stats.bytes_read),
-            bytes_written: count(stats.bytes_written),
-            bad_blocks: stats.bad_blocks.iter().map(BadBlock::from).collect(),
-            target_kind: match stats.kind {
-                TargetKind::NewFile => "new",
-                TargetKind::File => "file",
-                TargetKind::Device => "device",
-                TargetKind::Stream => "stream",
-                TargetKind::Command => "command",
-            }
-            .to_owned(),
-        })
-    })
-}
-
 /// A sealed image, and what its record says of it.
 #[napi(object)]
 pub struct VerifyOptions {
@@ -430,26 +350,4 @@ pub(crate) fn sealed(
 fn hash_of(digest: &str) -> backy_core::Result<Hash> {
     let invalid = || Error::new(Code::InvalidArgument).detail("a digest is 64 hexadecimal digits");
     Hash::parse(digest).ok_or_else(invalid)
-}
-
-fn target_of(
-    path: Option<String>,
-    fd: Option<i32>,
-    command: Option<CommandTarget>,
-) -> backy_core::Result<Target> {
-    let invalid =
-        || Error::new(Code::InvalidArgument).detail("a target is a path, a descriptor or a command");
-    match (path, fd, command) {
-        (Some(path), None, None) => Ok(Target::Path(path.into())),
-        (None, Some(fd), None) if fd >= 0 => duplicate(fd).map(Target::Stream).map_err(|_| invalid()),
-        (None, None, Some(CommandTarget { name, export, import })) => {
-            Ok(Target::Command(backy_core::CommandTarget { name: name.into(), export, import }))
-        }
-        _ => Err(invalid()),
-    }
-}
-
-fn duplicate(fd: i32) -> std::io::Result<OwnedFd> {
-    // SAFETY: the caller keeps its descriptor open during the call; a wrong one fails with EBADF.
-    unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
 }

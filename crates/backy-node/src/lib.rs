@@ -8,3 +8,4 @@ pub mod images;
 pub mod outcome;
 pub mod rbd;
 pub mod repairs;
+pub mod restores;
