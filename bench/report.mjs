@@ -33,6 +33,9 @@ on both; \`--device cached\` or \`direct\` on one of the two devices; \`--rounds
   before, as the first use of a free page is slow on virtual machines. Bytes written are the sector counters of the loop
   device after a sync. After every backup the new revision is removed.
   The goals are set for XFS.
+- **From a snapshot** means as \`init\` configures it: a file on a filesystem with reflinks is cloned first, and what did not
+  move on the disk since the last snapshot is not read, but for a sample. The other rows read everything (\`snapshot: off\`), as of a
+  source that knows nothing of its changes; they are bound by how fast the processors hash what memory holds, and by the start of Node.
 - **Reading back:** before it seals a revision, backy reads what it wrote from the disk, past the cache. Where the disk
   reads no faster than it writes, that alone doubles the time of a first backup; the second row has a peer that does the
   same. Later backups read back only what changed.

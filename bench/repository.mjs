@@ -24,14 +24,16 @@ export function backupCommand(repository) {
   return backy('-b', repository, 'backup', 'manual:bench');
 }
 
-/**
- * Creates the repository for a source file, removing one that is there. The source is read live: on its own filesystem
- * it would be cloned, and there would be little to measure.
- */
+/** Creates the repository for a source file as `init` configures it, removing one that is there. */
 export async function freshRepository(repository, source) {
   rmSync(repository, { recursive: true, force: true });
   await run(['mkdir', repository]);
   await run(backy('-b', repository, 'init', 'file', source));
+}
+
+/** The same, but the source is read live, and so in full: what it costs where nothing tells of changes. */
+export async function freshLiveRepository(repository, source) {
+  await freshRepository(repository, source);
   const config = readFileSync(join(repository, 'config'), 'utf8');
   writeFileSync(join(repository, 'config'), config.replace('  type: file\n', '$&  snapshot: off\n'));
 }

@@ -9,6 +9,7 @@ import {
   andBack,
   backupCommand,
   backy,
+  freshLiveRepository,
   freshRepository,
   newestBytesWritten,
   newestImage,
@@ -22,6 +23,8 @@ const STARTUP_ROUNDS = 21;
 // What backy does before it seals anything: the data as the disk has them, not as memory has them.
 const READ_BACK = 'dd if="$2" of=/dev/null bs=1M iflag=direct status=none';
 const DD = '`dd if=IMAGE of=/dev/null bs=1M`';
+const COPY = '`cp --sparse=always --reflink=never` and `sync` of the copy';
+const COPY_SCRIPT = 'cp --sparse=always --reflink=never "$1" "$2" && sync "$2"';
 
 /**
  * @typedef {object} Bench
@@ -41,7 +44,7 @@ const DD = '`dd if=IMAGE of=/dev/null bs=1M`';
  */
 export async function measureRows(bench, announce) {
   const rows = [];
-  for (const step of [firstBackup, sameAgain, verify, afterChanges, startup]) {
+  for (const step of [firstBackup, sameAgain, verify, afterChanges, asInitialised, startup]) {
     announce(step.name);
     rows.push(...(await step(bench)));
   }
@@ -56,17 +59,16 @@ export async function measureRows(bench, announce) {
 
 async function firstBackup({ scratch, image, dataBytes, rounds, repository }) {
   const copy = join(scratch.directory, 'copy');
-  const script = 'cp --sparse=always --reflink=never "$1" "$2" && sync "$2"';
   const prepare = async () => {
     rmSync(copy, { force: true });
-    await freshRepository(repository, image);
+    await freshLiveRepository(repository, image);
     await touchMemory(dataBytes * 1.5);
     await warm(image);
   };
   const pairs = await interleave(rounds, {
     async peer() {
       await prepare();
-      return measure(scratch, ['sh', '-c', script, 'sh', image, copy]);
+      return measure(scratch, ['sh', '-c', COPY_SCRIPT, 'sh', image, copy]);
     },
     async backy() {
       await prepare();
@@ -77,7 +79,7 @@ async function firstBackup({ scratch, image, dataBytes, rounds, repository }) {
   const readBack = await interleave(rounds, {
     async peer() {
       await prepare();
-      return measure(scratch, ['sh', '-c', `${script} && ${READ_BACK}`, 'sh', image, copy]);
+      return measure(scratch, ['sh', '-c', `${COPY_SCRIPT} && ${READ_BACK}`, 'sh', image, copy]);
     },
     async backy() {
       await prepare();
@@ -85,7 +87,7 @@ async function firstBackup({ scratch, image, dataBytes, rounds, repository }) {
     },
   });
   return [
-    timeRow('first backup', '`cp --sparse=always --reflink=never` and `sync` of the copy', 1.3, pairs),
+    timeRow('first backup', COPY, 1.3, pairs),
     timeRow('first backup', 'the same, and reading the copy back from the disk', undefined, readBack),
   ];
 }
@@ -133,6 +135,49 @@ async function backupsAgainstDd({ scratch, image, rounds, repository }) {
   return { pairs, recordedBytes };
 }
 
+/**
+ * The same three with the configuration that `init` writes: the image is cloned into a snapshot, and only what changed
+ * since the last one is read. Source and repository are on one filesystem, so that nothing is copied either.
+ */
+async function asInitialised({ scratch, image, sizeBytes, dataBytes, rounds, repository }) {
+  const copy = join(scratch.directory, 'copy');
+  const dd = () => measure(scratch, ['dd', `if=${image}`, 'of=/dev/null', 'bs=1M']);
+  const prepare = async () => {
+    rmSync(copy, { force: true });
+    await freshRepository(repository, image);
+    await touchMemory(dataBytes * 1.5);
+    await warm(image);
+  };
+  const first = await interleave(rounds, {
+    async peer() {
+      await prepare();
+      return measure(scratch, ['sh', '-c', COPY_SCRIPT, 'sh', image, copy]);
+    },
+    async backy() {
+      await prepare();
+      return measure(scratch, backupCommand(repository));
+    },
+  });
+  rmSync(copy, { force: true });
+  const same = await interleave(rounds, {
+    peer: dd,
+    backy: () => measure(scratch, backupCommand(repository)),
+  });
+  const changed = await interleave(rounds, {
+    peer: dd,
+    async backy() {
+      await changeAsGuest({ image, sizeBytes, share: 0.01 });
+      return measure(scratch, backupCommand(repository));
+    },
+  });
+  await requireEqual(repository, image);
+  return [
+    timeRow('first backup, from a snapshot', COPY, 1.3, first),
+    timeRow('nothing changed, from a snapshot', DD, 1.0, same),
+    timeRow('1 % changed, from a snapshot', DD, 1.6, changed),
+  ];
+}
+
 async function startup({ scratch, rounds }) {
   const pairs = await interleave(Math.max(rounds, STARTUP_ROUNDS), {
     peer: () => measure(scratch, [process.execPath, '-e', '0']),
@@ -147,7 +192,7 @@ async function hugeBackup({ scratch, image }) {
   const repository = join(scratch.directory, 'huge-repository');
   await run(['cp', '--reflink=always', image, huge]);
   await run(['truncate', `--size=${HUGE_BYTES}`, huge]);
-  await freshRepository(repository, huge);
+  await freshLiveRepository(repository, huge);
   const costs = [];
   for (const command of [
     backupCommand(repository),
