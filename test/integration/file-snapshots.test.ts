@@ -39,7 +39,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
       await expectSameBytes(repository.path(second.uuid), repository.source);
       expect(snapshotsOf(repository)).toEqual([expect.stringMatching(new RegExp(`-${second.uuid}$`))]);
       expect((await repository.backy('status')).stdout).toMatch(
-        / {2}full {2}reflink\n.* {2}extent-map {2}reflink\n/,
+        / {2}full {2}reflink {2}-\n.* {2}extent-map {2}reflink {2}-\n/,
       );
       expect(await repository.verify()).toMatchObject({ good: true });
     });
