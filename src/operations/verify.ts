@@ -11,8 +11,6 @@ import { keepingFiles } from '../repository/lock.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
 import { failedVerdict, NOTHING_BAD, recordVerdict, type Verdict } from './record-verdict.ts';
-import { damageElsewhere, repair } from './repair.ts';
-import { verifyUnindexed } from './verify-unindexed.ts';
 
 /** What to verify. */
 export interface VerifyOptions {
@@ -81,7 +79,10 @@ async function judge(
   options: VerifyOptions,
 ): Promise<Verdict> {
   const follow = followUp(options, record.uuid);
-  if (!isIndexed(record)) return verifyUnindexed(context, engine, record, follow);
+  if (!isIndexed(record)) {
+    const { verifyUnindexed } = await import('./verify-unindexed.ts');
+    return verifyUnindexed(context, engine, record, follow);
+  }
   const found = await verifyRevision(context, engine, record, follow);
   const verdict = await withDamage(context, engine, { record, revisions }, found, options);
   return recordVerdict(context, engine, verdict);
@@ -97,6 +98,8 @@ async function withDamage(
 ): Promise<Verdict> {
   if (verdict.badBlocks.length === 0) return verdict;
   const { badBlocks, badCount } = verdict;
+  // Loaded when there is damage: a verification that finds none is to a good part start-up.
+  const { damageElsewhere, repair } = await import('./repair.ts');
   const sharers = await damageElsewhere(context, engine, record, badBlocks, revisions);
   if (!options.repair) return { ...verdict, sharers };
   const repaired = await repair(context, engine, { record, revisions, badBlocks, sharers }, options.signal);
