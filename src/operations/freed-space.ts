@@ -1,7 +1,12 @@
+import { statSync } from 'node:fs';
+import { loadConfig } from '../config/load-config.ts';
+import { isBackyError } from '../errors.ts';
+import { isNodeError } from '../io-error.ts';
 import type { Engine, FreedStats } from '../native/engine.ts';
 import type { Layout } from '../repository/layout.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { readTrash } from '../repository/trash.ts';
+import { openSource } from '../sources/open-source.ts';
 
 export type { FreedStats };
 
@@ -20,8 +25,28 @@ export async function measureFreed(
       batch.revisions.map(({ uuid }) => uuid),
     ),
   );
-  const keep = [...filesOf(layout, others), ...trash];
+  const source = await sharingSource(engine, layout, revisions.at(-1)?.uuid);
+  const keep = [...filesOf(layout, others), ...trash, ...source];
   return engine.measureFreed({ remove: filesOf(layout, ids), keep });
+}
+
+/** Where the source is on the same filesystem, revisions are cloned from it, and it holds on to what they share. */
+async function sharingSource(
+  engine: Engine,
+  layout: Layout,
+  newest: string | undefined,
+): Promise<readonly string[]> {
+  if (newest === undefined) return [];
+  try {
+    const { source } = await loadConfig(layout.config);
+    const places = await openSource(source, layout.directory, engine).places?.(newest);
+    const { dev } = statSync(layout.directory);
+    return (places ?? []).filter((path) => statSync(path, { throwIfNoEntry: false })?.dev === dev);
+  } catch (error) {
+    // Without it the figure is a little too large at worst; what is to be removed can be removed all the same.
+    if (isBackyError(error) || isNodeError(error)) return [];
+    throw error;
+  }
 }
 
 function filesOf(layout: Layout, ids: readonly string[]): readonly string[] {
