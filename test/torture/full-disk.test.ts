@@ -8,7 +8,7 @@ import { run } from '../helpers/command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
-import { PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
+import { isLong, PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
 
 const diskBytes = 6 * MIB;
 const disks = [
@@ -69,7 +69,8 @@ for (const { type, sizeMib } of disks) {
             counts.forgotten += removed.length;
           });
         }
-        expect(counts.failed, 'there were full disks').toBeGreaterThan(0);
+        // A few random moments may all leave enough.
+        if (isLong) expect(counts.failed, 'there were full disks').toBeGreaterThan(0);
         report('full-disk', { filesystem: type, ...counts, violations: 0 });
       },
       PATIENCE_MS,

@@ -69,18 +69,22 @@ describeWith([...needsOf('xfs'), 'command strace'], 'the program, when a system 
         }
       }
       expect(await repository.verify()).toMatchObject({ good: true });
-      expect(counts.failed, 'there were errors').toBeGreaterThan(0);
+      // A few random points may all be absorbed.
+      if (isLong) expect(counts.failed, 'there were errors').toBeGreaterThan(0);
       report('io-errors', { what: 'backup under strace', ...counts, violations: 0 });
     },
     PATIENCE_MS,
   );
 
-  // The short form is part of the tests of the engine, which `npm test` runs anyway.
-  it.runIf(isLong)(
+  // The tests of the engine, which `npm test` runs as well, have a longer short form of this.
+  it(
     'each call of each operation of the engine fails with each error (I6, G4)',
     async () => {
-      const lines = await cargoTest(['--lib', 'fault_tests'], { BACKY_FAULT_POINTS: '1000000' });
-      const totals = lines.filter((line) => /^(io-errors|lying storage): /.test(line));
+      const lines = await cargoTest(['--lib', 'fault_tests'], {
+        BACKY_FAULT_POINTS: isLong ? '1000000' : '40',
+      });
+      // A dot of the harness may stand in front.
+      const totals = lines.flatMap((line) => line.match(/(?:io-errors|lying storage): .*/)?.[0] ?? []);
       expect(totals).toHaveLength(2);
       for (const what of totals) report('io-errors', { what, violations: 0 });
     },
