@@ -3,6 +3,7 @@ import { type Alarm, planRetention, type RetentionVerdict, retainableOf } from '
 import type { RevisionRecord } from '../domain/revision.ts';
 import { backyError, isBackyError } from '../errors.ts';
 import type { Engine, FreedStats } from '../native/engine.ts';
+import type { Layout } from '../repository/layout.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { rewriteRecord } from '../repository/seal-revision.ts';
 import type { Context } from './context.ts';
@@ -43,11 +44,12 @@ export async function expire(context: Context, options: ExpireOptions = {}): Pro
   const { layout } = context;
   const engine = await context.engine();
   const { dryRun = false } = options;
-  if (dryRun) return { ...(await preview(context, engine)), dryRun };
+  if (dryRun) return { ...(await preview(engine, layout, await plan(context))), dryRun };
   return whileAlone(engine, layout, async () => {
-    const result = await preview(context, engine);
-    if (result.alarm && !options.confirmed) throw stopped(layout.directory, result.alarm);
-    await carryOut(context, engine, result.verdicts);
+    const planned = await plan(context);
+    if (planned.alarm && !options.confirmed) throw stopped(layout.directory, planned.alarm);
+    const result = await preview(engine, layout, planned);
+    await carryOut(context, engine, planned);
     return { ...result, dryRun };
   });
 }
@@ -58,9 +60,9 @@ export async function expire(context: Context, options: ExpireOptions = {}): Pro
  */
 export async function expireAfterBackup(context: Context, engine: Engine): Promise<void> {
   try {
-    const { verdicts, alarm } = await plan(context);
-    if (alarm) throw stopped(context.layout.directory, alarm);
-    await carryOut(context, engine, verdicts);
+    const planned = await plan(context);
+    if (planned.alarm) throw stopped(context.layout.directory, planned.alarm);
+    await carryOut(context, engine, planned);
   } catch (error) {
     if (!isBackyError(error)) throw error;
     context.log('warning', `${error.message}; ${error.remedy}`);
@@ -69,27 +71,32 @@ export async function expireAfterBackup(context: Context, engine: Engine): Promi
 
 interface Plan {
   readonly verdicts: readonly ExpireVerdict[];
+  /** For how long what goes can be brought back, in milliseconds. */
+  readonly graceMs: number;
   readonly alarm?: Alarm;
 }
 
 async function plan({ layout, clock }: Context): Promise<Plan> {
-  const { schedule } = await loadConfig(layout.config);
+  const { schedule, graceMs } = await loadConfig(layout.config);
   const { revisions } = await readRevisions(layout);
   const { verdicts, alarm } = planRetention(schedule, revisions.map(retainableOf), clock().getTime());
   const withRecords = revisions.flatMap((record, index): ExpireVerdict[] => {
     const verdict = verdicts[index];
     return verdict ? [{ ...verdict, record }] : [];
   });
-  return { verdicts: withRecords, ...(alarm ? { alarm } : {}) };
+  return { verdicts: withRecords, graceMs, ...(alarm ? { alarm } : {}) };
 }
 
-async function preview(context: Context, engine: Engine): Promise<Omit<ExpireResult, 'dryRun'>> {
-  const planned = await plan(context);
-  const going = planned.verdicts.filter(({ kept }) => !kept).map(({ uuid }) => uuid);
-  return { ...planned, freed: await measureFreed(engine, context.layout, going) };
+async function preview(
+  engine: Engine,
+  layout: Layout,
+  { verdicts, alarm }: Plan,
+): Promise<Omit<ExpireResult, 'dryRun'>> {
+  const freed = await measureFreed(engine, layout, goingOf(verdicts));
+  return { verdicts, ...(alarm ? { alarm } : {}), freed };
 }
 
-async function carryOut(context: Context, engine: Engine, verdicts: readonly ExpireVerdict[]): Promise<void> {
+async function carryOut(context: Context, engine: Engine, { verdicts, graceMs }: Plan): Promise<void> {
   const { layout, log } = context;
   for (const { record, kept, expiredTags } of verdicts) {
     if (!kept || expiredTags.length === 0) continue;
@@ -97,10 +104,13 @@ async function carryOut(context: Context, engine: Engine, verdicts: readonly Exp
     await rewriteRecord(engine, layout, { ...record, tags });
     log('info', `${record.uuid} has lost ${expiredTags.join(', ')}`);
   }
-  const going = verdicts.filter(({ kept }) => !kept).map(({ uuid }) => uuid);
-  const { graceMs } = await loadConfig(layout.config);
+  const going = goingOf(verdicts);
   await removeRevisions(context, engine, going, graceMs);
   for (const uuid of going) log('info', `${uuid} has expired`);
+}
+
+function goingOf(verdicts: readonly ExpireVerdict[]): readonly string[] {
+  return verdicts.filter(({ kept }) => !kept).map(({ uuid }) => uuid);
 }
 
 function stopped(path: string, alarm: Alarm) {
