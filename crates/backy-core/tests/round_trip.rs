@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use backy_core::{
     BLOCK_SIZE, Code, Control, Found, Hash, ImageOptions, Sample, Target, WriteOptions, WriteStats,
-    restore_image, verify_image, write_image,
+    restore_image, verify_image, verify_mapped_image, write_image,
 };
 use proptest::prelude::*;
 
@@ -130,8 +130,10 @@ proptest! {
             for (block, hash) in model.chunks(BLOCK_SIZE).zip(index[4096..].chunks(32)) {
                 prop_assert_eq!(&Hash::of(block).0, hash);
             }
-            let verified = verify_image(&revision.options(), None, &Control::default()).unwrap();
-            prop_assert_eq!(verified.bad_blocks, vec![]);
+            for verify in [verify_image, verify_mapped_image] {
+                let verified = verify(&revision.options(), None, &Control::default()).unwrap();
+                prop_assert_eq!(verified.bad_blocks, vec![]);
+            }
             let new = directory.path().join(format!("new-{number}"));
             revision.restore(&new, false).unwrap();
             prop_assert!(fs::read(&new).unwrap() == *model, "restored {number} differs");
