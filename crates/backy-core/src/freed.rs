@@ -5,12 +5,12 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::extent::{Extent, ExtentMap};
 use crate::fiemap;
+use crate::places::open_if_there;
 use crate::platform::{self, Sharing};
 use crate::sys::fs;
 
@@ -34,7 +34,7 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
     let mut census = Census::default();
     let mut seen = HashSet::new();
     for path in remove {
-        let Some(file) = open(path)? else { continue };
+        let Some(file) = open_if_there(path)? else { continue };
         let metadata = fs::metadata(&file).on("fstat", path)?;
         if seen.insert((metadata.dev(), metadata.ino())) {
             census.take(&file, path, metadata.blocks() * 512)?;
@@ -211,7 +211,7 @@ fn by_extent(mut pieces: Vec<Piece>) -> Sorted {
 fn kept_bytes(candidates: &[Extent], keep: &[PathBuf], account: Account) -> Result<u64> {
     let mut kept = ExtentMap::default();
     for path in if candidates.is_empty() { &[] } else { keep } {
-        let Some(file) = open(path)? else { continue };
+        let Some(file) = open_if_there(path)? else { continue };
         let mut found = Vec::new();
         let mut hold = |place: Extent| {
             let first = candidates.partition_point(|candidate| candidate.end <= place.start);
@@ -231,15 +231,6 @@ fn kept_bytes(candidates: &[Extent], keep: &[PathBuf], account: Account) -> Resu
         kept = kept.union(&ExtentMap::normalise(found));
     }
     Ok(kept.bytes())
-}
-
-fn open(path: &Path) -> Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match fs::open(path, flags, Mode::empty()) {
-        Ok(file) => Ok(Some(file.into())),
-        Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(Error::io("open", path, errno)),
-    }
 }
 
 #[cfg(test)]
