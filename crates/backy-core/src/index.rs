@@ -97,12 +97,17 @@ impl IndexReader {
     pub fn page(&self, segment: u64) -> Result<Page> {
         let mut page = Page::ZERO;
         let start = page_offset(segment);
-        if self.data.within(Extent::at(start, PAGE_SIZE as u64)).next().is_some() {
+        if !self.is_hole(segment) {
             read_up_to(&self.file, &mut page.0, start)
                 .on("pread", &self.path)
                 .map_err(|error| error.offset(start))?;
         }
         Ok(page)
+    }
+
+    /// Whether all blocks of a segment are known to be zeros without reading a page.
+    pub(crate) fn is_hole(&self, segment: u64) -> bool {
+        self.data.within(Extent::at(page_offset(segment), PAGE_SIZE as u64)).next().is_none()
     }
 
     /// BLAKE3 of the whole index: what a record calls its digest.

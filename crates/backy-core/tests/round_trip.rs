@@ -127,6 +127,8 @@ proptest! {
             prop_assert!(fs::read(&revision.image).unwrap() == *model, "revision {number} differs");
             let index = fs::read(&revision.index).unwrap();
             prop_assert_eq!(revision.stats.digest, Hash(*blake3::hash(&index).as_bytes()));
+            let zeros = model.chunks(BLOCK_SIZE).filter(|block| Hash::of(block).is_zero());
+            prop_assert_eq!(revision.stats.bytes_zero, zeros.map(|block| block.len() as u64).sum::<u64>());
             for (block, hash) in model.chunks(BLOCK_SIZE).zip(index[4096..].chunks(32)) {
                 prop_assert_eq!(&Hash::of(block).0, hash);
             }
