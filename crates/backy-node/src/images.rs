@@ -75,7 +75,7 @@ pub struct ByteRange {
 pub struct SourceInput {
     /// File or block device to read; symbolic links are followed.
     pub path: Option<String>,
-    /// It is a snapshot that nobody writes to: the image may share its blocks.
+    /// It is a snapshot that nobody will ever write to: the image may be the same file, or share its blocks.
     pub cloneable: Option<bool>,
     /// The snapshot of the parent, alive as it was: what lies at the same place in both is the same.
     pub previous: Option<String>,

@@ -33,6 +33,8 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
 /// they are written in place.
 pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
     let file = create(to)?;
+    // It may become an image.
+    let _ = limit_cow_extents(&file);
     let cloned = copy_nocow(from, &file).and_then(|()| clone_into(&file, from));
     if cloned.is_err() {
         let _ = fs::unlink(to);
@@ -41,14 +43,17 @@ pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
 }
 
 fn copy_nocow(from: &File, to: &File) -> Result<()> {
-    match call("ioctl_getflags", || rustix::fs::ioctl_getflags(from)) {
-        Ok(flags) if flags.contains(IFlags::NOCOW) => {
-            let own = call("ioctl_getflags", || rustix::fs::ioctl_getflags(to))?;
-            call("ioctl_setflags", || rustix::fs::ioctl_setflags(to, own | IFlags::NOCOW))
-        }
-        // Other filesystems have no such flags, and no such condition.
-        _ => Ok(()),
+    if !is_nocow(from) {
+        return Ok(());
     }
+    let own = call("ioctl_getflags", || rustix::fs::ioctl_getflags(to))?;
+    call("ioctl_setflags", || rustix::fs::ioctl_setflags(to, own | IFlags::NOCOW))
+}
+
+/// Whether btrfs writes a file in place. Other filesystems have no such flags, and no such files.
+pub(crate) fn is_nocow(file: &File) -> bool {
+    call("ioctl_getflags", || rustix::fs::ioctl_getflags(file))
+        .is_ok_and(|flags| flags.contains(IFlags::NOCOW))
 }
 
 /// Creates a file that nobody else may read; the name must be free.
