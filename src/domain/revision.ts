@@ -17,6 +17,9 @@ export interface SourceIdentity {
   readonly image?: string;
 }
 
+/** What `sharingReason` says of an image that began as the source's snapshot. */
+export const SHARED_WITH_SOURCE = 'with the source, as both live on one disk';
+
 /** What it took to make a revision. Bytes everywhere. */
 export interface RevisionStats {
   /** Seconds. */

@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
-import { byAge, isGood, isIndexed, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
+import {
+  byAge,
+  isGood,
+  isIndexed,
+  newestGood,
+  type RevisionRecord,
+  SHARED_WITH_SOURCE,
+  takenAt,
+} from '../domain/revision.ts';
 import { newRevisionId } from '../domain/revision-id.ts';
 import { formatSize } from '../domain/size.ts';
 import { isBackyError } from '../errors.ts';
@@ -39,7 +47,7 @@ export async function takeRevision(
   const uuid = newRevisionId(plan.startedAt, randomBytes(10));
   await tidySource(context, plan.source, parent?.uuid);
   const { record, stats } = await withoutRemains(context, engine, plan.source, { uuid, parent }, async () => {
-    const snapshot = await plan.source.snapshot({ uuid, parent });
+    const snapshot = await plan.source.snapshot({ uuid, parent, parentImage: snapshotImage(layout, parent) });
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const options = writeOptions(layout, plan, snapshot, uuid, parent);
     const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, operation));
@@ -80,6 +88,12 @@ async function checkingAfterwards<Result>(snapshot: Snapshot, read: () => Promis
     if (isBackyError(error, 'BACKY_IO', 'BACKY_SOURCE_SHORT')) await snapshot.check?.();
     throw error;
   }
+}
+
+/** The image of a revision that was the source's snapshot. */
+function snapshotImage(layout: Layout, parent: RevisionRecord | undefined): string | undefined {
+  if (parent?.stats.sharingReason !== SHARED_WITH_SOURCE) return undefined;
+  return layout.files(parent.uuid).image;
 }
 
 function writeOptions(

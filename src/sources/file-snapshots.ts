@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync, lstatSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fromNodeError, isIoError } from '../io-error.ts';
@@ -10,7 +11,14 @@ export interface FileSnapshots {
   take(uuid: string): Promise<{ readonly path: string; readonly size: number }>;
   /** Where the snapshot of a revision is, if it is anywhere. */
   pathOf(uuid: string): Promise<string>;
-  /** Removes all but that of the revision `keep`. @returns the paths of what was removed */
+  /** What to compare with: the snapshot of the parent, or if that has become its image, the image. */
+  ofParent(uuid: string, image: string | undefined): Promise<string>;
+  /**
+   * Removes all but that of the revision `keep`, and that too if it has become the image. Nothing but backy should have
+   * a name of an image: whoever moved the snapshot into the place of the source would change the revision.
+   *
+   * @returns the paths of what was removed
+   */
   tidy(keep: string | undefined): Promise<readonly string[]>;
 }
 
@@ -47,12 +55,23 @@ export function fileSnapshots(path: string, repository: string, engine: Engine):
       const { size } = await engine.takeSnapshot({ source: file, snapshot });
       return { path: snapshot, size };
     },
+    ofParent: async (uuid, image) => {
+      const snapshot = await pathOf(uuid);
+      return image === undefined || existsSync(snapshot) ? snapshot : image;
+    },
     tidy: async (keep) => {
-      const old = (await list(place)).filter(({ uuid }) => uuid !== keep).map(({ name }) => name);
+      const isOld = ({ name, uuid }: { readonly name: string; readonly uuid: string }): boolean =>
+        uuid !== keep || isImage(name);
+      const old = (await list(place)).filter(isOld).map(({ name }) => name);
       if (old.length > 0) await engine.removeFiles(old);
       return old;
     },
   };
+}
+
+/** Whether a snapshot has a second name, which only an image has. */
+function isImage(snapshot: string): boolean {
+  return (lstatSync(snapshot, { throwIfNoEntry: false })?.nlink ?? 0) > 1;
 }
 
 async function list(place: () => Promise<{ readonly file: string; readonly prefix: string }>) {

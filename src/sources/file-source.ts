@@ -11,8 +11,9 @@ import type { Snapshot, SnapshotRequest, Source } from './source.ts';
  * `/dev/mapper/vm-root` keeps meaning the current device.
  *
  * On a filesystem with reflinks a file is cloned into a hidden snapshot beside it, so that the backup is of one
- * instant, and the next one finds what changed by comparing where the two snapshots lie on the disk. Whatever stands in
- * the way of that, the file is read as it is while it is read, and the revision says why.
+ * instant, and the next one finds what changed by comparing where the two snapshots lie on the disk. In a repository on
+ * the same filesystem the snapshot becomes the image. Whatever stands in the way of that, the file is read as it is while
+ * it is read, and the revision says why.
  */
 export function fileSource(config: FileSourceConfig, directory: string, engine: Engine): Source {
   const path = resolve(directory, config.filename);
@@ -39,12 +40,12 @@ async function takeOrReadLive(
   path: string,
   facts: SourceFacts,
   snapshots: FileSnapshots,
-  { uuid, parent }: SnapshotRequest,
+  { uuid, parent, parentImage }: SnapshotRequest,
   sampleRuns: number | undefined,
 ): Promise<Snapshot> {
   try {
     const taken = await snapshots.take(uuid);
-    const previous = parent && (await snapshots.pathOf(parent.uuid));
+    const previous = parent && (await snapshots.ofParent(parent.uuid, parentImage));
     return {
       name: path,
       size: taken.size,

@@ -51,6 +51,8 @@ export interface SnapshotRequest {
   readonly uuid: string;
   /** The revision that the new one starts from, if there is one. */
   readonly parent: RevisionRecord | undefined;
+  /** Where the image of the parent is, if it began as the source's snapshot. */
+  readonly parentImage?: string | undefined;
 }
 
 /** A state of a source that can be read. */

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { isBackyError } from '../../../src/errors.ts';
 import { ioError } from '../../../src/io-error.ts';
 import { backup } from '../../../src/operations/backup.ts';
@@ -11,6 +11,9 @@ import { status } from '../../../src/operations/status.ts';
 import { undelete } from '../../../src/operations/undelete.ts';
 import { isoDay, makeRecord, type RecordChanges, revisionId } from '../records.ts';
 import { type Workbench, workbench } from './workbench.ts';
+
+// How full the disk of this machine is should not decide.
+vi.mock('../../../src/repository/free-space.ts', () => ({ isShortOfSpace: async () => false }));
 
 /** Revisions of consecutive days from 2026-01-01 on. The schedule keeps 3 daily and 3 weekly ones. */
 function benchWith(...changes: readonly RecordChanges[]): Workbench {

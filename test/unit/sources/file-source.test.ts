@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FileSourceConfig } from '../../../src/config/config.ts';
@@ -65,6 +65,22 @@ describe('a file as a source', () => {
     expect(await source.tidy(second)).toEqual([]);
     expect((await source.tidy(undefined)).length).toBe(1);
     expect(snapshots()).toEqual(theirs);
+  });
+
+  it('is compared with the image of the parent once its snapshot has become that', async () => {
+    const { scratch, source, snapshots } = place();
+    const parent = makeRecord({ uuid: first });
+    const request = { uuid: second, parent, parentImage: join(scratch, 'image') };
+    await source.snapshot({ uuid: first, parent: undefined });
+    const snapshot = join(scratch, snapshots()[0] ?? '');
+    expect(pathInput(await source.snapshot(request)).previous).toBe(snapshot);
+
+    linkSync(snapshot, request.parentImage);
+    expect(await source.tidy(first)).toHaveLength(2);
+
+    expect(pathInput(await source.snapshot(request)).previous).toBe(request.parentImage);
+    expect(await source.tidy(second)).toEqual([]);
+    expect(pathInput(await source.snapshot({ uuid: third, parent })).previous).toBe(snapshot);
   });
 
   it('has nothing to tidy where it is gone', async () => {
