@@ -17,7 +17,7 @@ export function describeRevision(
   stats: WriteStats,
   finishedAt: Date,
 ): RevisionRecord {
-  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, hintFailures } = stats;
+  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures } = stats;
   const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
   const fallback = [snapshot.fallback, stats.fallback].filter((reason) => reason !== undefined).join('; ');
   return {
@@ -42,6 +42,7 @@ export function describeRevision(
       sharing,
       ...(sharingReason === undefined ? {} : { sharingReason }),
       ...(fallback === '' ? {} : { fallback }),
+      ...(extents === undefined ? {} : { extents }),
       sampleRun: sampleRunAfter(parent),
       ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),
     },

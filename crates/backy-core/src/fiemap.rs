@@ -1,12 +1,16 @@
 //! Where files lie on the disk, by FIEMAP: what two files share, and what one has alone.
 
 use std::fs::File;
+use std::path::Path;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::error::Context;
 use crate::extent::Extent;
 pub(crate) use crate::platform::Mapped;
-use crate::platform::each_extent;
+use crate::platform::{count_all_extents, count_extents, each_extent};
+use crate::sys::fs;
 
 /// include/uapi/linux/fiemap.h
 mod flag {
@@ -80,6 +84,27 @@ pub(crate) fn walk(file: &File, take: impl FnMut(Mapped)) -> Result<bool, Errno>
         Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS | Errno::INVAL) => Ok(false),
         result => result.map(|()| true),
     }
+}
+
+/// In how many pieces a file lies on the disk, as far as it has been written; `None` where nothing tells. Nothing but
+/// cost rests on it.
+pub(crate) fn count(file: &File) -> Option<u64> {
+    count_all_extents(file).ok()
+}
+
+/// In how many a range of it does.
+pub(crate) fn count_within(file: &File, range: Extent) -> Option<u64> {
+    count_extents(file, range.start, range.len()).ok()
+}
+
+/// In how many a file by name does.
+///
+/// # Errors
+/// [`crate::Code::Io`] when it cannot be opened.
+pub(crate) fn extents_of(path: &Path) -> crate::Result<Option<u64>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file: File = fs::open(path, flags, Mode::empty()).on("open", path)?.into();
+    Ok(count(&file))
 }
 
 #[cfg(test)]

@@ -33,7 +33,8 @@ describe('status', () => {
     const removed = { record: second, removedAt: '2014-04-26T00:00:00Z', keptUntil: '2014-04-27T00:00:00Z' };
     const incomplete = [{ uuid: 'Ad9xbHaQshCLfw8NP8hXcN', reason: 'its backup never finished' }];
     const counts = { revisions: 2, damaged: 1, distrusted: 2, held: 1, trash: 1 };
-    const summary = { ...counts, bytesWritten: 21_500_358_820 };
+    const newestImage = { extents: 1_234_567, extentsPerGib: 987 };
+    const summary = { ...counts, bytesWritten: 21_500_358_820, newestImage };
     const hold = { reason: 'audit\n2014', since: '2014-04-25T08:13:20Z', until: '2014-05-01T00:00:00Z' };
     const held = { ...second, hold, verifiedAt: '2014-04-25T09:00:00Z' };
     expect(
@@ -50,6 +51,7 @@ describe('status', () => {
 == Summary
 2 revisions
 20.02 GiB data (estimated)
+newest image: 1,234,567 extents (987 per GiB)
 1 damaged revision
 2 distrusted revisions
 1 held revision
