@@ -34,7 +34,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
       expect(mappedBytes(after)).toBe(mappedBytes(before));
       await expectSameBytes(repository.path(mended.uuid), repository.source);
 
-      changePages(repository, [blockBytes + largeGranuleBytes]);
+      changePages(repository, [blockBytes + 2 * largeGranuleBytes]);
       const { uuid, stats } = await repository.backup();
 
       expect(stats.bytesWritten).toBe(largeGranuleBytes);

@@ -334,7 +334,9 @@ fn an_image_in_many_pieces_is_mended() {
         bench.check(&stats, &disk);
         stats
     };
-    if revision(&mut bench, &[(0, SPACE, Some(1))]).unshared.is_some() {
+    let whole = revision(&mut bench, &[(0, SPACE, Some(1))]);
+    // Nothing is shared here; or btrfs compresses, and then no image is in few pieces.
+    if whole.unshared.is_some() || whole.extents > Some(SPACE / BLOCK) {
         return;
     }
     let pages = (0..SPACE / BLOCK).flat_map(|block| [2, 10].map(|granule| block * BLOCK + granule * GRANULE));
