@@ -24,7 +24,7 @@ export interface DoctorReport {
   readonly source?: SourceReport;
   /** How the newest good image lies on the disk. Absent when there is none, or nothing tells. */
   readonly newestImage?: Fragmentation & {
-    /** About how long it takes to clone it, as each backup does; removing it takes about as long. */
+    /** About how long it takes to clone it, as each backup does; removing it takes no longer. */
     readonly cloneSeconds: number;
   };
   /** `ready`: everything is there; `limited`: backups work, at a price; `unable`: they do not. */
@@ -119,9 +119,9 @@ function tooLarge({ size }: SourceReport, { freeBytes }: HostProbe): readonly st
 function shredded({ stats }: RevisionRecord, newestImage: Fragmentation): readonly string[] {
   if (!isShredded(newestImage)) return [];
   const seconds = Math.round(cloneSeconds(newestImage));
-  const cure =
-    stats.method === 'clone'
-      ? 'it lies as its source does, which a copy in its place mends (cp --reflink=never, with the guest off)'
-      : 'blocks that change are mended as they do, and a new repository starts with an image in one piece';
+  const isSource = stats.sharing === 'reflink' && stats.sharingReason !== undefined;
+  const cure = isSource
+    ? 'it lies as its source does, which a copy in its place mends (cp --reflink=never, with the guest off)'
+    : 'blocks that change are mended as they do, and a new repository starts with an image in one piece';
   return [`Each backup takes about ${seconds} s to clone the newest image, for all its extents: ${cure}`];
 }

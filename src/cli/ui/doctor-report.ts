@@ -40,5 +40,5 @@ export function doctorLines(
 }
 
 function describeImage(image: NonNullable<DoctorReport['newestImage']>): string {
-  return `${describeFragmentation(image)}, about ${image.cloneSeconds.toFixed(1)} s to clone it or to remove it`;
+  return `${describeFragmentation(image)}, about ${image.cloneSeconds.toFixed(1)} s to clone, at most that to remove`;
 }
