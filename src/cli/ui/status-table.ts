@@ -1,3 +1,4 @@
+import { isNoteworthy } from '../../domain/fragmentation.ts';
 import type { DamagedRevision, Hold, IncompleteRevision, RevisionRecord } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { Status, TrashedRevision } from '../../operations/status.ts';
@@ -25,7 +26,9 @@ export function statusLines({ revisions, damaged, incomplete, trash, summary }: 
     '== Summary',
     counted(summary.revisions, 'revision'),
     `${formatSize(summary.bytesWritten)} data (estimated)`,
-    ...(summary.newestImage ? [`newest image: ${describeFragmentation(summary.newestImage)}`] : []),
+    ...(summary.newestImage && isNoteworthy(summary.newestImage)
+      ? [`newest image: ${describeFragmentation(summary.newestImage)}`]
+      : []),
     ...remarks.flatMap(([count, noun]) => (count > 0 ? [counted(count, noun)] : [])),
     ...(trash.length > 0 ? [`${counted(trash.length, 'revision')} in the trash`] : []),
   ];
