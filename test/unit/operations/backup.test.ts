@@ -37,6 +37,7 @@ describe('backup', () => {
     const bench = workbench();
     expect((await backup(bench.context))?.record.stats).not.toHaveProperty('extents');
     bench.engine.writeStats = { extents: 12 };
+    bench.now = new Date('2026-03-01T13:00:00Z');
     const again = await backup(bench.context, { tags: ['manual:again'] });
     expect(again?.record.stats.extents).toBe(12);
     expect((await status(bench.context)).summary.newestImage).toMatchObject({ extents: 12 });
