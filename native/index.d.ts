@@ -504,6 +504,8 @@ export interface WriteStats {
   narrowed: boolean
   /** Whether the image is a clone of the source. */
   sourceCloned: boolean
+  /** In how many pieces the image lies on the disk; absent where the filesystem does not tell. */
+  extents?: number
   /** Blocks that no hint named and that were different all the same; the first 10,000. */
   hintFailures: Array<BadBlock>
 }

@@ -7,6 +7,7 @@
 export type { SourceConfig } from './config/config.ts';
 export type { ScheduleInput } from './config/write-config.ts';
 export type { BadBlock } from './domain/bad-blocks.ts';
+export type { Fragmentation } from './domain/fragmentation.ts';
 export type { Alarm, Reason, RetentionVerdict } from './domain/retention.ts';
 export type {
   Consistency,

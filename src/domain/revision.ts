@@ -37,6 +37,8 @@ export interface RevisionStats {
   readonly sharingReason?: string;
   /** Why a better method was not taken. */
   readonly fallback?: string;
+  /** In how many pieces the image lay on the disk when it was sealed; absent where nothing tells. */
+  readonly extents?: number;
   /** Which sample of the blocks that nothing was said of was read again; the next revision takes the next one. */
   readonly sampleRun?: number;
   /** Where the source's own account of what changed was found wrong. */

@@ -16,7 +16,7 @@ export function describeRevision(
   stats: WriteStats,
   finishedAt: Date,
 ): RevisionRecord {
-  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, hintFailures } = stats;
+  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures } = stats;
   const sharingReason = stats.sourceCloned ? SHARED_WITH_SOURCE : stats.sharingReason;
   const fallback = [snapshot.fallback, stats.fallback].filter((reason) => reason !== undefined).join('; ');
   return {
@@ -41,6 +41,7 @@ export function describeRevision(
       sharing,
       ...(sharingReason === undefined ? {} : { sharingReason }),
       ...(fallback === '' ? {} : { fallback }),
+      ...(extents === undefined ? {} : { extents }),
       sampleRun: sampleRunAfter(parent),
       ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),
     },

@@ -1,7 +1,9 @@
+import { type Fragmentation, fragmentationOf } from '../domain/fragmentation.ts';
 import {
   type DamagedRevision,
   type IncompleteRevision,
   isHeld,
+  newestGood,
   type RevisionRecord,
 } from '../domain/revision.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
@@ -43,12 +45,16 @@ export interface StatusSummary {
   readonly trash: number;
   /** Bytes written for all of them: what they take, as far as nothing is shared otherwise. */
   readonly bytesWritten: number;
+  /** How the newest good image lies on the disk; absent where nothing tells. */
+  readonly newestImage?: Fragmentation;
 }
 
 /** Lists all revisions. Needs neither the engine nor a valid configuration. @throws BACKY_IO */
 export async function status(context: Context): Promise<Status> {
   const { revisions, damaged, incomplete } = await readRevisions(context.layout);
   const trash = await listTrash(context);
+  const newest = newestGood(revisions);
+  const newestImage = newest && fragmentationOf(newest);
   return {
     revisions,
     damaged,
@@ -61,6 +67,7 @@ export async function status(context: Context): Promise<Status> {
       held: revisions.filter((record) => isHeld(record, context.clock())).length,
       trash: trash.length,
       bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
+      ...(newestImage ? { newestImage } : {}),
     },
   };
 }

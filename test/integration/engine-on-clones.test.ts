@@ -22,25 +22,28 @@ for (const { type, name, ...place } of places) {
   describeWith([...needsOf(type), 'command cargo'], `the engine on ${name}`, () => {
     const filesystem = useFilesystem(type, 1024);
 
-    it.each(['round_trip', 'narrowed'])('equals its models when revisions are clones: %s', async (test) => {
-      const directory = filesystem.scratch();
-      const [command, ...args] = 'prepare' in place ? place.prepare : ['true'];
-      await mustRun(
-        command ?? 'true',
-        args.map((arg) => (arg === '$' ? directory : arg)),
-      );
+    it.each(['round_trip', 'narrowed', 'stream'])(
+      'equals its models when revisions are clones: %s',
+      async (test) => {
+        const directory = filesystem.scratch();
+        const [command, ...args] = 'prepare' in place ? place.prepare : ['true'];
+        await mustRun(
+          command ?? 'true',
+          args.map((arg) => (arg === '$' ? directory : arg)),
+        );
 
-      const { exitCode, stdout, stderr } = await run(
-        'cargo',
-        ['test', '--quiet', '-p', 'backy-core', '--test', test],
-        {
-          cwd: checkout,
-          env: { TMPDIR: directory },
-        },
-      );
+        const { exitCode, stdout, stderr } = await run(
+          'cargo',
+          ['test', '--quiet', '-p', 'backy-core', '--test', test],
+          {
+            cwd: checkout,
+            env: { TMPDIR: directory },
+          },
+        );
 
-      expect(exitCode, stdout + stderr).toBe(0);
-      expect(stdout).toMatch(/test result: ok\. [1-9]\d* passed; 0 failed/);
-    });
+        expect(exitCode, stdout + stderr).toBe(0);
+        expect(stdout).toMatch(/test result: ok\. [1-9]\d* passed; 0 failed/);
+      },
+    );
   });
 }

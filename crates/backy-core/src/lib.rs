@@ -30,6 +30,7 @@ mod fault_tests;
 mod fiemap;
 mod focus;
 mod freed;
+mod granularity;
 mod granule;
 mod header;
 mod image;

@@ -10,6 +10,7 @@ use crate::control::Control;
 use crate::device::{Facts, Kind};
 use crate::error::{BadBlock, Code, Context, Error, Found, Result};
 use crate::extent::Extent;
+use crate::granularity::Granularity;
 use crate::granule::{Old, Plan};
 use crate::image::expected;
 use crate::index::IndexReader;
@@ -25,6 +26,7 @@ pub(crate) struct Parent {
     /// Why the index is of no use, where it is not: every byte must be compared then.
     pub without_index: Option<String>,
     size: u64,
+    granularity: Granularity,
 }
 
 impl Parent {
@@ -45,12 +47,17 @@ impl Parent {
             Some(Err(error)) => (None, Some(format!("the index of the parent cannot be used ({error})"))),
             None => (None, Some("the parent has no index".to_owned())),
         };
-        Ok(Self { image: reader, index, without_index, size })
+        Ok(Self { image: reader, index, without_index, size, granularity: Granularity::default() })
     }
 
     /// Bytes of its image.
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Bytes that are written together of a block of a clone.
+    pub(crate) fn granule(&self, block: Extent) -> usize {
+        self.granularity.granule(self.image.file(), block)
     }
 
     /// The bytes that a clone, brought to the new size, has in a block.

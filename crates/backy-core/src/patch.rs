@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of, segments_in};
+use crate::block::{BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE, blocks_of, segments_in};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::Result;
@@ -211,7 +211,8 @@ impl<'p> Work<'p> {
             Some(Hash::ZERO) => Some(Old::Zeros),
             _ => Some(self.patcher.bytes_before(segment, block, &mut self.old)?),
         };
-        let touched = before.is_some_and(|old| self.plan.compare(block.start, bytes, old));
+        let granule = || self.patcher.granule(segment, block);
+        let touched = before.is_some_and(|old| self.plan.compare_by(granule, block.start, bytes, old));
         self.written += self.patcher.output.apply(&mut self.plan, bytes, block.start)?;
         segment.set(slot, hash, touched);
         Ok(())
@@ -338,6 +339,14 @@ impl Patcher<'_> {
         match &self.parent {
             Some(parent) if segment.seen >> slot_of(block) & 1 == 0 => parent.bytes(block, buffer),
             _ => self.image.read(Via::Cache, buffer, block).map(Old::Bytes),
+        }
+    }
+
+    /// Bytes that are written together of a block: of what came of the parent, by the shape that this is in.
+    fn granule(&self, segment: &Segment, block: Extent) -> usize {
+        match &self.parent {
+            Some(parent) if segment.seen >> slot_of(block) & 1 == 0 => parent.granule(block),
+            _ => GRANULE_SIZE,
         }
     }
 

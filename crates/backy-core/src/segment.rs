@@ -172,7 +172,7 @@ impl Segment<'_> {
             (Start::Parent, Some(parent)) => match known.filter(|_| !self.writer.compare_bytes) {
                 Some(known) if known == hash => false,
                 Some(known) if known.is_zero() => plan.compare(block.start, bytes, Old::Zeros),
-                _ => plan.compare(block.start, bytes, parent.bytes(block, old)?),
+                _ => plan.compare_by(|| parent.granule(block), block.start, bytes, parent.bytes(block, old)?),
             },
             _ => plan.compare(block.start, bytes, self.blank),
         };

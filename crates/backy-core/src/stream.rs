@@ -4,6 +4,7 @@ use crate::sys::fs;
 
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
+use crate::fiemap;
 use crate::index::IndexReader;
 use crate::input::{ChangesInput, CommandInput, Sample};
 use crate::parent::Parent;
@@ -136,6 +137,7 @@ fn write(
         fallback,
         narrowed: changes.is_some(),
         source_cloned: false,
+        extents: fiemap::extents_of(&options.image)?,
         hint_failures: rechecked.bad,
     })
 }

@@ -15,6 +15,7 @@ use crate::control::Control;
 use crate::device::Kind;
 use crate::durable::directory_of;
 use crate::error::{BadBlock, Code, Context, Error, Result};
+use crate::fiemap;
 use crate::focus::Focus;
 use crate::index::{IndexReader, IndexWriter};
 use crate::input::{Input, PathInput, Sample};
@@ -75,6 +76,8 @@ pub struct WriteStats {
     pub narrowed: bool,
     /// Whether the image is a clone of the source.
     pub source_cloned: bool,
+    /// In how many pieces the image lies on the disk; `None` where the filesystem does not tell.
+    pub extents: Option<u64>,
     /// Blocks that no hint named and that were different all the same: then everything was read again.
     pub hint_failures: Vec<BadBlock>,
 }
@@ -165,6 +168,7 @@ impl Job<'_> {
             fallback: (!reasons.is_empty()).then(|| reasons.join("; ")),
             narrowed: focus.is_some(),
             source_cloned: start == Start::Source,
+            extents: fiemap::extents_of(&options.image)?,
             hint_failures: tallies.into_iter().flat_map(|tally| tally.surprises).collect(),
         })
     }

@@ -321,6 +321,36 @@ fn an_unchanged_source_costs_nothing() {
 }
 
 /// The sample of a disk that a run asks for, as a program would hand it over.
+/// Where the parent lies in many pieces, a stream is written as what is read of a file is: a block that was shredded
+/// whole, any other one in large granules.
+#[test]
+fn an_image_in_many_pieces_is_mended() {
+    const GRANULE: u64 = 16 << 10;
+    let mut bench = Bench::new();
+    let mut disk = Vec::new();
+    let mut revision = |bench: &mut Bench, changes: &[(u64, u64, Option<u8>)]| {
+        replay(&mut disk, SPACE, changes);
+        let stats = bench.write(SPACE, changes, true).unwrap();
+        bench.check(&stats, &disk);
+        stats
+    };
+    let whole = revision(&mut bench, &[(0, SPACE, Some(1))]);
+    // Nothing is shared here; or btrfs compresses, and then no image is in few pieces.
+    if whole.unshared.is_some() || whole.extents > Some(SPACE / BLOCK) {
+        return;
+    }
+    let pages = (0..SPACE / BLOCK).flat_map(|block| [2, 10].map(|granule| block * BLOCK + granule * GRANULE));
+    let shredded = revision(&mut bench, &pages.map(|page| (page, 4096, Some(2))).collect::<Vec<_>>());
+    assert_eq!(shredded.bytes_written, SPACE / BLOCK * 2 * GRANULE);
+
+    let block = 5 * BLOCK;
+    let mended = revision(&mut bench, &[(block, 4096, Some(3))]);
+    assert_eq!(mended.bytes_written, BLOCK);
+    assert!(mended.extents < shredded.extents);
+    let again = revision(&mut bench, &[(block, 4096, Some(4))]);
+    assert_eq!(again.bytes_written, 4 * GRANULE);
+}
+
 fn sample_stream(snapshot: &str, disk: &[u8], runs: usize, run: usize) -> Vec<u8> {
     let path = Path::new("sample");
     let mut stream = Vec::new();

@@ -164,6 +164,8 @@ pub struct WriteStats {
     pub narrowed: bool,
     /// Whether the image is a clone of the source.
     pub source_cloned: bool,
+    /// In how many pieces the image lies on the disk; absent where the filesystem does not tell.
+    pub extents: Option<i64>,
     /// Blocks that no hint named and that were different all the same; the first 10,000.
     pub hint_failures: Vec<BadBlock>,
 }
@@ -199,6 +201,7 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             fallback: stats.fallback,
             narrowed: stats.narrowed,
             source_cloned: stats.source_cloned,
+            extents: stats.extents.map(count),
             hint_failures: stats.hint_failures.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect(),
         })
     })

@@ -1,6 +1,7 @@
 import { formatSize } from '../../domain/size.ts';
 import type { DoctorReport } from '../../operations/doctor.ts';
 import { escapeText } from './escape.ts';
+import { describeFragmentation } from './words.ts';
 
 const LABEL_WIDTH = 14;
 
@@ -15,7 +16,7 @@ export function doctorLines(
   report: DoctorReport,
   { verbose }: { readonly verbose: boolean },
 ): readonly string[] {
-  const { host, source } = report;
+  const { host, source, newestImage } = report;
   const facts = [
     ['node', `${report.node} on ${report.platform}`],
     ...(verbose ? [['engine', report.engine]] : []),
@@ -28,6 +29,7 @@ export function doctorLines(
     ['hole punching', host.punchHole ? 'yes' : 'no'],
     ['direct I/O', host.directIo ? 'yes' : 'no'],
     ...(source ? [['source', `${source.filename} (${source.kind}, ${formatSize(source.size)})`]] : []),
+    ...(newestImage ? [['newest image', describeImage(newestImage)]] : []),
   ];
   return [
     ...facts.map(([label = '', value = '']) => `${label.padEnd(LABEL_WIDTH)} ${escapeText(value)}`),
@@ -35,4 +37,8 @@ export function doctorLines(
     VERDICTS[report.verdict],
     ...report.remarks.map((remark) => `- ${escapeText(remark)}`),
   ];
+}
+
+function describeImage(image: NonNullable<DoctorReport['newestImage']>): string {
+  return `${describeFragmentation(image)}, about ${image.cloneSeconds.toFixed(1)} s to clone, at most that to remove`;
 }

@@ -1,8 +1,9 @@
+import { isNoteworthy } from '../../domain/fragmentation.ts';
 import type { DamagedRevision, Hold, IncompleteRevision, RevisionRecord } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { Status, TrashedRevision } from '../../operations/status.ts';
 import { escapeText } from './escape.ts';
-import { counted, formatLocalTime } from './words.ts';
+import { counted, describeFragmentation, formatLocalTime } from './words.ts';
 
 const TIME_WIDTH = 19;
 const SIZE_WIDTH = 12;
@@ -25,6 +26,9 @@ export function statusLines({ revisions, damaged, incomplete, trash, summary }: 
     '== Summary',
     counted(summary.revisions, 'revision'),
     `${formatSize(summary.bytesWritten)} data (estimated)`,
+    ...(summary.newestImage && isNoteworthy(summary.newestImage)
+      ? [`newest image: ${describeFragmentation(summary.newestImage)}`]
+      : []),
     ...remarks.flatMap(([count, noun]) => (count > 0 ? [counted(count, noun)] : [])),
     ...(trash.length > 0 ? [`${counted(trash.length, 'revision')} in the trash`] : []),
   ];

@@ -1,6 +1,19 @@
+import type { Fragmentation } from '../../domain/fragmentation.ts';
+
 /** A number of things: `1 revision`, `2 revisions`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** A number that may be a large one: `1,234,567`. */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** How an image lies on the disk: `12,345 extents (1,234 per GiB)`. */
+export function describeFragmentation({ extents, extentsPerGib }: Fragmentation): string {
+  const noun = extents === 1 ? 'extent' : 'extents';
+  return `${formatCount(extents)} ${noun} (${formatCount(extentsPerGib)} per GiB)`;
 }
 
 /** A time in the zone of this machine: `2014-04-25 10:07:51`. */

@@ -71,6 +71,13 @@ describe('the report of doctor', () => {
     ]);
   });
 
+  it('tells how the newest image lies on the disk', () => {
+    const newestImage = { extents: 12_345, extentsPerGib: 1234, cloneSeconds: 0.185 };
+    expect(doctorLines({ ...report, newestImage }, { verbose: false })).toContain(
+      'newest image   12,345 extents (1,234 per GiB), about 0.2 s to clone, at most that to remove',
+    );
+  });
+
   it('names the engine with -v', () => {
     expect(doctorLines(report, { verbose: true })).toContain('engine         3.0.0 x86_64-linux');
   });

@@ -33,7 +33,8 @@ describe('status', () => {
     const removed = { record: second, removedAt: '2014-04-26T00:00:00Z', keptUntil: '2014-04-27T00:00:00Z' };
     const incomplete = [{ uuid: 'Ad9xbHaQshCLfw8NP8hXcN', reason: 'its backup never finished' }];
     const counts = { revisions: 2, damaged: 1, distrusted: 2, held: 1, trash: 1 };
-    const summary = { ...counts, bytesWritten: 21_500_358_820 };
+    const newestImage = { extents: 1_234_567, extentsPerGib: 9876 };
+    const summary = { ...counts, bytesWritten: 21_500_358_820, newestImage };
     const hold = { reason: 'audit\n2014', since: '2014-04-25T08:13:20Z', until: '2014-05-01T00:00:00Z' };
     const held = { ...second, hold, verifiedAt: '2014-04-25T09:00:00Z' };
     expect(
@@ -50,6 +51,7 @@ describe('status', () => {
 == Summary
 2 revisions
 20.02 GiB data (estimated)
+newest image: 1,234,567 extents (9,876 per GiB)
 1 damaged revision
 2 distrusted revisions
 1 held revision
@@ -79,6 +81,16 @@ describe('status', () => {
       '2026-10-25 02:30:00',
       '2026-10-25 02:30:00',
     ]);
+  });
+
+  it.each([
+    ['few for the data there is', { extents: 100_000, extentsPerGib: 4096 }],
+    ['few altogether', { extents: 999, extentsPerGib: 50_000 }],
+  ])('says nothing of the extents of the newest image as long as there are %s', (_, newestImage) => {
+    const counts = { revisions: 1, damaged: 0, distrusted: 0, held: 0, trash: 0 };
+    const summary = { ...counts, bytesWritten: 1, newestImage };
+    const lines = statusLines({ revisions: [first], damaged: [], incomplete: [], trash: [], summary });
+    expect(lines.slice(-2)).toEqual(['1 revision', '1 B data (estimated)']);
   });
 
   it('has something to say of an empty repository', () => {

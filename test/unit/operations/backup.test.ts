@@ -33,6 +33,16 @@ describe('backup', () => {
     ]);
   });
 
+  it('records in how many pieces the image lies, where the engine knows', async () => {
+    const bench = workbench();
+    expect((await backup(bench.context))?.record.stats).not.toHaveProperty('extents');
+    bench.engine.writeStats = { extents: 12 };
+    bench.now = new Date('2026-03-01T13:00:00Z');
+    const again = await backup(bench.context, { tags: ['manual:again'] });
+    expect(again?.record.stats.extents).toBe(12);
+    expect((await status(bench.context)).summary.newestImage).toMatchObject({ extents: 12 });
+  });
+
   it('does nothing when nothing is due', async () => {
     const bench = workbench();
     await backup(bench.context);

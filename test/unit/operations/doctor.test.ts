@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ioError } from '../../../src/io-error.ts';
 import { doctor } from '../../../src/operations/doctor.ts';
-import { makeRecord } from '../records.ts';
+import { makeRecord, revisionId } from '../records.ts';
 import { workbench } from './workbench.ts';
 
 describe('doctor', () => {
@@ -50,6 +50,27 @@ describe('doctor', () => {
     const host = await bench.engine.probe('');
     bench.engine.probe = async () => ({ ...host, freeBytes: 50 });
     expect(await doctor(bench.context)).toMatchObject({ verdict: 'ready' });
+  });
+
+  it('tells how the newest good image lies on the disk, as its record says', async () => {
+    const bench = workbench();
+    const size = 2 ** 30;
+    bench.add(makeRecord({ uuid: revisionId(1), size, stats: { bytesZero: 0, extents: 2000 } }));
+    bench.add(makeRecord({ uuid: revisionId(2), size, trust: 'distrusted', stats: { extents: 9 } }));
+    const { newestImage, verdict } = await doctor(bench.context);
+    expect(newestImage).toEqual({ extents: 2000, extentsPerGib: 2000, cloneSeconds: expect.closeTo(0.03) });
+    expect(verdict).toBe('ready');
+  });
+
+  it.each([
+    ['of its own', {}, 'a new repository starts'],
+    ['those of its source', { sharingReason: 'one disk' }, 'cp --reflink=never'],
+  ])('is limited by an image in very many pieces, and says what helps: %s', async (_, stats, cure) => {
+    const bench = workbench();
+    bench.add(makeRecord({ size: 2 ** 30, stats: { extents: 400_000, ...stats } }));
+    const { verdict, remarks } = await doctor(bench.context);
+    expect(verdict).toBe('limited');
+    expect(remarks).toEqual([expect.stringMatching(`about 6 s to clone .*${cure}`)]);
   });
 
   it('is unable when the source is gone', async () => {

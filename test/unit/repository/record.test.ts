@@ -84,6 +84,7 @@ describe('parseRecord', () => {
     [['stats', 'duration'], -1, /^stats\.duration is -1/],
     [['stats', 'bytesRead'], 0.5, /^stats\.bytesRead is 0.5/],
     [['stats', 'sharingReason'], [], /^stats\.sharingReason is a list/],
+    [['stats', 'extents'], 1.5, /^stats\.extents is 1.5/],
     [['stats', 'sampleRun'], -1, /^stats\.sampleRun is -1/],
     [['stats', 'hintFailures'], 3, /^stats\.hintFailures is 3; expected a list of ranges$/],
     [['stats', 'hintFailures'], [{ offset: 0 }], /^stats\.hintFailures\.0\.length is missing/],

@@ -233,22 +233,27 @@ struct Fsxattr {
 /// XFS reserves 128 KiB for each copy-on-write unless told otherwise: 7 MiB of scattered 4 KiB writes took
 /// 234 MiB until a background scan gave them back. One filesystem block is the honest unit.
 fn limit_cow_extents(file: &File) -> Result<()> {
-    const GET: ioctl::Opcode = opcode::read::<Fsxattr>(b'X', 31);
     const SET: ioctl::Opcode = opcode::write::<Fsxattr>(b'X', 32);
     const USE_COW_EXTENT_SIZE: u32 = 0x0001_0000;
-    if statfs(file)?.f_type != 0x5846_5342 {
-        return Err(Errno::NOTTY);
-    }
-    // SAFETY: the opcode reads exactly this structure.
-    let getter = unsafe { Getter::<GET, Fsxattr>::new() };
-    // SAFETY: as above.
-    let mut attributes = unsafe { control("ioctl_fsgetxattr", file, getter)? };
+    let mut attributes = xfs_attributes(file)?;
     attributes.xflags |= USE_COW_EXTENT_SIZE;
     attributes.cow_extent_size = u32::try_from(fs::fstatvfs(file)?.f_bsize).map_err(|_| Errno::INVAL)?;
     // SAFETY: the opcode writes exactly this structure.
     let setter = unsafe { Setter::<SET, Fsxattr>::new(attributes) };
     // SAFETY: as above.
     unsafe { control("ioctl_fssetxattr", file, setter) }
+}
+
+/// Fails on other filesystems.
+fn xfs_attributes(file: &File) -> Result<Fsxattr> {
+    const GET: ioctl::Opcode = opcode::read::<Fsxattr>(b'X', 31);
+    if statfs(file)?.f_type != 0x5846_5342 {
+        return Err(Errno::NOTTY);
+    }
+    // SAFETY: the opcode reads exactly this structure.
+    let getter = unsafe { Getter::<GET, Fsxattr>::new() };
+    // SAFETY: as above.
+    unsafe { control("ioctl_fsgetxattr", file, getter) }
 }
 
 /// `struct fiemap` of include/uapi/linux/fiemap.h, without the extents behind it.
@@ -284,9 +289,30 @@ struct Fiemap {
     extents: [FiemapExtent; FIEMAP_BATCH],
 }
 
+/// `FS_IOC_FIEMAP`
+const FIEMAP: ioctl::Opcode = opcode::read_write::<FiemapHeader>(b'f', 11);
+
+/// Counts the extents of a file. XFS has their number at hand; btrfs takes 0.2 µs for each.
+pub(crate) fn count_all_extents(file: &File) -> Result<u64> {
+    match xfs_attributes(file) {
+        Ok(attributes) => Ok(attributes.extents.into()),
+        Err(_) => count_extents(file, 0, u64::MAX),
+    }
+}
+
+/// Counts those of a range. Without room for any, the kernel tells no more than their number: btrfs then takes a tenth of
+/// the time, XFS 2 µs for each.
+pub(crate) fn count_extents(file: &File, offset: u64, length: u64) -> Result<u64> {
+    let mut request = FiemapHeader { start: offset, length, ..Default::default() };
+    // SAFETY: the opcode takes this header.
+    let updater = unsafe { Updater::<FIEMAP, FiemapHeader>::new(&mut request) };
+    // SAFETY: as above.
+    unsafe { control("ioctl_fiemap", file, updater)? };
+    Ok(request.mapped.into())
+}
+
 /// Calls `take` with every extent of a file, in order, after dirty data have been written. Linux, Documentation/filesystems/fiemap.rst: 1 to 5 µs an extent.
 pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped)) -> Result<()> {
-    const OPCODE: ioctl::Opcode = opcode::read_write::<FiemapHeader>(b'f', 11);
     const SYNC: u32 = 1;
     const LAST: u32 = 1;
     let mut request = Box::new(Fiemap {
@@ -299,7 +325,7 @@ pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped)) -> Result<(
         request.header =
             FiemapHeader { start, length: u64::MAX - start, flags: SYNC, room, ..Default::default() };
         // SAFETY: the opcode takes this header, and the kernel fills at most `room` extents behind it.
-        let updater = unsafe { Updater::<OPCODE, Fiemap>::new(&mut request) };
+        let updater = unsafe { Updater::<FIEMAP, Fiemap>::new(&mut request) };
         // SAFETY: as above.
         unsafe { control("ioctl_fiemap", file, updater)? };
         let mapped = usize::try_from(request.header.mapped).map_err(|_| Errno::INVAL)?.min(FIEMAP_BATCH);

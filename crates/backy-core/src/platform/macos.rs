@@ -136,6 +136,16 @@ pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped)) -> Result<()>
     Err(Errno::OPNOTSUPP)
 }
 
+/// Nor in how many pieces.
+pub(crate) fn count_all_extents(_file: &File) -> Result<u64> {
+    Err(Errno::OPNOTSUPP)
+}
+
+/// Nor in how many a range does.
+pub(crate) fn count_extents(_file: &File, _offset: u64, _length: u64) -> Result<u64> {
+    Err(Errno::OPNOTSUPP)
+}
+
 /// There is no such thing here; programs notice the end of their reader when they write.
 pub(crate) fn die_with_parent(_command: &mut Command) {}
 
