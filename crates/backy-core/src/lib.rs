@@ -16,6 +16,7 @@
 mod block;
 mod buffer;
 mod changes;
+mod cloning;
 mod control;
 mod counted;
 mod device;

@@ -29,15 +29,19 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
     }
 }
 
-/// The same for a snapshot of a file that is not ours: btrfs clones only between files that are alike in whether
-/// they are written in place.
-pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
+/// The same for a file that is no image of a repository, and whose like need not be one: btrfs clones only between
+/// files that are alike in whether they are written in place, and XFS hands on the hint of an image, which a file that
+/// guests write to is better off without.
+pub(crate) fn create_plain_clone(from: &File, to: &Path) -> Result<File> {
     let file = create(to)?;
-    let cloned = copy_nocow(from, &file).and_then(|()| clone_into(&file, from));
-    if cloned.is_err() {
+    let attributes = xfs_attributes(&file);
+    if let Err(errno) = copy_nocow(from, &file).and_then(|()| clone_into(&file, from)) {
         let _ = fs::unlink(to);
+        return Err(errno);
     }
-    cloned.map(|()| file)
+    // Only hints: the file is complete without.
+    let _ = attributes.and_then(|attributes| set_xfs_attributes(&file, attributes));
+    Ok(file)
 }
 
 fn copy_nocow(from: &File, to: &File) -> Result<()> {
@@ -228,18 +232,27 @@ struct Fsxattr {
 /// XFS reserves 128 KiB for each copy-on-write unless told otherwise: 7 MiB of scattered 4 KiB writes took
 /// 234 MiB until a background scan gave them back. One filesystem block is the honest unit.
 fn limit_cow_extents(file: &File) -> Result<()> {
-    const GET: ioctl::Opcode = opcode::read::<Fsxattr>(b'X', 31);
-    const SET: ioctl::Opcode = opcode::write::<Fsxattr>(b'X', 32);
     const USE_COW_EXTENT_SIZE: u32 = 0x0001_0000;
+    let mut attributes = xfs_attributes(file)?;
+    attributes.xflags |= USE_COW_EXTENT_SIZE;
+    attributes.cow_extent_size = u32::try_from(fs::fstatvfs(file)?.f_bsize).map_err(|_| Errno::INVAL)?;
+    set_xfs_attributes(file, attributes)
+}
+
+/// Fails on other filesystems.
+fn xfs_attributes(file: &File) -> Result<Fsxattr> {
+    const GET: ioctl::Opcode = opcode::read::<Fsxattr>(b'X', 31);
     if statfs(file)?.f_type != 0x5846_5342 {
         return Err(Errno::NOTTY);
     }
     // SAFETY: the opcode reads exactly this structure.
     let getter = unsafe { Getter::<GET, Fsxattr>::new() };
     // SAFETY: as above.
-    let mut attributes = unsafe { control("ioctl_fsgetxattr", file, getter)? };
-    attributes.xflags |= USE_COW_EXTENT_SIZE;
-    attributes.cow_extent_size = u32::try_from(fs::fstatvfs(file)?.f_bsize).map_err(|_| Errno::INVAL)?;
+    unsafe { control("ioctl_fsgetxattr", file, getter) }
+}
+
+fn set_xfs_attributes(file: &File, attributes: Fsxattr) -> Result<()> {
+    const SET: ioctl::Opcode = opcode::write::<Fsxattr>(b'X', 32);
     // SAFETY: the opcode writes exactly this structure.
     let setter = unsafe { Setter::<SET, Fsxattr>::new(attributes) };
     // SAFETY: as above.

@@ -23,8 +23,8 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
     opened.map(File::from)
 }
 
-/// The same for a snapshot of a file that is not ours.
-pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
+/// The same for a file that is no image of a repository.
+pub(crate) fn create_plain_clone(from: &File, to: &Path) -> Result<File> {
     create_clone(from, to)
 }
 
