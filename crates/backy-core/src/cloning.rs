@@ -51,9 +51,9 @@ fn refuse_existing(path: &Path) -> Result<()> {
     match fs::lstat(path) {
         Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(Error::io("lstat", path, errno)),
-        Ok(_) => {
-            Err(Error::new(Code::CloneRefused).at(path).detail("it exists already, and a clone is a new file"))
-        }
+        Ok(_) => Err(Error::new(Code::CloneRefused)
+            .at(path)
+            .detail("it exists already, and a clone is a new file")),
     }
 }
 

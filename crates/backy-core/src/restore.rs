@@ -133,7 +133,7 @@ impl Restore<'_> {
                 // Space that was reserved is no hole any more, so zeros in it have to be cleared.
                 let blank = if output.reserve(data)? { Old::Unknown } else { Old::Zeros };
                 for window in windows_of(data) {
-                    self.control.check()?;
+                    self.control.pass(window.len())?;
                     let bytes = self.image.read_checked(via, buffer, window, &page, &mut restored.bad)?;
                     plan.compare(window.start, bytes, blank);
                     restored.read += window.len();
@@ -176,7 +176,7 @@ impl Restore<'_> {
             let (page, range) = (self.image.page(number)?, self.image.range(number));
             let via = self.image.reader.way(range);
             for window in windows_of(range) {
-                self.control.check()?;
+                self.control.pass(window.len())?;
                 let bytes = self.image.read_checked(via, &mut buffer, window, &page, &mut all.bad)?;
                 if all.bad.is_empty() || self.force {
                     write_stream(stream, bytes).on("write", path)?;

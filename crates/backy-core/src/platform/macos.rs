@@ -136,6 +136,17 @@ pub(crate) fn die_with_parent(_command: &mut Command) {}
 
 /// Pipes grow by themselves.
 pub(crate) fn widen_pipe(_pipe: impl AsFd) {}
+
+/// Threads do not inherit it here.
+pub(crate) fn idle_disk_priority() -> Result<()> {
+    Ok(())
+}
+
+/// Threads do not inherit it here.
+pub(crate) fn idle_processor_priority() -> Result<()> {
+    Ok(())
+}
+
 /// Whole files can be cloned here, ranges cannot.
 pub(crate) fn clone_range(_from: &File, _to: &File, _length: u64, _to_offset: u64) -> Result<()> {
     Err(Errno::NOTSUP)
