@@ -22,30 +22,31 @@ mod tests {
     use std::process::Command;
     use std::thread;
 
+    const SCHED_IDLE: &str = "5";
+
     /// What chrt(1) calls the policy of a thread of ours, by its number: `proc_pid_stat(5)`.
     fn policy(stat: &str) -> Option<&str> {
         stat.rsplit(')').next()?.split_whitespace().nth(38)
     }
 
+    fn policy_of_this_thread() -> Option<String> {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        policy(&stat).map(str::to_owned)
+    }
+
     #[test]
-    fn what_a_thread_starts_is_as_idle_as_itself_and_others_are_not() {
-        const SCHED_IDLE: &str = "5";
-        let own = || std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-        let (inner, program) = thread::spawn(move || {
+    fn what_a_thread_starts_is_as_idle_as_itself_and_others_are_what_they_were() {
+        let state = || (policy_of_this_thread(), platform::disk_priority());
+        let before = state();
+        let (started, program) = thread::spawn(move || {
             become_idle().unwrap();
             let output = Command::new("cat").arg("/proc/self/stat").output().unwrap();
-            (thread::spawn(own).join().unwrap(), String::from_utf8(output.stdout).unwrap())
+            (thread::spawn(state).join().unwrap(), String::from_utf8(output.stdout).unwrap())
         })
         .join()
         .unwrap();
-        assert_eq!(policy(&inner), Some(SCHED_IDLE));
+        assert_eq!(started, (Some(SCHED_IDLE.to_owned()), i64::from(platform::IDLE_DISK)));
         assert_eq!(policy(&program), Some(SCHED_IDLE));
-        assert_ne!(policy(&own()), Some(SCHED_IDLE));
-        let disk = thread::spawn(|| {
-            become_idle().unwrap();
-            thread::spawn(platform::disk_priority).join().unwrap()
-        });
-        assert_eq!(disk.join().unwrap(), i64::from(platform::IDLE_DISK));
-        assert_ne!(platform::disk_priority(), i64::from(platform::IDLE_DISK));
+        assert_eq!(state(), before);
     }
 }
