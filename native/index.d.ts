@@ -412,7 +412,7 @@ export interface SourceFacts {
 export interface SourceInput {
   /** File or block device to read; symbolic links are followed. */
   path?: string
-  /** It is a snapshot that nobody writes to: the image may share its blocks. */
+  /** It is a snapshot that nobody will ever write to: the image may be the same file, or share its blocks. */
   cloneable?: boolean
   /** The snapshot of the parent, alive as it was: what lies at the same place in both is the same. */
   previous?: string

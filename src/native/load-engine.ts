@@ -1,5 +1,5 @@
 import { backyError } from '../errors.ts';
-import { createEngine, type Engine } from './engine.ts';
+import type { Engine } from './engine.ts';
 
 /**
  * Loads the addon. Called when native work is at hand and not before, so that everything else works without it.
@@ -8,7 +8,8 @@ import { createEngine, type Engine } from './engine.ts';
  */
 export async function loadEngine(): Promise<Engine> {
   try {
-    return createEngine(await import('#native'));
+    const [addon, { createEngine }] = await Promise.all([import('#native'), import('./engine.ts')]);
+    return createEngine(addon);
   } catch (cause) {
     throw backyError('BACKY_NATIVE_MISSING', { package: bindingPackage() }, { cause });
   }

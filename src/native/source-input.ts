@@ -6,7 +6,7 @@ export type SourceInput = PathInput | CommandInput;
 /** A file or block device, and what is known of it beforehand. A hint narrows what is read, never what is compared. */
 export interface PathInput {
   readonly path: string;
-  /** The file is a snapshot of ours that nobody writes to: the image may share its blocks. */
+  /** The file is a snapshot of ours that nobody will ever write to: the image may be the same file, or share its blocks. */
   readonly cloneable?: boolean;
   /**
    * The snapshot of the parent, a file beside `path`, alive as it was: what lies at the same place on the disk in

@@ -1,5 +1,4 @@
 import { DEFAULT_GRACE_MS } from '../config/config.ts';
-import { loadConfig } from '../config/load-config.ts';
 import { isBackyError } from '../errors.ts';
 import type { Context } from './context.ts';
 
@@ -9,6 +8,8 @@ import type { Context } from './context.ts';
  */
 export async function graceOf({ layout }: Context): Promise<number> {
   try {
+    // Only now, for it brings the YAML parser along, and there is seldom anything in the trash.
+    const { loadConfig } = await import('../config/load-config.ts');
     return (await loadConfig(layout.config)).graceMs;
   } catch (error) {
     if (isBackyError(error, 'BACKY_CONFIG_INVALID')) return DEFAULT_GRACE_MS;

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { expectSameBytes, KIB, MIB, makeSparseFile, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
@@ -69,11 +69,17 @@ for (const type of ['btrfs', 'xfs'] as const) {
     it('is cloned, and nothing copied, where the repository is on the same filesystem', async () => {
       const scratch = sources.scratch();
       const repository = await repositoryOf(scratch, scratch);
-      await repository.backup();
+      const first = await repository.backup();
       writeAt(repository.source, 7 * MIB, randomBytes(MIB));
 
       const { uuid, stats } = await repository.backup();
 
+      // The snapshot is the image under a second name, until the next one takes its place.
+      const [snapshot = ''] = snapshotsOf(repository);
+      expect(statSync(repository.path(uuid))).toMatchObject({ ino: statSync(snapshot).ino, nlink: 2 });
+      expect(statSync(repository.path(first.uuid)).nlink).toBe(1);
+      const plan = await repository.backy('--json', 'forget', '-n', '-r', uuid);
+      expect(JSON.parse(plan.stdout).freed.bytes).toBeLessThan(MIB);
       expect(stats).toMatchObject({
         method: 'clone',
         sharing: 'reflink',

@@ -60,6 +60,7 @@ static const struct call CALLS[] = {
 	{ SYS_mkdirat, "mkdir", AT },
 	{ SYS_unlinkat, "unlink", AT },
 	{ SYS_symlinkat, "symlink", LINK_AT },
+	{ SYS_linkat, "link", ATS },
 	{ SYS_renameat2, "rename", ATS },
 #ifdef SYS_renameat
 	{ SYS_renameat, "rename", ATS },
@@ -71,6 +72,7 @@ static const struct call CALLS[] = {
 	{ SYS_rmdir, "rmdir", PATH },
 	{ SYS_unlink, "unlink", PATH },
 	{ SYS_rename, "rename", PATHS },
+	{ SYS_link, "link", PATHS },
 	{ SYS_symlink, "symlink", LINK },
 #endif
 };

@@ -34,6 +34,9 @@ export function breaches(calls: readonly string[], repository: string): readonly
       case 'mkdir':
         touch(path, call);
         break;
+      case 'link':
+        touch(to, call);
+        break;
       case 'unlink':
       case 'rmdir':
         unsafeFiles.delete(path);

@@ -1,16 +1,16 @@
 //! What removing files would free: the blocks that no file which stays refers to.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::extent::{Extent, ExtentMap};
 use crate::fiemap;
+use crate::places::open_if_there;
 use crate::platform::{self, Sharing};
 use crate::sys::fs;
 
@@ -32,11 +32,13 @@ pub struct Freed {
 /// [`crate::Code::Io`].
 pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
     let mut census = Census::default();
-    let mut seen = HashSet::new();
+    // An image may be the very file that the source keeps as its snapshot.
+    let mut seen =
+        keep.iter().filter_map(|path| identity_of(path).transpose()).collect::<Result<HashSet<_>>>()?;
     for path in remove {
-        let Some(file) = open(path)? else { continue };
+        let Some(file) = open_if_there(path)? else { continue };
         let metadata = fs::metadata(&file).on("fstat", path)?;
-        if seen.insert((metadata.dev(), metadata.ino())) {
+        if seen.insert(identity(&metadata)) {
             census.take(&file, path, metadata.blocks() * 512)?;
         }
     }
@@ -49,6 +51,16 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
         estimated.get_or_insert_with(|| PIECES_ONLY.to_owned());
     }
     Ok(Freed { bytes, estimated })
+}
+
+/// Device and number of the file at a path, if there is one.
+fn identity_of(path: &Path) -> Result<Option<(u64, u64)>> {
+    let Some(file) = open_if_there(path)? else { return Ok(None) };
+    Ok(Some(identity(&fs::metadata(&file).on("fstat", path)?)))
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// What is freed, and counted, at once.
@@ -211,7 +223,7 @@ fn by_extent(mut pieces: Vec<Piece>) -> Sorted {
 fn kept_bytes(candidates: &[Extent], keep: &[PathBuf], account: Account) -> Result<u64> {
     let mut kept = ExtentMap::default();
     for path in if candidates.is_empty() { &[] } else { keep } {
-        let Some(file) = open(path)? else { continue };
+        let Some(file) = open_if_there(path)? else { continue };
         let mut found = Vec::new();
         let mut hold = |place: Extent| {
             let first = candidates.partition_point(|candidate| candidate.end <= place.start);
@@ -231,15 +243,6 @@ fn kept_bytes(candidates: &[Extent], keep: &[PathBuf], account: Account) -> Resu
         kept = kept.union(&ExtentMap::normalise(found));
     }
     Ok(kept.bytes())
-}
-
-fn open(path: &Path) -> Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match fs::open(path, flags, Mode::empty()) {
-        Ok(file) => Ok(Some(file.into())),
-        Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(Error::io("open", path, errno)),
-    }
 }
 
 #[cfg(test)]

@@ -9,12 +9,15 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
-use crate::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in, segments_in};
+use crate::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in};
+use crate::device::{Facts, Kind};
 use crate::durable::close;
 use crate::error::{Code, Context, Error, Result};
+use crate::extent::{Extent, ExtentMap};
 use crate::header::{Header, PAGE_SIZE};
 use crate::output::write_at;
 use crate::platform;
+use crate::sparse;
 use crate::sys::{fs, io};
 
 /// Length in bytes of the index of an image of `image_size` bytes.
@@ -54,6 +57,8 @@ pub struct IndexReader {
     path: PathBuf,
     file: File,
     header: Header,
+    /// Where it is not a hole: the index of 4 TiB of holes has 131,072 pages that need not be read.
+    data: ExtentMap,
 }
 
 impl IndexReader {
@@ -75,7 +80,8 @@ impl IndexReader {
         if length != expected {
             return Err(damaged(format!("it has {length} bytes instead of {expected}")));
         }
-        Ok(Self { path: path.to_owned(), file, header })
+        let data = sparse::data_extents(&file, Facts { kind: Kind::File, size: length }, path)?;
+        Ok(Self { path: path.to_owned(), file, header, data })
     }
 
     /// What the header says.
@@ -90,12 +96,18 @@ impl IndexReader {
     /// [`Code::Io`].
     pub fn page(&self, segment: u64) -> Result<Page> {
         let mut page = Page::ZERO;
-        if segment < segments_in(self.header.image_size) {
-            read_up_to(&self.file, &mut page.0, page_offset(segment))
+        let start = page_offset(segment);
+        if !self.is_hole(segment) {
+            read_up_to(&self.file, &mut page.0, start)
                 .on("pread", &self.path)
-                .map_err(|error| error.offset(page_offset(segment)))?;
+                .map_err(|error| error.offset(start))?;
         }
         Ok(page)
+    }
+
+    /// Whether all blocks of a segment are known to be zeros without reading a page.
+    pub(crate) fn is_hole(&self, segment: u64) -> bool {
+        self.data.within(Extent::at(page_offset(segment), PAGE_SIZE as u64)).next().is_none()
     }
 
     /// BLAKE3 of the whole index: what a record calls its digest.

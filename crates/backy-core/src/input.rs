@@ -46,7 +46,7 @@ pub struct ChangesInput {
 pub struct PathInput {
     /// Symbolic links are followed.
     pub path: PathBuf,
-    /// It is a snapshot that nobody writes to, so that the image may share its blocks.
+    /// It is a snapshot that nobody will ever write to, so that the image may be the same file, or share its blocks.
     pub cloneable: bool,
     /// What is known of its changes. Narrows what is read; what is read is compared all the same.
     pub hint: Hint,

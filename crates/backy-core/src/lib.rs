@@ -96,5 +96,5 @@ pub use repair::{Donor, Outcome, RepairOptions, Repaired, repair_image};
 pub use report::Report;
 pub use restore::{RestoreStats, Target, TargetKind, restore_image};
 pub use snapshot::take_snapshot;
-pub use verify::{VerifyStats, verify_image};
+pub use verify::{VerifyStats, verify_image, verify_mapped_image};
 pub use write::{WriteOptions, WriteStats, write_image};

@@ -71,7 +71,6 @@ impl Window {
             let map = unsafe { MmapOptions::new().offset(range.start).len(length).map(file) };
             map.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
         })?;
-        populate(&map);
         Ok(Self(map))
     }
 
@@ -85,16 +84,6 @@ impl Window {
         fault.map_or(Ok(result), |address| Err((address - self.0.as_ptr().addr()) as u64))
     }
 }
-
-/// Fills the page tables in one call; a page fault for each 4 KiB costs more than hashing it.
-#[cfg(target_os = "linux")]
-fn populate(map: &Mmap) {
-    // An error (EFAULT for a bad page, EINVAL before Linux 5.14) only means that faults do the work.
-    let _ = map.advise(memmap2::Advice::PopulateRead);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn populate(_map: &Mmap) {}
 
 /// Puts the handler in place and returns what was there before.
 fn install() -> libc::sigaction {

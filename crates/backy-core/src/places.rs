@@ -30,13 +30,13 @@ pub struct Sharer {
 /// # Errors
 /// [`crate::Code::Io`].
 pub fn find_sharers(image: &Path, blocks: &[u64], others: &[PathBuf]) -> Result<Vec<Sharer>> {
-    let Some(file) = open(image)? else { return Ok(Vec::new()) };
+    let Some(file) = open_if_there(image)? else { return Ok(Vec::new()) };
     let ranges: Vec<Extent> = blocks.iter().map(|start| Extent::at(*start, BLOCK_SIZE as u64)).collect();
     let Some(parts) = disk_parts(&file, &ranges).on("ioctl_fiemap", image)? else { return Ok(Vec::new()) };
     let parts = ExtentMap::normalise(parts);
     let mut sharers = Vec::new();
     for (number, path) in others.iter().enumerate() {
-        let Some(other) = open(path)? else { continue };
+        let Some(other) = open_if_there(path)? else { continue };
         let mut found = Vec::new();
         fiemap::walk(&other, |mapped| {
             let Extent { start, end } = mapped.range();
@@ -89,7 +89,8 @@ fn disk_parts(file: &File, ranges: &[Extent]) -> std::result::Result<Option<Vec<
     Ok(told.then_some(parts))
 }
 
-fn open(path: &Path) -> Result<Option<File>> {
+/// A file of a repository for reading; `None` where there is none.
+pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     match fs::open(path, flags, Mode::empty()) {
         Ok(file) => Ok(Some(file.into())),
@@ -113,8 +114,8 @@ mod tests {
         for name in ["original", "copy"] {
             std::fs::write(path(name), &bytes).unwrap();
         }
-        let original = open(&path("original")).unwrap().unwrap();
-        let copy = open(&path("copy")).unwrap().unwrap();
+        let original = open_if_there(&path("original")).unwrap().unwrap();
+        let copy = open_if_there(&path("copy")).unwrap().unwrap();
         let whole = Extent::at(0, bytes.len() as u64);
         let second = Extent::at(BLOCK_SIZE as u64, BLOCK_SIZE as u64);
         assert_eq!(lie_apart((&original, second), (&copy, second), &directory).unwrap(), Ok(true));

@@ -1,7 +1,7 @@
 //! One segment of a revision while it is written: hash, compare, write what differs. Where the bytes come from does
 //! not matter here.
 
-use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
+use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_in, blocks_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::{BadBlock, Found, Result};
@@ -62,11 +62,21 @@ pub(crate) struct Tally {
 }
 
 impl RevisionWriter<'_> {
+    /// Whether a segment of zeros leaves image and index as they are.
+    pub(crate) fn is_hole(&self, number: u64) -> bool {
+        let parent = self.parent.map(|parent| parent.index.as_ref());
+        !self.compare_bytes && parent.is_none_or(|index| index.is_some_and(|index| index.is_hole(number)))
+    }
+
+    /// The bytes of a segment.
+    pub(crate) fn range(&self, number: u64) -> Extent {
+        Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: self.size })
+    }
+
     /// Starts on a segment. Each block of it is then given once, in order: [`Segment::bytes`] for what was read,
     /// [`Segment::zeros`] for what is known to be zeros, [`Segment::keep`] for what is as in the parent.
     pub(crate) fn segment(&self, number: u64) -> Result<Segment<'_>> {
-        let image = Extent { start: 0, end: self.size };
-        let range = Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&image);
+        let range = self.range(number);
         let index = self.parent.and_then(|parent| parent.index.as_ref());
         let known = index.map(|index| index.page(number)).transpose()?;
         Ok(Segment {
@@ -79,6 +89,17 @@ impl RevisionWriter<'_> {
             blank: Old::Zeros,
             expect_same: false,
             tally: Tally::default(),
+        })
+    }
+}
+
+impl Tally {
+    /// Of segments that are all zeros, as they were before.
+    pub(crate) fn of_holes(ranges: impl Iterator<Item = Extent>) -> Self {
+        ranges.fold(Self::default(), |mut tally, range| {
+            tally.zero += range.len();
+            tally.zero_blocks += blocks_in(range.len());
+            tally
         })
     }
 }

@@ -23,7 +23,7 @@ pub fn take_snapshot(source: &Path, snapshot: &Path) -> Result<u64> {
         Some(_) => return Err(refused(source, "a block device cannot be cloned")),
         None => return Err(Error::new(Code::SourceKind).at(source)),
     }
-    let clone = match platform::create_plain_clone(&file, snapshot) {
+    let clone = match platform::create_snapshot(&file, snapshot) {
         Err(errno) if platform::never_clones(errno) => {
             let filesystem = platform::filesystem(&file).on("fstatfs", source)?;
             return Err(refused(source, &platform::no_reflink(&filesystem, errno)));

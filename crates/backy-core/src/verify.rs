@@ -25,8 +25,8 @@ pub struct VerifyStats {
     pub report_problem: Option<String>,
 }
 
-/// Compares every block of an image with its index: what is in the page cache through a memory map, the rest
-/// past the cache. A report lists every bad block in a file; where there is none, no file is made.
+/// Compares every block of an image with its index, through the page cache what is in it, the rest past the
+/// cache. A report lists every bad block in a file; where there is none, no file is made.
 ///
 /// # Errors
 /// [`crate::Code::IndexDamaged`] when there is nothing to compare with, [`crate::Code::Io`],
@@ -36,12 +36,34 @@ pub fn verify_image(
     report: Option<&Report>,
     control: &Control,
 ) -> Result<VerifyStats> {
+    verify(options, report, control, false)
+}
+
+/// The same, but what is in the page cache is hashed in place, through a memory map. `bench/` shows which of the
+/// two is faster where.
+///
+/// # Errors
+/// As [`verify_image`].
+pub fn verify_mapped_image(
+    options: &ImageOptions,
+    report: Option<&Report>,
+    control: &Control,
+) -> Result<VerifyStats> {
+    verify(options, report, control, true)
+}
+
+fn verify(
+    options: &ImageOptions,
+    report: Option<&Report>,
+    control: &Control,
+    mapped: bool,
+) -> Result<VerifyStats> {
     report.map_or(Ok(()), Report::expect_free)?;
     let image = Image::open(options)?;
     control.add_total(image.data_bytes());
     let buffer = || Buffer::new(READ_SIZE);
     let segments = pool::for_each(&image.segments(), control, buffer, |buffer, segment| {
-        verify_segment(&image, segment, buffer, control)
+        verify_segment(&image, segment, buffer, control, mapped)
     })?;
     let bad_blocks: Vec<BadBlock> = segments.into_iter().flatten().collect();
     let written = report.map_or(Ok(()), |report| report.write(&bad_blocks));
@@ -55,6 +77,7 @@ fn verify_segment(
     segment: u64,
     buffer: &mut Buffer,
     control: &Control,
+    mapped: bool,
 ) -> Result<Vec<BadBlock>> {
     let page = image.page(segment)?;
     let range = image.range(segment);
@@ -63,8 +86,8 @@ fn verify_segment(
     for data in image.data_within(range) {
         expect_zeros(Extent { start: at, end: data.start }, &page, &mut bad);
         match image.reader.way(data) {
-            Via::Cache => verify_mapped(image, data, &page, &mut bad, control)?,
-            Via::Disk => verify_read(image, data, &page, buffer, &mut bad, control)?,
+            Via::Cache if mapped => verify_mapped(image, data, &page, &mut bad, control)?,
+            via => verify_read(image, via, data, &page, buffer, &mut bad, control)?,
         }
         at = data.end;
     }
@@ -113,6 +136,7 @@ fn verify_mapped(
 
 fn verify_read(
     image: &Image,
+    via: Via,
     data: Extent,
     page: &Page,
     buffer: &mut Buffer,
@@ -121,7 +145,7 @@ fn verify_read(
 ) -> Result<()> {
     for window in windows_of(data) {
         control.pass(window.len())?;
-        image.read_checked(Via::Disk, buffer, window, page, bad)?;
+        image.read_checked(via, buffer, window, page, bad)?;
         control.add_done(window.len());
     }
     Ok(())

@@ -4,10 +4,15 @@
 //! the source changes meanwhile. What a source says of its changes narrows what is read, never what is compared,
 //! and a single block that proves it wrong makes this a full read.
 
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags};
 
 use crate::block::Hash;
 use crate::control::Control;
+use crate::device::Kind;
 use crate::durable::directory_of;
 use crate::error::{BadBlock, Code, Context, Error, Result};
 use crate::focus::Focus;
@@ -171,6 +176,9 @@ impl Job<'_> {
         let path = &self.options.image;
         let size = self.source.size;
         if self.input.cloneable {
+            if let Some(output) = self.adopt()? {
+                return Ok(Image::shared(output, Start::Source));
+            }
             match platform::create_clone(self.source.reader.file(), path) {
                 Ok(file) => return Ok(Image::shared(Output::cloned(file, path, size)?, Start::Source)),
                 // It lies elsewhere.
@@ -179,6 +187,24 @@ impl Job<'_> {
             }
         }
         clone_parent(self.options, self.parent.as_ref(), size)
+    }
+
+    /// The snapshot itself under the name of the image, where one filesystem has both: cloning it once more would
+    /// cost as much for each extent as the snapshot did.
+    fn adopt(&self) -> Result<Option<Output>> {
+        let (snapshot, image) = (self.source.reader.file(), &self.options.image);
+        // What is written in place has no checksums, and cannot be cloned to where there are some.
+        if platform::is_nocow(snapshot) || fs::link(&self.input.path, image).is_err() {
+            return Ok(None);
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file: File = fs::open(image, flags, Mode::empty()).on("open", image)?.into();
+        let identity = |file: &File| fs::metadata(file).on("fstat", image).map(|it| (it.dev(), it.ino()));
+        if identity(&file)? == identity(snapshot)? {
+            return Ok(Some(Output::existing(file, image, Kind::File)));
+        }
+        fs::unlink(image).on("unlink", image)?;
+        Ok(None)
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use backy_core::{
     BLOCK_SIZE, Code, Control, Found, Hash, ImageOptions, Sample, Target, WriteOptions, WriteStats,
-    restore_image, verify_image, write_image,
+    restore_image, verify_image, verify_mapped_image, write_image,
 };
 use proptest::prelude::*;
 
@@ -127,11 +127,15 @@ proptest! {
             prop_assert!(fs::read(&revision.image).unwrap() == *model, "revision {number} differs");
             let index = fs::read(&revision.index).unwrap();
             prop_assert_eq!(revision.stats.digest, Hash(*blake3::hash(&index).as_bytes()));
+            let zeros = model.chunks(BLOCK_SIZE).filter(|block| Hash::of(block).is_zero());
+            prop_assert_eq!(revision.stats.bytes_zero, zeros.map(|block| block.len() as u64).sum::<u64>());
             for (block, hash) in model.chunks(BLOCK_SIZE).zip(index[4096..].chunks(32)) {
                 prop_assert_eq!(&Hash::of(block).0, hash);
             }
-            let verified = verify_image(&revision.options(), None, &Control::default()).unwrap();
-            prop_assert_eq!(verified.bad_blocks, vec![]);
+            for verify in [verify_image, verify_mapped_image] {
+                let verified = verify(&revision.options(), None, &Control::default()).unwrap();
+                prop_assert_eq!(verified.bad_blocks, vec![]);
+            }
             let new = directory.path().join(format!("new-{number}"));
             revision.restore(&new, false).unwrap();
             prop_assert!(fs::read(&new).unwrap() == *model, "restored {number} differs");

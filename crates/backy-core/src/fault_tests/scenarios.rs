@@ -15,7 +15,7 @@ use crate::input::{Hint, Input, PathInput, Sample};
 use crate::repair::{Donor, Outcome, RepairOptions, repair_image};
 use crate::report::Report;
 use crate::restore::{Target, restore_image};
-use crate::verify::verify_image;
+use crate::verify::{verify_image, verify_mapped_image};
 use crate::write::{WriteOptions, write_image};
 use crate::{
     Existing, FileLock, LockMode, index_image, make_directory, measure_freed, move_files, probe, remove,
@@ -78,6 +78,17 @@ fn reading() -> Vec<Scenario> {
             run: |directory| {
                 let stats = verify_image(&sealed(directory, "old"), None, &Control::default())?;
                 // That a block cannot be read is a finding, and rightly so.
+                assert!(stats.bad_blocks.iter().all(|bad| matches!(bad.found, crate::Found::Unreadable(_))));
+                Ok(())
+            },
+            forgives: &["pread"],
+            ..PLAIN
+        },
+        Scenario {
+            name: "verify through a map",
+            prepare: prepare_revision,
+            run: |directory| {
+                let stats = verify_mapped_image(&sealed(directory, "old"), None, &Control::default())?;
                 assert!(stats.bad_blocks.iter().all(|bad| matches!(bad.found, crate::Found::Unreadable(_))));
                 Ok(())
             },

@@ -29,30 +29,45 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
     }
 }
 
-/// The same for a file that is no image of a repository, and whose like need not be one: btrfs clones only between
-/// files that are alike in whether they are written in place, and XFS hands on the hint of an image, which a file that
-/// guests write to is better off without.
+/// The same for a snapshot of a file that is not ours: btrfs clones only between files that are alike in whether
+/// they are written in place.
+pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
+    let file = create(to)?;
+    // It may become an image.
+    let _ = limit_cow_extents(&file);
+    clone_alike(from, &file, to).map(|()| file)
+}
+
+/// The same for a file that guests write to: XFS hands on the hint of an image, without which such a file is better off.
 pub(crate) fn create_plain_clone(from: &File, to: &Path) -> Result<File> {
     let file = create(to)?;
     let attributes = xfs_attributes(&file);
-    if let Err(errno) = copy_nocow(from, &file).and_then(|()| clone_into(&file, from)) {
-        let _ = fs::unlink(to);
-        return Err(errno);
-    }
+    clone_alike(from, &file, to)?;
     // Only hints: the file is complete without.
     let _ = attributes.and_then(|attributes| set_xfs_attributes(&file, attributes));
     Ok(file)
 }
 
-fn copy_nocow(from: &File, to: &File) -> Result<()> {
-    match call("ioctl_getflags", || rustix::fs::ioctl_getflags(from)) {
-        Ok(flags) if flags.contains(IFlags::NOCOW) => {
-            let own = call("ioctl_getflags", || rustix::fs::ioctl_getflags(to))?;
-            call("ioctl_setflags", || rustix::fs::ioctl_setflags(to, own | IFlags::NOCOW))
-        }
-        // Other filesystems have no such flags, and no such condition.
-        _ => Ok(()),
+fn clone_alike(from: &File, file: &File, to: &Path) -> Result<()> {
+    let cloned = copy_nocow(from, file).and_then(|()| clone_into(file, from));
+    if cloned.is_err() {
+        let _ = fs::unlink(to);
     }
+    cloned
+}
+
+fn copy_nocow(from: &File, to: &File) -> Result<()> {
+    if !is_nocow(from) {
+        return Ok(());
+    }
+    let own = call("ioctl_getflags", || rustix::fs::ioctl_getflags(to))?;
+    call("ioctl_setflags", || rustix::fs::ioctl_setflags(to, own | IFlags::NOCOW))
+}
+
+/// Whether btrfs writes a file in place. Other filesystems have no such flags, and no such files.
+pub(crate) fn is_nocow(file: &File) -> bool {
+    call("ioctl_getflags", || rustix::fs::ioctl_getflags(file))
+        .is_ok_and(|flags| flags.contains(IFlags::NOCOW))
 }
 
 /// Creates a file that nobody else may read; the name must be free.

@@ -23,9 +23,19 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
     opened.map(File::from)
 }
 
-/// The same for a file that is no image of a repository.
+/// The same for a snapshot of a file that is not ours.
+pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
+    create_clone(from, to)
+}
+
+/// The same for a file that guests write to.
 pub(crate) fn create_plain_clone(from: &File, to: &Path) -> Result<File> {
     create_clone(from, to)
+}
+
+/// Nothing is written in place here that could not be cloned.
+pub(crate) fn is_nocow(_file: &File) -> bool {
+    false
 }
 
 /// Creates a file that nobody else may read; the name must be free.

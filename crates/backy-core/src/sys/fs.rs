@@ -69,6 +69,11 @@ pub(crate) fn symlink(target: &Path, path: &Path) -> Result<()> {
     call("symlink", || fs::symlink(target, path))
 }
 
+/// A second name of a file; symbolic links are not followed.
+pub(crate) fn link(from: &Path, to: &Path) -> Result<()> {
+    call("link", || fs::link(from, to))
+}
+
 pub(crate) fn unlink(path: &Path) -> Result<()> {
     call("unlink", || fs::unlink(path))
 }
