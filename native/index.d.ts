@@ -11,8 +11,8 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** Watches and stops one long call. */
 export declare class Control {
-  /** For one call. */
-  constructor()
+  /** For one call. Throws if the rate is none. */
+  constructor(load: Load)
   /** Asks the call to stop; it then fails with `BACKY_CANCELLED`. */
   cancel(): void
   /** How far the call has come. */
@@ -197,6 +197,14 @@ export interface Link {
   target: string
 }
 
+/** How much of the machine a call may take. */
+export interface Load {
+  /** Bytes of images and sources that are read in a second, at most; 1 or more. */
+  rate?: number
+  /** Whether everything else on the machine goes first. */
+  idle?: boolean
+}
+
 /** Takes a lock without waiting. The lock file is created if need be, never followed as a link, never removed. */
 export declare function lockFile(path: string, mode: 'exclusive' | 'shared'): FileLock | Failure
 
@@ -314,8 +322,8 @@ export declare function replaceFile(path: string, contents: string, mode: number
 export declare function replaceLinks(links: Array<Link>): Promise<undefined | Failure>
 
 /**
- * Restores an image, checking every block against the index on the way. Only what differs is written to a
- * target that exists.
+ * Restores an image, checking every block against the index on the way, unless it is cloned. Only what differs is
+ * written to a target that exists.
  */
 export declare function restoreImage(options: RestoreOptions, control: Control): Promise<RestoreStats | Failure>
 
@@ -333,8 +341,10 @@ export interface RestoreOptions {
   target?: string
   /** ... a descriptor that takes bytes in order, and stays open; or else ... */
   targetFd?: number
-  /** ... what programs read and write. */
+  /** ... what programs read and write; or else ... */
   targetCommand?: CommandTarget
+  /** ... a new file that shares the blocks of the image, none of which is checked. */
+  targetClone?: string
   /** Restore what is good of a damaged image. */
   force?: boolean
 }
@@ -350,7 +360,7 @@ export interface RestoreStats {
   /** What was not restored. */
   badBlocks: Array<BadBlock>
   /** What kind of target it was. */
-  targetKind: 'new' | 'file' | 'device' | 'stream' | 'command'
+  targetKind: 'new' | 'clone' | 'file' | 'device' | 'stream' | 'command'
 }
 
 /** Makes files of one directory read-only (0400), renames them in order, and makes that durable. */

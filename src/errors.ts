@@ -198,6 +198,10 @@ const ERRORS = {
     message: 'The target {path} is neither a file nor a block device',
     remedy: 'Name a new file, an existing file, a block device, or - for standard output',
   },
+  BACKY_CLONE_REFUSED: {
+    message: 'The target {path} cannot be a clone of the image: {reason}',
+    remedy: 'Restore without --clone, which takes any target and checks every block',
+  },
   BACKY_TARGET_IN_REPOSITORY: {
     message: 'The target {path} belongs to the repository {repository}',
     remedy: 'Restore to a place outside of the repository',

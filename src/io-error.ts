@@ -121,6 +121,8 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['rename', 'rename'],
   ['unlink', 'remove'],
   ['rmdir', 'remove'],
+  ['ioprio_set', 'lower the priority of'],
+  ['sched_setscheduler', 'lower the priority of'],
   ['ioctl_fiemap', 'find the blocks of'],
   ['ftruncate', 'set the size of'],
 ]);

@@ -8,6 +8,10 @@ export interface Config {
   readonly requireReflink: boolean;
   /** How long removed revisions can be brought back, in milliseconds. */
   readonly graceMs: number;
+  /** Bytes of the source that a backup reads in a second, at most. */
+  readonly rate?: number;
+  /** Whether everything else on the machine goes first while a backup runs. */
+  readonly idle?: boolean;
 }
 
 /** How long removed revisions can be brought back, unless the configuration says otherwise: a day. */

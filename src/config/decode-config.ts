@@ -4,7 +4,7 @@ import { asObject, asWholeNumber, type Field, member, root, ShapeError } from '.
 import { isTag } from '../domain/tags.ts';
 import { checkKeys } from './check-keys.ts';
 import { type Config, DEFAULT_GRACE_MS } from './config.ts';
-import { decodeFlag } from './decode-setting.ts';
+import { decodeFlag, decodeSize, optional } from './decode-setting.ts';
 import { decodeSource } from './decode-source.ts';
 import { type LegacyConfig, translateLegacy } from './legacy-config.ts';
 import { DEFAULT_SCHEDULE } from './write-config.ts';
@@ -22,12 +22,14 @@ export function decodeConfig(value: unknown): Config {
 }
 
 function decodeOwn(config: Field): Config {
-  checkKeys(config, ['source', 'schedule', 'require-reflink', 'grace-time']);
+  checkKeys(config, ['source', 'schedule', 'require-reflink', 'grace-time', 'rate', 'idle']);
   return {
     source: decodeSource(member(config, 'source')),
     schedule: decodeSchedule(member(config, 'schedule')),
     requireReflink: decodeFlag(member(config, 'require-reflink')),
     graceMs: decodeGrace(member(config, 'grace-time')),
+    ...optional('rate', member(config, 'rate'), decodeSize),
+    ...optional('idle', member(config, 'idle'), decodeFlag),
   };
 }
 

@@ -1,4 +1,5 @@
-import { asWholeNumber, type Field, ShapeError } from '../domain/shape.ts';
+import { asText, asWholeNumber, type Field, ShapeError } from '../domain/shape.ts';
+import { parseSize, SIZE_EXPECTED } from '../domain/size.ts';
 
 /** A setting that is only there when its key is. */
 export function optional<Key extends string, Value>(
@@ -30,4 +31,11 @@ export function decodeSwitch(field: Field): boolean {
 /** A number of backups. */
 export function decodeRuns(field: Field): number {
   return asWholeNumber(field, 'a whole number of runs, 1 or more', 1);
+}
+
+/** A size in bytes, with its unit. */
+export function decodeSize(field: Field): number {
+  const size = parseSize(asText(field, SIZE_EXPECTED));
+  if (size === undefined) throw new ShapeError(field, SIZE_EXPECTED);
+  return size;
 }

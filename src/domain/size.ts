@@ -1,3 +1,6 @@
+/** What a size looks like, for messages. */
+export const SIZE_EXPECTED = 'a size with its unit, such as 50MiB, 512KiB or 1.5GiB';
+
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'] as const;
 
 /** Formats a number of bytes with IEC units and two decimals: `24.34 MiB`; below 1 KiB `512 B`. */
@@ -11,4 +14,15 @@ export function formatSize(bytes: number): string {
     unit += 1;
   }
   return `${value.toFixed(2)} ${UNITS[unit]}`;
+}
+
+/**
+ * Reads a size of 1 byte or more, such as `50MiB`, `50M`, `1.5 GiB` or `4096B`. The unit has to be there: of a bare
+ * number nobody knows what it counts. Returns whole bytes, or undefined when it is none.
+ */
+export function parseSize(text: string): number | undefined {
+  const [, digits, unit = ''] = /^(\d{1,16}(?:\.\d{1,9})?) ?(B|[KMGTPE](?:iB)?)$/.exec(text) ?? [];
+  const power = 'BKMGTPE'.indexOf(unit.charAt(0));
+  const bytes = Math.round(Number(digits) * 1024 ** power);
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }

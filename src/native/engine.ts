@@ -22,7 +22,7 @@ import type {
 import { formatSize } from '../domain/size.ts';
 import { backyError } from '../errors.ts';
 import { unwrap } from './failure.ts';
-import { type OperationOptions, operate } from './operate.ts';
+import { type LoadOptions, type OperationOptions, operate } from './operate.ts';
 import type { CommandInput, SourceInput } from './source-input.ts';
 
 export type {
@@ -31,6 +31,7 @@ export type {
   HostProbe,
   IndexOptions,
   IndexStats,
+  LoadOptions,
   OperationOptions,
   Progress,
   RbdSampleOptions,

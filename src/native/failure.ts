@@ -52,6 +52,8 @@ export function toBackyError(
       return backyError(code, { path }, more);
     case 'BACKY_TARGET_SMALL':
       return backyError(code, { path, size }, more);
+    case 'BACKY_CLONE_REFUSED':
+      return backyError(code, { path, reason: detail }, more);
     case 'BACKY_IMAGE_DAMAGED':
       return backyError(
         code,

@@ -5,6 +5,7 @@ import { dueTags } from '../domain/schedule.ts';
 import { checkTags } from '../domain/tags.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, OperationOptions } from '../native/engine.ts';
+import { checkLoad } from '../native/operate.ts';
 import type { Layout } from '../repository/layout.ts';
 import { lockForKeeping, lockForWriting, tryLockForRemoving } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
@@ -15,7 +16,7 @@ import type { Context } from './context.ts';
 import { expireAfterBackup } from './expire.ts';
 import { takeRevision } from './take-revision.ts';
 
-/** What to back up for. */
+/** What to back up for. How much of the machine it may take is what the configuration says, unless it is given here. */
 export interface BackupOptions extends OperationOptions {
   /** Tags of the new revision; absent: those that are due. */
   readonly tags?: readonly string[] | undefined;
@@ -37,12 +38,13 @@ export interface BackupResult {
  *   BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED,
  *   BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT, BACKY_SOURCE_UNFIT, BACKY_SNAPSHOT_FAILED, BACKY_SNAPSHOT_LOST,
  *   BACKY_TOOL_MISSING, BACKY_TOOL_FAILED,
- *   BACKY_REFLINK_UNSUPPORTED, BACKY_READ_BACK, BACKY_IO, BACKY_CANCELLED
+ *   BACKY_REFLINK_UNSUPPORTED, BACKY_READ_BACK, BACKY_INVALID_ARGUMENT, BACKY_IO, BACKY_CANCELLED
  */
 export async function backup(
   context: Context,
   options: BackupOptions = {},
 ): Promise<BackupResult | undefined> {
+  checkLoad(options);
   const { layout, clock } = context;
   const config = await loadConfig(layout.config);
   const wanted = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);
@@ -60,7 +62,8 @@ export async function backup(
       const source = openSource(withForce(config.source, options.force), layout.directory, engine);
       const { requireReflink } = config;
       const plan = { source, revisions, tags, startedAt, requireReflink };
-      record = await takeRevision(context, engine, plan, options);
+      const { rate = config.rate, idle = config.idle } = options;
+      record = await takeRevision(context, engine, plan, { ...options, rate, idle });
     } catch (error) {
       if (isIoError(error, 'ENOSPC', 'EDQUOT')) await makeSpace(context, engine);
       throw error;

@@ -6,14 +6,15 @@ import {
 } from '../domain/revision.ts';
 import { findRevisions } from '../domain/revision-spec.ts';
 import { isBackyError } from '../errors.ts';
-import type { Engine, OperationOptions, Progress } from '../native/engine.ts';
+import type { Engine, LoadOptions, OperationOptions, Progress } from '../native/engine.ts';
+import { checkLoad } from '../native/operate.ts';
 import { keepingFiles } from '../repository/lock.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
 import { failedVerdict, NOTHING_BAD, recordVerdict, type Verdict } from './record-verdict.ts';
 
 /** What to verify. */
-export interface VerifyOptions {
+export interface VerifyOptions extends LoadOptions {
   /** Which revisions; all of them, the damaged ones too, by default. */
   readonly revisions?: string | undefined;
   /** Give bad blocks their bytes back, where another place has them. */
@@ -39,9 +40,11 @@ export interface VerifyResult {
  * links move away from a bad one. What is bad is a result, not an error. With `repair` a revision is good as well when
  * all of its bad blocks were healed, and what shares its damage is healed with it.
  *
- * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_INVALID_ARGUMENT,
+ *   BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
  */
 export async function verify(context: Context, options: VerifyOptions = {}): Promise<VerifyResult> {
+  checkLoad(options);
   const { layout } = context;
   const engine = await context.engine();
   return keepingFiles(engine, layout, async () => {
@@ -67,8 +70,8 @@ function select(
   return { revisions: findRevisions(spec, revisions), damaged: spec.trim() === 'all' ? damaged : [] };
 }
 
-function followUp({ signal, onProgress }: VerifyOptions, uuid: string): OperationOptions {
-  return { signal, onProgress: onProgress && ((progress) => onProgress(progress, uuid)) };
+function followUp({ onProgress, ...options }: VerifyOptions, uuid: string): OperationOptions {
+  return { ...options, onProgress: onProgress && ((progress) => onProgress(progress, uuid)) };
 }
 
 /** Reads one revision, says what else is damaged with it, and repairs it if that is wanted. */

@@ -75,6 +75,11 @@ export const TRIALS: readonly Trial[] = [
     command: (scene) => onRepository('restore', scene.target)(scene),
   },
   {
+    name: 'restore, new clone',
+    scene: { history: 'old' },
+    command: (scene) => onRepository('restore', '--clone', scene.target)(scene),
+  },
+  {
     name: 'restore, existing',
     scene: { history: 'old', occupied: true },
     command: (scene) => onRepository('restore', '-r', '1', scene.target)(scene),
@@ -131,16 +136,18 @@ export interface Reference {
   readonly newDigests: ReadonlySet<string>;
 }
 
+const makesTarget = ({ name }: Trial): boolean => name.startsWith('restore, new');
+
 /** The run that comes next, whatever happened before: the same again for what is made anew, or else a backup. */
-export async function heal(engine: Engine, { name }: Trial, scene: Scene): Promise<void> {
+export async function heal(engine: Engine, trial: Trial, scene: Scene): Promise<void> {
   const { repository, source, target } = scene;
   if (!existsSync(layoutOf(repository).config)) {
     const context = createContext(repository, { engine: async () => engine });
     await init(context, { type: 'file', filename: source });
   }
   const context = await openContext(repository, { engine: async () => engine });
-  if (name === 'restore, new file' && !existsSync(target)) await restore(context, { target });
-  if (name === 'restore, existing') await restore(context, { target, revision: '1' });
+  if (makesTarget(trial) && !existsSync(target)) await restore(context, { target });
+  if (trial.name === 'restore, existing') await restore(context, { target, revision: '1' });
   const done = await backup(context, { tags: ['manual:healed'] });
   if (!done) throw new Error('the next backup did nothing');
 }
@@ -176,8 +183,8 @@ export async function judge(
 }
 
 /** A new file that was restored appears when it is complete. */
-export function judgeTarget({ name }: Trial, { target, repository }: Scene): Violations {
-  if (name !== 'restore, new file' || !existsSync(target)) return [];
+export function judgeTarget(trial: Trial, { target, repository }: Scene): Violations {
+  if (!makesTarget(trial) || !existsSync(target)) return [];
   const isWhole = readFileSync(target).equals(readFileSync(`${repository}/last`));
   return isWhole ? [] : ['the restored file is not the revision'];
 }

@@ -1,13 +1,17 @@
-//! The other end of a long call: a flag to stop it, counters to watch it. Pulled, never pushed.
+//! The other end of a long call: a flag to stop it, a limit to how fast it goes, counters to watch it. Pulled, never
+//! pushed.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::error::{Code, Error, Result};
+use crate::rate::Rate;
 
 /// Shared between the caller and the threads of one operation.
 #[derive(Debug, Default)]
 pub struct Control {
     cancelled: AtomicBool,
+    rate: Option<Rate>,
     total: AtomicU64,
     done: AtomicU64,
     changed: AtomicU64,
@@ -25,9 +29,16 @@ pub struct Progress {
 }
 
 impl Control {
+    /// Has the operation read no more than so many bytes of images and sources in a second.
+    #[must_use]
+    pub fn with_rate(bytes_per_second: NonZeroU64) -> Self {
+        Self { rate: Some(Rate::new(bytes_per_second)), ..Self::default() }
+    }
+
     /// Asks the operation to stop; it ends with [`Code::Cancelled`] at its next window.
     pub fn cancel(&self) {
         self.cancelled.store(true, Relaxed);
+        self.rate.as_ref().inspect(|rate| rate.wake());
     }
 
     /// How far the operation has come.
@@ -42,7 +53,17 @@ impl Control {
 
     /// Fails once [`Control::cancel`] was called.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.cancelled.load(Relaxed) { Err(Error::new(Code::Cancelled)) } else { Ok(()) }
+        if self.is_cancelled() { Err(Error::new(Code::Cancelled)) } else { Ok(()) }
+    }
+
+    /// The same before so many bytes are read; waits for as long as the limit wants.
+    pub(crate) fn pass(&self, bytes: u64) -> Result<()> {
+        self.rate.as_ref().inspect(|rate| rate.wait(bytes, || self.is_cancelled()));
+        self.check()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Relaxed)
     }
 
     pub(crate) fn add_total(&self, bytes: u64) {

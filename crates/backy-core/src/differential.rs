@@ -115,7 +115,7 @@ impl<'a> Differential<'a> {
             self.compare_hole(scratch, Extent { start: at, end: data.start }, &page, &mut differing)?;
             let via = self.reader.way(data);
             for window in windows_of(data) {
-                self.control.check()?;
+                self.control.pass(window.len())?;
                 let bytes = self.read(via, &mut scratch.old, window)?;
                 for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
                     self.compare_block(&mut scratch.new, block, Hash::of(bytes), &page, &mut differing)?;
@@ -151,6 +151,7 @@ impl<'a> Differential<'a> {
         if hash == expected(page, block.start) {
             return Ok(());
         }
+        self.control.pass(block.len())?;
         let bad = differing.bad.len();
         let via = self.image.reader.way(block);
         self.image.read_checked(via, buffer, block, page, &mut differing.bad)?;
@@ -175,7 +176,7 @@ impl<'a> Differential<'a> {
         let page = self.image.page(number)?;
         let Scratch { new, old, plan } = scratch;
         for block in blocks {
-            self.control.check()?;
+            self.control.pass(block.len())?;
             let mut bad = Vec::new();
             let bytes = self.image.read_checked(Via::Cache, new, *block, &page, &mut bad)?;
             if !bad.is_empty() {

@@ -96,15 +96,24 @@ pub fn remove(paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// Has a file appear when it is complete: `fill` makes it, durably, under another name beside `path`, which must be free
+/// in the end.
+pub(crate) fn create_whole<T>(path: &Path, fill: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let partial = partial_beside(path);
+    let result = fill(&partial).and_then(|filled| {
+        rename(&partial, path, Existing::Keep)?;
+        sync_directory_of(path).map(|()| filled)
+    });
+    result.map_err(|error| {
+        // Best effort: the first error is the one that matters.
+        let _ = fs::unlink(&partial);
+        if error.path.as_ref() == Some(&partial) { error.at(path) } else { error }
+    })
+}
+
 /// Closes a file whose bytes matter: some filesystems report a failed write only here.
 pub(crate) fn close(file: File, path: &Path) -> Result<()> {
     io::close(file).on("close", path)
-}
-
-/// Renames a file and makes that durable.
-pub(crate) fn rename_durably(from: &Path, to: &Path, existing: Existing) -> Result<()> {
-    rename(from, to, existing)?;
-    sync_directory_of(to)
 }
 
 fn fill(path: &Path, mode: u32, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
@@ -158,7 +167,7 @@ pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
 }
 
 /// A name that tells whose unfinished work it is, for directories that are not ours to purge.
-pub(crate) fn partial_beside(path: &Path) -> PathBuf {
+fn partial_beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".partial-{}", unique()));
     directory_of(path).join(name)

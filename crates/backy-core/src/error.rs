@@ -47,6 +47,8 @@ pub enum Code {
     TargetBusy,
     /// The restore target is neither a regular file nor a block device.
     TargetKind,
+    /// The restore target cannot share blocks with the image.
+    CloneRefused,
     /// Another process holds the lock; `pid` names it where it is known.
     Locked,
     /// An argument out of range.
@@ -75,6 +77,7 @@ impl Code {
             Self::TargetSmall => "BACKY_TARGET_SMALL",
             Self::TargetBusy => "BACKY_TARGET_BUSY",
             Self::TargetKind => "BACKY_TARGET_KIND",
+            Self::CloneRefused => "BACKY_CLONE_REFUSED",
             Self::Locked => "BACKY_LOCKED",
             Self::InvalidArgument => "BACKY_INVALID_ARGUMENT",
             Self::Panic => "BACKY_PANIC",

@@ -27,6 +27,20 @@ pub struct ImageOptions {
     pub digest: Hash,
 }
 
+impl ImageOptions {
+    /// Opens the index and checks it against the record.
+    pub(crate) fn open_index(&self) -> Result<IndexReader> {
+        let index = IndexReader::open(&self.index)?;
+        index.expect(self.size, &self.digest).map(|()| index)
+    }
+
+    /// What is wrong with an image of such a length.
+    pub(crate) fn wrong_length(&self, length: u64) -> Error {
+        let detail = format!("it has {length} bytes, the record says {}", self.size);
+        Error::new(Code::ImageDamaged).at(&self.image).detail(detail)
+    }
+}
+
 /// An image open for checked reading.
 pub(crate) struct Image {
     pub reader: Reader,
@@ -42,14 +56,12 @@ impl Image {
     /// # Errors
     /// [`Code::IndexDamaged`], [`Code::ImageDamaged`] when the image is longer than it was, [`Code::Io`].
     pub(crate) fn open(options: &ImageOptions) -> Result<Self> {
-        let index = IndexReader::open(&options.index)?;
-        index.expect(options.size, &options.digest)?;
+        let index = options.open_index()?;
         let path: &Path = &options.image;
         let reader = Reader::open(path)?;
         let length = fs::metadata(reader.file()).on("fstat", path)?.len();
         if length > options.size {
-            let detail = format!("it has {length} bytes, the record says {}", options.size);
-            return Err(Error::new(Code::ImageDamaged).at(path).detail(detail));
+            return Err(options.wrong_length(length));
         }
         let facts = Facts { kind: Kind::File, size: length };
         let mut data = sparse::data_extents(reader.file(), facts, path)?;

@@ -57,11 +57,15 @@ pub(crate) fn compare(image: &Image, command: &CommandTarget, control: &Control)
         while let Some(change) = diff.next_change()? {
             let (Change::Data(extent) | Change::Zero(extent)) = change;
             for piece in pieces_of(extent) {
-                control.check()?;
-                let bytes = comparison.piece(piece)?;
                 match change {
-                    Change::Data(_) => diff.read(bytes)?,
-                    Change::Zero(_) => bytes.fill(0),
+                    Change::Data(_) => {
+                        control.pass(piece.len())?;
+                        diff.read(comparison.piece(piece)?)?;
+                    }
+                    Change::Zero(_) => {
+                        control.check()?;
+                        comparison.piece(piece)?.fill(0);
+                    }
                 }
             }
         }
@@ -106,7 +110,7 @@ fn send(
             continue;
         }
         for piece in pieces_of(*extent) {
-            control.check()?;
+            control.pass(piece.len())?;
             let block = block_at(piece.start).overlap(&Extent { start: 0, end: image.size });
             let page = image.page(block.start / SEGMENT_SIZE)?;
             let mut bad = Vec::new();
@@ -202,6 +206,7 @@ impl<'a> Comparison<'a> {
         self.expected(block)?;
         let (_, page) = self.page.as_ref().expect("just read");
         let bad = self.lack.bad.len();
+        self.control.pass(block.len())?;
         let via = self.image.reader.way(block);
         let bytes = self.image.read_checked(via, &mut self.new, block, page, &mut self.lack.bad)?;
         if self.lack.bad.len() > bad {

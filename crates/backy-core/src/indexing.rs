@@ -76,7 +76,7 @@ impl Work<'_> {
         for data in self.data.within(range) {
             let via = self.reader.way(data);
             for window in windows_of(data) {
-                self.control.check()?;
+                self.control.pass(window.len())?;
                 let bytes = self.reader.read(via, buffer, window)?;
                 for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
                     page.set(slot(block), Hash::of(bytes));

@@ -94,7 +94,7 @@ impl Parent {
             for range in data.within(Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE)) {
                 let blank = if output.reserve(range)? { Old::Unknown } else { Old::Zeros };
                 for block in blocks_of(range) {
-                    control.check()?;
+                    control.pass(block.len())?;
                     self.read_checked(block, expected(&page, block.start), buffer)?;
                     let bytes = &buffer[..usize::try_from(block.len()).expect("at most a block")];
                     plan.compare(block.start, bytes, blank);

@@ -135,7 +135,7 @@ impl<'p> Work<'p> {
         let mut at = extent.start;
         while at < extent.end {
             let piece = Extent { start: at, end: self.patcher.block_at(at).end.min(extent.end) };
-            self.patcher.control.check()?;
+            self.patcher.control.pass(piece.len())?;
             diff.read(self.piece(piece)?)?;
             self.read += piece.len();
             self.advance(piece.end);

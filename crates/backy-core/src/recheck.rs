@@ -42,8 +42,8 @@ pub(crate) fn recheck(
         let mut buffer = Buffer::new(BLOCK_SIZE);
         let mut last: Option<(u64, Page)> = None;
         while let Some(change) = diff.next_change()? {
-            control.check()?;
             let (Change::Data(block) | Change::Zero(block)) = change;
+            control.pass(block.len())?;
             if wanted.next() != Some(block) {
                 let error = Error::new(Code::DiffDamaged).at(&input.name).offset(diff.position());
                 return Err(error.detail("it is not the sample that was asked for"));

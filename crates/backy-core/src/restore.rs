@@ -10,10 +10,11 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::buffer::Buffer;
+use crate::cloning::restore_clone;
 use crate::control::Control;
 use crate::device::Kind;
 use crate::differential::Differential;
-use crate::durable::{Existing, partial_beside, rename_durably};
+use crate::durable::create_whole;
 use crate::error::{BadBlock, Code, Context, Error, Result};
 use crate::granule::{Old, Plan};
 use crate::image::{Image, ImageOptions};
@@ -28,6 +29,9 @@ use crate::sys::{fs, io};
 pub enum Target {
     /// A file that may exist, or a block device.
     Path(PathBuf),
+    /// A file that must not exist, on the filesystem of the image: it shares all blocks with it, and no block is
+    /// checked.
+    Clone(PathBuf),
     /// A pipe or whatever else takes bytes in order.
     Stream(OwnedFd),
     /// What programs read and write for us.
@@ -39,6 +43,8 @@ pub enum Target {
 pub enum TargetKind {
     /// A file that was not there before.
     NewFile,
+    /// The same, sharing the blocks of the image.
+    Clone,
     /// A file that was: only what differed was written.
     File,
     /// A block device: only what differed was written.
@@ -71,24 +77,24 @@ pub struct RestoreStats {
 ///
 /// # Errors
 /// [`Code::ImageDamaged`] with every bad block, [`Code::IndexDamaged`], [`Code::TargetSmall`],
-/// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::Cancelled`],
-/// [`Code::Io`].
+/// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::CloneRefused`], [`Code::ProgramFailed`], [`Code::DiffDamaged`],
+/// [`Code::Cancelled`], [`Code::Io`].
 pub fn restore_image(
     options: &ImageOptions,
     target: Target,
     force: bool,
     control: &Control,
 ) -> Result<RestoreStats> {
-    let image = Image::open(options)?;
-    let restore = Restore { image, force, control };
+    let open = || Ok(Restore { image: Image::open(options)?, force, control });
     match target {
-        Target::Stream(stream) => restore.stream(&stream.into()),
-        Target::Command(command) => restore.command(&command),
+        Target::Clone(path) => restore_clone(options, &path, control),
+        Target::Stream(stream) => open()?.stream(&stream.into()),
+        Target::Command(command) => open()?.command(&command),
         Target::Path(path) => match fs::stat(&path) {
-            Err(Errno::NOENT) => restore.new_file(&path),
+            Err(Errno::NOENT) => open()?.new_file(&path),
             result => {
                 let kind = FileType::from_raw_mode(result.on("stat", &path)?.st_mode);
-                restore.existing(&path, kind == FileType::BlockDevice)
+                open()?.existing(&path, kind == FileType::BlockDevice)
             }
         },
     }
@@ -111,17 +117,7 @@ pub(crate) struct Restored {
 impl Restore<'_> {
     /// Writes under another name beside the target, which appears only when it is complete.
     fn new_file(&self, path: &Path) -> Result<RestoreStats> {
-        let partial = partial_beside(path);
-        let result = self.fill_new(&partial).and_then(|segments| {
-            let stats = self.stats(segments, TargetKind::NewFile)?;
-            rename_durably(&partial, path, Existing::Keep)?;
-            Ok(stats)
-        });
-        result.map_err(|error| {
-            // Best effort: the first error is the one that matters.
-            let _ = fs::unlink(&partial);
-            if error.path.as_ref() == Some(&partial) { error.at(path) } else { error }
-        })
+        create_whole(path, |partial| self.stats(self.fill_new(partial)?, TargetKind::NewFile))
     }
 
     fn fill_new(&self, path: &Path) -> Result<Vec<Restored>> {
@@ -137,7 +133,7 @@ impl Restore<'_> {
                 // Space that was reserved is no hole any more, so zeros in it have to be cleared.
                 let blank = if output.reserve(data)? { Old::Unknown } else { Old::Zeros };
                 for window in windows_of(data) {
-                    self.control.check()?;
+                    self.control.pass(window.len())?;
                     let bytes = self.image.read_checked(via, buffer, window, &page, &mut restored.bad)?;
                     plan.compare(window.start, bytes, blank);
                     restored.read += window.len();
@@ -180,7 +176,7 @@ impl Restore<'_> {
             let (page, range) = (self.image.page(number)?, self.image.range(number));
             let via = self.image.reader.way(range);
             for window in windows_of(range) {
-                self.control.check()?;
+                self.control.pass(window.len())?;
                 let bytes = self.image.read_checked(via, &mut buffer, window, &page, &mut all.bad)?;
                 if all.bad.is_empty() || self.force {
                     write_stream(stream, bytes).on("write", path)?;

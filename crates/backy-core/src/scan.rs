@@ -87,7 +87,7 @@ impl Scan<'_> {
         let via = reader.way(data);
         segment.expect_data(data)?;
         for window in windows_of(data) {
-            self.writer.control.check()?;
+            self.writer.control.pass(window.len())?;
             let bytes = reader.read(via, buffer, window)?;
             segment.bytes(scratch, window, bytes)?;
             segment.tally.read += window.len();

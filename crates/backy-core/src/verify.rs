@@ -115,12 +115,12 @@ fn verify_mapped(
 ) -> Result<()> {
     let path = image.reader.path();
     for start in (data.start..data.end).step_by(WINDOW_SIZE) {
-        control.check()?;
         let range = Extent::at(start, WINDOW_SIZE as u64).overlap(&data);
         let window = Window::map(image.reader.file(), range)
             .on("mmap", path)
             .map_err(|error: Error| error.offset(start))?;
         for block in blocks_of(range) {
+            control.pass(block.len())?;
             let expected = expected(page, block.start);
             let found = match window.look(Extent::at(block.start - start, block.len()), Hash::of) {
                 Ok(hash) if hash == expected => continue,
@@ -144,7 +144,7 @@ fn verify_read(
     control: &Control,
 ) -> Result<()> {
     for window in windows_of(data) {
-        control.check()?;
+        control.pass(window.len())?;
         image.read_checked(via, buffer, window, page, bad)?;
         control.add_done(window.len());
     }

@@ -1,7 +1,6 @@
 //! The calls that write and check whole images.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use backy_core::{
     Code, Error, Extent, ExtentMap, Hash, Hint, ImageOptions, Input, PathInput, Report, Sample,
@@ -10,56 +9,11 @@ use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::outcome::{BadBlock, count, promise};
+use crate::control::{Control, controlled};
+use crate::outcome::{BadBlock, count};
 
 /// Bad blocks that are named one by one; a disk that lost more is not read as a list.
 const MOST_BAD_BLOCKS: usize = 10_000;
-
-/// Watches and stops one long call.
-#[napi]
-#[derive(Default)]
-pub struct Control {
-    pub(crate) inner: Arc<backy_core::Control>,
-}
-
-/// How far a call has come, in bytes.
-#[napi(object)]
-pub struct Progress {
-    /// Bytes to go through.
-    pub total: i64,
-    /// Bytes gone through.
-    pub done: i64,
-    /// Bytes found different.
-    pub changed: i64,
-}
-
-#[napi]
-impl Control {
-    /// For one call.
-    #[napi(constructor)]
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Asks the call to stop; it then fails with `BACKY_CANCELLED`.
-    #[napi]
-    pub fn cancel(&self) {
-        self.inner.cancel();
-    }
-
-    /// How far the call has come.
-    #[napi]
-    #[must_use]
-    pub fn progress(&self) -> Progress {
-        let progress = self.inner.progress();
-        Progress {
-            total: count(progress.total),
-            done: count(progress.done),
-            changed: count(progress.changed),
-        }
-    }
-}
 
 /// A range of bytes.
 #[napi(object)]
@@ -174,8 +128,7 @@ pub struct WriteStats {
 /// both may be left behind, incomplete.
 #[napi(ts_return_type = "Promise<WriteStats | Failure>")]
 pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Control) -> Result<Object<'env>> {
-    let control = Arc::clone(&control.inner);
-    promise(env, "write", move || {
+    controlled(env, "write", control, move |control| {
         let options = backy_core::WriteOptions {
             source: input_of(options.source)?,
             image: options.image.into(),
@@ -187,7 +140,7 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             require_reflink: options.require_reflink.unwrap_or(false),
             sample: Sample { runs: options.sample_runs.unwrap_or(0), run: options.sample_run.unwrap_or(0) },
         };
-        let stats = backy_core::write_image(&options, &control)?;
+        let stats = backy_core::write_image(&options, control)?;
         Ok(WriteStats {
             size: count(stats.size),
             block_size: count(backy_core::BLOCK_SIZE as u64),
@@ -281,15 +234,14 @@ pub struct VerifyStats {
 /// Reads a whole image against its index. Bad blocks are a result, not a failure.
 #[napi(ts_return_type = "Promise<VerifyStats | Failure>")]
 pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Control) -> Result<Object<'env>> {
-    let control = Arc::clone(&control.inner);
-    promise(env, "verify", move || {
+    controlled(env, "verify", control, move |control| {
         let image = sealed(options.image, options.index, options.size, &options.digest)?;
         let header = options.report_header.unwrap_or_default();
         let report = options.report.map(|path| Report { path: path.into(), header });
         // Whoever has measured it to be faster on his machine can have it; here it is not.
         let mapped = std::env::var_os("BACKY_MMAP").is_some();
         let verify = if mapped { backy_core::verify_mapped_image } else { backy_core::verify_image };
-        let stats = verify(&image, report.as_ref(), &control)?;
+        let stats = verify(&image, report.as_ref(), control)?;
         Ok(VerifyStats {
             blocks: count(stats.blocks),
             bytes_read: count(stats.bytes_read),
@@ -325,10 +277,9 @@ pub struct IndexStats {
 /// Builds the index of an image that has none, durably. On failure it may be left behind, incomplete.
 #[napi(ts_return_type = "Promise<IndexStats | Failure>")]
 pub fn index_image<'env>(env: &'env Env, options: IndexOptions, control: &Control) -> Result<Object<'env>> {
-    let control = Arc::clone(&control.inner);
-    promise(env, "index", move || {
+    controlled(env, "index", control, move |control| {
         let (image, index) = (PathBuf::from(options.image), PathBuf::from(options.index));
-        let stats = backy_core::index_image(&image, &index, &control)?;
+        let stats = backy_core::index_image(&image, &index, control)?;
         Ok(IndexStats {
             size: count(stats.size),
             block_size: count(backy_core::BLOCK_SIZE as u64),

@@ -3,6 +3,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "napi hands over owned values")]
 #![allow(clippy::missing_errors_doc, reason = "failures are data, described by Failure")]
 
+pub mod control;
 pub mod files;
 pub mod images;
 pub mod outcome;

@@ -1,14 +1,14 @@
 //! The calls that mend images.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use backy_core::{Code, Error, Outcome};
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::images::{Control, sealed};
+use crate::control::{Control, controlled};
+use crate::images::sealed;
 use crate::outcome::{BadBlock, count, promise};
 
 /// A file or device that may have the right bytes, at the same offset.
@@ -77,15 +77,14 @@ impl From<backy_core::Repaired> for RepairedBlock {
 /// one on the disk. Blocks that are good are passed over; that one cannot be healed is a result, not a failure.
 #[napi(ts_return_type = "Promise<RepairedBlock[] | Failure>")]
 pub fn repair_image<'env>(env: &'env Env, options: RepairOptions, control: &Control) -> Result<Object<'env>> {
-    let control = Arc::clone(&control.inner);
-    promise(env, "repair", move || {
+    controlled(env, "repair", control, move |control| {
         let options = backy_core::RepairOptions {
             image: sealed(options.image, options.index, options.size, &options.digest)?,
             blocks: offsets_of(&options.blocks)?,
             donors: options.donors.into_iter().map(donor_of).collect(),
             evidence: options.evidence.into(),
         };
-        let repaired = backy_core::repair_image(&options, &control)?;
+        let repaired = backy_core::repair_image(&options, control)?;
         Ok(repaired.into_iter().map(RepairedBlock::from).collect::<Vec<_>>())
     })
 }

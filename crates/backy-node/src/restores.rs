@@ -1,15 +1,15 @@
 //! The call that gives an image back.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::Arc;
 
 use backy_core::{Code, Error, Target, TargetKind};
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::images::{Control, sealed};
-use crate::outcome::{BadBlock, count, promise};
+use crate::control::{Control, controlled};
+use crate::images::sealed;
+use crate::outcome::{BadBlock, count};
 
 /// A sealed image, what its record says of it, and where to restore it to.
 #[napi(object)]
@@ -26,8 +26,10 @@ pub struct RestoreOptions {
     pub target: Option<String>,
     /// ... a descriptor that takes bytes in order, and stays open; or else ...
     pub target_fd: Option<i32>,
-    /// ... what programs read and write.
+    /// ... what programs read and write; or else ...
     pub target_command: Option<CommandTarget>,
+    /// ... a new file that shares the blocks of the image, none of which is checked.
+    pub target_clone: Option<String>,
     /// Restore what is good of a damaged image.
     pub force: Option<bool>,
 }
@@ -55,23 +57,23 @@ pub struct RestoreStats {
     /// What was not restored.
     pub bad_blocks: Vec<BadBlock>,
     /// What kind of target it was.
-    #[napi(ts_type = "'new' | 'file' | 'device' | 'stream' | 'command'")]
+    #[napi(ts_type = "'new' | 'clone' | 'file' | 'device' | 'stream' | 'command'")]
     pub target_kind: String,
 }
 
-/// Restores an image, checking every block against the index on the way. Only what differs is written to a
-/// target that exists.
+/// Restores an image, checking every block against the index on the way, unless it is cloned. Only what differs is
+/// written to a target that exists.
 #[napi(ts_return_type = "Promise<RestoreStats | Failure>")]
 pub fn restore_image<'env>(
     env: &'env Env,
     options: RestoreOptions,
     control: &Control,
 ) -> Result<Object<'env>> {
-    let control = Arc::clone(&control.inner);
-    promise(env, "restore", move || {
-        let target = target_of(options.target, options.target_fd, options.target_command)?;
+    controlled(env, "restore", control, move |control| {
+        let RestoreOptions { target, target_fd, target_command, target_clone, .. } = options;
+        let target = target_of(target, target_fd, target_command, target_clone)?;
         let image = sealed(options.image, options.index, options.size, &options.digest)?;
-        let stats = backy_core::restore_image(&image, target, options.force.unwrap_or(false), &control)?;
+        let stats = backy_core::restore_image(&image, target, options.force.unwrap_or(false), control)?;
         Ok(RestoreStats {
             size: count(stats.size),
             bytes_read: count(stats.bytes_read),
@@ -79,6 +81,7 @@ pub fn restore_image<'env>(
             bad_blocks: stats.bad_blocks.iter().map(BadBlock::from).collect(),
             target_kind: match stats.kind {
                 TargetKind::NewFile => "new",
+                TargetKind::Clone => "clone",
                 TargetKind::File => "file",
                 TargetKind::Device => "device",
                 TargetKind::Stream => "stream",
@@ -93,13 +96,15 @@ fn target_of(
     path: Option<String>,
     fd: Option<i32>,
     command: Option<CommandTarget>,
+    clone: Option<String>,
 ) -> backy_core::Result<Target> {
     let invalid =
-        || Error::new(Code::InvalidArgument).detail("a target is a path, a descriptor or a command");
-    match (path, fd, command) {
-        (Some(path), None, None) => Ok(Target::Path(path.into())),
-        (None, Some(fd), None) if fd >= 0 => duplicate(fd).map(Target::Stream).map_err(|_| invalid()),
-        (None, None, Some(CommandTarget { name, export, import })) => {
+        || Error::new(Code::InvalidArgument).detail("a target is a path, a descriptor, a command or a clone");
+    match (path, fd, command, clone) {
+        (Some(path), None, None, None) => Ok(Target::Path(path.into())),
+        (None, None, None, Some(path)) => Ok(Target::Clone(path.into())),
+        (None, Some(fd), None, None) if fd >= 0 => duplicate(fd).map(Target::Stream).map_err(|_| invalid()),
+        (None, None, Some(CommandTarget { name, export, import }), None) => {
             Ok(Target::Command(backy_core::CommandTarget { name: name.into(), export, import }))
         }
         _ => Err(invalid()),

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { splitTags } from '../../domain/tags.ts';
 import { type Run, SUCCESS } from '../command.ts';
+import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionLine } from '../ui/status-table.ts';
 
-interface Options {
+interface Options extends LoadFlags {
   readonly force?: boolean;
 }
 
@@ -15,13 +16,17 @@ export function backupCommand(blank: Command, run: Run): Command {
     )
     .argument('[TAGS]', 'comma list of tags of the schedule, or of tags that begin with "manual:"')
     .option('-f, --force', 'accept any tag, and a source that is mounted')
-    .action((tags: string | undefined, { force }: Options, command: Command) =>
+    .option(...RATE_OPTION)
+    .option(...IDLE_OPTION)
+    .option('--no-idle', 'wait for nothing else, whatever the configuration says')
+    .action((tags: string | undefined, { force, ...flags }: Options, command: Command) =>
       run(command, async (session) => {
         const { backup } = await import('../../operations/backup.ts');
+        const load = loadOf(flags);
         const context = await session.repository();
         const wanted = tags === undefined ? undefined : splitTags(tags);
         const result = await session.withProgress('backup', (onProgress) =>
-          backup(context, { tags: wanted, force, signal: session.signal, onProgress }),
+          backup(context, { tags: wanted, force, ...load, signal: session.signal, onProgress }),
         );
         session.announce({ record: result?.record ?? null }, () =>
           result ? [revisionLine(result.record)] : [],

@@ -1,34 +1,54 @@
 import type { Command } from 'commander';
 import { formatSize } from '../../domain/size.ts';
+import type { RestoreResult } from '../../operations/restore.ts';
 import { type Run, SPEC_HELP, SUCCESS } from '../command.ts';
+import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { escapeText } from '../ui/escape.ts';
 
-interface Options {
+interface Options extends LoadFlags {
   readonly revision: string;
   readonly force?: boolean;
+  readonly clone?: boolean;
 }
 
 export function restoreCommand(blank: Command, run: Run): Command {
   return blank
     .summary('write a revision to a file, a device or standard output')
     .description(
-      'Writes the image of a revision to TARGET and checks every block on the way. On an existing file or device only what differs is written. Success means complete and durable.',
+      'Writes the image of a revision to TARGET and checks every block on the way. On an existing file or device only what differs is written. With --clone, TARGET becomes a new file that shares all blocks with the image, which takes no time and checks no block. Success means complete and durable.',
     )
     .argument('<TARGET>', 'new file, existing file, block device, rbd:POOL/IMAGE, or - for standard output')
     .option('-r, --revision <SPEC>', SPEC_HELP, 'last')
     .option('--force', 'restore what is good of a damaged image; the exit code is 1 all the same')
-    .action((target: string, { revision, force }: Options, command: Command) =>
+    .addOption(
+      blank
+        .createOption(
+          '--clone',
+          'share the blocks of the image with a new file on its filesystem; none is checked',
+        )
+        .conflicts('force'),
+    )
+    .option(...RATE_OPTION)
+    .option(...IDLE_OPTION)
+    .action((target: string, { revision, force, clone, ...flags }: Options, command: Command) =>
       run(command, async (session) => {
+        const load = loadOf(flags);
         const { restore } = await import('../../operations/restore.ts');
         const context = await session.repository();
         const result = await session.withProgress('restore', (onProgress) =>
-          restore(context, { revision, target, force, signal: session.signal, onProgress }),
+          restore(context, { revision, target, force, clone, ...load, signal: session.signal, onProgress }),
         );
-        const { record, size, bytesWritten } = result;
-        const line = `${record.uuid} restored to ${target}: ${formatSize(size)}, ${formatSize(bytesWritten)} written`;
         const announce = target === '-' ? session.announceAside : session.announce;
-        announce(result, () => [escapeText(line)]);
+        announce(result, () => [escapeText(resultLine(target, result))]);
         return SUCCESS;
       }),
     );
+}
+
+/** Nobody is to believe that a clone was checked. */
+function resultLine(target: string, { record, size, bytesWritten, checked }: RestoreResult): string {
+  const { uuid } = record;
+  return checked
+    ? `${uuid} restored to ${target}: ${formatSize(size)}, ${formatSize(bytesWritten)} written`
+    : `${uuid} cloned to ${target}: ${formatSize(size)}, not checked; "backy verify -r ${uuid}" reads the same blocks`;
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { FAILURE, type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { verifyLines } from '../ui/verify-report.ts';
 
-interface Options {
+interface Options extends LoadFlags {
   readonly repair?: boolean;
   readonly revision?: string;
 }
@@ -15,12 +16,15 @@ export function verifyCommand(blank: Command, run: Run): Command {
     )
     .option('-r, --revision <SPEC>', `${SPECS_HELP} (default: all, and the damaged ones)`)
     .option('--repair', 'heal bad blocks where the right bytes can be found')
-    .action(({ revision, repair }: Options, command: Command) =>
+    .option(...RATE_OPTION)
+    .option(...IDLE_OPTION)
+    .action(({ revision, repair, ...flags }: Options, command: Command) =>
       run(command, async (session) => {
         const { verify } = await import('../../operations/verify.ts');
+        const load = loadOf(flags);
         const context = await session.repository();
         const result = await session.withProgress('verify', (onProgress) =>
-          verify(context, { revisions: revision, repair, signal: session.signal, onProgress }),
+          verify(context, { revisions: revision, repair, ...load, signal: session.signal, onProgress }),
         );
         session.show(result, () => verifyLines(result));
         return result.good ? SUCCESS : FAILURE;

@@ -55,6 +55,15 @@ describe('parseConfig', () => {
     expect(parseConfig(`${VALID}grace-time: ${text}\n`, 'config').graceMs).toBe(graceMs);
   });
 
+  it('reads how much of the machine a backup may take', () => {
+    const config = parseConfig(`${VALID}rate: 50MiB\nidle: true\n`, 'config');
+    expect(config).toMatchObject({ rate: 50 * 1024 ** 2, idle: true });
+    const expected = 'expected a size with its unit, such as 50MiB, 512KiB or 1.5GiB';
+    expect(complaintAbout(`${VALID}rate: 50\n`)).toBe(`config:9:7: rate is 50; ${expected}`);
+    expect(complaintAbout(`${VALID}rate: 0MiB\n`)).toBe(`config:9:7: rate is "0MiB"; ${expected}`);
+    expect(complaintAbout(`${VALID}idle: 7\n`)).toBe('config:9:7: idle is 7; expected true or false');
+  });
+
   it('reads how a file is to be read', () => {
     const settings = 'type: file\n  snapshot: off\n  sample-runs: 7\n  allow-mounted: true';
     expect(parseConfig(VALID.replace('type: file', settings), 'config').source).toEqual({
@@ -173,7 +182,7 @@ describe('parseConfig', () => {
     [
       /$/,
       '__proto__: 1\n',
-      'config:9:1: the document has the key "__proto__"; expected one of source, schedule, require-reflink, grace-time',
+      'config:9:1: the document has the key "__proto__"; expected one of source, schedule, require-reflink, grace-time, rate, idle',
     ],
   ])('says where and what: %s -> %s', (from, to, expected) => {
     expect(complaint(from, to)).toBe(expected);

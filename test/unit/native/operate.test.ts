@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Control, Failure } from '#native';
-import { operate } from '../../../src/native/operate.ts';
+import type { Control, Failure, Load } from '#native';
+import { checkLoad, operate } from '../../../src/native/operate.ts';
 
 /** A control as the addon has one, which a test can look into. */
 class FakeControl implements Control {
@@ -9,7 +9,10 @@ class FakeControl implements Control {
   cancelled = false;
   asked = 0;
 
-  constructor() {
+  readonly load: Load;
+
+  constructor(load: Load) {
+    this.load = load;
     FakeControl.last = this;
   }
 
@@ -36,6 +39,17 @@ async function untilCancelled(control: Control): Promise<{ value: number } | Fai
 describe('operate', () => {
   it('gives the result', async () => {
     await expect(operate(addon, async () => ({ value: 7 }), {}, FACTS)).resolves.toEqual({ value: 7 });
+  });
+
+  it('says how much of the machine the work may take', async () => {
+    await operate(addon, async () => ({}), { rate: 5000, idle: true }, FACTS);
+    expect(FakeControl.last?.load).toEqual({ rate: 5000, idle: true });
+    await operate(addon, async () => ({}), {}, FACTS);
+    expect(FakeControl.last?.load).toEqual({ idle: false });
+  });
+
+  it.each([0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('takes %d for no rate', (rate) => {
+    expect(() => checkLoad({ rate })).toThrow(expect.objectContaining({ code: 'BACKY_INVALID_ARGUMENT' }));
   });
 
   it('throws failures as BackyError', async () => {

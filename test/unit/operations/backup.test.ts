@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ioError } from '../../../src/io-error.ts';
 import { backup } from '../../../src/operations/backup.ts';
 import { status } from '../../../src/operations/status.ts';
@@ -41,6 +41,21 @@ describe('backup', () => {
     const again = await backup(bench.context, { tags: ['manual:again'] });
     expect(again?.record.stats.extents).toBe(12);
     expect((await status(bench.context)).summary.newestImage).toMatchObject({ extents: 12 });
+  });
+
+  it('takes as much of the machine as the configuration says, or else what it is told', async () => {
+    const bench = workbench();
+    const config = join(bench.directory, 'config');
+    const settings: object = JSON.parse(readFileSync(config, 'utf8'));
+    writeFileSync(config, JSON.stringify({ ...settings, rate: '2MiB', idle: true }));
+    const writeImage = vi.spyOn(bench.engine, 'writeImage');
+    await backup(bench.context);
+    expect(writeImage.mock.lastCall?.[1]).toMatchObject({ rate: 2 ** 21, idle: true });
+    await backup(bench.context, { tags: ['manual:x'], rate: 5, idle: false });
+    expect(writeImage.mock.lastCall?.[1]).toMatchObject({ rate: 5, idle: false });
+    const attempt = backup(bench.context, { tags: ['manual:y'], rate: 0 });
+    await expect(attempt).rejects.toMatchObject({ code: 'BACKY_INVALID_ARGUMENT' });
+    expect(writeImage).toHaveBeenCalledTimes(2);
   });
 
   it('does nothing when nothing is due', async () => {

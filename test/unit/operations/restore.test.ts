@@ -1,6 +1,6 @@
 import { closeSync, linkSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { restore } from '../../../src/operations/restore.ts';
 import { isoDay, makeRecord, revisionId } from '../records.ts';
 import { type Workbench, workbench } from './workbench.ts';
@@ -27,6 +27,7 @@ describe('restore', () => {
       record: { uuid: revisionId(0) },
       size: 1 << 20,
       bytesWritten: 2,
+      checked: true,
       targetKind: 'new',
     });
     expect(restoreOptions(made)).toEqual({
@@ -79,6 +80,56 @@ describe('restore', () => {
     setTimeout(() => made.engine.locks.delete(join(made.directory, '.purge')), 150);
     await restore(made.context, { target: join(made.directory, '../out.img') });
     expect(made.engine.calls.filter(([method]) => method === 'lockFile').length).toBeGreaterThan(1);
+  });
+
+  it('takes as much of the machine as it is told', async () => {
+    const made = bench();
+    const restoreImage = vi.spyOn(made.engine, 'restoreImage');
+    const target = join(made.directory, '../out.img');
+    await restore(made.context, { target, rate: 7, idle: true });
+    expect(restoreImage.mock.lastCall?.[1]).toMatchObject({ rate: 7, idle: true });
+    const attempt = restore(made.context, { target, rate: 0.5 });
+    await expect(attempt).rejects.toMatchObject({ code: 'BACKY_INVALID_ARGUMENT' });
+  });
+});
+
+describe('a clone', () => {
+  it('is asked of the engine, and nobody is told that it was checked', async () => {
+    const made = bench();
+    const target = join(made.directory, '../out.img');
+    made.engine.restoreStats = { targetKind: 'clone' };
+    const result = await restore(made.context, { target, clone: true });
+    expect(result).toMatchObject({ record: { uuid: revisionId(0) }, checked: false, targetKind: 'clone' });
+    expect(restoreOptions(made)).toMatchObject({ targetClone: target, digest: 'ab'.repeat(32) });
+    expect(restoreOptions(made)).not.toHaveProperty('target');
+  });
+
+  it.each(['-', 'rbd:pool/image', { fd: 1 }])('is none of %s', async (target) => {
+    const made = bench();
+    await expect(restore(made.context, { target, clone: true })).rejects.toMatchObject({
+      code: 'BACKY_CLONE_REFUSED',
+      message: expect.stringContaining('it is no file'),
+    });
+    expect(restoreOptions(made)).toBeUndefined();
+  });
+
+  it('is none of a distrusted revision, and knows of no force', async () => {
+    const made = bench();
+    const target = join(made.directory, '../out.img');
+    await expect(restore(made.context, { target, clone: true, revision: '0' })).rejects.toMatchObject({
+      code: 'BACKY_CLONE_REFUSED',
+      message: expect.stringContaining(`${revisionId(1)} is distrusted`),
+    });
+    await expect(restore(made.context, { target, clone: true, force: true })).rejects.toMatchObject({
+      code: 'BACKY_INVALID_ARGUMENT',
+    });
+    expect(restoreOptions(made)).toBeUndefined();
+  });
+
+  it('is none in the repository', async () => {
+    const made = bench();
+    const attempt = restore(made.context, { target: join(made.directory, 'new.img'), clone: true });
+    await expect(attempt).rejects.toMatchObject(inRepository);
   });
 });
 

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { backyError } from '../../../src/errors.ts';
 import { ioError } from '../../../src/io-error.ts';
 import { status } from '../../../src/operations/status.ts';
@@ -35,6 +35,19 @@ describe('verify', () => {
       { trust: 'verified', verifiedAt: '2026-03-01T12:00:00.000Z' },
     ]);
     expect(bench.engine.locks.size).toBe(0);
+  });
+
+  it('takes as much of the machine as it is told, for each revision', async () => {
+    const bench = benchWith(2);
+    const verifyImage = vi.spyOn(bench.engine, 'verifyImage');
+    await verify(bench.context, { rate: 7, idle: true });
+    expect(verifyImage.mock.calls.map(([, operation]) => operation)).toMatchObject([
+      { rate: 7, idle: true },
+      { rate: 7, idle: true },
+    ]);
+    await expect(verify(bench.context, { rate: -1 })).rejects.toMatchObject({
+      code: 'BACKY_INVALID_ARGUMENT',
+    });
   });
 
   it('makes bad ones distrusted, names their blocks, and moves the links away (I13)', async () => {

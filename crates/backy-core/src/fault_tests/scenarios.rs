@@ -188,19 +188,32 @@ fn same_file_and_mode(image: &Path, other: &Path) -> bool {
 
 fn restores() -> Vec<Scenario> {
     let is_restored = |directory: &Path| same_bytes(&directory.join("target"), &directory.join("old"));
+    let new_file = Scenario {
+        name: "restore, new file",
+        prepare: prepare_revision,
+        run: |directory| restore(directory, Target::Path(directory.join("target"))),
+        is_done: is_restored,
+        is_whole: |directory| {
+            let target = directory.join("target");
+            !target.exists() || same_bytes(&target, &directory.join("old"))
+        },
+        leftovers: &["target"],
+        ..PLAIN
+    };
     vec![
         Scenario {
-            name: "restore, new file",
-            prepare: prepare_revision,
-            run: |directory| restore(directory, Target::Path(directory.join("target"))),
-            is_done: is_restored,
-            is_whole: |directory| {
-                let target = directory.join("target");
-                !target.exists() || same_bytes(&target, &directory.join("old"))
+            name: "restore, clone",
+            run: |directory| match restore(directory, Target::Clone(directory.join("target"))) {
+                // Where nothing can be cloned there is nothing to be put to the test.
+                Err(error) if error.code == Code::CloneRefused => {
+                    fs::copy(directory.join("old"), directory.join("target")).map(|_| ()).unwrap();
+                    Ok(())
+                }
+                result => result,
             },
-            leftovers: &["target"],
-            ..PLAIN
+            ..new_file
         },
+        new_file,
         Scenario {
             name: "restore, existing file",
             prepare: |directory| {

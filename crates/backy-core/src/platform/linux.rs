@@ -35,11 +35,25 @@ pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
     let file = create(to)?;
     // It may become an image.
     let _ = limit_cow_extents(&file);
-    let cloned = copy_nocow(from, &file).and_then(|()| clone_into(&file, from));
+    clone_alike(from, &file, to).map(|()| file)
+}
+
+/// The same for a file that guests write to: XFS hands on the hint of an image, without which such a file is better off.
+pub(crate) fn create_plain_clone(from: &File, to: &Path) -> Result<File> {
+    let file = create(to)?;
+    let attributes = xfs_attributes(&file);
+    clone_alike(from, &file, to)?;
+    // Only hints: the file is complete without.
+    let _ = attributes.and_then(|attributes| set_xfs_attributes(&file, attributes));
+    Ok(file)
+}
+
+fn clone_alike(from: &File, file: &File, to: &Path) -> Result<()> {
+    let cloned = copy_nocow(from, file).and_then(|()| clone_into(file, from));
     if cloned.is_err() {
         let _ = fs::unlink(to);
     }
-    cloned.map(|()| file)
+    cloned
 }
 
 fn copy_nocow(from: &File, to: &File) -> Result<()> {
@@ -233,11 +247,15 @@ struct Fsxattr {
 /// XFS reserves 128 KiB for each copy-on-write unless told otherwise: 7 MiB of scattered 4 KiB writes took
 /// 234 MiB until a background scan gave them back. One filesystem block is the honest unit.
 fn limit_cow_extents(file: &File) -> Result<()> {
-    const SET: ioctl::Opcode = opcode::write::<Fsxattr>(b'X', 32);
     const USE_COW_EXTENT_SIZE: u32 = 0x0001_0000;
     let mut attributes = xfs_attributes(file)?;
     attributes.xflags |= USE_COW_EXTENT_SIZE;
     attributes.cow_extent_size = u32::try_from(fs::fstatvfs(file)?.f_bsize).map_err(|_| Errno::INVAL)?;
+    set_xfs_attributes(file, attributes)
+}
+
+fn set_xfs_attributes(file: &File, attributes: Fsxattr) -> Result<()> {
+    const SET: ioctl::Opcode = opcode::write::<Fsxattr>(b'X', 32);
     // SAFETY: the opcode writes exactly this structure.
     let setter = unsafe { Setter::<SET, Fsxattr>::new(attributes) };
     // SAFETY: as above.

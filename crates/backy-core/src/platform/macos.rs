@@ -28,6 +28,11 @@ pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
     create_clone(from, to)
 }
 
+/// The same for a file that guests write to.
+pub(crate) fn create_plain_clone(from: &File, to: &Path) -> Result<File> {
+    create_clone(from, to)
+}
+
 /// Nothing is written in place here that could not be cloned.
 pub(crate) fn is_nocow(_file: &File) -> bool {
     false
@@ -151,6 +156,17 @@ pub(crate) fn die_with_parent(_command: &mut Command) {}
 
 /// Pipes grow by themselves.
 pub(crate) fn widen_pipe(_pipe: impl AsFd) {}
+
+/// Threads do not inherit it here.
+pub(crate) fn idle_disk_priority() -> Result<()> {
+    Ok(())
+}
+
+/// Threads do not inherit it here.
+pub(crate) fn idle_processor_priority() -> Result<()> {
+    Ok(())
+}
+
 /// Whole files can be cloned here, ranges cannot.
 pub(crate) fn clone_range(_from: &File, _to: &File, _length: u64, _to_offset: u64) -> Result<()> {
     Err(Errno::NOTSUP)

@@ -10,6 +10,10 @@ pub(crate) use btrfs::*;
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
+#[cfg(target_os = "linux")]
+mod priority;
+#[cfg(target_os = "linux")]
+pub(crate) use priority::*;
 
 #[cfg(target_os = "macos")]
 mod macos;

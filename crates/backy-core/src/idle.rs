@@ -1,0 +1,52 @@
+//! Letting everything else go first.
+
+use std::path::Path;
+
+use crate::error::{Context, Result};
+use crate::platform;
+
+/// Gives the calling thread, and all threads and programs that it starts from now on, what is left of the disks and
+/// processors. There is no way back. Does nothing where the system has no such thing (macOS).
+///
+/// # Errors
+/// [`crate::Code::Io`] when the system refuses.
+pub fn become_idle() -> Result<()> {
+    let this = Path::new("this process");
+    platform::idle_disk_priority().on("ioprio_set", this)?;
+    platform::idle_processor_priority().on("sched_setscheduler", this)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+    use std::thread;
+
+    const SCHED_IDLE: &str = "5";
+
+    /// What chrt(1) calls the policy of a thread of ours, by its number: `proc_pid_stat(5)`.
+    fn policy(stat: &str) -> Option<&str> {
+        stat.rsplit(')').next()?.split_whitespace().nth(38)
+    }
+
+    fn policy_of_this_thread() -> Option<String> {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        policy(&stat).map(str::to_owned)
+    }
+
+    #[test]
+    fn what_a_thread_starts_is_as_idle_as_itself_and_others_are_what_they_were() {
+        let state = || (policy_of_this_thread(), platform::disk_priority());
+        let before = state();
+        let (started, program) = thread::spawn(move || {
+            become_idle().unwrap();
+            let output = Command::new("cat").arg("/proc/self/stat").output().unwrap();
+            (thread::spawn(state).join().unwrap(), String::from_utf8(output.stdout).unwrap())
+        })
+        .join()
+        .unwrap();
+        assert_eq!(started, (Some(SCHED_IDLE.to_owned()), i64::from(platform::IDLE_DISK)));
+        assert_eq!(policy(&program), Some(SCHED_IDLE));
+        assert_eq!(state(), before);
+    }
+}

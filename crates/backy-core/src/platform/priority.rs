@@ -1,0 +1,46 @@
+//! Linux: priorities of single threads, which what they start inherits. The raw calls, because musl refuses one of them,
+//! and no library has the other.
+
+use std::ptr;
+
+use rustix::io::{Errno, Result};
+
+use crate::sys::call;
+
+/// `IOPRIO_WHO_PROCESS` and `IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)` of include/uapi/linux/ioprio.h.
+const THREAD: libc::c_int = 1;
+pub(crate) const IDLE_DISK: libc::c_int = 3 << 13;
+
+/// Has the disk serve everybody else before the calling thread. `ioprio_set(2)`
+pub(crate) fn idle_disk_priority() -> Result<()> {
+    call("ioprio_set", || {
+        // SAFETY: no memory is passed.
+        done(unsafe { libc::syscall(libc::SYS_ioprio_set, THREAD, 0, IDLE_DISK) })
+    })
+}
+
+/// Has the processors serve everybody else before the calling thread: `SCHED_IDLE`, sched(7).
+pub(crate) fn idle_processor_priority() -> Result<()> {
+    // All there is in a `struct sched_param`.
+    let priority: libc::c_int = 0;
+    call("sched_setscheduler", || {
+        // SAFETY: the pointer is valid for the structure that the call reads.
+        done(unsafe {
+            libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_IDLE, ptr::from_ref(&priority))
+        })
+    })
+}
+
+fn done(result: libc::c_long) -> Result<()> {
+    if result >= 0 {
+        return Ok(());
+    }
+    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+}
+
+/// What the disk is told of the calling thread. `ioprio_get(2)`
+#[cfg(test)]
+pub(crate) fn disk_priority() -> libc::c_long {
+    // SAFETY: no memory is passed.
+    unsafe { libc::syscall(libc::SYS_ioprio_get, THREAD, 0) }
+}
