@@ -1,4 +1,4 @@
-//! Linux: FICLONE, hole punching, `O_DIRECT`, cachestat, XFS hints.
+//! Linux: FICLONE, hole punching, `O_DIRECT`, cachestat.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -8,10 +8,11 @@ use std::process::Command;
 use rustix::fd::{AsFd, AsRawFd};
 use rustix::fs::{Advice, FallocateFlags, IFlags, Mode, OFlags, StatFs};
 use rustix::io::{Errno, Result};
-use rustix::ioctl::{self, Getter, Ioctl, Setter, Updater, opcode};
+use rustix::ioctl::{self, Getter, Ioctl, Setter, opcode};
 use rustix::process::Signal;
 
-use super::{Filesystem, Mapped, Sharing};
+use super::xfs::{limit_cow_extents, set_xfs_attributes, xfs_attributes};
+use super::{Filesystem, Sharing};
 use crate::sys::{call, fs};
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure.
@@ -170,13 +171,13 @@ pub(crate) fn clone_range(from: &File, to: &File, length: u64, to_offset: u64) -
     unsafe { control("ioctl_ficlonerange", to, setter) }
 }
 
-fn statfs(file: &File) -> Result<StatFs> {
+pub(super) fn statfs(file: &File) -> Result<StatFs> {
     call("fstatfs", || rustix::fs::fstatfs(file))
 }
 
 /// # Safety
 /// As for `rustix::ioctl::ioctl`: the opcode must do with its argument what the types say.
-unsafe fn control<I: Ioctl>(name: &'static str, file: &File, request: I) -> Result<I::Output> {
+pub(super) unsafe fn control<I: Ioctl>(name: &'static str, file: &File, request: I) -> Result<I::Output> {
     call(name, || {
         // SAFETY: the caller promises it.
         unsafe { ioctl::ioctl(file, request) }
@@ -230,136 +231,4 @@ pub(crate) fn die_with_parent(command: &mut Command) {
 pub(crate) fn widen_pipe(pipe: impl AsFd) {
     // Only a wish: users have a limit for all their pipes together.
     let _ = rustix::pipe::fcntl_setpipe_size(pipe, 1024 * 1024);
-}
-
-/// `struct fsxattr` of `ioctl_xfs_fsgetxattr(2)`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Fsxattr {
-    xflags: u32,
-    extent_size: u32,
-    extents: u32,
-    project: u32,
-    cow_extent_size: u32,
-    padding: [u8; 8],
-}
-
-/// XFS reserves 128 KiB for each copy-on-write unless told otherwise: 7 MiB of scattered 4 KiB writes took
-/// 234 MiB until a background scan gave them back. One filesystem block is the honest unit.
-fn limit_cow_extents(file: &File) -> Result<()> {
-    const USE_COW_EXTENT_SIZE: u32 = 0x0001_0000;
-    let mut attributes = xfs_attributes(file)?;
-    attributes.xflags |= USE_COW_EXTENT_SIZE;
-    attributes.cow_extent_size = u32::try_from(fs::fstatvfs(file)?.f_bsize).map_err(|_| Errno::INVAL)?;
-    set_xfs_attributes(file, attributes)
-}
-
-fn set_xfs_attributes(file: &File, attributes: Fsxattr) -> Result<()> {
-    const SET: ioctl::Opcode = opcode::write::<Fsxattr>(b'X', 32);
-    // SAFETY: the opcode writes exactly this structure.
-    let setter = unsafe { Setter::<SET, Fsxattr>::new(attributes) };
-    // SAFETY: as above.
-    unsafe { control("ioctl_fssetxattr", file, setter) }
-}
-
-/// Fails on other filesystems.
-fn xfs_attributes(file: &File) -> Result<Fsxattr> {
-    const GET: ioctl::Opcode = opcode::read::<Fsxattr>(b'X', 31);
-    if statfs(file)?.f_type != 0x5846_5342 {
-        return Err(Errno::NOTTY);
-    }
-    // SAFETY: the opcode reads exactly this structure.
-    let getter = unsafe { Getter::<GET, Fsxattr>::new() };
-    // SAFETY: as above.
-    unsafe { control("ioctl_fsgetxattr", file, getter) }
-}
-
-/// `struct fiemap` of include/uapi/linux/fiemap.h, without the extents behind it.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct FiemapHeader {
-    start: u64,
-    length: u64,
-    flags: u32,
-    mapped: u32,
-    room: u32,
-    reserved: u32,
-}
-
-/// `struct fiemap_extent`.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct FiemapExtent {
-    logical: u64,
-    physical: u64,
-    length: u64,
-    reserved: [u64; 2],
-    flags: u32,
-    more: [u32; 3],
-}
-
-/// Extents asked for at once: fewer calls, and each call finds its place in the tree anew.
-const FIEMAP_BATCH: usize = 2048;
-
-#[repr(C)]
-struct Fiemap {
-    header: FiemapHeader,
-    extents: [FiemapExtent; FIEMAP_BATCH],
-}
-
-/// `FS_IOC_FIEMAP`
-const FIEMAP: ioctl::Opcode = opcode::read_write::<FiemapHeader>(b'f', 11);
-
-/// Counts the extents of a file. XFS has their number at hand; btrfs takes 0.2 µs for each.
-pub(crate) fn count_all_extents(file: &File) -> Result<u64> {
-    match xfs_attributes(file) {
-        Ok(attributes) => Ok(attributes.extents.into()),
-        Err(_) => count_extents(file, 0, u64::MAX),
-    }
-}
-
-/// Counts those of a range. Without room for any, the kernel tells no more than their number: btrfs then takes a tenth of
-/// the time, XFS 2 µs for each.
-pub(crate) fn count_extents(file: &File, offset: u64, length: u64) -> Result<u64> {
-    let mut request = FiemapHeader { start: offset, length, ..Default::default() };
-    // SAFETY: the opcode takes this header.
-    let updater = unsafe { Updater::<FIEMAP, FiemapHeader>::new(&mut request) };
-    // SAFETY: as above.
-    unsafe { control("ioctl_fiemap", file, updater)? };
-    Ok(request.mapped.into())
-}
-
-/// Calls `take` with every extent of a file, in order, after dirty data have been written. Linux, Documentation/filesystems/fiemap.rst: 1 to 5 µs an extent.
-pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped)) -> Result<()> {
-    const SYNC: u32 = 1;
-    const LAST: u32 = 1;
-    let mut request = Box::new(Fiemap {
-        header: FiemapHeader::default(),
-        extents: [FiemapExtent::default(); FIEMAP_BATCH],
-    });
-    let mut start = 0;
-    loop {
-        let room = u32::try_from(FIEMAP_BATCH).map_err(|_| Errno::INVAL)?;
-        request.header =
-            FiemapHeader { start, length: u64::MAX - start, flags: SYNC, room, ..Default::default() };
-        // SAFETY: the opcode takes this header, and the kernel fills at most `room` extents behind it.
-        let updater = unsafe { Updater::<FIEMAP, Fiemap>::new(&mut request) };
-        // SAFETY: as above.
-        unsafe { control("ioctl_fiemap", file, updater)? };
-        let mapped = usize::try_from(request.header.mapped).map_err(|_| Errno::INVAL)?.min(FIEMAP_BATCH);
-        let extents = &request.extents[..mapped];
-        for &FiemapExtent { logical, physical, length, flags, .. } in extents {
-            // The first one of a batch may have begun before it.
-            let known = start.saturating_sub(logical).min(length);
-            let (logical, physical, length) = (logical + known, physical.wrapping_add(known), length - known);
-            take(Mapped { logical, physical, length, flags: flags & !LAST });
-            if flags & LAST != 0 {
-                return Ok(());
-            }
-        }
-        match extents.last().map(|last| last.logical.saturating_add(last.length)) {
-            Some(end) if end > start => start = end,
-            _ => return Ok(()),
-        }
-    }
 }

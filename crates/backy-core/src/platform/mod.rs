@@ -7,6 +7,10 @@ mod btrfs;
 #[cfg(target_os = "linux")]
 pub(crate) use btrfs::*;
 #[cfg(target_os = "linux")]
+mod extents;
+#[cfg(target_os = "linux")]
+pub(crate) use extents::*;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
@@ -14,6 +18,8 @@ pub(crate) use linux::*;
 mod priority;
 #[cfg(target_os = "linux")]
 pub(crate) use priority::*;
+#[cfg(target_os = "linux")]
+mod xfs;
 
 #[cfg(target_os = "macos")]
 mod macos;
