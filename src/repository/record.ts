@@ -33,13 +33,28 @@ const DIGEST = /^[0-9a-f]{64}$/;
 /** No record is nested anything like this; what is would exhaust the stack when it is written again. */
 const DEEPEST_NESTING = 16;
 
-/** The text of a record file. */
-export function formatRecord(record: RevisionRecord): string {
-  return `${JSON.stringify(record, undefined, 2)}\n`;
+/** By what key a record says what its checksum is, and what it says. */
+export interface Checksum {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+/** Whether a value is a record of this backy, or was before something happened to it. */
+export function isOurs(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, 'formatVersion');
+}
+
+/** What has the name of a checksum, or comes last and looks like one: no single bit that flips hides both. */
+export function checksumIn(record: Readonly<Record<string, unknown>>): Checksum | undefined {
+  if (Object.hasOwn(record, 'checksum')) return { key: 'checksum', value: record.checksum };
+  const [key, value] = Object.entries(record).at(-1) ?? [];
+  const looksLikeOne = typeof value === 'string' && value.startsWith('sha256-');
+  return key !== undefined && looksLikeOne ? { key, value } : undefined;
 }
 
 /**
- * Reads the record of revision `id` from the text of its file. Keys that are not known are carried along.
+ * Reads the record of revision `id` from the text of its file. Keys that are not known are carried along. Whether it is
+ * as it was written is not asked: people edit records.
  *
  * @throws ShapeError, SyntaxError: the record is damaged
  */
@@ -63,7 +78,7 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
   const parent = member(record, 'parent');
   checkOptionalText(record, 'server');
   return {
-    ...asObject(record),
+    ...withoutChecksum(asObject(record)),
     formatVersion: FORMAT_VERSION,
     uuid: asText(member(record, 'uuid'), `${id}, the name of its file`, new RegExp(`^${id}$`)),
     timestamp: parseTimestamp(member(record, 'timestamp')),
@@ -78,6 +93,14 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
     verifiedAt: verifiedAt.value === null ? null : parseTimestamp(verifiedAt),
     ...(hold.value === undefined ? {} : { hold: parseHold(hold) }),
   };
+}
+
+/** It is of the file, and made anew with it. */
+function withoutChecksum(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const checksum = checksumIn(record);
+  if (!checksum) return record;
+  const { [checksum.key]: _, ...rest } = record;
+  return rest;
 }
 
 /** Both are null as long as there is no index. */

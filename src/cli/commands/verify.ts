@@ -3,6 +3,7 @@ import { FAILURE, type Run, SPECS_HELP, SUCCESS } from '../command.ts';
 import { verifyLines } from '../ui/verify-report.ts';
 
 interface Options {
+  readonly acceptRecords?: boolean;
   readonly repair?: boolean;
   readonly revision?: string;
 }
@@ -11,16 +12,17 @@ export function verifyCommand(blank: Command, run: Run): Command {
   return blank
     .summary('check images against their indexes')
     .description(
-      'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. With --repair, blocks get their bytes back from the source or from another revision, if these have them at another place of the disk; what was there is kept. The exit code is 1 if anything is bad.',
+      'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. With --repair, blocks get their bytes back from the source or from another revision, if these have them at another place of the disk; what was there is kept. A record that was edited, or has rotted, is named; --accept-records takes it as it is. The exit code is 1 if anything is bad.',
     )
     .option('-r, --revision <SPEC>', `${SPECS_HELP} (default: all, and the damaged ones)`)
     .option('--repair', 'heal bad blocks where the right bytes can be found')
-    .action(({ revision, repair }: Options, command: Command) =>
+    .option('--accept-records', 'give records that were edited a new checksum')
+    .action(({ revision, repair, acceptRecords }: Options, command: Command) =>
       run(command, async (session) => {
         const { verify } = await import('../../operations/verify.ts');
         const context = await session.repository();
         const result = await session.withProgress('verify', (onProgress) =>
-          verify(context, { revisions: revision, repair, signal: session.signal, onProgress }),
+          verify(context, { revisions: revision, repair, acceptRecords, signal: session.signal, onProgress }),
         );
         session.show(result, () => verifyLines(result));
         return result.good ? SUCCESS : FAILURE;
