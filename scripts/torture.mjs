@@ -13,7 +13,7 @@ import { fail, say, stream } from './lib/run.mjs';
 /** How many points each part has by default. What a point is differs: test/torture/README.md. */
 const PARTS = {
   kills: 1000,
-  'random-kills': 2800,
+  'random-kills': 2000,
   'power-cuts': 2000,
   mutants: 80,
   concurrency: 50,
