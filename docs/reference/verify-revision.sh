@@ -12,7 +12,7 @@ complain() { printf '%s\n' "$*"; bad=1; }
 field() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" "$record" | head -n 1; }
 number() { od -An -v -tu8 -j "$1" -N 8 -- "$index" | tr -d ' '; }
 
-# A record has had a checksum in the last but one line since backy 3; older ones have none.
+# Older records have no checksum.
 last_lines=$(tail -n 2 -- "$record")
 sum=$(head -n -2 -- "$record" | sha256sum)
 case $last_lines in

@@ -19,6 +19,7 @@ import {
   ShapeError,
 } from '../domain/shape.ts';
 import { isRecordedTag } from '../domain/tags.ts';
+import { withoutChecksum } from './record-checksum.ts';
 
 /** The format of records that this version writes. */
 export const FORMAT_VERSION = 1;
@@ -32,25 +33,6 @@ const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 /** No record is nested anything like this; what is would exhaust the stack when it is written again. */
 const DEEPEST_NESTING = 16;
-
-/** By what key a record says what its checksum is, and what it says. */
-export interface Checksum {
-  readonly key: string;
-  readonly value: unknown;
-}
-
-/** Whether a value is a record of this backy, or was before something happened to it. */
-export function isOurs(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, 'formatVersion');
-}
-
-/** What has the name of a checksum, or comes last and looks like one: no single bit that flips hides both. */
-export function checksumIn(record: Readonly<Record<string, unknown>>): Checksum | undefined {
-  if (Object.hasOwn(record, 'checksum')) return { key: 'checksum', value: record.checksum };
-  const [key, value] = Object.entries(record).at(-1) ?? [];
-  const looksLikeOne = typeof value === 'string' && value.startsWith('sha256-');
-  return key !== undefined && looksLikeOne ? { key, value } : undefined;
-}
 
 /**
  * Reads the record of revision `id` from the text of its file. Keys that are not known are carried along. Whether it is
@@ -93,14 +75,6 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
     verifiedAt: verifiedAt.value === null ? null : parseTimestamp(verifiedAt),
     ...(hold.value === undefined ? {} : { hold: parseHold(hold) }),
   };
-}
-
-/** It is of the file, and made anew with it. */
-function withoutChecksum(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const checksum = checksumIn(record);
-  if (!checksum) return record;
-  const { [checksum.key]: _, ...rest } = record;
-  return rest;
 }
 
 /** Both are null as long as there is no index. */

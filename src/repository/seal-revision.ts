@@ -5,7 +5,7 @@ import { backyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
-import type { Checksum } from './record.ts';
+import type { Checksum } from './record-checksum.ts';
 import { readRecordFile } from './record-file.ts';
 import { formatRecord, wrongChecksum } from './sealed-record.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { RevisionRecord } from '../domain/revision.ts';
-import { type Checksum, checksumIn, isOurs } from './record.ts';
+import { type Checksum, checksumIn } from './record-checksum.ts';
 
 const END = '\n}\n';
 
@@ -34,6 +34,11 @@ function textOf(value: object): string {
 /** Always of the same length. */
 function lastLines(facts: string | Buffer): string {
   return `  "checksum": "sha256-${createHash('sha256').update(facts).digest('hex')}"${END}`;
+}
+
+/** Whether a value is a record of this backy, or was before something happened to it. */
+function isOurs(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, 'formatVersion');
 }
 
 /** Records of the Python backy may be YAML. */
