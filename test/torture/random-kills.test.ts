@@ -44,7 +44,7 @@ async function killAtRandom(
   const random = randomFor(`random kills ${type} ${trial.name}`);
   const scene = await build(trial.scene);
   scene.reset();
-  const wholeMs = await runFor(trial, scene, Number.POSITIVE_INFINITY);
+  let wholeMs = await runFor(trial, scene, Number.POSITIVE_INFINITY);
   const reference = await refer(engine, trial, scene);
   const found: string[] = [];
   let [kills, runs] = [0, 0];
@@ -52,7 +52,10 @@ async function killAtRandom(
     scene.reset();
     // Node alone takes the first part of that time.
     const afterMs = wholeMs * (0.4 + 0.65 * random());
-    if ((await runFor(trial, scene, afterMs)) === afterMs) kills += 1;
+    const tookMs = await runFor(trial, scene, afterMs);
+    if (tookMs === afterMs) kills += 1;
+    // The machine may be less busy by now.
+    else wholeMs = (wholeMs + tookMs) / 2;
     const violations = [...judgeTarget(trial, scene), ...(await judge(engine, trial, scene, reference))];
     found.push(...violations.map((text) => `${trial.name}, after ${Math.round(afterMs)} ms: ${text}`));
   }
