@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * `npm run torture -- [PART]... [--points N] [--seed S] [--only NAME]`: the long form of test/torture, with a table of
- * counts for each part. Without a part it runs all of them, which takes hours; test/torture/README.md says what they are.
+ * counts for each part. Without a part it runs all of them, which takes hours; docs/reference/reliability.md says what they are.
  */
 
 import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
@@ -10,10 +10,10 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fail, say, stream } from './lib/run.mjs';
 
-/** How many points each part has by default. What a point is differs: test/torture/README.md. */
+/** How many points each part has by default. What a point is differs: docs/reference/reliability.md. */
 const PARTS = {
   kills: 1000,
-  'random-kills': 2800,
+  'random-kills': 2000,
   'power-cuts': 2000,
   mutants: 80,
   concurrency: 50,

@@ -21,6 +21,7 @@ export type {
 } from './domain/revision.ts';
 export { BackyError, type ErrorCode, isBackyError } from './errors.ts';
 export type { FreedStats, LoadOptions, OperationOptions, Progress } from './native/engine.ts';
+export type { AlteredRecord } from './operations/altered-record.ts';
 export type { BackupOptions, BackupResult } from './operations/backup.ts';
 export type { Dependencies, Log, LogLevel } from './operations/context.ts';
 export type { DoctorReport, SourceReport } from './operations/doctor.ts';

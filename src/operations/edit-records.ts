@@ -5,7 +5,7 @@ import type { Layout } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
 import { keepingFiles, lockForWriting } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
-import { rewriteRecord } from '../repository/seal-revision.ts';
+import { acceptRecord } from '../repository/seal-revision.ts';
 import type { Context } from './context.ts';
 
 /** What changing records did. */
@@ -18,7 +18,7 @@ export interface EditResult {
 
 /**
  * Changes the records of some revisions: all of them are worked out before the first is written, so that a mistake
- * changes nothing. Images and indexes stay as they are.
+ * changes nothing. Images and indexes stay as they are. A record that is changed is accepted as it is otherwise.
  *
  * @param edit returns the new record, or the one it got when nothing is to be changed
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, and what `edit` throws
@@ -50,7 +50,7 @@ async function editAll(
   const changed = chosen.filter((record) => edited.get(record.uuid) !== record);
   for (const { uuid } of changed) {
     const record = edited.get(uuid);
-    if (record) await rewriteRecord(engine, layout, record);
+    if (record) await acceptRecord(engine, layout, record);
   }
   if (changed.length > 0) {
     const all = revisions.map((record) => edited.get(record.uuid) ?? record);

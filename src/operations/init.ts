@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, readdir, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Config, SOURCE_TYPES, type SourceConfig } from '../config/config.ts';
 import { parseConfig } from '../config/load-config.ts';
@@ -103,14 +103,38 @@ async function prepareDirectory({ layout: { directory }, log }: Context, engine:
   }
 }
 
-/** What was made must be there after a power cut, as the configuration in it is. */
+/**
+ * What was made must be there after a power cut, as the configuration in it is: also what a run has made that was killed
+ * before it could see to that.
+ */
 async function makeDirectory(engine: Engine, directory: string): Promise<void> {
   const topmost = await makeMissing(directory);
-  if (topmost === undefined) return;
-  const made = [directory];
-  for (let path = directory; path.length > topmost.length; path = dirname(path)) made.unshift(dirname(path));
-  // They are there: this is for the fsync of what each of them is in.
-  for (const path of made) await engine.makeDirectory(path);
+  const made = topmost === undefined ? 0 : depthOf(directory) - depthOf(topmost) + 1;
+  for (const [index, path] of (await lineageOf(directory)).entries()) {
+    try {
+      // They are there: this is for the fsync of what each of them is in.
+      await engine.makeDirectory(path);
+    } catch (error) {
+      // Where we may not look, nobody made anything on our behalf.
+      if (index < made || !isIoError(error, 'EACCES')) throw error;
+    }
+  }
+}
+
+function depthOf(path: string): number {
+  return path.split('/').length;
+}
+
+/** A directory and those above it, as far as their filesystem goes. */
+async function lineageOf(directory: string): Promise<readonly string[]> {
+  const lineage = [await realpath(directory)];
+  for (let path = lineage[0] ?? ''; path !== dirname(path); path = dirname(path)) {
+    const [here, above] = [await stat(path), await stat(dirname(path))];
+    if (here.dev !== above.dev) break;
+    lineage.push(dirname(path));
+  }
+  // What the outermost is in belongs to another filesystem, or is itself.
+  return lineage.slice(0, -1);
 }
 
 /**

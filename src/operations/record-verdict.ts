@@ -4,6 +4,7 @@ import { updateLinks } from '../repository/links.ts';
 import { waitForWriting } from '../repository/lock.ts';
 import { readRecord, readRevisions } from '../repository/read-revisions.ts';
 import { rewriteRecord } from '../repository/seal-revision.ts';
+import type { AlteredRecord } from './altered-record.ts';
 import type { Context } from './context.ts';
 import type { Repair, SharedDamage } from './repair.ts';
 
@@ -30,6 +31,8 @@ export interface Verdict {
   readonly repair: Repair | null;
   /** Whether the record of the revision now says so. */
   readonly recorded: boolean;
+  /** The record, if that is not as backy wrote it: then what it says of anything but the image is in doubt. */
+  readonly alteredRecord: AlteredRecord | null;
 }
 
 /** A backup in progress may take hours; the verdict is worth waiting for, but not that long. */
@@ -62,6 +65,7 @@ export const NOTHING_BAD = {
   sharers: [],
   repair: null,
   recorded: false,
+  alteredRecord: null,
 } as const;
 
 /** The verdict on a revision that could not be read. @param size of its image in bytes */

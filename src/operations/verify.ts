@@ -10,6 +10,7 @@ import type { Engine, LoadOptions, OperationOptions, Progress } from '../native/
 import { checkLoad } from '../native/operate.ts';
 import { keepingFiles } from '../repository/lock.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
+import { judgeRecord } from './altered-record.ts';
 import type { Context } from './context.ts';
 import { failedVerdict, NOTHING_BAD, recordVerdict, type Verdict } from './record-verdict.ts';
 
@@ -19,6 +20,8 @@ export interface VerifyOptions extends LoadOptions {
   readonly revisions?: string | undefined;
   /** Give bad blocks their bytes back, where another place has them. */
   readonly repair?: boolean | undefined;
+  /** Take records that were edited as they are now: they get a new checksum. */
+  readonly acceptRecords?: boolean | undefined;
   /** Aborting it cancels the verification, which then fails with BACKY_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
   /** Called five times a second with the progress of the revision that is being read. */
@@ -27,7 +30,7 @@ export interface VerifyOptions extends LoadOptions {
 
 /** What was found. */
 export interface VerifyResult {
-  /** Whether every revision is good. */
+  /** Whether every revision is good, and every record as backy wrote it or accepted. */
   readonly good: boolean;
   /** In the order in which the spec names the revisions; oldest first by default. */
   readonly verdicts: readonly Verdict[];
@@ -38,7 +41,8 @@ export interface VerifyResult {
 /**
  * Reads whole images against their indexes. Good revisions become `verified`, bad ones `distrusted`, and the
  * links move away from a bad one. What is bad is a result, not an error. With `repair` a revision is good as well when
- * all of its bad blocks were healed, and what shares its damage is healed with it.
+ * all of its bad blocks were healed, and what shares its damage is healed with it. A record that is not as backy wrote it
+ * is a finding of its own; that the verdict is written into it does not hide that.
  *
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_INVALID_ARGUMENT,
  *   BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
@@ -52,14 +56,20 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
     const { revisions, damaged } = select(all, options.revisions);
     const verdicts: Verdict[] = [];
     for (const record of revisions) {
-      verdicts.push(await judge(context, engine, { record, ...all }, options));
+      const verdict = await judge(context, engine, { record, ...all }, options);
+      const alteredRecord = await judgeRecord(context, engine, record.uuid, options.acceptRecords ?? false);
+      verdicts.push({ ...verdict, alteredRecord });
     }
     return {
-      good: damaged.length === 0 && verdicts.every(({ verdict }) => verdict === 'good'),
+      good: damaged.length === 0 && verdicts.every(isAllGood),
       verdicts,
       damaged,
     };
   });
+}
+
+function isAllGood({ verdict, alteredRecord }: Verdict): boolean {
+  return verdict === 'good' && (alteredRecord === null || alteredRecord.accepted);
 }
 
 function select(

@@ -47,9 +47,12 @@ export function readLegacyRecord(value: unknown, id: string, imageSize: () => nu
 
 function translate(record: Field, size: number): unknown {
   const stats = statsOf(record);
+  // Ours is of the record.
+  const { checksum: imageChecksum, ...rest } = asObject(record);
   return {
     formatVersion: FORMAT_VERSION,
-    ...asObject(record),
+    ...rest,
+    ...(imageChecksum === undefined ? {} : { imageChecksum }),
     timestamp: translateTime(member(record, 'timestamp')),
     parent: member(record, 'parent').value || null,
     tags: translateTags(record),

@@ -19,6 +19,7 @@ import {
   ShapeError,
 } from '../domain/shape.ts';
 import { isRecordedTag } from '../domain/tags.ts';
+import { withoutChecksum } from './record-checksum.ts';
 
 /** The format of records that this version writes. */
 export const FORMAT_VERSION = 1;
@@ -33,13 +34,9 @@ const DIGEST = /^[0-9a-f]{64}$/;
 /** No record is nested anything like this; what is would exhaust the stack when it is written again. */
 const DEEPEST_NESTING = 16;
 
-/** The text of a record file. */
-export function formatRecord(record: RevisionRecord): string {
-  return `${JSON.stringify(record, undefined, 2)}\n`;
-}
-
 /**
- * Reads the record of revision `id` from the text of its file. Keys that are not known are carried along.
+ * Reads the record of revision `id` from the text of its file. Keys that are not known are carried along. Whether it is
+ * as it was written is not asked: people edit records.
  *
  * @throws ShapeError, SyntaxError: the record is damaged
  */
@@ -63,7 +60,7 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
   const parent = member(record, 'parent');
   checkOptionalText(record, 'server');
   return {
-    ...asObject(record),
+    ...withoutChecksum(asObject(record)),
     formatVersion: FORMAT_VERSION,
     uuid: asText(member(record, 'uuid'), `${id}, the name of its file`, new RegExp(`^${id}$`)),
     timestamp: parseTimestamp(member(record, 'timestamp')),

@@ -1,10 +1,13 @@
 import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import type { IndexedRecord, RevisionRecord } from '../domain/revision.ts';
+import { backyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
-import { formatRecord } from './record.ts';
+import type { Checksum } from './record-checksum.ts';
+import { readRecordFile } from './record-file.ts';
+import { formatRecord, wrongChecksum } from './sealed-record.ts';
 
 /** Sealed files are only read from then on. */
 const SEALED_MODE = 0o400;
@@ -22,9 +25,28 @@ export async function sealRevision(engine: Engine, layout: Layout, record: Revis
   await engine.createFile(files.record, formatRecord(record), SEALED_MODE);
 }
 
-/** Replaces the record of a sealed revision; image and index stay as they are. */
+/**
+ * Replaces the record of a sealed revision; image and index stay as they are. If something has changed the record behind
+ * our back, it keeps the checksum that shows it: only `acceptRecord` covers that up.
+ */
 export async function rewriteRecord(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
+  const path = layout.files(record.uuid).record;
+  await engine.replaceFile(path, formatRecord(record, foreignChecksum(path)), SEALED_MODE);
+}
+
+/** The same for a record that a person has had in hand: it has a checksum of its own from now on. */
+export async function acceptRecord(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
   await engine.replaceFile(layout.files(record.uuid).record, formatRecord(record), SEALED_MODE);
+}
+
+/** The checksum of a record that is not as backy wrote it. @throws BACKY_IO, BACKY_RECORD_DAMAGED */
+export function foreignChecksum(path: string): Checksum | undefined {
+  try {
+    return wrongChecksum(readRecordFile(path));
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw fromNodeError(cause);
+    throw backyError('BACKY_RECORD_DAMAGED', { path, problem: cause.message }, { cause });
+  }
 }
 
 /** Seals the finished index of a revision that had none, and writes it down: from then on its image can be checked. */

@@ -51,6 +51,7 @@ for (const type of types) {
           sampleRun: 1,
         },
         verifiedAt: null,
+        checksum: expect.stringMatching(/^sha256-[0-9a-f]{64}$/),
       });
       expect(first.parent).toBeNull();
       expect(Date.parse(second.timestamp) - startedMs).toBeGreaterThan(0);

@@ -19,6 +19,8 @@ interface LegacyRecord {
   readonly timestamp: number | string;
   readonly parent: string | null;
   readonly tags?: readonly string[];
+  /** Of the image, in March 2014. */
+  readonly checksum?: string;
 }
 
 /** What each shape holds, oldest first. */
@@ -278,9 +280,10 @@ function expectNothingLost(repository: LegacyRepository, uuid: string, before: s
   const after = textOf(repository, uuid);
   expect(after).toMatch(/^\{\n {2}"formatVersion": 1,/);
   const legacy: LegacyRecord = JSON.parse(JSON.stringify(load(before, { schema: CORE_SCHEMA })));
-  const { timestamp, parent, tags, ...rest } = legacy;
+  const { timestamp, parent, tags, checksum, ...rest } = legacy;
   const record = JSON.parse(after);
   expect(record).toMatchObject(rest);
+  expect(record.imageChecksum).toBe(checksum);
   expect(record.parent).toBe(parent || null);
   expect(record.tags).toEqual(expect.arrayContaining([...(tags ?? [])]));
   const beforeMs = typeof timestamp === 'number' ? timestamp * 1000 : Date.parse(timestamp);

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -40,6 +40,26 @@ describeWith(['command b3sum'], 'checking a revision without backy', () => {
 
     expect(stdout.match(/^block \d+/gm)).toEqual(['block 3', 'block 36']);
     expect(exitCode).toBe(1);
+  });
+
+  it('notices a record that was edited, also when its checksum was', async () => {
+    const repository = await sparseRepository();
+    const { uuid } = await repository.backup();
+    const path = repository.path(`${uuid}.rev`);
+    const record = readFileSync(path, 'utf8');
+    chmodSync(path, 0o600);
+    for (const [from, to] of [
+      ['manual:1', 'manual:2'],
+      ['"checksum"', '"chdcksum"'],
+      ['sha256-', 'sha257-'],
+    ] as const) {
+      writeFileSync(path, record.replace(from, to));
+      const { exitCode, stdout } = await check(repository, uuid);
+      expect(stdout, to).toContain('the record is not as backy wrote it');
+      expect(exitCode, to).toBe(1);
+    }
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(record), checksum: undefined }, undefined, 2));
+    expect(await check(repository, uuid)).toMatchObject({ exitCode: 0 });
   });
 
   it('notices another index than the record names', async () => {

@@ -38,6 +38,8 @@ for (const { type, sizeMib } of disks) {
         await withoutSpace(scratch, 0, async () => {});
         while (counts.moments < moments) {
           counts.moments += 1;
+          // btrfs keeps a whole extent for any part of it that is needed: what is left of many takes all room in time.
+          if (freeBytes(scratch) < 4 * diskBytes) await beginAnew(repository);
           const tag = `manual:${counts.moments}`;
           change(source, random);
           const before = await digests(repository);
@@ -76,6 +78,12 @@ for (const { type, sizeMib } of disks) {
       PATIENCE_MS,
     );
   });
+}
+
+async function beginAnew(repository: Repository): Promise<void> {
+  await repository.forget({ revisions: 'all', evenTheLast: true });
+  await repository.purge();
+  await repository.backup({ tags: ['manual:anew'], force: true });
 }
 
 /** Whether a backup failed; it may, for lack of space and for nothing else. */
@@ -123,9 +131,10 @@ async function withoutSpace<Result>(
     return await work();
   } finally {
     rmSync(ballast, { force: true });
-    // btrfs gives space back some time after the transaction that freed it.
-    for (let attempt = 0; attempt < 50 && freeBytes(directory) < 4 * diskBytes; attempt += 1) {
+    // btrfs gives space back with a transaction, or some time after it, and counts it as free before.
+    for (let attempt = 0; attempt < 50; attempt += 1) {
       await run('sync', ['--file-system', directory]);
+      if (freeBytes(directory) >= 2 * diskBytes) break;
       await sleep(100);
     }
   }

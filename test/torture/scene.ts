@@ -63,8 +63,8 @@ const SOURCE_BYTES = 34 * MIB;
 const PLACES = [0, 3 * MIB, 33 * MIB];
 const PLACE_KIB = 160;
 /** Revisions that stay, and revisions that are in the trash. */
-const KEPT = isLong ? 12 : 4;
-const REMOVED = isLong ? 9 : 3;
+const KEPT = isLong ? 14 : 4;
+const REMOVED = isLong ? 10 : 3;
 
 /** Builds a scene below `parent`, which must share blocks. */
 export async function createScene(

@@ -4,6 +4,7 @@ import type { RevisionRecord, Trust } from '../../src/domain/revision.ts';
 import type { Engine } from '../../src/native/engine.ts';
 import { type Layout, layoutOf } from '../../src/repository/layout.ts';
 import { readRevisions } from '../../src/repository/read-revisions.ts';
+import { foreignChecksum } from '../../src/repository/seal-revision.ts';
 import { readTrash } from '../../src/repository/trash.ts';
 
 /** What is known of one revision. */
@@ -38,13 +39,21 @@ export async function readState(
   const { revisions, damaged } = await readRevisions(layout);
   for (const { uuid, reason } of damaged) violations.push(`${uuid} is damaged: ${reason}`);
   for (const record of revisions) state.set(record.uuid, await look(engine, layout, record, 'repository'));
+  checkRecords(layout, revisions, violations);
   for (const { layout: batch, revisions: removed } of await readTrash(layout)) {
     for (const record of removed) state.set(record.uuid, await look(engine, batch, record, 'trash'));
+    checkRecords(batch, removed, violations);
     if (!settled) continue;
     for (const { uuid, reason } of (await readRevisions(batch)).damaged)
       violations.push(`${uuid} is damaged in the trash: ${reason}`);
   }
   return state;
+}
+
+function checkRecords(layout: Layout, records: readonly RevisionRecord[], violations: Violations): void {
+  for (const { uuid } of records)
+    if (foreignChecksum(layout.files(uuid).record))
+      violations.push(`the record of ${uuid} is not as it was written`);
 }
 
 async function look(

@@ -85,6 +85,12 @@ export const TRIALS: readonly Trial[] = [
     command: (scene) => onRepository('restore', '-r', '1', scene.target)(scene),
   },
   {
+    name: 'init after a killed init',
+    scene: { history: 'empty' },
+    killedBefore: (scene) => onRepository('init', 'file', scene.source)(scene),
+    command: (scene) => onRepository('init', 'file', scene.source)(scene),
+  },
+  {
     name: 'backup after a killed backup',
     scene: { history: 'old', live: true },
     killedBefore: onRepository('backup', 'manual:killed'),

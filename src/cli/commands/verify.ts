@@ -4,6 +4,7 @@ import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-option
 import { verifyLines } from '../ui/verify-report.ts';
 
 interface Options extends LoadFlags {
+  readonly acceptRecords?: boolean;
   readonly repair?: boolean;
   readonly revision?: string;
 }
@@ -12,19 +13,27 @@ export function verifyCommand(blank: Command, run: Run): Command {
   return blank
     .summary('check images against their indexes')
     .description(
-      'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. With --repair, blocks get their bytes back from the source or from another revision, if these have them at another place of the disk; what was there is kept. The exit code is 1 if anything is bad.',
+      'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. With --repair, blocks get their bytes back from the source or from another revision, if these have them at another place of the disk; what was there is kept. A record that was edited, or has rotted, is named; --accept-records takes it as it is. The exit code is 1 if anything is bad.',
     )
     .option('-r, --revision <SPEC>', `${SPECS_HELP} (default: all, and the damaged ones)`)
     .option('--repair', 'heal bad blocks where the right bytes can be found')
+    .option('--accept-records', 'give records that were edited a new checksum')
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
-    .action(({ revision, repair, ...flags }: Options, command: Command) =>
+    .action(({ revision, repair, acceptRecords, ...flags }: Options, command: Command) =>
       run(command, async (session) => {
         const { verify } = await import('../../operations/verify.ts');
         const load = loadOf(flags);
         const context = await session.repository();
         const result = await session.withProgress('verify', (onProgress) =>
-          verify(context, { revisions: revision, repair, ...load, signal: session.signal, onProgress }),
+          verify(context, {
+            revisions: revision,
+            repair,
+            acceptRecords,
+            ...load,
+            signal: session.signal,
+            onProgress,
+          }),
         );
         session.show(result, () => verifyLines(result));
         return result.good ? SUCCESS : FAILURE;

@@ -4,10 +4,15 @@ import type { Verdict } from '../../operations/record-verdict.ts';
 import type { VerifyResult } from '../../operations/verify.ts';
 import { escapeText } from './escape.ts';
 
-/** The lines of `backy verify`: one for each revision, followed by one for each of its bad blocks. */
+/** The lines of `backy verify`: one for each revision, followed by one for each thing that is wrong with it. */
 export function verifyLines({ verdicts, damaged }: VerifyResult): readonly string[] {
   return [
-    ...verdicts.flatMap((verdict) => [verdictLine(verdict), ...blockLines(verdict), ...repairLines(verdict)]),
+    ...verdicts.flatMap((verdict) => [
+      verdictLine(verdict),
+      ...blockLines(verdict),
+      ...repairLines(verdict),
+      ...recordLines(verdict),
+    ]),
     ...damaged.map(({ uuid, reason }) => `${uuid} damaged  ${escapeText(reason)}`),
   ];
 }
@@ -44,6 +49,15 @@ function repairLines({ uuid, sharers, repair }: Verdict): readonly string[] {
     ]),
     ...(repair.report === null ? [] : [`${uuid} all of this in ${escapeText(repair.report)}`]),
   ];
+}
+
+function recordLines({ uuid, alteredRecord }: Verdict): readonly string[] {
+  if (alteredRecord === null) return [];
+  const { path, problem, accepted } = alteredRecord;
+  const advice = accepted
+    ? 'it was accepted as it is'
+    : `look at it, and if it is right, accept it with "backy verify --accept-records -r ${uuid}"`;
+  return [`${uuid} altered record ${escapeText(path)}: ${escapeText(problem)}; ${advice}`];
 }
 
 function blockFacts({ offset, length, expected, found, error }: BadBlock): string {

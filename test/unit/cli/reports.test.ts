@@ -3,12 +3,14 @@ import { doctorLines } from '../../../src/cli/ui/doctor-report.ts';
 import { verifyLines } from '../../../src/cli/ui/verify-report.ts';
 import { revisionId } from '../records.ts';
 
-const [good, bad, lost, damaged] = [1, 2, 3, 4].map(revisionId);
+const [good, bad, edited, seen, lost, damaged] = [1, 2, 3, 4, 5, 6].map(revisionId);
 
 describe('the report of verify', () => {
-  it('has a line for each revision and one for each bad block', () => {
+  it('has a line for each revision and one for each thing that is wrong with it', () => {
     const nothing = { size: 1 << 30, bytesRead: 1, badCount: 0, badBlocks: [] };
-    const none = { ...nothing, problem: null, report: null, sharers: [], repair: null, recorded: true };
+    const noReport = { problem: null, report: null, sharers: [], repair: null, recorded: true };
+    const none = { ...nothing, ...noReport, alteredRecord: null };
+    const altered = { path: '/r/x.rev', problem: 'it was edited', accepted: false };
     const badBlocks = [
       { offset: 0, length: 262144, expected: 'aa', found: 'bb' },
       { offset: 262144, length: 10, expected: '00', error: 'EIO' },
@@ -18,6 +20,8 @@ describe('the report of verify', () => {
       verdicts: [
         { ...none, uuid: good ?? '', verdict: 'good' },
         { ...none, uuid: bad ?? '', verdict: 'bad', badCount: 3, badBlocks, report: '/r/quarantine/x' },
+        { ...none, uuid: edited ?? '', verdict: 'good', alteredRecord: altered },
+        { ...none, uuid: seen ?? '', verdict: 'good', alteredRecord: { ...altered, accepted: true } },
         { ...none, uuid: lost ?? '', verdict: 'unknown', problem: 'too many\nopen files' },
       ],
       damaged: [{ uuid: damaged ?? '', reason: 'its image is missing' }],
@@ -29,6 +33,10 @@ describe('the report of verify', () => {
       `${bad} offset=262144 length=10 expected=00 found=EIO`,
       `${bad} and 1 more bad blocks`,
       `${bad} all of them in /r/quarantine/x`,
+      `${edited} good        1.00 GiB`,
+      `${edited} altered record /r/x.rev: it was edited; look at it, and if it is right, accept it with "backy verify --accept-records -r ${edited}"`,
+      `${seen} good        1.00 GiB`,
+      `${seen} altered record /r/x.rev: it was edited; it was accepted as it is`,
       `${lost} unknown     1.00 GiB  too many\\nopen files`,
       `${damaged} damaged  its image is missing`,
     ]);

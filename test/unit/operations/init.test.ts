@@ -1,6 +1,16 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ioError } from '../../../src/io-error.ts';
 import { openContext } from '../../../src/operations/context.ts';
 import { init } from '../../../src/operations/init.ts';
 import { scratchDirectory } from '../scratch.ts';
@@ -35,18 +45,46 @@ describe('init', () => {
     await expect(openContext(target)).resolves.toBeDefined();
   });
 
-  it('makes every directory durable that it makes, and none that was there', async () => {
+  it('makes every directory durable that it makes, or that a run has made which was killed', async () => {
     const { context, source, target, engine } = fresh();
     const deep = join(target, 'a/b');
     const layout = { ...context.layout, directory: deep, config: join(deep, 'config') };
     const durable = (): readonly unknown[] =>
       engine.calls.filter(([method]) => method === 'makeDirectory').map(([, path]) => path);
+    const home = realpathSync(dirname(target));
+    const lineage = [...['fresh/a/b', 'fresh/a', 'fresh'].map((name) => join(home, name)), home];
 
     await init({ ...context, layout }, { type: 'file', filename: source });
+    expect(durable().slice(0, 4)).toEqual(lineage);
 
-    expect(durable()).toEqual([target, join(target, 'a'), deep]);
+    rmSync(layout.config);
+    await init({ ...context, layout }, { type: 'file', filename: source });
+    expect(durable().slice(durable().length / 2)).toEqual(durable().slice(0, durable().length / 2));
+  });
+
+  it('does not mind a directory above that it may not read, unless it has made something there', async () => {
+    const { context, source, target, engine } = fresh();
+    engine.makeDirectory = async (path) => {
+      if (path === realpathSync(target)) throw ioError({ path, syscall: 'open', errnoName: 'EACCES' });
+    };
+    await expect(init(context, { type: 'file', filename: source })).rejects.toMatchObject({
+      details: { errno: 'EACCES' },
+    });
     await init(context, { type: 'file', filename: source });
-    expect(durable()).toHaveLength(3);
+    expect(statSync(context.layout.config).isFile()).toBe(true);
+  });
+
+  it('keeps to the filesystem of its directory, wherever a link to it lies', async () => {
+    const { context, source, target, engine } = fresh();
+    const link = join(dirname(target), 'link');
+    mkdirSync(target);
+    symlinkSync(target, link);
+    const layout = { ...context.layout, directory: link };
+    await init({ ...context, layout }, { type: 'file', filename: source });
+    const durable = engine.calls.filter(([method]) => method === 'makeDirectory').map(([, path]) => path);
+    const home = realpathSync(dirname(target));
+    expect(durable.slice(0, 2)).toEqual([join(home, 'fresh'), home]);
+    expect(durable).not.toContain('/');
   });
 
   it('keeps links in the path of the source', async () => {

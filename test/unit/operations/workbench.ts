@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RevisionRecord } from '../../../src/domain/revision.ts';
 import { type Context, createContext, type LogLevel } from '../../../src/operations/context.ts';
-import { formatRecord } from '../../../src/repository/record.ts';
+import { formatRecord } from '../../../src/repository/sealed-record.ts';
 import { type FakeEngine, fakeEngine } from '../fake-engine.ts';
 import { scratchDirectory } from '../scratch.ts';
 

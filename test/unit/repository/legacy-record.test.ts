@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { layoutOf } from '../../../src/repository/layout.ts';
 import { parseLegacyText, readLegacyRecord } from '../../../src/repository/legacy-record.ts';
 import { type RevisionList, readRevisions } from '../../../src/repository/read-revisions.ts';
-import { formatRecord, parseRecord } from '../../../src/repository/record.ts';
+import { parseRecord } from '../../../src/repository/record.ts';
+import { formatRecord } from '../../../src/repository/sealed-record.ts';
 import { makeRecord } from '../records.ts';
 import { scratchDirectory } from '../scratch.ts';
 
@@ -83,6 +84,15 @@ describe('a record of the Python backy', () => {
     });
     expect(parseLegacyText(written)).toBeUndefined();
     expect(parseRecord(written, ID)).toEqual(record);
+  });
+
+  it('of March 2014 keeps the checksum of its image under a name of its own', async () => {
+    const text = `{"uuid": "${ID}", "timestamp": 1396425600.5, "checksum": "e4d9", "parent": null, "type": "full"}`;
+    const [record = expect.unreachable()] = (await read(text)).revisions;
+    expect(JSON.parse(formatRecord(record))).toMatchObject({
+      imageChecksum: 'e4d9',
+      checksum: expect.stringMatching(/^sha256-/),
+    });
   });
 
   it.each([

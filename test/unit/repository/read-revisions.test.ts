@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { layoutOf } from '../../../src/repository/layout.ts';
 import { readRevisions } from '../../../src/repository/read-revisions.ts';
-import { formatRecord } from '../../../src/repository/record.ts';
+import { formatRecord } from '../../../src/repository/sealed-record.ts';
 import { isoDay, makeRecord, revisionId } from '../records.ts';
 import { scratchDirectory } from '../scratch.ts';
 

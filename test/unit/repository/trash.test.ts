@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../../src/native/engine.ts';
 import { type Layout, layoutOf } from '../../../src/repository/layout.ts';
 import { leftovers } from '../../../src/repository/leftovers.ts';
-import { formatRecord } from '../../../src/repository/record.ts';
+import { formatRecord } from '../../../src/repository/sealed-record.ts';
 import {
   emptyTrash,
   moveFromTrash,

@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import { parseRecord } from '../../../src/repository/record.ts';
+import { formatRecord, wrongChecksum } from '../../../src/repository/sealed-record.ts';
+import { makeRecord } from '../records.ts';
+
+const record = makeRecord({ source: { type: 'file', filename: '/srv/Prüfung.img' } });
+const text = formatRecord(record);
+
+function isWrong(changed: string): boolean {
+  return wrongChecksum(Buffer.from(changed)) !== undefined;
+}
+
+describe('formatRecord', () => {
+  it('ends with a checksum that anybody can check', () => {
+    const [, checksum] = /\n {2}"checksum": "sha256-([0-9a-f]{64})"\n\}\n$/.exec(text) ?? [];
+    const facts = execFileSync('head', ['-n', '-2'], { input: text });
+    expect(execFileSync('sha256sum', { input: facts, encoding: 'utf8' })).toBe(`${checksum}  -\n`);
+  });
+
+  it('is read without it, as it is made anew when a record is written again', () => {
+    expect(parseRecord(text, record.uuid)).toEqual(record);
+    expect(formatRecord(parseRecord(text, record.uuid))).toBe(text);
+  });
+});
+
+describe('wrongChecksum', () => {
+  it('finds a record whole, and one without a checksum no less', () => {
+    expect(isWrong(text)).toBe(false);
+    expect(isWrong(JSON.stringify(record, undefined, 2))).toBe(false);
+    expect(isWrong(JSON.stringify(record))).toBe(false);
+    expect(isWrong('{"uuid": "x", "checksum": "the image\'s, as it was in March 2014"}')).toBe(false);
+    expect(isWrong('timestamp: 2016-05-18 10:07:53\n')).toBe(false);
+  });
+
+  it.each([
+    ['a value', text.replace('"daily"', '"weekly"')],
+    ['a space', text.replace('\n', '\n ')],
+    ['a key', text.replace('{', '{"more":1,')],
+    ['the end', text.trimEnd()],
+    ['all line breaks', JSON.stringify(JSON.parse(text))],
+    ['the order', JSON.stringify({ checksum: JSON.parse(text).checksum, ...record }, undefined, 2)],
+    ['the form of the checksum', text.replace('sha256-', 'md5-')],
+  ])('notices that somebody changed %s', (_, changed) => {
+    expect(parseRecord(changed, record.uuid)).toMatchObject({ uuid: record.uuid });
+    expect(isWrong(changed)).toBe(true);
+  });
+
+  it('notices each single bit that flips, unless the record can no longer be read (I14)', () => {
+    const [whole, counts] = [Buffer.from(text), { damaged: 0, wrong: 0 }];
+    for (let bit = 0; bit < whole.length * 8; bit += 1) {
+      const bytes = Buffer.from(whole);
+      bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      if (!isReadable(bytes)) counts.damaged += 1;
+      else if (wrongChecksum(bytes)) counts.wrong += 1;
+      else expect.unreachable(`bit ${bit} was not noticed`);
+    }
+    expect(counts.damaged + counts.wrong).toBe(whole.length * 8);
+    expect(counts.wrong).toBeGreaterThan(500);
+  });
+
+  it('still does when the record was written again with the old one, whatever became of its key', () => {
+    for (const changed of [text.replace('"daily"', '"weekly"'), text.replace('checksum', 'chdcksum')]) {
+      const checksum = wrongChecksum(Buffer.from(changed));
+      const again = formatRecord(parseRecord(changed, record.uuid), checksum);
+      expect(wrongChecksum(Buffer.from(again))).toEqual(checksum);
+      expect(isWrong(formatRecord(parseRecord(again, record.uuid)))).toBe(false);
+    }
+  });
+});
+
+function isReadable(bytes: Buffer): boolean {
+  try {
+    parseRecord(bytes.toString(), record.uuid);
+    return true;
+  } catch {
+    return false;
+  }
+}
