@@ -1,9 +1,9 @@
-/** The page that holds the results: a part for each section, which is replaced when the section is measured again. */
+/** The page that holds the results: a part for each section and place, which is replaced when it is measured again. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { run } from './command.mjs';
 import { describeMachine } from './machine.mjs';
-import { describePlace } from './places.mjs';
+import { describePlace, PLACES } from './places.mjs';
 import { backy } from './repository.mjs';
 import { SECTIONS } from './sections/index.mjs';
 
@@ -24,32 +24,32 @@ const README = fileURLToPath(new URL('README.md', import.meta.url));
 export async function openPage(path = README, { packages }) {
   const [machine, version] = [await describeMachine(), (await run(backy('--version'))).trim()];
   const parts = path === '-' ? new Map() : partsOf(path);
-  const measured = new Map(Object.keys(SECTIONS).map((name) => [name, []]));
   return {
     put(name, { place, mountOptions }, rounds, results) {
-      const figures = `### On ${describePlace(place)}\n\nMounted with \`${mountOptions}\`; rounds: ${rounds}.\n\n${results}\n`;
-      measured.get(name).push(figures);
-      parts.set(name, measured.get(name).join('\n'));
+      const facts = `Mounted with \`${mountOptions}\`; rounds: ${rounds}.`;
+      parts.set(partName(name, place), `### On ${describePlace(place)}\n\n${facts}\n\n${results}\n`);
       if (path !== '-') writeFileSync(path, compose({ machine, version, packages, parts }));
     },
   };
 }
 
-/** The parts of a page by the names of their sections. */
+function partName(name, { filesystem, device }) {
+  return `${name} ${filesystem} ${device}`;
+}
+
+/** The parts of a page by their names. */
 function partsOf(path) {
   const page = readFileSync(path, { encoding: 'utf8', flag: 'a+' });
-  return new Map(
-    [...page.matchAll(/^<!-- (\w+) -->\n(.*?)^<!-- end -->$/gms)].map(([, name, part]) => [name, part]),
-  );
+  const marked = page.matchAll(/^<!-- (\w+ \w+ \w+) -->\n(.*?)^<!-- end -->$/gms);
+  return new Map([...marked].map(([, name, part]) => [name, part]));
 }
 
 function compose({ machine, version, packages, parts }) {
-  const sections = Object.entries(SECTIONS)
-    .filter(([name]) => parts.has(name))
-    .map(([name, section]) => [
-      `## ${section.title}\n\n${section.about}\n`,
-      `<!-- ${name} -->\n${parts.get(name)}<!-- end -->\n`,
-    ]);
+  const sections = Object.entries(SECTIONS).map(([name, { title, about }]) => {
+    const names = PLACES.map((place) => partName(name, place)).filter((part) => parts.has(part));
+    const figures = names.map((part) => `<!-- ${part} -->\n${parts.get(part)}<!-- end -->\n`);
+    return figures.length === 0 ? [] : [`## ${title}\n\n${about}\n`, ...figures];
+  });
   return `# Benchmark
 
 This page is written by \`npm run bench\`, as root, with \`${packages}\` installed, for the peers also \`borgbackup
@@ -77,5 +77,5 @@ What follows from the figures that miss their goal, and where the limit is, stan
 - **Live** means \`snapshot: off\`: everything is read, as of a source that knows nothing of its changes. Only the sections that say
   so measure what \`init\` configures.
 
-${sections.map((section) => section.join('\n')).join('\n')}`;
+${sections.flat().join('\n')}`;
 }

@@ -16,7 +16,8 @@ export const XFS_CACHED = { filesystem: 'xfs', device: 'cached' };
 /** @type {Place} */
 const BTRFS_CACHED = { filesystem: 'btrfs', device: 'cached' };
 
-const PLACES = [XFS, BTRFS, XFS_CACHED, BTRFS_CACHED];
+/** In the order in which they are measured. */
+export const PLACES = [XFS, BTRFS, XFS_CACHED, BTRFS_CACHED];
 
 /**
  * The places that sections ask for, each with those that do.
