@@ -11,8 +11,8 @@ import { openWorkshop } from './workshop.mjs';
 
 const GIB = 2 ** 30;
 const IMAGE = { sizeBytes: 4 * GIB, dataBytes: 2 * GIB };
-// The image, what several tools make of it, and room for the filesystem to breathe.
-const SCRATCH_BYTES = 20 * GIB;
+// The image, what nine tools make of it, and room for the filesystem to breathe.
+const SCRATCH_BYTES = 24 * GIB;
 /** Debian packages the benchmark needs besides Node. */
 const PACKAGES = 'b3sum btrfs-progs e2fsprogs time util-linux xfsprogs';
 const TOOLS = ['b3sum', 'mke2fs', 'filefrag', 'fincore', 'time', 'xfs_io', 'mkfs.xfs', 'mkfs.btrfs'];

@@ -53,7 +53,7 @@ function compose({ machine, version, packages, parts }) {
   return `# Benchmark
 
 This page is written by \`npm run bench\`, as root, with \`${packages}\` installed, for the peers also \`borgbackup
-qemu-utils restic rsync\`, and for the ways of reading cargo. It takes half an hour and 26 GiB in \`BENCH_DIR\` (default
+qemu-utils restic rsync\`, and for the ways of reading cargo. It takes half an hour and 30 GiB in \`BENCH_DIR\` (default
 \`/var/tmp\`; a directory on a disk).
 
 - \`--only SECTION\`, given once or more, measures these sections and leaves the others on the page as they are:

@@ -28,6 +28,8 @@ const backy = {
   restore: `${BACKY} restore "$TARGET/image"`,
   verify: `${BACKY} verify -r last`,
 };
+const BORG_CREATE = 'borg create --files-cache=disabled -C lz4';
+const BORG_WHAT = '"$HOME/repository::$REVISION" "$IMAGE"';
 const borg = {
   program: 'borg',
   package: 'borgbackup',
@@ -48,13 +50,12 @@ export const TOOLS = {
   borgFixed: {
     ...borg,
     name: 'borg, chunks of 4 MiB, lz4',
-    backup:
-      'borg create --files-cache=disabled --sparse --chunker-params fixed,4194304 -C lz4 "$HOME/repository::$REVISION" "$IMAGE"',
+    backup: `${BORG_CREATE} --chunker-params fixed,4194304 ${BORG_WHAT}`,
   },
   borgBuzhash: {
     ...borg,
     name: 'borg, chunks by buzhash, lz4',
-    backup: 'borg create --files-cache=disabled -C lz4 "$HOME/repository::$REVISION" "$IMAGE"',
+    backup: `${BORG_CREATE} ${BORG_WHAT}`,
   },
   restic: {
     name: 'restic',

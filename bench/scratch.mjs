@@ -89,8 +89,9 @@ function actions(directory, mount) {
   };
 }
 
-/** A program that was stopped a moment ago may need a while to let go of a large mapping. */
+/** Patiently: a program that was stopped a moment ago may need a while to let go of a large mapping. */
 function unmount(directory) {
-  const patiently = 'for i in 1 2 3 4 5 6 7 8 9; do umount "$1" && exit; sleep 2; done; umount "$1"';
-  execFileSync('sh', ['-c', patiently, 'sh', directory], { stdio: 'pipe' });
+  const script =
+    'mountpoint -q "$1" || exit 0; for i in 1 2 3 4 5 6 7 8 9; do umount "$1" && exit; sleep 2; done; umount "$1"';
+  execFileSync('sh', ['-c', script, 'sh', directory], { stdio: 'pipe' });
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const TMPFS_MAGIC = 0x01021994;
-const NEEDED_BYTES = 26 * 2 ** 30;
+const NEEDED_BYTES = 30 * 2 ** 30;
 
 /**
  * @typedef {object} Workshop
