@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ddCommand } from '../against.mjs';
 import { run } from '../command.mjs';
 import { mapFile } from '../extents.mjs';
-import { cool, interleave, measure } from '../measure.mjs';
+import { cool, interleave, measure, touchMemory } from '../measure.mjs';
 import { XFS } from '../places.mjs';
 import { andBack, backUp, backupCommand, backy, freshLiveRepository } from '../repository.mjs';
 import { timeRow } from '../row.mjs';
@@ -19,7 +19,7 @@ export const places = [XFS];
 const MIB = 2 ** 20;
 
 /** @param {import('../main.mjs').Bench} bench */
-export async function figures({ scratch, image, sizeBytes, rounds, repository }) {
+export async function figures({ scratch, image, sizeBytes, dataBytes, rounds, repository }) {
   const data = scratch.path('data');
   await copyData(image, sizeBytes, data);
   await freshLiveRepository(repository, image);
@@ -27,6 +27,7 @@ export async function figures({ scratch, image, sizeBytes, rounds, repository })
   const files = () => [image, ...filesIn(repository)];
   const cold = async (work) => {
     await cool(data, ...files());
+    await touchMemory(dataBytes * 1.2);
     return work();
   };
   const residue = [];
