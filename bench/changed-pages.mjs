@@ -1,4 +1,4 @@
-/** Counts the 4 KiB pages in which two images of one size differ, by reading both. */
+/** Counts 4 KiB pages that changed: by reading two images, or by what was done to one. */
 import { closeSync, openSync, readSync } from 'node:fs';
 
 const PAGE = 4096;
@@ -6,6 +6,7 @@ const CHUNK = 2 ** 20;
 const ZEROS = Buffer.alloc(PAGE);
 
 /**
+ * Counts the pages in which two images of one size differ.
  * @param {string} before
  * @param {string} after
  * @returns {{ changedBytes: number, zeroedBytes: number }} `zeroedBytes`: those of the changed that are now zeros
@@ -22,6 +23,21 @@ export function compareImages(before, after) {
   }
   files.forEach(closeSync);
   return counts;
+}
+
+/**
+ * @param {readonly import('./guest.mjs').Change[]} changes
+ * @returns {number} bytes of the pages that were written to and not trimmed later
+ */
+export function writtenBytes(changes) {
+  const pages = new Set();
+  for (const { kind, offset, length } of changes) {
+    for (let page = offset / PAGE; page < (offset + length) / PAGE; page += 1) {
+      if (kind === 'write') pages.add(page);
+      else pages.delete(page);
+    }
+  }
+  return pages.size * PAGE;
 }
 
 function countPages(old, now, counts) {

@@ -3,7 +3,12 @@ import { spawn } from 'node:child_process';
 
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)));
+  process.on(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)));
+}
+
+/** @throws when somebody pressed Ctrl-C */
+export function expectNoInterruption() {
+  interruption.signal.throwIfAborted();
 }
 
 /**
@@ -14,7 +19,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
  * @throws when the program cannot be started, fails, or the benchmark is interrupted
  */
 export async function run(argv, options = {}) {
-  interruption.signal.throwIfAborted();
+  expectNoInterruption();
   const [program, ...args] = argv;
   const child = spawn(program, args, {
     cwd: options.cwd,
@@ -23,15 +28,23 @@ export async function run(argv, options = {}) {
     // A process group of its own: the interruption has to reach the children of the child as well.
     detached: true,
   });
-  const stop = () => process.kill(-child.pid, 'SIGTERM');
+  const stop = () => endGroup(child);
   interruption.signal.addEventListener('abort', stop, { once: true });
   try {
     const { code, stdout, stderr } = await finished(child);
-    interruption.signal.throwIfAborted();
+    expectNoInterruption();
     if (code !== 0) throw new Error(`${argv.join(' ')} failed: ${stderr.trim() || `exit code ${code}`}`);
     return stdout;
   } finally {
     interruption.signal.removeEventListener('abort', stop);
+  }
+}
+
+function endGroup(child) {
+  try {
+    process.kill(-child.pid, 'SIGTERM');
+  } catch {
+    // It has ended meanwhile.
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { run } from './command.mjs';
+import { mapFile } from './extents.mjs';
 import { randomStream } from './random.mjs';
 
 const PAGE = 4096;
@@ -11,17 +12,27 @@ const KIB = 1024;
 const JOURNAL_BYTES = 32 * 2 ** 20;
 
 /** @typedef {{ kind: 'write' | 'trim', offset: number, length: number }} Change */
-/** @typedef {{ offset: number, length: number }} Run a run of bytes, page-aligned */
 
 /**
  * Changes `share` of the apparent size of the image in place. Random bytes stand for the new contents.
- * @param {{ image: string, sizeBytes: number, share: number }} options
+ * @param {{ image: string, sizeBytes: number, share: number, day?: number }} options each day has changes of its own,
+ *   around the same hot places
  * @returns {Promise<readonly Change[]>}
  */
-export async function changeAsGuest({ image, sizeBytes, share }) {
-  const random = randomStream('guest');
-  const planned = planChanges(await mapImage(image, sizeBytes), sizeBytes * share, random);
+export async function changeAsGuest({ image, sizeBytes, share, day = 1 }) {
+  const random = randomStream(`day ${day}`);
+  const planned = planChanges(await mapFile(image, sizeBytes), sizeBytes * share, random);
   const changes = planned.filter(({ offset, length }) => offset + length <= sizeBytes);
+  await applyChanges(image, changes, random);
+  return changes;
+}
+
+/**
+ * Makes the same changes to another image.
+ * @param {string} image
+ * @param {readonly Change[]} changes
+ */
+export async function applyChanges(image, changes, random = randomStream('the same')) {
   const fd = openSync(image, 'r+');
   for (const { kind, offset, length } of changes) {
     if (kind === 'write') writeSync(fd, random.bytes(length), 0, length, offset);
@@ -29,14 +40,15 @@ export async function changeAsGuest({ image, sizeBytes, share }) {
   }
   fsyncSync(fd);
   closeSync(fd);
-  return changes;
 }
 
 function planChanges({ data, holes }, budgetBytes, random) {
   const position = pagePicker(data, random);
+  const everyDay = pagePicker(data, randomStream('every day'));
+  const [journal, hotSpots] = [everyDay(), Array.from({ length: 64 }, everyDay)];
   return [
-    ...hotOverwrites(budgetBytes * 0.45, position, random),
-    ...journalAndMetadata(budgetBytes * 0.1, position, random),
+    ...hotOverwrites(budgetBytes * 0.45, hotSpots, position, random),
+    ...journalAndMetadata(budgetBytes * 0.1, journal, position, random),
     ...newFiles(budgetBytes * 0.4, holes, random),
     ...inPlace('write', budgetBytes * 0.05, position, random),
     ...inPlace('trim', budgetBytes * 0.1, position, random),
@@ -44,8 +56,7 @@ function planChanges({ data, holes }, budgetBytes, random) {
 }
 
 /** Bursts of 4 to 16 KiB writes within half a MiB around a place; seven of ten bursts go to few hot places. */
-function* hotOverwrites(budgetBytes, position, random) {
-  const hotSpots = Array.from({ length: 64 }, position);
+function* hotOverwrites(budgetBytes, hotSpots, position, random) {
   let left = budgetBytes;
   while (left > 0) {
     const centre = random.below(10) < 7 ? hotSpots[skewed(hotSpots.length, random)] : position();
@@ -58,8 +69,7 @@ function* hotOverwrites(budgetBytes, position, random) {
 }
 
 /** The journal is written in a circle; each commit touches single pages of bitmaps and inode tables elsewhere. */
-function* journalAndMetadata(budgetBytes, position, random) {
-  const journal = position();
+function* journalAndMetadata(budgetBytes, journal, position, random) {
   let head = 0;
   let left = budgetBytes;
   while (left > 0) {
@@ -103,32 +113,27 @@ function skewed(limit, random) {
 
 /** Gives offsets of data pages, each as likely as any other. */
 function pagePicker(data, random) {
-  const totalBytes = data.reduce((sum, run) => sum + run.length, 0);
+  let totalBytes = 0;
+  const ends = data.map(({ length }) => {
+    totalBytes += length;
+    return totalBytes;
+  });
   return () => {
-    let rest = random.below(totalBytes / PAGE) * PAGE;
-    const run = data.find(({ length }) => {
-      if (rest < length) return true;
-      rest -= length;
-      return false;
-    });
-    return run.offset + rest;
+    const at = random.below(totalBytes / PAGE) * PAGE;
+    const run = firstAbove(ends, at);
+    return data[run].offset + data[run].length - (ends[run] - at);
   };
 }
 
-/** @returns {Promise<{ data: Run[], holes: Run[] }>} allocated and unallocated runs of the image file */
-async function mapImage(image, sizeBytes) {
-  const listing = await run(['filefrag', '-s', '-v', `-b${PAGE}`, image]);
-  const data = [];
-  const holes = [];
-  let end = 0;
-  for (const [, first, last] of listing.matchAll(/^ *\d+: +(\d+)\.\. *(\d+):/gm)) {
-    const offset = Number(first) * PAGE;
-    if (offset > end) holes.push({ offset: end, length: offset - end });
-    end = Math.min((Number(last) + 1) * PAGE, sizeBytes);
-    data.push({ offset, length: end - offset });
+/** The index of the first number that is greater than `value`, in a list that grows. */
+function firstAbove(numbers, value) {
+  let [low, high] = [0, numbers.length - 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (numbers[middle] > value) high = middle;
+    else low = middle + 1;
   }
-  if (end < sizeBytes) holes.push({ offset: end, length: sizeBytes - end });
-  return { data, holes };
+  return low;
 }
 
 function wholePages(bytes) {

@@ -7,12 +7,7 @@ import { run } from './command.mjs';
 export async function describeMachine() {
   const system = /^PRETTY_NAME="(.*)"$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'Linux';
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB of memory`;
-  const versions = await Promise.all(
-    [
-      ['cp', '--version'],
-      ['b3sum', '--version'],
-    ].map(firstLine),
-  );
+  const versions = await Promise.all(['cp', 'b3sum'].map(versionOf));
   const facts = [
     `${availableParallelism()} × ${cpus()[0].model.trim()}`,
     memory,
@@ -21,6 +16,6 @@ export async function describeMachine() {
   return [...facts, `Node ${process.version}`, ...versions].join('; ');
 }
 
-async function firstLine(argv) {
-  return (await run(argv)).split('\n', 1)[0];
+async function versionOf(program) {
+  return (await run([program, '--version'])).split('\n', 1)[0];
 }

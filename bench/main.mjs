@@ -1,102 +1,115 @@
 /** `npm run bench`: measures backy next to plain tools and writes the page with the results. */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { run } from './command.mjs';
+import { expectNoInterruption, run } from './command.mjs';
 import { makeImage } from './image.mjs';
-import { describeMachine } from './machine.mjs';
-import { report, TOOLS } from './report.mjs';
-import { backy } from './repository.mjs';
-import { measureRows } from './rows.mjs';
+import { openPage } from './page.mjs';
+import { describePlace, planPlaces } from './places.mjs';
 import { mountScratch } from './scratch.mjs';
-import { table } from './table.mjs';
+import { SECTIONS } from './sections/index.mjs';
+import { openWorkshop } from './workshop.mjs';
 
 const GIB = 2 ** 30;
-const SIZE_BYTES = 4 * GIB;
-const DATA_BYTES = 2 * GIB;
-// Source, first revision, a copy or second repository, and room for the filesystem to breathe.
-const SCRATCH_BYTES = 3 * SIZE_BYTES;
-const README = fileURLToPath(new URL('README.md', import.meta.url));
+const IMAGE = { sizeBytes: 4 * GIB, dataBytes: 2 * GIB };
+// The image, what nine tools make of it, and room for the filesystem to breathe.
+const SCRATCH_BYTES = 24 * GIB;
+/** Debian packages the benchmark needs besides Node. */
+const PACKAGES = 'b3sum btrfs-progs e2fsprogs time util-linux xfsprogs';
+const TOOLS = ['b3sum', 'mke2fs', 'filefrag', 'fincore', 'time', 'xfs_io', 'mkfs.xfs', 'mkfs.btrfs'];
+
+/**
+ * What a section works with. The filesystem is its own until it ends, but for the image, which it leaves as it is.
+ * @typedef {object} Bench
+ * @property {import('./scratch.mjs').Scratch} scratch
+ * @property {string} image the standard image, on the scratch filesystem
+ * @property {number} sizeBytes of the image
+ * @property {number} dataBytes in it, about
+ * @property {number} rounds to keep of each measurement
+ * @property {string} repository a free path on the scratch filesystem
+ * @property {(step: string) => void} announce says what comes next
+ */
 
 const { values: options } = parseArgs({
   options: {
-    filesystem: { type: 'string', multiple: true, default: ['xfs'] },
-    device: { type: 'string', multiple: true, default: ['cached', 'direct'] },
-    rounds: { type: 'string', default: '7' },
-    out: { type: 'string', default: README },
+    only: { type: 'string', multiple: true, default: Object.keys(SECTIONS) },
+    filesystem: { type: 'string', multiple: true },
+    device: { type: 'string', multiple: true },
+    rounds: { type: 'string', default: '5' },
+    out: { type: 'string' },
   },
 });
 
 try {
   await main();
 } catch (error) {
-  say(`bench: ${error.message}`);
-  process.exitCode = 1;
+  fail(error.message);
 }
 
 async function main() {
+  const plan = planPlaces(chosenSections(), options);
   await requireTools();
-  const rounds = Number(options.rounds);
-  const parts = [];
-  for (const filesystem of options.filesystem)
-    for (const device of options.device) parts.push(await benchOn(filesystem, device, rounds));
-  const page = report({
-    machine: await describeMachine(),
-    version: (await run(backy('--version'))).trim(),
-    rounds,
-    image: `4 GiB ext4 made with \`mke2fs -d\`, ${parts[0].files} files (2 GiB) from /usr, free space left as holes`,
-    command: commandLine(),
-    parts,
-  });
-  if (options.out !== '-') writeFileSync(options.out, page);
+  const page = await openPage(options.out, { packages: PACKAGES });
+  const shop = openWorkshop();
+  try {
+    say('Making a 4 GiB ext4 image with 2 GiB of files from /usr');
+    const image = join(shop.directory, 'disk.img');
+    await makeImage({ image, ...IMAGE, from: '/usr', staging: join(shop.directory, 'staging') });
+    for (const { place, names } of plan) await measureAt(place, names, { shop, image, page });
+  } finally {
+    shop.remove();
+  }
 }
 
-async function benchOn(filesystem, device, rounds) {
-  const parent = process.env.BENCH_DIR ?? '/var/tmp';
-  say(
-    `Making a ${SCRATCH_BYTES / GIB} GiB ${filesystem} (${device}) and a ${SIZE_BYTES / GIB} GiB ext4 image on it`,
-  );
-  const scratch = await mountScratch({ filesystem, device, parent, sizeBytes: SCRATCH_BYTES });
+async function measureAt(place, names, { shop, image: standard, page }) {
+  say(`Making ${describePlace(place)}`);
+  const scratch = await mountScratch(shop, place, SCRATCH_BYTES);
   try {
-    const image = join(scratch.directory, 'disk.img');
-    const staging = join(scratch.directory, 'staging');
-    const { files } = await makeImage({
-      image,
-      sizeBytes: SIZE_BYTES,
-      dataBytes: DATA_BYTES,
-      from: '/usr',
-      staging,
-    });
-    const repository = join(scratch.directory, 'repository');
-    const bench = { scratch, image, sizeBytes: SIZE_BYTES, dataBytes: DATA_BYTES, rounds, repository };
-    const rows = await measureRows(bench, (step) => say(`  ${words(step)}`));
-    say(`\n${table(rows)}\n`);
-    return { filesystem, device, mountOptions: scratch.mountOptions, files, rows };
+    const image = scratch.path('disk.img');
+    await scratch.copy(standard, image);
+    for (const name of names) {
+      say(`  ${name}`);
+      await measureSection(name, scratch, image, page);
+      scratch.clearBut(image);
+    }
   } finally {
     scratch.remove();
   }
 }
 
+/** Writes its part of the page. When it fails, the others are measured all the same. */
+async function measureSection(name, scratch, image, page) {
+  const rounds = Number(options.rounds);
+  const repository = scratch.path('repository');
+  const announce = (step) => say(`    ${step}`);
+  try {
+    const results = await SECTIONS[name].figures({ scratch, image, ...IMAGE, rounds, repository, announce });
+    say(`\n${results}\n`);
+    page.put(name, scratch, rounds, results);
+  } catch (error) {
+    expectNoInterruption();
+    fail(`${name}: ${error.message}`);
+  }
+}
+
+function chosenSections() {
+  const unknown = options.only.find((name) => !Object.hasOwn(SECTIONS, name));
+  if (unknown)
+    throw new Error(`no section is called ${unknown}; there are ${Object.keys(SECTIONS).join(', ')}`);
+  return Object.fromEntries(Object.entries(SECTIONS).filter(([name]) => options.only.includes(name)));
+}
+
 async function requireTools() {
   if (process.getuid() !== 0) throw new Error('loop devices and mounts need root');
-  const makers = options.filesystem.map((type) => `mkfs.${type}`);
-  for (const tool of ['b3sum', 'mke2fs', 'filefrag', 'time', ...makers]) {
+  for (const tool of TOOLS) {
     await run(['which', tool]).catch(() => {
-      throw new Error(`${tool} is missing: apt-get install ${TOOLS}`);
+      throw new Error(`${tool} is missing: apt-get install ${PACKAGES}`);
     });
   }
 }
 
-/** The very command line, so that whoever reads the page can repeat it. */
-function commandLine() {
-  const given = process.argv.slice(2);
-  return ['npm run bench', ...(given.length > 0 ? ['--', ...given] : [])].join(' ');
-}
-
-/** `firstBackup` → `first backup` */
-function words(name) {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+function fail(message) {
+  process.stderr.write(`bench: ${message}\n`);
+  process.exitCode = 1;
 }
 
 function say(line) {

@@ -12,8 +12,6 @@ const SECTOR = 512;
  * @property {number} peakMiB largest resident set
  * @property {number} deviceBytes written to the scratch device until everything was flushed
  */
-/** @typedef {{ peer: Cost, backy: Cost }} Pair */
-
 /**
  * Runs `argv` once on a quiet, flushed filesystem.
  * @param {import('./scratch.mjs').Scratch} scratch
@@ -34,18 +32,21 @@ export async function measure(scratch, argv) {
 }
 
 /**
- * Measures peer, backy, peer, backy …, so that whatever else the machine does hits both alike.
- * The first pair only warms up caches and memory and is dropped.
- * @param {number} rounds pairs to keep
- * @param {{ peer: () => Promise<Cost>, backy: () => Promise<Cost> }} sides
- * @returns {Promise<readonly Pair[]>}
+ * Measures all sides in turns (A B A B …), so that whatever else the machine does hits them alike.
+ * The first round only warms up caches and memory and is dropped.
+ * @template {string} Side
+ * @param {number} rounds to keep
+ * @param {Readonly<Record<Side, () => Promise<Cost>>>} sides
+ * @returns {Promise<readonly Readonly<Record<Side, Cost>>[]>} the costs of each round
  */
 export async function interleave(rounds, sides) {
-  const pairs = [];
+  const costs = [];
   for (let round = 0; round <= rounds; round += 1) {
-    pairs.push({ peer: await sides.peer(), backy: await sides.backy() });
+    const one = {};
+    for (const [side, run] of Object.entries(sides)) one[side] = await run();
+    costs.push(one);
   }
-  return pairs.slice(1);
+  return costs.slice(1);
 }
 
 /**
@@ -59,6 +60,12 @@ export async function touchMemory(bytes) {
 /** Reads a file into the page cache. */
 export async function warm(file) {
   await run(['dd', `if=${file}`, 'of=/dev/null', 'bs=1M']);
+}
+
+/** Takes files out of the page cache, and nothing else. */
+export async function cool(...files) {
+  for (const file of files)
+    await run(['sh', '-c', 'sync "$1" && dd if="$1" iflag=nocache count=0', 'sh', file]);
 }
 
 async function flush({ directory }) {

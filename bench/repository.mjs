@@ -34,8 +34,19 @@ export async function freshRepository(repository, source) {
 /** The same, but the source is read live, and so in full: what it costs where nothing tells of changes. */
 export async function freshLiveRepository(repository, source) {
   await freshRepository(repository, source);
-  const config = readFileSync(join(repository, 'config'), 'utf8');
-  writeFileSync(join(repository, 'config'), config.replace('  type: file\n', '$&  snapshot: off\n'));
+  configure(repository, 'snapshot: off');
+}
+
+/** Adds a line about the source to the configuration. */
+export function configure(repository, line) {
+  const path = join(repository, 'config');
+  writeFileSync(path, readFileSync(path, 'utf8').replace('  type: file\n', `$&  ${line}\n`));
+}
+
+/** Takes a backup that is of no interest, and makes sure that it is right. */
+export async function backUp(repository, source) {
+  await run(backupCommand(repository));
+  await requireEqual(source, newestImage(repository));
 }
 
 /** The image of the newest revision. */
@@ -48,9 +59,9 @@ export function newestBytesWritten(repository) {
   return JSON.parse(readFileSync(join(repository, 'last.rev'), 'utf8')).stats.bytesWritten;
 }
 
-/** Throws unless the newest revision equals its source: the cost of a wrong backup is of no interest. */
-export async function requireEqual(repository, source) {
-  await run(['cmp', source, newestImage(repository)]);
+/** Throws unless two files are the same: the cost of wrong bytes is of no interest. */
+export async function requireEqual(one, other) {
+  await run(['cmp', one, other]);
 }
 
 /**

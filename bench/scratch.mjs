@@ -1,10 +1,10 @@
-/** A fresh filesystem on a loop device to measure on, and its removal. */
+/** A fresh filesystem on a loop device to measure on; there is one at a time. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { run } from './command.mjs';
+import { partOf } from './workshop.mjs';
 
-const TMPFS_MAGIC = 0x01021994;
 // -K: the backing file has just been written out in full; a discard would make it sparse again.
 const MKFS = {
   xfs: ['mkfs.xfs', '-q', '-f', '-K', '-m', 'reflink=1'],
@@ -13,73 +13,85 @@ const MKFS = {
 
 /**
  * @typedef {object} Scratch
- * @property {string} filesystem type, `xfs` or `btrfs`
+ * @property {import('./places.mjs').Place} place
  * @property {string} mountOptions as the kernel shows them
- * @property {string} outside a directory on the disk that holds the loop device's file
+ * @property {string} outside a directory on another filesystem
  * @property {string} directory root of the fresh filesystem
  * @property {string} statFile sysfs counters of the loop device
+ * @property {(name: string) => string} path a path at its root
+ * @property {(from: string, to: string) => Promise<void>} copy sparsely and durably, without sharing
+ * @property {() => Promise<number>} usedBytes what is taken, once everything is flushed
+ * @property {() => Promise<void>} remount after which nothing is held for files that are closed
+ * @property {(...kept: string[]) => void} clearBut removes all at its root but these
  * @property {() => void} remove unmounts and deletes everything; never throws
  */
 
 /**
- * Creates, mounts and returns the scratch filesystem. Needs root.
- * @param {{ filesystem: 'xfs' | 'btrfs', device: 'cached' | 'direct', parent: string, sizeBytes: number }} options
- *   device: whether the loop device goes through the host's page cache, as `mount -o loop` makes it, or past it
+ * Creates and mounts it. Needs root.
+ * @param {import('./workshop.mjs').Workshop} shop
+ * @param {import('./places.mjs').Place} place
+ * @param {number} sizeBytes
  * @returns {Promise<Scratch>}
  */
-export async function mountScratch({ filesystem, device: cache, parent, sizeBytes }) {
-  requireDisk(parent, sizeBytes);
-  const undo = [];
-  const remove = () => undoAll(undo);
+export async function mountScratch(shop, place, sizeBytes) {
+  const part = partOf(shop);
   try {
-    const outside = mkdtempSync(join(parent, 'backy-bench-'));
-    undo.push(() => rmSync(outside, { recursive: true, force: true }));
-    const disk = join(outside, 'disk');
-    // Written out, so that no later write pays for allocating the backing file.
-    await run(['dd', 'if=/dev/zero', `of=${disk}`, 'bs=4M', `count=${sizeBytes / 2 ** 22}`, 'oflag=direct']);
-    const directIo = `--direct-io=${cache === 'direct' ? 'on' : 'off'}`;
-    const device = (await run(['losetup', '--find', '--show', directIo, disk])).trim();
-    undo.push(() => execFileSync('losetup', ['--detach', device]));
-    await run([...MKFS[filesystem], device]);
-    const directory = join(outside, filesystem);
+    const device = await loopDevice(part, join(shop.directory, 'disk'), place.device, sizeBytes);
+    await run([...MKFS[place.filesystem], device]);
+    const directory = join(part.directory, place.filesystem);
     mkdirSync(directory);
-    await run(['mount', device, directory]);
-    undo.push(() => unmount(directory));
+    const mount = () => run(['mount', device, directory]);
+    await mount();
+    part.onRemove(() => unmount(directory));
     const mountOptions = (await run(['findmnt', '--noheadings', '--output', 'OPTIONS', directory])).trim();
     const statFile = `/sys/class/block/${basename(device)}/stat`;
-    return { filesystem, mountOptions, outside, directory, statFile, remove };
+    const facts = { place, mountOptions, outside: part.directory, directory, statFile };
+    return { ...facts, ...actions(directory, mount), remove: part.remove };
   } catch (error) {
-    remove();
+    part.remove();
     throw error;
   }
 }
 
-function requireDisk(parent, sizeBytes) {
-  const { type, bavail, bsize } = statfsSync(parent);
-  if (type === TMPFS_MAGIC) throw new Error(`${parent} is in memory: set BENCH_DIR to a directory on a disk`);
-  const neededBytes = sizeBytes * 1.25;
-  if (bavail * bsize < neededBytes) {
-    throw new Error(
-      `${parent} needs ${Math.ceil(neededBytes / 2 ** 30)} GiB free: set BENCH_DIR to a larger disk`,
-    );
+/** On a file that is written out, so that no later write pays for allocating it; the next filesystem gets it, too. */
+async function loopDevice(part, disk, device, sizeBytes) {
+  if (!existsSync(disk)) {
+    await run(['dd', 'if=/dev/zero', `of=${disk}`, 'bs=4M', `count=${sizeBytes / 2 ** 22}`, 'oflag=direct']);
   }
+  const directIo = `--direct-io=${device === 'direct' ? 'on' : 'off'}`;
+  const path = (await run(['losetup', '--find', '--show', directIo, disk])).trim();
+  part.onRemove(() => execFileSync('losetup', ['--detach', path]));
+  return path;
 }
 
-/** Newest first; stops where something cannot be undone, as what is below it is still in use. */
-function undoAll(undo) {
-  try {
-    while (undo.length > 0) undo.pop()();
-  } catch (error) {
-    process.stderr.write(`bench: clean-up stopped: ${error.message}\n`);
-  }
+function actions(directory, mount) {
+  const path = (name) => join(directory, name);
+  return {
+    path,
+    async copy(from, to) {
+      await run(['cp', '--sparse=always', '--reflink=never', from, to]);
+      await run(['sync', to]);
+    },
+    async usedBytes() {
+      await run(['sync', '--file-system', directory]);
+      const { blocks, bfree, bsize } = statfsSync(directory);
+      return (blocks - bfree) * bsize;
+    },
+    async remount() {
+      unmount(directory);
+      await mount();
+    },
+    clearBut(...kept) {
+      for (const name of readdirSync(directory)) {
+        if (!kept.includes(path(name))) rmSync(path(name), { recursive: true });
+      }
+    },
+  };
 }
 
+/** Patiently: a program that was stopped a moment ago may need a while to let go of a large mapping. */
 function unmount(directory) {
-  // A program that was stopped a moment ago may need a while to let go of a large mapping.
-  const options = { stdio: 'pipe' };
-  execFileSync(
-    'sh',
-    ['-c', 'for i in 1 2 3 4 5 6 7 8 9; do umount "$1" && exit; sleep 2; done; umount "$1"', 'sh', directory],
-    options,
-  );
+  const script =
+    'mountpoint -q "$1" || exit 0; for i in 1 2 3 4 5 6 7 8 9; do umount "$1" && exit; sleep 2; done; umount "$1"';
+  execFileSync('sh', ['-c', script, 'sh', directory], { stdio: 'pipe' });
 }

@@ -1,4 +1,5 @@
-/** Rows as a Markdown table: the median of the ratios, how far they spread, and the goal beside. */
+/** Rows as a Markdown table: the median of the figures, how far they spread, and the goal beside. */
+import { median } from './median.mjs';
 
 const HEADER = [
   'operation',
@@ -18,13 +19,20 @@ const MIB = 2 ** 20;
  * @returns {string}
  */
 export function table(rows) {
-  const lines = [HEADER, HEADER.map(() => '---'), ...rows.map(cells)];
-  return lines.map((line) => `| ${line.join(' | ')} |`).join('\n');
+  return markdownTable(HEADER, rows.map(cells));
+}
+
+/**
+ * @param {readonly string[]} header
+ * @param {readonly (readonly string[])[]} lines
+ * @returns {string}
+ */
+export function markdownTable(header, lines) {
+  return [header, header.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n');
 }
 
 function cells(row) {
-  const figure = median(row.figures);
-  const head = [row.operation, row.against, show(row, figure), ...judge(row, figure)];
+  const head = [row.operation, row.against, figure(row), ...judgement(row)];
   if (!row.peer) return [...head, '', '', '', ''];
   const both = (pick, digits) =>
     [row.backy, row.peer].map((costs) => median(costs.map(pick)).toFixed(digits));
@@ -34,20 +42,22 @@ function cells(row) {
   return [...head, ...walls, `${cpu} s`, `${written} MiB`];
 }
 
-function judge({ goal, unit }, figure) {
+function judgement({ goal, unit, figures }) {
   if (goal === undefined) return ['', ''];
-  return [unit === 'MiB' ? `≤ ${goal} MiB` : `≤ ${goal.toFixed(1)}`, figure <= goal ? 'met' : '**missed**'];
+  const [sign, limit, met] =
+    'most' in goal
+      ? ['≤', goal.most, median(figures) <= goal.most]
+      : ['≥', goal.least, median(figures) >= goal.least];
+  return [`${sign} ${limit}${unit === '×' ? '' : ` ${unit}`}`, met ? 'met' : '**missed**'];
 }
 
-function show({ unit, figures }, figure) {
-  if (unit === 'MiB') return `${figure.toFixed(0)} MiB`;
-  if (figures.length === 1) return `**${figure.toFixed(2)}**`;
-  const [least, most] = [Math.min(...figures), Math.max(...figures)].map((ratio) => ratio.toFixed(2));
-  return `**${figure.toFixed(2)}** (${least}–${most})`;
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+function figure({ unit, figures }) {
+  const suffix = unit === '×' ? '' : ` ${unit}`;
+  const digits = unit === 'MiB' ? 0 : 2;
+  // Without the minus that -0.4 keeps when it becomes 0.
+  const show = (value) => (Number(value.toFixed(digits)) + 0).toFixed(digits);
+  const middle = `**${show(median(figures))}**${suffix}`;
+  return figures.length === 1
+    ? middle
+    : `${middle} (${show(Math.min(...figures))}–${show(Math.max(...figures))})`;
 }
