@@ -89,6 +89,11 @@ pub fn segments_in(size: u64) -> u64 {
     size.div_ceil(SEGMENT_SIZE)
 }
 
+/// The bytes of a segment of an image of `size` bytes.
+pub(crate) fn segment_range(number: u64, size: u64) -> Extent {
+    Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: size })
+}
+
 /// The blocks of a range that starts on one.
 pub(crate) fn blocks_of(range: Extent) -> impl Iterator<Item = Extent> {
     (range.start..range.end)

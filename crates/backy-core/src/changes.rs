@@ -5,7 +5,6 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -31,9 +30,8 @@ pub(crate) enum Difference {
 /// Compares a source with an earlier snapshot of it, which had `size` bytes.
 pub(crate) fn changed_since(previous: &Path, size: u64, source: &Source) -> Result<Difference> {
     let unknown = |reason: &str| Ok(Difference::Unknown(reason.to_owned()));
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let old: File = match fs::open(previous, flags, Mode::empty()) {
-        Ok(file) => file.into(),
+    let old = match fs::open_plain(previous) {
+        Ok(file) => file,
         Err(Errno::NOENT) => return unknown("the snapshot of the revision before is gone"),
         Err(errno) => {
             let error = Error::io("open", previous, errno);

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::control::Control;
@@ -59,8 +58,7 @@ fn refuse_existing(path: &Path) -> Result<()> {
 
 fn open_image(options: &ImageOptions) -> Result<File> {
     let path = &options.image;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let image: File = fs::open(path, flags, Mode::empty()).on("open", path)?.into();
+    let image = fs::open_plain(path).on("open", path)?;
     let length = fs::metadata(&image).on("fstat", path)?.len();
     if length == options.size { Ok(image) } else { Err(options.wrong_length(length)) }
 }

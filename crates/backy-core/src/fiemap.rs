@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::Context;
@@ -102,9 +101,7 @@ pub(crate) fn count_within(file: &File, range: Extent) -> Option<u64> {
 /// # Errors
 /// [`crate::Code::Io`] when it cannot be opened.
 pub(crate) fn extents_of(path: &Path) -> crate::Result<Option<u64>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file: File = fs::open(path, flags, Mode::empty()).on("open", path)?.into();
-    Ok(count(&file))
+    Ok(count(&fs::open_plain(path).on("open", path)?))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What removing files would free: the blocks that no file which stays refers to.
 
 use std::collections::HashSet;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::error::{Context, Result};
 use crate::extent::{Extent, ExtentMap};
 use crate::fiemap;
-use crate::places::open_if_there;
+use crate::places::{identity, open_if_there};
 use crate::platform::{self, Sharing};
 use crate::sys::fs;
 
@@ -32,13 +32,16 @@ pub struct Freed {
 /// [`crate::Code::Io`].
 pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
     let mut census = Census::default();
-    // An image may be the very file that the source keeps as its snapshot.
-    let mut seen =
-        keep.iter().filter_map(|path| identity_of(path).transpose()).collect::<Result<HashSet<_>>>()?;
+    // A removed file may have another name, under which it stays.
+    let mut seen = HashSet::new();
+    for path in keep {
+        let Some(file) = open_if_there(path)? else { continue };
+        seen.insert(identity(&file, path)?);
+    }
     for path in remove {
         let Some(file) = open_if_there(path)? else { continue };
-        let metadata = fs::metadata(&file).on("fstat", path)?;
-        if seen.insert(identity(&metadata)) {
+        if seen.insert(identity(&file, path)?) {
+            let metadata = fs::metadata(&file).on("fstat", path)?;
             census.take(&file, path, metadata.blocks() * 512)?;
         }
     }
@@ -51,16 +54,6 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
         estimated.get_or_insert_with(|| PIECES_ONLY.to_owned());
     }
     Ok(Freed { bytes, estimated })
-}
-
-/// Device and number of the file at a path, if there is one.
-fn identity_of(path: &Path) -> Result<Option<(u64, u64)>> {
-    let Some(file) = open_if_there(path)? else { return Ok(None) };
-    Ok(Some(identity(&fs::metadata(&file).on("fstat", path)?)))
-}
-
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
 }
 
 /// What is freed, and counted, at once.
@@ -266,6 +259,17 @@ mod tests {
 
     fn candidate_bytes(sorted: &Sorted) -> u64 {
         sorted.candidates.iter().map(Extent::len).sum()
+    }
+
+    #[test]
+    fn what_stays_under_another_name_frees_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("image"), vec![7; 100_000]).unwrap();
+        File::open(path("image")).unwrap().sync_all().unwrap();
+        assert!(measure_freed(&[path("image")], &[path("snapshot")]).unwrap().bytes >= 100_000);
+        std::fs::hard_link(path("image"), path("snapshot")).unwrap();
+        assert_eq!(measure_freed(&[path("image")], &[path("snapshot")]).unwrap().bytes, 0);
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, segments_in};
+use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, segment_range, segments_in};
 use crate::buffer::Buffer;
 use crate::device::{Facts, Kind};
 use crate::error::{BadBlock, Code, Context, Error, Found, Result};
@@ -77,7 +77,7 @@ impl Image {
 
     /// The bytes of a segment.
     pub(crate) fn range(&self, segment: u64) -> Extent {
-        Extent::at(segment * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: self.size })
+        segment_range(segment, self.size)
     }
 
     /// The hashes that a segment should have.

@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in};
@@ -67,8 +66,7 @@ impl IndexReader {
     /// # Errors
     /// [`Code::Io`] when it cannot be read, [`Code::IndexDamaged`] when it is no good index.
     pub fn open(path: &Path) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file: File = fs::open(path, flags, Mode::empty()).on("open", path)?.into();
+        let file = fs::open_plain(path).on("open", path)?;
         let damaged = |why: String| Error::new(Code::IndexDamaged).at(path).detail(why);
         let length = fs::metadata(&file).on("fstat", path)?.len();
         let mut bytes = [0; PAGE_SIZE];
@@ -115,7 +113,28 @@ impl IndexReader {
     /// # Errors
     /// [`Code::Io`].
     pub fn digest(&self) -> Result<Hash> {
-        digest(&self.file, index_length(self.header.image_size)).on("read", &self.path)
+        self.hash().on("read", &self.path)
+    }
+
+    fn hash(&self) -> io::Result<Hash> {
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = [0; 64 * 1024];
+        let mut at = 0;
+        for data in self.data.extents() {
+            hash_zeros(&mut hasher, data.start - at);
+            at = data.start;
+            while at < data.end {
+                let room = usize::try_from(data.end - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+                let count = read_up_to(&self.file, &mut buffer[..room], at)?;
+                if count == 0 {
+                    return Err(Errno::IO);
+                }
+                hasher.update(&buffer[..count]);
+                at += count as u64;
+            }
+        }
+        hash_zeros(&mut hasher, index_length(self.header.image_size) - at);
+        Ok(Hash(*hasher.finalize().as_bytes()))
     }
 
     /// Fails unless this is the index of an image of this size, with this digest.
@@ -207,33 +226,14 @@ fn page_offset(segment: u64) -> u64 {
     PAGE_SIZE as u64 + segment * (BLOCKS_PER_SEGMENT * Hash::SIZE) as u64
 }
 
-/// Hashes a sparse file without reading its holes: the index of 4 TiB of holes is 512 MiB of them.
-fn digest(file: &File, length: u64) -> io::Result<Hash> {
+fn hash_zeros(hasher: &mut blake3::Hasher, count: u64) {
     let zeros = [0; 64 * 1024];
-    let mut buffer = [0; 64 * 1024];
-    let mut hasher = blake3::Hasher::new();
-    let mut at = 0;
-    while at < length {
-        let data = match fs::seek(file, SeekFrom::Data(at)) {
-            Ok(data) => data.min(length),
-            Err(Errno::NXIO) => length,
-            Err(_) => at,
-        };
-        while at < data {
-            let count = usize::try_from(data - at).map_or(zeros.len(), |left| left.min(zeros.len()));
-            hasher.update(&zeros[..count]);
-            at += count as u64;
-        }
-        if at < length {
-            let count = read_up_to(file, &mut buffer, at)?;
-            if count == 0 {
-                return Err(Errno::IO);
-            }
-            hasher.update(&buffer[..count]);
-            at += count as u64;
-        }
+    let mut left = count;
+    while left > 0 {
+        let part = usize::try_from(left).map_or(zeros.len(), |left| left.min(zeros.len()));
+        hasher.update(&zeros[..part]);
+        left -= part as u64;
     }
-    Ok(Hash(*hasher.finalize().as_bytes()))
 }
 
 /// Reads until the buffer is full or the file ends; returns the bytes read.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, blocks_of, segments_in};
+use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, blocks_of, segment_range, segments_in};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::device;
@@ -70,8 +70,7 @@ struct Zero {
 
 impl Work<'_> {
     fn index(&self, buffer: &mut Buffer, segment: u64) -> Result<Zero> {
-        let range =
-            Extent::at(segment * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: self.size });
+        let range = segment_range(segment, self.size);
         let mut page = Page::ZERO;
         for data in self.data.within(range) {
             let via = self.reader.way(data);
@@ -99,6 +98,7 @@ fn slot(block: Extent) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::block::SEGMENT_SIZE;
     use crate::image::ImageOptions;
     use crate::verify::verify_image;
     use crate::write::{WriteOptions, write_image};

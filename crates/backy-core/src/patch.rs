@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use crate::block::{BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE, blocks_of, segments_in};
+use crate::block::{BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE, blocks_of, segment_range, segments_in};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::Result;
@@ -75,7 +75,7 @@ impl Patcher<'_> {
     }
 
     fn range(&self, number: u64) -> Extent {
-        Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: self.size })
+        segment_range(number, self.size)
     }
 }
 

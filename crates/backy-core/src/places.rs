@@ -5,7 +5,6 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::block::{BLOCK_SIZE, blocks_of};
@@ -91,12 +90,16 @@ fn disk_parts(file: &File, ranges: &[Extent]) -> std::result::Result<Option<Vec<
 
 /// A file of a repository for reading; `None` where there is none.
 pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match fs::open(path, flags, Mode::empty()) {
-        Ok(file) => Ok(Some(file.into())),
+    match fs::open_plain(path) {
+        Ok(file) => Ok(Some(file)),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(Error::io("open", path, errno)),
     }
+}
+
+/// Device and number of a file: what tells files apart, whatever their names.
+pub(crate) fn identity(file: &File, path: &Path) -> Result<(u64, u64)> {
+    fs::metadata(file).on("fstat", path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::buffer::{ALIGNMENT, Buffer};
@@ -44,8 +44,7 @@ impl Reader {
 
     /// Of a file in the repository, where symbolic links have no business.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(Self::new(fs::open(path, flags, Mode::empty()).on("open", path)?.into(), path))
+        Ok(Self::new(fs::open_plain(path).on("open", path)?, path))
     }
 
     pub(crate) fn path(&self) -> &Path {

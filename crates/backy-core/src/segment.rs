@@ -1,7 +1,7 @@
 //! One segment of a revision while it is written: hash, compare, write what differs. Where the bytes come from does
 //! not matter here.
 
-use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_in, blocks_of};
+use crate::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of, segment_range};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::{BadBlock, Found, Result};
@@ -70,7 +70,7 @@ impl RevisionWriter<'_> {
 
     /// The bytes of a segment.
     pub(crate) fn range(&self, number: u64) -> Extent {
-        Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: self.size })
+        segment_range(number, self.size)
     }
 
     /// Starts on a segment. Each block of it is then given once, in order: [`Segment::bytes`] for what was read,

@@ -61,9 +61,10 @@ fn verify(
     report.map_or(Ok(()), Report::expect_free)?;
     let image = Image::open(options)?;
     control.add_total(image.data_bytes());
+    let verification = Verification { image: &image, mapped, control };
     let buffer = || Buffer::new(READ_SIZE);
     let segments = pool::for_each(&image.segments(), control, buffer, |buffer, segment| {
-        verify_segment(&image, segment, buffer, control, mapped)
+        verification.segment(segment, buffer)
     })?;
     let bad_blocks: Vec<BadBlock> = segments.into_iter().flatten().collect();
     let written = report.map_or(Ok(()), |report| report.write(&bad_blocks));
@@ -72,27 +73,69 @@ fn verify(
     Ok(VerifyStats { blocks, bytes_read: image.data_bytes(), bad_blocks, report_problem })
 }
 
-fn verify_segment(
-    image: &Image,
-    segment: u64,
-    buffer: &mut Buffer,
-    control: &Control,
+/// What all segments are verified with.
+struct Verification<'a> {
+    image: &'a Image,
+    /// Whether what is cached is hashed through a memory map.
     mapped: bool,
-) -> Result<Vec<BadBlock>> {
-    let page = image.page(segment)?;
-    let range = image.range(segment);
-    let mut bad = Vec::new();
-    let mut at = range.start;
-    for data in image.data_within(range) {
-        expect_zeros(Extent { start: at, end: data.start }, &page, &mut bad);
-        match image.reader.way(data) {
-            Via::Cache if mapped => verify_mapped(image, data, &page, &mut bad, control)?,
-            via => verify_read(image, via, data, &page, buffer, &mut bad, control)?,
+    control: &'a Control,
+}
+
+impl Verification<'_> {
+    fn segment(&self, segment: u64, buffer: &mut Buffer) -> Result<Vec<BadBlock>> {
+        let page = self.image.page(segment)?;
+        let range = self.image.range(segment);
+        let mut bad = Vec::new();
+        let mut at = range.start;
+        for data in self.image.data_within(range) {
+            expect_zeros(Extent { start: at, end: data.start }, &page, &mut bad);
+            match self.image.reader.way(data) {
+                Via::Cache if self.mapped => self.map(data, &page, &mut bad)?,
+                via => self.read(via, data, &page, buffer, &mut bad)?,
+            }
+            at = data.end;
         }
-        at = data.end;
+        expect_zeros(Extent { start: at, end: range.end }, &page, &mut bad);
+        Ok(bad)
     }
-    expect_zeros(Extent { start: at, end: range.end }, &page, &mut bad);
-    Ok(bad)
+
+    fn map(&self, data: Extent, page: &Page, bad: &mut Vec<BadBlock>) -> Result<()> {
+        let reader = &self.image.reader;
+        for start in (data.start..data.end).step_by(WINDOW_SIZE) {
+            let range = Extent::at(start, WINDOW_SIZE as u64).overlap(&data);
+            let window = Window::map(reader.file(), range)
+                .on("mmap", reader.path())
+                .map_err(|error: Error| error.offset(start))?;
+            for block in blocks_of(range) {
+                self.control.pass(block.len())?;
+                let expected = expected(page, block.start);
+                let found = match window.look(Extent::at(block.start - start, block.len()), Hash::of) {
+                    Ok(hash) if hash == expected => continue,
+                    Ok(hash) => Found::Other(hash),
+                    Err(_) => Found::Unreadable(rustix::io::Errno::IO),
+                };
+                bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });
+            }
+            self.control.add_done(range.len());
+        }
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        via: Via,
+        data: Extent,
+        page: &Page,
+        buffer: &mut Buffer,
+        bad: &mut Vec<BadBlock>,
+    ) -> Result<()> {
+        for window in windows_of(data) {
+            self.control.pass(window.len())?;
+            self.image.read_checked(via, buffer, window, page, bad)?;
+            self.control.add_done(window.len());
+        }
+        Ok(())
+    }
 }
 
 /// Blocks that are holes in the file.
@@ -104,51 +147,6 @@ fn expect_zeros(hole: Extent, page: &Page, bad: &mut Vec<BadBlock>) {
             bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });
         }
     }
-}
-
-fn verify_mapped(
-    image: &Image,
-    data: Extent,
-    page: &Page,
-    bad: &mut Vec<BadBlock>,
-    control: &Control,
-) -> Result<()> {
-    let path = image.reader.path();
-    for start in (data.start..data.end).step_by(WINDOW_SIZE) {
-        let range = Extent::at(start, WINDOW_SIZE as u64).overlap(&data);
-        let window = Window::map(image.reader.file(), range)
-            .on("mmap", path)
-            .map_err(|error: Error| error.offset(start))?;
-        for block in blocks_of(range) {
-            control.pass(block.len())?;
-            let expected = expected(page, block.start);
-            let found = match window.look(Extent::at(block.start - start, block.len()), Hash::of) {
-                Ok(hash) if hash == expected => continue,
-                Ok(hash) => Found::Other(hash),
-                Err(_) => Found::Unreadable(rustix::io::Errno::IO),
-            };
-            bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });
-        }
-        control.add_done(range.len());
-    }
-    Ok(())
-}
-
-fn verify_read(
-    image: &Image,
-    via: Via,
-    data: Extent,
-    page: &Page,
-    buffer: &mut Buffer,
-    bad: &mut Vec<BadBlock>,
-    control: &Control,
-) -> Result<()> {
-    for window in windows_of(data) {
-        control.pass(window.len())?;
-        image.read_checked(via, buffer, window, page, bad)?;
-        control.add_done(window.len());
-    }
-    Ok(())
 }
 
 const _: () = assert!(WINDOW_SIZE.is_multiple_of(BLOCK_SIZE), "windows hold whole blocks");

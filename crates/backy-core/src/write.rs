@@ -4,11 +4,7 @@
 //! the source changes meanwhile. What a source says of its changes narrows what is read, never what is compared,
 //! and a single block that proves it wrong makes this a full read.
 
-use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-
-use rustix::fs::{Mode, OFlags};
 
 use crate::block::Hash;
 use crate::control::Control;
@@ -21,6 +17,7 @@ use crate::index::{IndexReader, IndexWriter};
 use crate::input::{Input, PathInput, Sample};
 use crate::output::Output;
 use crate::parent::Parent;
+use crate::places::identity;
 use crate::platform;
 use crate::probe::reflink_refused;
 use crate::readback::{Touched, read_back};
@@ -201,10 +198,8 @@ impl Job<'_> {
         if platform::is_nocow(snapshot) || fs::link(&self.input.path, image).is_err() {
             return Ok(None);
         }
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file: File = fs::open(image, flags, Mode::empty()).on("open", image)?.into();
-        let identity = |file: &File| fs::metadata(file).on("fstat", image).map(|it| (it.dev(), it.ino()));
-        if identity(&file)? == identity(snapshot)? {
+        let file = fs::open_plain(image).on("open", image)?;
+        if identity(&file, image)? == identity(snapshot, &self.input.path)? {
             return Ok(Some(Output::existing(file, image, Kind::File)));
         }
         fs::unlink(image).on("unlink", image)?;

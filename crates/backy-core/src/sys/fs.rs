@@ -37,6 +37,12 @@ pub(crate) fn seek(file: &File, to: SeekFrom) -> Result<u64> {
     call("lseek", || fs::seek(file, to))
 }
 
+/// Opens what should be a plain file, for reading: no symbolic link is followed, and no pipe waited for.
+pub(crate) fn open_plain(path: &Path) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty()).map(File::from)
+}
+
 pub(crate) fn flock(file: &File, operation: FlockOperation) -> Result<()> {
     call("flock", || fs::flock(file, operation))
 }
