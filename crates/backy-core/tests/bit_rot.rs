@@ -5,15 +5,15 @@
 //! the large one, `BACKY_ROT_FLIPS` how many bits of it.
 #![allow(clippy::print_stderr, reason = "the counts are what the long run is for")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use backy_core::{
-    BLOCK_SIZE, Code, Control, Found, ImageOptions, VerifyStats, WriteOptions, restore_image, verify_image,
-    write_image,
-};
+use backy_core::{BLOCK_SIZE, Code, Control, Found, ImageOptions, VerifyStats, restore_image, verify_image};
+use support::revision;
 
 const MIB: usize = 1 << 20;
 /// One verification looks at one flip in each block.
@@ -31,19 +31,9 @@ impl Revision {
         let memory = Path::new("/dev/shm");
         let directory =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
-        let path = |name: &str| directory.path().join(name);
-        fs::write(path("source"), bytes).unwrap();
-        let (image, index) = (path("image"), path("index"));
-        let write = WriteOptions {
-            source: path("source").into(),
-            image: image.clone(),
-            index: index.clone(),
-            ..WriteOptions::default()
-        };
-        let stats = write_image(&write, &Control::default()).unwrap();
-        fs::remove_file(path("source")).unwrap();
-        let file = File::options().read(true).write(true).open(&image).unwrap();
-        let options = ImageOptions { image, index, size: stats.size, digest: stats.digest };
+        let options = revision(directory.path(), bytes);
+        fs::remove_file(directory.path().join("source")).unwrap();
+        let file = File::options().read(true).write(true).open(&options.image).unwrap();
         Self { directory, options, image: file }
     }
 

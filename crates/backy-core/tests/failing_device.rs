@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod support;
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use backy_core::{
     verify_mapped_image, write_image,
 };
 use rustix::io::Errno;
+use support::revision;
 
 const SIZE: usize = 16 * BLOCK_SIZE;
 /// The first byte that cannot be read, once the disk has failed: in the middle of a block.
@@ -133,20 +136,6 @@ fn contents() -> Vec<u8> {
     (0..SIZE).map(|at| u8::try_from(1 + at / 4096 % 250).unwrap()).collect()
 }
 
-/// Index and record of the image that the disk holds.
-fn index_of(contents: &[u8], directory: &Path) -> ImageOptions {
-    let (source, image, index) = (directory.join("source"), directory.join("image"), directory.join("index"));
-    fs::write(&source, contents).unwrap();
-    let options = WriteOptions {
-        source: source.into(),
-        image: image.clone(),
-        index: index.clone(),
-        ..WriteOptions::default()
-    };
-    let stats = write_image(&options, &Control::default()).unwrap();
-    ImageOptions { image, index, size: stats.size, digest: stats.digest }
-}
-
 fn assert_bad_from_block_12(stats: &VerifyStats) {
     let places: Vec<u64> = stats.bad_blocks.iter().map(|bad| bad.offset / BLOCK_SIZE as u64).collect();
     assert_eq!(places, [12, 13, 14, 15]);
@@ -159,7 +148,7 @@ fn verify_names_unreadable_blocks_past_the_cache() {
     let contents = contents();
     let Some(disk) = FailingDisk::start(&contents) else { return };
     let directory = tempfile::tempdir().unwrap();
-    let options = ImageOptions { image: disk.path(), ..index_of(&contents, directory.path()) };
+    let options = ImageOptions { image: disk.path(), ..revision(directory.path(), &contents) };
     assert_eq!(verify_image(&options, None, &Control::default()).unwrap().bad_blocks, []);
     disk.fail();
     assert_bad_from_block_12(&verify_image(&options, None, &Control::default()).unwrap());
@@ -171,7 +160,7 @@ fn verify_names_unreadable_blocks_through_the_map() {
     let contents = contents();
     let Some(disk) = FailingDisk::start(&contents) else { return };
     let directory = tempfile::tempdir().unwrap();
-    let options = ImageOptions { image: disk.device().to_owned(), ..index_of(&contents, directory.path()) };
+    let options = ImageOptions { image: disk.device().to_owned(), ..revision(directory.path(), &contents) };
     disk.fail();
     let device = File::open(disk.device()).unwrap();
     rustix::fs::fadvise(&device, 0, None, rustix::fs::Advice::Random).unwrap();

@@ -13,23 +13,10 @@ use std::path::{Path, PathBuf};
 
 use backy_core::{
     Change, Code, CommandTarget, Control, DiffHeader, DiffReader, Error, ImageOptions, RestoreStats, Target,
-    TargetKind, WriteOptions, restore_image, write_image,
+    TargetKind, restore_image,
 };
 use proptest::prelude::*;
-use support::encode;
-
-/// A revision of some bytes.
-fn revision(directory: &Path, bytes: &[u8]) -> ImageOptions {
-    fs::write(directory.join("source"), bytes).unwrap();
-    let options = WriteOptions {
-        source: directory.join("source").into(),
-        image: directory.join("image"),
-        index: directory.join("index"),
-        ..WriteOptions::default()
-    };
-    let stats = write_image(&options, &Control::default()).unwrap();
-    ImageOptions { image: options.image, index: options.index, size: stats.size, digest: stats.digest }
-}
+use support::{encode, revision};
 
 /// Restores onto a target of which the stream tells, and returns what was handed to it.
 fn restore(

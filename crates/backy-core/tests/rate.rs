@@ -14,7 +14,7 @@ use backy_core::{
     ChangesInput, Code, CommandInput, CommandTarget, Control, DiffHeader, ImageOptions, Input, Result,
     Target, WriteOptions, index_image, restore_image, verify_image, write_image,
 };
-use support::encode;
+use support::{encode, revision};
 
 const SIZE: u64 = 3 << 20;
 
@@ -27,17 +27,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let path = |name: &str| directory.path().join(name);
-        fs::write(path("source"), vec![7; 3 << 20]).unwrap();
-        let (image, index) = (path("image"), path("index"));
-        let options = WriteOptions {
-            source: path("source").into(),
-            image: image.clone(),
-            index: index.clone(),
-            ..WriteOptions::default()
-        };
-        let stats = write_image(&options, &Control::default()).unwrap();
-        let revision = ImageOptions { image, index, size: stats.size, digest: stats.digest };
+        let revision = revision(directory.path(), &vec![7; SIZE as usize]);
         Self { directory, revision }
     }
 

@@ -1,9 +1,27 @@
-//! Streams as `rbd export-diff` writes them.
+//! What several tests are made of: a revision, and streams as `rbd export-diff` writes them.
+#![allow(dead_code, reason = "not every test uses all of it")]
+#![allow(clippy::cast_possible_truncation, reason = "test values are small")]
 
-use backy_core::DiffHeader;
+use std::fs;
+use std::path::Path;
+
+use backy_core::{Control, DiffHeader, ImageOptions, WriteOptions, write_image};
+
+/// A revision of some bytes: `image` and `index` in a directory, from a `source` that stays there.
+pub fn revision(directory: &Path, bytes: &[u8]) -> ImageOptions {
+    let path = |name: &str| directory.join(name);
+    fs::write(path("source"), bytes).unwrap();
+    let options = WriteOptions {
+        source: path("source").into(),
+        image: path("image"),
+        index: path("index"),
+        ..WriteOptions::default()
+    };
+    let stats = write_image(&options, &Control::default()).unwrap();
+    ImageOptions { image: options.image, index: options.index, size: stats.size, digest: stats.digest }
+}
 
 /// Changes as a strategy makes them: where, how long, and the byte that is written; none for zeros.
-#[allow(dead_code, reason = "not every test names it")]
 pub type Changes = Vec<(u64, u64, Option<u8>)>;
 
 /// The stream of these changes.
