@@ -17,9 +17,6 @@ export interface SourceIdentity {
   readonly image?: string;
 }
 
-/** What `sharingReason` says of an image that began as the source's snapshot. */
-export const SHARED_WITH_SOURCE = 'with the source, as both live on one disk';
-
 /** What it took to make a revision. Bytes everywhere. */
 export interface RevisionStats {
   /** Seconds. */
@@ -118,6 +115,11 @@ export interface IndexedRecord extends RevisionRecord {
 /** Whether a revision has an index. */
 export function isIndexed(record: RevisionRecord): record is IndexedRecord {
   return record.digest !== null && record.blockSize !== null;
+}
+
+/** Whether an image began as the snapshot of its source: only such a one says what else it shares its blocks with. */
+export function sharesWithSource({ stats }: RevisionRecord): boolean {
+  return stats.sharing === 'reflink' && stats.sharingReason !== undefined;
 }
 
 /** Whether a revision may be relied upon: restored by default, cloned, pointed to by `last`. */

@@ -1,11 +1,10 @@
 import { isBackyError } from '../errors.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Layout } from '../repository/layout.ts';
-import { waitForWriting } from '../repository/lock.ts';
+import { asWriter } from '../repository/lock.ts';
 import { readRecord } from '../repository/read-revisions.ts';
 import { acceptRecord, foreignChecksum } from '../repository/seal-revision.ts';
 import type { Context } from './context.ts';
-import { WRITER_WAIT_MS } from './record-verdict.ts';
 
 /** A record that can be read, and is not as backy wrote it. */
 export interface AlteredRecord {
@@ -46,12 +45,7 @@ function problemOf(layout: Layout, uuid: string): string | undefined {
 
 async function tryToAccept({ layout, log }: Context, engine: Engine, uuid: string): Promise<boolean> {
   try {
-    const writing = await waitForWriting(engine, layout, WRITER_WAIT_MS);
-    try {
-      await acceptRecord(engine, layout, readRecord(layout, uuid));
-    } finally {
-      writing.release();
-    }
+    await asWriter(engine, layout, () => acceptRecord(engine, layout, readRecord(layout, uuid)));
     log('info', `the record of ${uuid} was accepted as it is`);
     return true;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { badRanges } from '../domain/bad-blocks.ts';
-import { type RevisionRecord, SHARED_WITH_SOURCE } from '../domain/revision.ts';
+import type { RevisionRecord } from '../domain/revision.ts';
 import type { WriteStats } from '../native/engine.ts';
 import { FORMAT_VERSION } from '../repository/record.ts';
 import type { Snapshot, SnapshotRequest } from '../sources/source.ts';
@@ -7,6 +7,7 @@ import type { RevisionPlan } from './take-revision.ts';
 
 /** Ranges in which a hint was wrong that a record names. */
 const NAMED_RANGES = 100;
+const ONE_DISK = 'with the source, as both live on one disk';
 
 /** The record of a revision that was written. */
 export function describeRevision(
@@ -17,7 +18,7 @@ export function describeRevision(
   finishedAt: Date,
 ): RevisionRecord {
   const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures } = stats;
-  const sharingReason = stats.sourceCloned ? SHARED_WITH_SOURCE : stats.sharingReason;
+  const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
   const fallback = [snapshot.fallback, stats.fallback].filter((reason) => reason !== undefined).join('; ');
   return {
     formatVersion: FORMAT_VERSION,

@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load-config.ts';
-import { cloneSeconds, type Fragmentation, fragmentationOf, isShredded } from '../domain/fragmentation.ts';
-import { newestGood, type RevisionRecord } from '../domain/revision.ts';
+import { cloneSeconds, type Fragmentation, isShredded } from '../domain/fragmentation.ts';
+import { newestGood, type RevisionRecord, sharesWithSource } from '../domain/revision.ts';
 import { formatSize } from '../domain/size.ts';
 import { isBackyError } from '../errors.ts';
 import type { Engine, HostProbe } from '../native/engine.ts';
@@ -54,10 +54,10 @@ export async function doctor(context: Context): Promise<DoctorReport> {
   const host = await engine.probe(directory);
   const isRepository = await hasRepository(context);
   const { source, problem } = isRepository ? await lookAtSource(context, engine) : {};
-  const revisions = isRepository ? (await status(context)).revisions : [];
-  const newest = newestGood(revisions);
-  const newestImage = newest && fragmentationOf(newest);
-  const isFirst = isRepository && revisions.length === 0;
+  const contents = isRepository ? await status(context) : undefined;
+  const newest = newestGood(contents?.revisions ?? []);
+  const newestImage = contents?.summary.newestImage;
+  const isFirst = contents?.revisions.length === 0;
   const limits = [
     ...limitsOf(host),
     ...(isFirst && source ? tooLarge(source, host) : []),
@@ -116,11 +116,10 @@ function tooLarge({ size }: SourceReport, { freeBytes }: HostProbe): readonly st
 }
 
 /** What slows backups down without being a mistake of anyone, and what helps. */
-function shredded({ stats }: RevisionRecord, newestImage: Fragmentation): readonly string[] {
+function shredded(newest: RevisionRecord, newestImage: Fragmentation): readonly string[] {
   if (!isShredded(newestImage)) return [];
   const seconds = Math.round(cloneSeconds(newestImage));
-  const isSource = stats.sharing === 'reflink' && stats.sharingReason !== undefined;
-  const cure = isSource
+  const cure = sharesWithSource(newest)
     ? 'it lies as its source does, which a copy in its place mends (cp --reflink=never, with the guest off)'
     : 'blocks that change are mended as they do, and a new repository starts with an image in one piece';
   return [`Each backup takes about ${seconds} s to clone the newest image, for all its extents: ${cure}`];

@@ -1,7 +1,7 @@
 import { type BackyError, isBackyError } from '../errors.ts';
 import type { BadBlock, Engine } from '../native/engine.ts';
 import { updateLinks } from '../repository/links.ts';
-import { waitForWriting } from '../repository/lock.ts';
+import { asWriter } from '../repository/lock.ts';
 import { readRecord, readRevisions } from '../repository/read-revisions.ts';
 import { rewriteRecord } from '../repository/seal-revision.ts';
 import type { AlteredRecord } from './altered-record.ts';
@@ -34,9 +34,6 @@ export interface Verdict {
   /** The record, if that is not as backy wrote it: then what it says of anything but the image is in doubt. */
   readonly alteredRecord: AlteredRecord | null;
 }
-
-/** A backup in progress may take hours; the verdict is worth waiting for, but not that long. */
-export const WRITER_WAIT_MS = 10_000;
 
 /**
  * Writes what verifying found into the record of the revision, and moves the links if they point to a bad one.
@@ -95,15 +92,12 @@ async function rewrite(
   engine: Engine,
   { uuid, verdict }: Pick<Verdict, 'uuid' | 'verdict'>,
 ): Promise<void> {
-  const writing = await waitForWriting(engine, layout, WRITER_WAIT_MS);
-  try {
+  await asWriter(engine, layout, async () => {
     // Read again under the lock: someone may have written it meanwhile.
     const record = readRecord(layout, uuid);
     const trust = verdict === 'good' ? 'verified' : 'distrusted';
     const verifiedAt = verdict === 'good' ? clock().toISOString() : record.verifiedAt;
     await rewriteRecord(engine, layout, { ...record, trust, verifiedAt });
     await updateLinks(engine, layout, (await readRevisions(layout)).revisions);
-  } finally {
-    writing.release();
-  }
+  });
 }

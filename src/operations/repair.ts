@@ -3,7 +3,7 @@ import { loadConfig } from '../config/load-config.ts';
 import { type IndexedRecord, isIndexed, type RevisionRecord } from '../domain/revision.ts';
 import { isBackyError } from '../errors.ts';
 import type { BadBlock, Engine, RepairedBlock } from '../native/engine.ts';
-import { waitForWriting } from '../repository/lock.ts';
+import { asWriter } from '../repository/lock.ts';
 import { openSource } from '../sources/open-source.ts';
 import type { Context } from './context.ts';
 import { distrustRevision } from './record-verdict.ts';
@@ -52,9 +52,6 @@ export interface Damage {
   readonly badBlocks: readonly BadBlock[];
   readonly sharers: readonly SharedDamage[];
 }
-
-/** A backup in progress may take hours; it is better to say so than to wait for it. */
-const WRITER_WAIT_MS = 10_000;
 
 /** The other revisions that lie, in part, where bad blocks of a revision lie. Where that cannot be told: none. */
 export async function damageElsewhere(
@@ -134,17 +131,12 @@ async function healRevision(
   const { evidence } = layout.repair(uuid, timestamp);
   try {
     const donors = await donorsOf(context, engine, revision, revisions);
-    const writing = await waitForWriting(engine, layout, WRITER_WAIT_MS);
-    try {
-      const offsets = blocks.map(({ offset }) => offset);
-      const options = { image, index, size, digest, blocks: offsets, donors: [...donors], evidence };
-      const healing = sorted(await engine.repairImage(options, { signal }));
-      if (healing.healed.length > 0)
-        log('warning', `${healing.healed.length} bad blocks of ${uuid} were healed`);
-      return healing;
-    } finally {
-      writing.release();
-    }
+    const offsets = blocks.map(({ offset }) => offset);
+    const options = { image, index, size, digest, blocks: offsets, donors: [...donors], evidence };
+    const healing = sorted(await asWriter(engine, layout, () => engine.repairImage(options, { signal })));
+    if (healing.healed.length > 0)
+      log('warning', `${healing.healed.length} bad blocks of ${uuid} were healed`);
+    return healing;
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     return { healed: [], left: blocks.map((block) => ({ ...block, reason: error.message })) };

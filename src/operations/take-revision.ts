@@ -6,7 +6,7 @@ import {
   isIndexed,
   newestGood,
   type RevisionRecord,
-  SHARED_WITH_SOURCE,
+  sharesWithSource,
   takenAt,
 } from '../domain/revision.ts';
 import { newRevisionId } from '../domain/revision-id.ts';
@@ -92,8 +92,7 @@ async function checkingAfterwards<Result>(snapshot: Snapshot, read: () => Promis
 
 /** The image of a revision that was the source's snapshot. */
 function snapshotImage(layout: Layout, parent: RevisionRecord | undefined): string | undefined {
-  if (parent?.stats.sharingReason !== SHARED_WITH_SOURCE) return undefined;
-  return layout.files(parent.uuid).image;
+  return parent && sharesWithSource(parent) ? layout.files(parent.uuid).image : undefined;
 }
 
 function writeOptions(

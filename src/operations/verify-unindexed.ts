@@ -2,11 +2,11 @@ import { isGood, type RevisionRecord } from '../domain/revision.ts';
 import { isBackyError } from '../errors.ts';
 import type { Engine, OperationOptions } from '../native/engine.ts';
 import { updateLinks } from '../repository/links.ts';
-import { waitForWriting } from '../repository/lock.ts';
+import { asWriter } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
 import { indexRevision } from './index-revision.ts';
-import { failedVerdict, NOTHING_BAD, recordVerdict, type Verdict, WRITER_WAIT_MS } from './record-verdict.ts';
+import { failedVerdict, NOTHING_BAD, recordVerdict, type Verdict } from './record-verdict.ts';
 
 /**
  * The verdict on a revision that has nothing to be compared with: its image is read, and gets an index for the next
@@ -35,19 +35,16 @@ export async function verifyUnindexed(
   }
 }
 
-async function indexAsWriter(
+function indexAsWriter(
   context: Context,
   engine: Engine,
   uuid: string,
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
-  const writing = await waitForWriting(engine, context.layout, WRITER_WAIT_MS);
-  try {
+  return asWriter(engine, context.layout, async () => {
     const indexed = await indexRevision(context, engine, uuid, operation);
     // The last versions of the Python backy made no links.
     await updateLinks(engine, context.layout, (await readRevisions(context.layout)).revisions);
     return indexed;
-  } finally {
-    writing.release();
-  }
+  });
 }

@@ -7,15 +7,26 @@ import type { Layout } from './layout.ts';
 const RETRY_INTERVAL_MS = 100;
 /** Removing leftovers is quick; who needs them to stay waits that long for it. */
 const PURGE_WAIT_MS = 10_000;
+/** A backup in progress may take hours; what was found out is worth waiting for, but not that long. */
+const WRITER_WAIT_MS = 10_000;
 
 /** Makes the caller the one writer of the repository. @throws BACKY_LOCKED at once when there is another. */
 export function lockForWriting(engine: Engine, { backupLock, directory }: Layout): Lock {
   return acquire(engine, backupLock, 'exclusive', { work: 'backup', directory });
 }
 
-/** As `lockForWriting`, but waits for the other writer. @throws BACKY_LOCKED after `waitMs` milliseconds. */
-export function waitForWriting(engine: Engine, layout: Layout, waitMs: number): Promise<Lock> {
-  return retry(() => lockForWriting(engine, layout), waitMs);
+/** Runs `work` as the one writer of the repository, after a short wait for another. @throws BACKY_LOCKED, and what `work` throws */
+export async function asWriter<Result>(
+  engine: Engine,
+  layout: Layout,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const writing = await retry(() => lockForWriting(engine, layout), WRITER_WAIT_MS);
+  try {
+    return await work();
+  } finally {
+    writing.release();
+  }
 }
 
 /** Keeps everybody else from needing files, so that some may be removed. @throws BACKY_LOCKED when they are needed. */
