@@ -8,8 +8,8 @@ import { markdownTable } from '../table.mjs';
 
 export const title = 'How to read';
 export const about = `The data of the image are read and hashed in blocks of 256 KiB by the engine's own code, without Node, index and record: in
-GiB/s, with the CPU seconds for a GiB in parentheses. \`mmap\` maps 4 MiB at a time and fills the page tables at once
-(\`MADV_POPULATE_READ\`), the others read 1 MiB at a time. \`RWF_DONTCACHE\` goes through the page cache and leaves nothing there. The
+GiB/s, with the CPU seconds for a GiB in parentheses. \`mmap\` maps 4 MiB at a time, the others read
+1 MiB at a time. \`RWF_DONTCACHE\` goes through the page cache and leaves nothing there. The
 engine asks for each range what is cached, and reads that with \`pread\` and the rest with \`O_DIRECT\`, by default with two threads
 for each processor.`;
 export const places = [XFS, BTRFS];

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use backy_core::{BLOCK_SIZE, Extent, ExtentMap, Hash, SEGMENT_SIZE};
-use memmap2::{Advice, MmapMut, MmapOptions};
+use memmap2::{MmapMut, MmapOptions};
 use rustix::fs::SeekFrom;
 
 /// As in the engine: what is read at once, and what is mapped at once.
@@ -107,7 +107,6 @@ impl Job {
         let length = usize::try_from(range.len()).expect("a window");
         // SAFETY: nobody changes or truncates the image while it is measured.
         let map = unsafe { MmapOptions::new().offset(range.start).len(length).map(&self.file) }?;
-        map.advise(Advice::PopulateRead)?;
         Ok(digest(&map))
     }
 
