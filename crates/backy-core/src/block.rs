@@ -96,9 +96,7 @@ pub(crate) fn segment_range(number: u64, size: u64) -> Extent {
 
 /// The blocks of a range that starts on one.
 pub(crate) fn blocks_of(range: Extent) -> impl Iterator<Item = Extent> {
-    (range.start..range.end)
-        .step_by(BLOCK_SIZE)
-        .map(move |start| Extent { start, end: range.end.min(start + BLOCK_SIZE as u64) })
+    range.pieces(BLOCK_SIZE as u64)
 }
 
 #[cfg(test)]

@@ -28,6 +28,15 @@ impl Extent {
         self.end <= self.start
     }
 
+    /// The range in pieces of `length` bytes, the last one as short as need be.
+    ///
+    /// # Panics
+    /// When `length` is 0.
+    pub(crate) fn pieces(self, length: u64) -> impl Iterator<Item = Self> {
+        let step = usize::try_from(length).unwrap_or(usize::MAX);
+        (self.start..self.end).step_by(step).map(move |start| Self::at(start, length).overlap(&self))
+    }
+
     /// The part that both ranges have, maybe empty.
     #[must_use]
     pub fn overlap(&self, other: &Self) -> Self {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, segment_range, segments_in};
+use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, blocks_of, segment_range, segments_in};
 use crate::buffer::Buffer;
 use crate::device::{Facts, Kind};
 use crate::error::{BadBlock, Code, Context, Error, Found, Result};
@@ -148,10 +148,9 @@ impl Image {
     ) -> Result<&'b mut [u8]> {
         let length = usize::try_from(window.len()).expect("a window of one read");
         let mut single = Buffer::new(BLOCK_SIZE);
-        for start in (window.start..window.end).step_by(BLOCK_SIZE) {
-            let block = Extent::at(start, BLOCK_SIZE as u64).overlap(&window);
+        for block in blocks_of(window) {
             let bytes = self.read_checked(via, &mut single, block, page, bad)?;
-            let at = usize::try_from(start - window.start).expect("inside the window");
+            let at = usize::try_from(block.start - window.start).expect("inside the window");
             buffer[at..at + bytes.len()].copy_from_slice(bytes);
         }
         Ok(&mut buffer[..length])

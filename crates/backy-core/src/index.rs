@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use crate::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in};
 use crate::device::{Facts, Kind};
+use crate::digest::{PIECE_SIZE, digest};
 use crate::durable::close;
 use crate::error::{Code, Context, Error, Result};
 use crate::extent::{Extent, ExtentMap};
@@ -24,6 +25,9 @@ use crate::sys::{fs, io};
 pub fn index_length(image_size: u64) -> u64 {
     PAGE_SIZE as u64 + blocks_in(image_size) * Hash::SIZE as u64
 }
+
+/// What a hole holds.
+static ZEROS: [u8; PIECE_SIZE] = [0; PIECE_SIZE];
 
 /// The hashes of one segment. Blocks behind the end of the image have the zero hash.
 #[derive(Clone, PartialEq, Eq)]
@@ -113,28 +117,15 @@ impl IndexReader {
     /// # Errors
     /// [`Code::Io`].
     pub fn digest(&self) -> Result<Hash> {
-        self.hash().on("read", &self.path)
-    }
-
-    fn hash(&self) -> io::Result<Hash> {
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = [0; 64 * 1024];
-        let mut at = 0;
-        for data in self.data.extents() {
-            hash_zeros(&mut hasher, data.start - at);
-            at = data.start;
-            while at < data.end {
-                let room = usize::try_from(data.end - at).map_or(buffer.len(), |left| left.min(buffer.len()));
-                let count = read_up_to(&self.file, &mut buffer[..room], at)?;
-                if count == 0 {
-                    return Err(Errno::IO);
-                }
-                hasher.update(&buffer[..count]);
-                at += count as u64;
+        digest(index_length(self.header.image_size), |range, buffer| {
+            if self.data.within(range).next().is_none() {
+                return Ok(&ZEROS[..buffer.len()]);
             }
-        }
-        hash_zeros(&mut hasher, index_length(self.header.image_size) - at);
-        Ok(Hash(*hasher.finalize().as_bytes()))
+            let read = read_up_to(&self.file, buffer, range.start);
+            let whole = read.and_then(|count| if count == buffer.len() { Ok(()) } else { Err(Errno::IO) });
+            whole.on("pread", &self.path).map_err(|error| error.offset(range.start))?;
+            Ok(buffer)
+        })
     }
 
     /// Fails unless this is the index of an image of this size, with this digest.
@@ -224,16 +215,6 @@ impl IndexWriter {
 
 fn page_offset(segment: u64) -> u64 {
     PAGE_SIZE as u64 + segment * (BLOCKS_PER_SEGMENT * Hash::SIZE) as u64
-}
-
-fn hash_zeros(hasher: &mut blake3::Hasher, count: u64) {
-    let zeros = [0; 64 * 1024];
-    let mut left = count;
-    while left > 0 {
-        let part = usize::try_from(left).map_or(zeros.len(), |left| left.min(zeros.len()));
-        hasher.update(&zeros[..part]);
-        left -= part as u64;
-    }
 }
 
 /// Reads until the buffer is full or the file ends; returns the bytes read.

@@ -22,6 +22,7 @@ mod counted;
 mod device;
 mod diff_writer;
 mod differential;
+mod digest;
 mod directory;
 mod durable;
 mod error;

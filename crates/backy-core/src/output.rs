@@ -1,7 +1,9 @@
 //! The file or device that an image is written to.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -22,7 +24,15 @@ pub(crate) struct Output {
     /// For large writes to fresh files, where the filesystem is faster past the page cache.
     direct: Option<File>,
     kind: Kind,
+    /// Held by whoever writes to a file through the cache: the kernel lets in one at a time, and has the others spin.
+    turn: Mutex<()>,
+    /// Ranges that were written through the cache, the newest last.
+    trail: Mutex<VecDeque<Extent>>,
 }
+
+/// Ranges, of a segment each, that a long write leaves in the page cache. Fresh pages cost more than used ones, and the host
+/// needs what was there before; the disk is kept busy with less than this.
+const LONGEST_TRAIL: usize = 8;
 
 impl Output {
     /// A new file of `size` bytes, all hole; the name must be free.
@@ -32,7 +42,13 @@ impl Output {
         fs::ftruncate(&file, size).on("ftruncate", path)?;
         let filesystem = platform::filesystem(&file).on("fstatfs", path)?;
         let direct = filesystem.direct_writes.then(|| platform::open_direct(path, OFlags::RDWR)).flatten();
-        Ok(Self { path: path.to_owned(), file, direct, kind: Kind::File })
+        Ok(Self { direct, ..Self::existing(file, path, Kind::File) })
+    }
+
+    /// A new file of `size` bytes, all hole, to be filled by [`Output::share`]; the name must be free.
+    pub(crate) fn for_clones(path: &Path, size: u64) -> Result<Self> {
+        let file = platform::create_for_clones(path).on("open", path)?;
+        Self::cloned(file, path, size)
     }
 
     /// A clone of another image, brought to a size of `size` bytes.
@@ -43,7 +59,14 @@ impl Output {
 
     /// A file or device that already holds bytes, to be changed here and there.
     pub(crate) fn existing(file: File, path: &Path, kind: Kind) -> Self {
-        Self { path: path.to_owned(), file, direct: None, kind }
+        Self {
+            path: path.to_owned(),
+            file,
+            direct: None,
+            kind,
+            turn: Mutex::default(),
+            trail: Mutex::default(),
+        }
     }
 
     /// Takes space for a range that is about to be written, so that threads writing side by side do not cut
@@ -97,11 +120,32 @@ impl Output {
         Ok(())
     }
 
-    /// Lets the kernel start on a range that is complete.
-    pub(crate) fn start_writeback(&self, range: Extent) {
-        if self.direct.is_none() {
-            platform::start_writeback(&self.file, range.start, range.len());
+    /// Shares a range with another file, at the same place in both.
+    pub(crate) fn share(&self, from: &File, range: Extent) -> Result<()> {
+        platform::clone_range(from, range.start, &self.file, range.start, range.len())
+            .on("ioctl_ficlonerange", &self.path)
+            .map_err(|error| error.offset(range.start))
+    }
+
+    /// Lets the kernel start on a range that is complete, and drops from the page cache what has been written long since.
+    pub(crate) fn leave_behind(&self, range: Extent) -> Result<()> {
+        if self.direct.is_some() {
+            return Ok(());
         }
+        platform::start_writeback(&self.file, range.start, range.len());
+        match self.follow(range) {
+            None => Ok(()),
+            Some(oldest) => platform::evict(&self.file, oldest.start, oldest.len())
+                .on("sync_file_range", &self.path)
+                .map_err(|error| error.offset(oldest.start)),
+        }
+    }
+
+    /// Puts a range at the end of the trail; returns the one whose time has come.
+    fn follow(&self, range: Extent) -> Option<Extent> {
+        let mut trail = self.trail.lock().expect("no thread panics with this lock");
+        trail.push_back(range);
+        if trail.len() > LONGEST_TRAIL { trail.pop_front() } else { None }
     }
 
     /// Makes everything durable and closes the file. A failure is final: after a failed fsync the kernel may
@@ -140,6 +184,8 @@ impl Output {
     }
 
     fn write_cached(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let _turn =
+            (self.kind == Kind::File).then(|| self.turn.lock().expect("no thread panics with this lock"));
         write_at(&self.file, &self.path, bytes, offset)
     }
 }
@@ -166,6 +212,7 @@ mod tests {
     use super::*;
     use crate::buffer::Buffer;
     use crate::granule::Old;
+    use crate::sys::faults::{Fault, Injection, watch};
     use std::os::unix::fs::MetadataExt;
 
     #[test]
@@ -199,6 +246,32 @@ mod tests {
             assert!(bytes[1000..250_001].iter().all(|byte| *byte == 0));
             assert!(bytes[..1000].iter().chain(&bytes[250_001..]).all(|byte| *byte == 1));
         }
+    }
+
+    /// Where the kernel can tell.
+    #[test]
+    fn a_long_write_leaves_the_page_cache_behind_it_and_hears_of_failures() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image");
+        let file = platform::create(&path).unwrap();
+        let output = Output::existing(file.try_clone().unwrap(), &path, Kind::File);
+        let ranges: Vec<Extent> =
+            (0..=LONGEST_TRAIL as u64).map(|at| Extent::at(at << 16, 1 << 16)).collect();
+        let write = |range: Extent| {
+            output.write_cached(&[7; 1 << 16], range.start)?;
+            output.leave_behind(range)
+        };
+        for range in &ranges {
+            write(*range).unwrap();
+        }
+        let resident = |range: Extent| platform::resident_bytes(&file, range.start, range.len());
+        assert!(resident(ranges[0]).is_none_or(|bytes| bytes == 0));
+        assert!(resident(ranges[1]).is_none_or(|bytes| bytes == 1 << 16));
+
+        let dead = Injection { at: 1, fault: Fault::Fails(Errno::IO), lasting: true };
+        let (result, calls) = watch(Some(dead), || write(Extent::at(0, 1 << 16)));
+        assert_eq!(calls[1].name, "sync_file_range");
+        assert_eq!(result.unwrap_err().errno, Some(Errno::IO));
     }
 
     #[test]

@@ -265,7 +265,7 @@ impl<'p> Work<'p> {
             patcher.index.put(number, page)?;
         }
         if touched != 0 {
-            patcher.output.start_writeback(patcher.range(number));
+            patcher.output.leave_behind(patcher.range(number))?;
         }
         let tally = patcher.count(&segment);
         let changed = tally.changed;

@@ -108,9 +108,7 @@ impl Reader {
 
 /// A range in the pieces that are read at once.
 pub(crate) fn windows_of(range: Extent) -> impl Iterator<Item = Extent> {
-    (range.start..range.end)
-        .step_by(READ_SIZE)
-        .map(move |start| Extent::at(start, READ_SIZE as u64).overlap(&range))
+    range.pieces(READ_SIZE as u64)
 }
 
 #[cfg(test)]

@@ -141,7 +141,7 @@ impl Restore<'_> {
                     self.control.add_done(window.len());
                 }
             }
-            output.start_writeback(range);
+            output.leave_behind(range)?;
             Ok(restored)
         })?;
         output.finish()?;

@@ -27,6 +27,8 @@ pub(crate) enum Start {
 pub(crate) struct RevisionWriter<'a> {
     pub parent: Option<&'a Parent>,
     pub start: Start,
+    /// Whether each segment has yet to be cloned from the parent.
+    pub piecewise: bool,
     /// Whether the parent's bytes are looked at even where its index says that a block is the same.
     pub compare_bytes: bool,
     pub output: Output,
@@ -77,6 +79,9 @@ impl RevisionWriter<'_> {
     /// [`Segment::zeros`] for what is known to be zeros, [`Segment::keep`] for what is as in the parent.
     pub(crate) fn segment(&self, number: u64) -> Result<Segment<'_>> {
         let range = self.range(number);
+        if let Some(parent) = self.parent.filter(|_| self.piecewise) {
+            self.output.share(parent.image.file(), range)?;
+        }
         let index = self.parent.and_then(|parent| parent.index.as_ref());
         let known = index.map(|index| index.page(number)).transpose()?;
         Ok(Segment {
@@ -186,7 +191,7 @@ impl Segment<'_> {
     /// Brings the index up to date.
     pub(crate) fn finish(mut self) -> Result<Tally> {
         if self.tally.written > 0 {
-            self.writer.output.start_writeback(self.range);
+            self.writer.output.leave_behind(self.range)?;
         }
         self.writer.index.put(self.number, &self.page)?;
         if self.mask != 0 || self.known.as_ref().is_some_and(|known| *known != self.page) {

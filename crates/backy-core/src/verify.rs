@@ -101,15 +101,14 @@ impl Verification<'_> {
 
     fn map(&self, data: Extent, page: &Page, bad: &mut Vec<BadBlock>) -> Result<()> {
         let reader = &self.image.reader;
-        for start in (data.start..data.end).step_by(WINDOW_SIZE) {
-            let range = Extent::at(start, WINDOW_SIZE as u64).overlap(&data);
+        for range in data.pieces(WINDOW_SIZE as u64) {
             let window = Window::map(reader.file(), range)
                 .on("mmap", reader.path())
-                .map_err(|error: Error| error.offset(start))?;
+                .map_err(|error: Error| error.offset(range.start))?;
             for block in blocks_of(range) {
                 self.control.pass(block.len())?;
                 let expected = expected(page, block.start);
-                let found = match window.look(Extent::at(block.start - start, block.len()), Hash::of) {
+                let found = match window.look(Extent::at(block.start - range.start, block.len()), Hash::of) {
                     Ok(hash) if hash == expected => continue,
                     Ok(hash) => Found::Other(hash),
                     Err(_) => Found::Unreadable(rustix::io::Errno::IO),

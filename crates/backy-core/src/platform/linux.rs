@@ -1,6 +1,7 @@
 //! Linux: FICLONE, hole punching, `O_DIRECT`, cachestat.
 
 use std::fs::File;
+use std::num::NonZeroU64;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -18,9 +19,7 @@ use crate::sys::{call, fs};
 /// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure.
 /// `ioctl_ficlone(2)`; the time it takes is that of 11 to 16 µs per extent.
 pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
-    let file = create(to)?;
-    // The hint must be there before the first block is shared, and other filesystems have none: no failure.
-    let _ = limit_cow_extents(&file);
+    let file = create_for_clones(to)?;
     match clone_into(&file, from) {
         Ok(()) => Ok(file),
         Err(errno) => {
@@ -33,9 +32,8 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
 /// The same for a snapshot of a file that is not ours: btrfs clones only between files that are alike in whether
 /// they are written in place.
 pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
-    let file = create(to)?;
     // It may become an image.
-    let _ = limit_cow_extents(&file);
+    let file = create_for_clones(to)?;
     clone_alike(from, &file, to).map(|()| file)
 }
 
@@ -75,6 +73,14 @@ pub(crate) fn is_nocow(file: &File) -> bool {
 pub(crate) fn create(path: &Path) -> Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Creates an empty file that is going to share blocks; the name must be free.
+pub(crate) fn create_for_clones(path: &Path) -> Result<File> {
+    let file = create(path)?;
+    // The hint must be there before the first block is shared, and other filesystems have none: no failure.
+    let _ = limit_cow_extents(&file);
+    Ok(file)
 }
 
 /// Frees the blocks of a range; it reads as zeros afterwards, the size stays.
@@ -123,13 +129,38 @@ pub(crate) fn read_ahead(file: &File) {
 
 /// Starts writing a dirty range back without waiting, so that the final fsync finds little left.
 pub(crate) fn start_writeback(file: &File, offset: u64, length: u64) {
-    let (Ok(offset), Ok(length)) = (i64::try_from(offset), i64::try_from(length)) else { return };
     // Only a hint: whether the data are safe is what fsync says.
-    let _ = call("sync_file_range", || {
+    let _ = sync_range(file, offset, length, libc::SYNC_FILE_RANGE_WRITE);
+}
+
+/// Waits until the disk has taken a range, and drops it from the page cache. This is not what makes it durable, but an error
+/// that is reported here is not reported by fsync any more.
+pub(crate) fn evict(file: &File, offset: u64, length: u64) -> Result<()> {
+    const WAIT: libc::c_uint =
+        libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    match sync_range(file, offset, length, WAIT) {
+        // Whoever cannot wait has reported nothing.
+        Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP | Errno::PERM) => {}
+        result => result?,
+    }
+    // Only advice.
+    let _ = call("fadvise", || rustix::fs::fadvise(file, offset, NonZeroU64::new(length), Advice::DontNeed));
+    Ok(())
+}
+
+/// `sync_file_range(2)`.
+fn sync_range(file: &File, offset: u64, length: u64, flags: libc::c_uint) -> Result<()> {
+    let (offset, length) =
+        (i64::try_from(offset).map_err(|_| Errno::INVAL)?, i64::try_from(length).map_err(|_| Errno::INVAL)?);
+    call("sync_file_range", || {
         // SAFETY: the descriptor is open for the duration of the call, and no memory is passed.
-        unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };
-        Ok(())
-    });
+        let result = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, flags) };
+        if result == 0 { Ok(()) } else { Err(last_errno()) }
+    })
+}
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 /// Size of a block device in bytes: `BLKGETSIZE64`.
@@ -152,9 +183,15 @@ fn clone_into(to: &File, from: &File) -> Result<()> {
     call("ioctl_ficlone", || rustix::fs::ioctl_ficlone(to, from))
 }
 
-/// Lets a range of `to` share the blocks of the first bytes of `from`: all of it at once, or nothing.
-/// `ioctl_ficlonerange(2)`; a length that is no multiple of the filesystem's block must end where both files do.
-pub(crate) fn clone_range(from: &File, to: &File, length: u64, to_offset: u64) -> Result<()> {
+/// Lets `length` bytes of `to` share the blocks of as many of `from`: all of it at once, or nothing. Both offsets are multiples of
+/// the filesystem's block. `ioctl_ficlonerange(2)`; a length that is none must end where both files do.
+pub(crate) fn clone_range(
+    from: &File,
+    from_offset: u64,
+    to: &File,
+    to_offset: u64,
+    length: u64,
+) -> Result<()> {
     /// `struct file_clone_range` of include/uapi/linux/fs.h.
     #[repr(C)]
     struct Range {
@@ -164,7 +201,7 @@ pub(crate) fn clone_range(from: &File, to: &File, length: u64, to_offset: u64) -
         to_offset: u64,
     }
     const CLONE_RANGE: ioctl::Opcode = opcode::write::<Range>(0x94, 13);
-    let range = Range { from: from.as_raw_fd().into(), from_offset: 0, length, to_offset };
+    let range = Range { from: from.as_raw_fd().into(), from_offset, length, to_offset };
     // SAFETY: the opcode reads exactly this structure.
     let setter = unsafe { Setter::<CLONE_RANGE, Range>::new(range) };
     // SAFETY: as above.

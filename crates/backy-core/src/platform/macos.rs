@@ -44,6 +44,11 @@ pub(crate) fn create(path: &Path) -> Result<File> {
     Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
+/// The same for a file that is going to share blocks.
+pub(crate) fn create_for_clones(path: &Path) -> Result<File> {
+    create(path)
+}
+
 /// Frees the blocks of a range; it reads as zeros afterwards, the size stays. fcntl(2), `F_PUNCHHOLE`.
 pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
     let range = libc::fpunchhole_t {
@@ -87,6 +92,11 @@ pub(crate) fn read_ahead(_file: &File) {}
 
 /// The kernel writes back when it likes.
 pub(crate) fn start_writeback(_file: &File, _offset: u64, _length: u64) {}
+
+/// The kernel drops what it likes.
+pub(crate) fn evict(_file: &File, _offset: u64, _length: u64) -> Result<()> {
+    Ok(())
+}
 
 /// Size of a block device in bytes: `<sys/disk.h>`, as seeking to the end gives 0 here.
 pub(crate) fn device_size(file: &File) -> Result<u64> {
@@ -168,6 +178,12 @@ pub(crate) fn idle_processor_priority() -> Result<()> {
 }
 
 /// Whole files can be cloned here, ranges cannot.
-pub(crate) fn clone_range(_from: &File, _to: &File, _length: u64, _to_offset: u64) -> Result<()> {
-    Err(Errno::NOTSUP)
+pub(crate) fn clone_range(
+    _from: &File,
+    _from_offset: u64,
+    _to: &File,
+    _to_offset: u64,
+    _length: u64,
+) -> Result<()> {
+    Err(Errno::OPNOTSUPP)
 }
