@@ -69,7 +69,7 @@ async function measureAt(place, names, { shop, image: standard, page }) {
     for (const name of names) {
       say(`  ${name}`);
       await measureSection(name, scratch, image, page);
-      scratch.clearBut(image);
+      await scratch.clearBut(image);
     }
   } finally {
     scratch.remove();

@@ -22,7 +22,7 @@ const MKFS = {
  * @property {(from: string, to: string) => Promise<void>} copy sparsely and durably, without sharing
  * @property {() => Promise<number>} usedBytes what is taken, once everything is flushed
  * @property {() => Promise<void>} remount after which nothing is held for files that are closed
- * @property {(...kept: string[]) => void} clearBut removes all at its root but these
+ * @property {(...kept: string[]) => Promise<void>} clearBut removes all at its root but these, and remounts
  * @property {() => void} remove unmounts and deletes everything; never throws
  */
 
@@ -66,6 +66,10 @@ async function loopDevice(part, disk, device, sizeBytes) {
 
 function actions(directory, mount) {
   const path = (name) => join(directory, name);
+  const remount = async () => {
+    unmount(directory);
+    await mount();
+  };
   return {
     path,
     async copy(from, to) {
@@ -77,14 +81,13 @@ function actions(directory, mount) {
       const { blocks, bfree, bsize } = statfsSync(directory);
       return (blocks - bfree) * bsize;
     },
-    async remount() {
-      unmount(directory);
-      await mount();
-    },
-    clearBut(...kept) {
+    remount,
+    async clearBut(...kept) {
       for (const name of readdirSync(directory)) {
         if (!kept.includes(path(name))) rmSync(path(name), { recursive: true });
       }
+      // XFS frees it in the background, beside whatever is measured next.
+      await remount();
     },
   };
 }

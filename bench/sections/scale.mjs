@@ -35,7 +35,7 @@ export async function figures(bench) {
   for (const step of [mostlyHoles, sameChanges]) {
     bench.announce(step.name);
     rows.push(...(await step(bench)));
-    bench.scratch.clearBut(bench.image);
+    await bench.scratch.clearBut(bench.image);
   }
   return table(rows);
 }

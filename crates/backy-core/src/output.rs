@@ -45,12 +45,6 @@ impl Output {
         Ok(Self { direct, ..Self::existing(file, path, Kind::File) })
     }
 
-    /// A new file of `size` bytes, all hole, to be filled by [`Output::share`]; the name must be free.
-    pub(crate) fn for_clones(path: &Path, size: u64) -> Result<Self> {
-        let file = platform::create_for_clones(path).on("open", path)?;
-        Self::cloned(file, path, size)
-    }
-
     /// A clone of another image, brought to a size of `size` bytes.
     pub(crate) fn cloned(file: File, path: &Path, size: u64) -> Result<Self> {
         fs::ftruncate(&file, size).on("ftruncate", path)?;
@@ -118,13 +112,6 @@ impl Output {
             at += length;
         }
         Ok(())
-    }
-
-    /// Shares a range with another file, at the same place in both.
-    pub(crate) fn share(&self, from: &File, range: Extent) -> Result<()> {
-        platform::clone_range(from, range.start, &self.file, range.start, range.len())
-            .on("ioctl_ficlonerange", &self.path)
-            .map_err(|error| error.offset(range.start))
     }
 
     /// Lets the kernel start on a range that is complete, and drops from the page cache what has been written long since.

@@ -206,7 +206,7 @@ fn put(image: &Image, bytes: &[u8], range: Extent) -> Result<()> {
     let fresh = platform::create(&temporary).on("open", &temporary)?;
     let result = fill(&fresh, &temporary, bytes).and_then(|()| {
         let target = open_sealed(image)?;
-        match platform::clone_range(&fresh, 0, &target, range.start, range.len()) {
+        match platform::clone_range(&fresh, &target, range.len(), range.start) {
             // No reflinks: the bad block is nobody else's, and is written where it is.
             Err(errno) if platform::never_clones(errno) => write_at(&target, path, bytes, range.start)?,
             result => result.on("ioctl_ficlonerange", path).map_err(|error| error.offset(range.start))?,

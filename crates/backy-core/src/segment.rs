@@ -27,8 +27,6 @@ pub(crate) enum Start {
 pub(crate) struct RevisionWriter<'a> {
     pub parent: Option<&'a Parent>,
     pub start: Start,
-    /// Whether each segment has yet to be cloned from the parent.
-    pub piecewise: bool,
     /// Whether the parent's bytes are looked at even where its index says that a block is the same.
     pub compare_bytes: bool,
     pub output: Output,
@@ -79,9 +77,6 @@ impl RevisionWriter<'_> {
     /// [`Segment::zeros`] for what is known to be zeros, [`Segment::keep`] for what is as in the parent.
     pub(crate) fn segment(&self, number: u64) -> Result<Segment<'_>> {
         let range = self.range(number);
-        if let Some(parent) = self.parent.filter(|_| self.piecewise) {
-            self.output.share(parent.image.file(), range)?;
-        }
         let index = self.parent.and_then(|parent| parent.index.as_ref());
         let known = index.map(|index| index.page(number)).transpose()?;
         Ok(Segment {

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use crate::block::{Hash, segment_range};
+use crate::block::Hash;
 use crate::control::Control;
 use crate::device::Kind;
 use crate::durable::directory_of;
@@ -137,21 +137,13 @@ impl Job<'_> {
         let Self { options, source, control, .. } = self;
         let parent = self.parent.as_ref();
         let without_index = parent.and_then(|parent| parent.without_index.clone());
-        let Image { output, start, piecewise, unshared } = self.create_image()?;
+        let Image { output, start, unshared } = self.create_image()?;
         let index = create_index(options, source.size, without_index.is_none() && start != Start::Hole)?;
         // Where nothing can be shared, everything is written, and must be read for that.
         let focus = focus.filter(|_| start != Start::Hole);
         let compare_bytes = options.compare_bytes;
-        let writer = RevisionWriter {
-            parent,
-            start,
-            piecewise,
-            compare_bytes,
-            output,
-            index,
-            size: source.size,
-            control,
-        };
+        let writer =
+            RevisionWriter { parent, start, compare_bytes, output, index, size: source.size, control };
         let tallies = Scan { source, focus, writer: &writer }.run()?;
         let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
         writer.output.finish()?;
@@ -195,29 +187,7 @@ impl Job<'_> {
                 Err(errno) => return Err(Error::io("ioctl_ficlone", path, errno)),
             }
         }
-        match self.begin_clone()? {
-            Some(output) => Ok(Image { piecewise: true, ..Image::shared(output, Start::Parent) }),
-            None => clone_parent(self.options, self.parent.as_ref(), size),
-        }
-    }
-
-    /// An image that each segment of the parent is cloned into when its turn comes: cloning takes a thread for as long as
-    /// there are extents, and the others can hash meanwhile. Not where the size has changed, as a range must end where a
-    /// block of the filesystem does.
-    fn begin_clone(&self) -> Result<Option<Output>> {
-        let (path, size) = (&self.options.image, self.source.size);
-        let Some(parent) = self.parent.as_ref().filter(|parent| parent.size() == size && size > 0) else {
-            return Ok(None);
-        };
-        let output = Output::for_clones(path, size)?;
-        match output.share(parent.image.file(), segment_range(0, size)) {
-            Ok(()) => Ok(Some(output)),
-            Err(error) if error.errno.is_some_and(platform::never_clones) => {
-                fs::unlink(path).on("unlink", path)?;
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        clone_parent(self.options, self.parent.as_ref(), size)
     }
 
     /// The snapshot itself under the name of the image, where one filesystem has both: cloning it once more would
@@ -262,10 +232,7 @@ pub(crate) fn clone_parent(options: &WriteOptions, parent: Option<&Parent>, size
         Some(reason) if options.require_reflink => {
             Err(Error::new(Code::ReflinkUnsupported).at(directory_of(path)).detail(reason))
         }
-        unshared => {
-            let output = Output::create(path, size)?;
-            Ok(Image { output, start: Start::Hole, piecewise: false, unshared })
-        }
+        unshared => Ok(Image { output: Output::create(path, size)?, start: Start::Hole, unshared }),
     }
 }
 
@@ -279,14 +246,12 @@ pub(crate) fn create_index(options: &WriteOptions, size: u64, clone: bool) -> Re
 pub(crate) struct Image {
     pub output: Output,
     pub start: Start,
-    /// Whether each segment has yet to be cloned from the parent.
-    pub piecewise: bool,
     /// Why it shares nothing.
     pub unshared: Option<String>,
 }
 
 impl Image {
     fn shared(output: Output, start: Start) -> Self {
-        Self { output, start, piecewise: false, unshared: None }
+        Self { output, start, unshared: None }
     }
 }

@@ -19,7 +19,9 @@ use crate::sys::{call, fs};
 /// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure.
 /// `ioctl_ficlone(2)`; the time it takes is that of 11 to 16 µs per extent.
 pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
-    let file = create_for_clones(to)?;
+    let file = create(to)?;
+    // The hint must be there before the first block is shared, and other filesystems have none: no failure.
+    let _ = limit_cow_extents(&file);
     match clone_into(&file, from) {
         Ok(()) => Ok(file),
         Err(errno) => {
@@ -32,8 +34,9 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
 /// The same for a snapshot of a file that is not ours: btrfs clones only between files that are alike in whether
 /// they are written in place.
 pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
+    let file = create(to)?;
     // It may become an image.
-    let file = create_for_clones(to)?;
+    let _ = limit_cow_extents(&file);
     clone_alike(from, &file, to).map(|()| file)
 }
 
@@ -73,14 +76,6 @@ pub(crate) fn is_nocow(file: &File) -> bool {
 pub(crate) fn create(path: &Path) -> Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
-}
-
-/// Creates an empty file that is going to share blocks; the name must be free.
-pub(crate) fn create_for_clones(path: &Path) -> Result<File> {
-    let file = create(path)?;
-    // The hint must be there before the first block is shared, and other filesystems have none: no failure.
-    let _ = limit_cow_extents(&file);
-    Ok(file)
 }
 
 /// Frees the blocks of a range; it reads as zeros afterwards, the size stays.
@@ -183,15 +178,9 @@ fn clone_into(to: &File, from: &File) -> Result<()> {
     call("ioctl_ficlone", || rustix::fs::ioctl_ficlone(to, from))
 }
 
-/// Lets `length` bytes of `to` share the blocks of as many of `from`: all of it at once, or nothing. Both offsets are multiples of
-/// the filesystem's block. `ioctl_ficlonerange(2)`; a length that is none must end where both files do.
-pub(crate) fn clone_range(
-    from: &File,
-    from_offset: u64,
-    to: &File,
-    to_offset: u64,
-    length: u64,
-) -> Result<()> {
+/// Lets a range of `to` share the blocks of the first bytes of `from`: all of it at once, or nothing.
+/// `ioctl_ficlonerange(2)`; a length that is no multiple of the filesystem's block must end where both files do.
+pub(crate) fn clone_range(from: &File, to: &File, length: u64, to_offset: u64) -> Result<()> {
     /// `struct file_clone_range` of include/uapi/linux/fs.h.
     #[repr(C)]
     struct Range {
@@ -201,7 +190,7 @@ pub(crate) fn clone_range(
         to_offset: u64,
     }
     const CLONE_RANGE: ioctl::Opcode = opcode::write::<Range>(0x94, 13);
-    let range = Range { from: from.as_raw_fd().into(), from_offset, length, to_offset };
+    let range = Range { from: from.as_raw_fd().into(), from_offset: 0, length, to_offset };
     // SAFETY: the opcode reads exactly this structure.
     let setter = unsafe { Setter::<CLONE_RANGE, Range>::new(range) };
     // SAFETY: as above.

@@ -44,11 +44,6 @@ pub(crate) fn create(path: &Path) -> Result<File> {
     Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
-/// The same for a file that is going to share blocks.
-pub(crate) fn create_for_clones(path: &Path) -> Result<File> {
-    create(path)
-}
-
 /// Frees the blocks of a range; it reads as zeros afterwards, the size stays. fcntl(2), `F_PUNCHHOLE`.
 pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
     let range = libc::fpunchhole_t {
@@ -68,7 +63,7 @@ pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
 
 /// No direct writes here, so nobody asks for it.
 pub(crate) fn reserve(_file: &File, _offset: u64, _length: u64) -> Result<()> {
-    Err(Errno::NOTSUP)
+    Err(Errno::OPNOTSUPP)
 }
 
 /// A second handle whose reads are not cached.
@@ -178,12 +173,6 @@ pub(crate) fn idle_processor_priority() -> Result<()> {
 }
 
 /// Whole files can be cloned here, ranges cannot.
-pub(crate) fn clone_range(
-    _from: &File,
-    _from_offset: u64,
-    _to: &File,
-    _to_offset: u64,
-    _length: u64,
-) -> Result<()> {
+pub(crate) fn clone_range(_from: &File, _to: &File, _length: u64, _to_offset: u64) -> Result<()> {
     Err(Errno::OPNOTSUPP)
 }
