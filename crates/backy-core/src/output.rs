@@ -17,6 +17,10 @@ use crate::granule::{Action, Plan};
 use crate::platform;
 use crate::sys::{fs, io};
 
+/// Ranges, of a segment each, that a long write leaves in the page cache. Fresh pages cost more than used ones, and the host
+/// needs what was there before; the disk is kept busy with less than this.
+const LONGEST_TRAIL: usize = 8;
+
 /// An image being written. Dropping it without [`Output::finish`] makes nothing durable.
 pub(crate) struct Output {
     path: PathBuf,
@@ -29,10 +33,6 @@ pub(crate) struct Output {
     /// Ranges that were written through the cache, the newest last.
     trail: Mutex<VecDeque<Extent>>,
 }
-
-/// Ranges, of a segment each, that a long write leaves in the page cache. Fresh pages cost more than used ones, and the host
-/// needs what was there before; the disk is kept busy with less than this.
-const LONGEST_TRAIL: usize = 8;
 
 impl Output {
     /// A new file of `size` bytes, all hole; the name must be free.
