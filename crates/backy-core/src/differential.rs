@@ -190,7 +190,7 @@ impl<'a> Differential<'a> {
             restored.read += block.len();
             restored.written += output.apply(plan, bytes, block.start)?;
         }
-        output.leave_behind(Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE))?;
+        output.start_writeback(Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE));
         Ok(restored)
     }
 

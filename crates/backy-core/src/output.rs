@@ -114,12 +114,20 @@ impl Output {
         Ok(())
     }
 
-    /// Lets the kernel start on a range that is complete, and drops from the page cache what has been written long since.
+    /// Lets the kernel start on a range that is complete.
+    pub(crate) fn start_writeback(&self, range: Extent) {
+        if self.direct.is_none() {
+            platform::start_writeback(&self.file, range.start, range.len());
+        }
+    }
+
+    /// The same for a file that is ours, and drops from the page cache what has been written long since: of somebody else's,
+    /// more than that may be there, and wanted.
     pub(crate) fn leave_behind(&self, range: Extent) -> Result<()> {
+        self.start_writeback(range);
         if self.direct.is_some() {
             return Ok(());
         }
-        platform::start_writeback(&self.file, range.start, range.len());
         match self.follow(range) {
             None => Ok(()),
             Some(oldest) => platform::evict(&self.file, oldest.start, oldest.len())
