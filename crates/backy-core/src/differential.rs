@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
+use crate::block::{BLOCK_SIZE, Hash, blocks_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::device::{self, Facts, Kind};
@@ -190,7 +190,7 @@ impl<'a> Differential<'a> {
             restored.read += block.len();
             restored.written += output.apply(plan, bytes, block.start)?;
         }
-        output.start_writeback(Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE));
+        output.start_writeback(self.image.range(number));
         Ok(restored)
     }
 

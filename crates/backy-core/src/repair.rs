@@ -184,9 +184,8 @@ fn keep_evidence(prefix: &Path, image: &Image, range: Extent) -> Result<PathBuf>
     make_directory(directory_of(&path))?;
     let mut bytes = Buffer::new(BLOCK_SIZE);
     let mut sector = Buffer::new(ALIGNMENT);
-    for start in (range.start..range.end).step_by(ALIGNMENT) {
-        let part = Extent::at(start, ALIGNMENT as u64).overlap(&range);
-        let at = length_of(Extent { start: range.start, end: start });
+    for part in range.pieces(ALIGNMENT as u64) {
+        let at = length_of(Extent { start: range.start, end: part.start });
         if let Ok(read) = image.reader.read(Via::Disk, &mut sector, part) {
             bytes[at..at + read.len()].copy_from_slice(read);
         }

@@ -149,13 +149,8 @@ fn sync_range(file: &File, offset: u64, length: u64, flags: libc::c_uint) -> Res
         (i64::try_from(offset).map_err(|_| Errno::INVAL)?, i64::try_from(length).map_err(|_| Errno::INVAL)?);
     call("sync_file_range", || {
         // SAFETY: the descriptor is open for the duration of the call, and no memory is passed.
-        let result = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, flags) };
-        if result == 0 { Ok(()) } else { Err(last_errno()) }
+        done(unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, flags) }.into())
     })
-}
-
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
 /// Size of a block device in bytes: `BLKGETSIZE64`.
@@ -195,6 +190,14 @@ pub(crate) fn clone_range(from: &File, to: &File, length: u64, to_offset: u64) -
     let setter = unsafe { Setter::<CLONE_RANGE, Range>::new(range) };
     // SAFETY: as above.
     unsafe { control("ioctl_ficlonerange", to, setter) }
+}
+
+/// What became of a raw call.
+pub(super) fn done(result: libc::c_long) -> Result<()> {
+    if result >= 0 {
+        return Ok(());
+    }
+    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
 }
 
 pub(super) fn statfs(file: &File) -> Result<StatFs> {

@@ -3,8 +3,9 @@
 
 use std::ptr;
 
-use rustix::io::{Errno, Result};
+use rustix::io::Result;
 
+use super::linux::done;
 use crate::sys::call;
 
 /// `IOPRIO_WHO_PROCESS` and `IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)` of include/uapi/linux/ioprio.h.
@@ -29,13 +30,6 @@ pub(crate) fn idle_processor_priority() -> Result<()> {
             libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_IDLE, ptr::from_ref(&priority))
         })
     })
-}
-
-fn done(result: libc::c_long) -> Result<()> {
-    if result >= 0 {
-        return Ok(());
-    }
-    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
 }
 
 /// What the disk is told of the calling thread. `ioprio_get(2)`
