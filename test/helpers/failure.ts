@@ -17,7 +17,8 @@ interface ExitError {
   readonly remedy: string;
 }
 
-const WRITERS = ['backup', 'purge', 'expire', 'forget', 'undelete', 'tags', 'hold', 'release', 'distrust'];
+/** Commands that take the lock of writers, or a target device, for themselves. */
+const ALONE = 'backup purge expire forget undelete tags hold release distrust restore'.split(' ');
 
 /**
  * Runs a command that must fail, once for people and once for programs.
@@ -31,8 +32,8 @@ export async function expectFailure(
 ): Promise<void> {
   const forPeople = (): Promise<Outcome> => backy(...args);
   const forPrograms = (): Promise<Outcome> => backy('--json', ...args);
-  // Most commands may run side by side, which halves the time; who takes the lock of writers must not.
-  const [plain, json] = args.some((arg) => WRITERS.includes(arg))
+  // Most commands may run side by side, which halves the time.
+  const [plain, json] = args.some((arg) => ALONE.includes(arg))
     ? [await forPeople(), await forPrograms()]
     : await Promise.all([forPeople(), forPrograms()]);
   expectOneLine(plain, expected.says);

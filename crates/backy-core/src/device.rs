@@ -39,15 +39,24 @@ pub fn is_busy(path: &Path) -> Result<bool> {
     if facts(&file, path)?.is_none_or(|facts| facts.kind == Kind::File) {
         return Ok(false);
     }
-    // Whoever asks the same question has it for a moment, so one refusal proves nothing.
-    for _ in 0..BUSY_ATTEMPTS {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::EXCL;
-        match fs::open(path, flags, Mode::empty()) {
-            Err(Errno::BUSY) => std::thread::sleep(BUSY_PAUSE),
-            result => return result.map(|_| false).on("open", path),
-        }
+    match open_exclusively(path, OFlags::RDONLY) {
+        Err(Errno::BUSY) => Ok(true),
+        result => result.map(|_| false).on("open", path),
     }
-    Ok(true)
+}
+
+/// Opens a block device that nobody else may have opened like this, nor mounted: `O_EXCL`, open(2). `BUSY` when it
+/// stays in use; who only asks [`is_busy`] has it for a moment.
+pub(crate) fn open_exclusively(path: &Path, access: OFlags) -> rustix::io::Result<File> {
+    let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::EXCL;
+    let mut attempts = 1;
+    loop {
+        match fs::open(path, flags, Mode::empty()) {
+            Err(Errno::BUSY) if attempts < BUSY_ATTEMPTS => std::thread::sleep(BUSY_PAUSE),
+            result => return result.map(File::from),
+        }
+        attempts += 1;
+    }
 }
 
 const BUSY_ATTEMPTS: u32 = 5;
@@ -84,6 +93,18 @@ pub(crate) fn facts(file: &File, path: &Path) -> Result<Option<Facts>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::faults::{Fault, Injection, watch};
+
+    #[test]
+    fn a_device_that_others_ask_about_is_not_in_use() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let open = |lasting| {
+            let injection = Injection { at: 0, fault: Fault::Fails(Errno::BUSY), lasting };
+            watch(Some(injection), || open_exclusively(file.path(), OFlags::RDWR).map(drop)).0
+        };
+        assert_eq!(open(false), Ok(()));
+        assert_eq!(open(true), Err(Errno::BUSY));
+    }
 
     #[test]
     fn a_file_has_its_size_through_a_link() {

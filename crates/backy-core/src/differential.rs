@@ -56,17 +56,17 @@ impl Scratch {
 }
 
 impl<'a> Differential<'a> {
-    /// Opens a target. `EXCL` on a block device fails while it is mounted or part of something else that is
-    /// in use, open(2).
+    /// Opens a target; a block device must not be in use.
     pub(crate) fn open(image: &'a Image, control: &'a Control, path: &Path, device: bool) -> Result<Self> {
-        let mut flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        if device {
-            flags |= OFlags::EXCL;
-        }
-        let file: File = match fs::open(path, flags, Mode::empty()) {
+        let opened = if device {
+            device::open_exclusively(path, OFlags::RDWR)
+        } else {
+            fs::open(path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).map(File::from)
+        };
+        let file = match opened {
             Err(Errno::BUSY) => return Err(Error::new(Code::TargetBusy).at(path)),
             Err(Errno::ISDIR) => return Err(Error::new(Code::TargetKind).at(path)),
-            result => result.on("open", path)?.into(),
+            result => result.on("open", path)?,
         };
         let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::TargetKind).at(path))?;
         if facts.kind == Kind::Device && facts.size < image.size {
