@@ -253,6 +253,31 @@ describeWith(needsOf('ext4', 'xfs'), 'a device that is mounted', () => {
     ]);
     await expectSameBytes(repository.path('last'), device);
   });
+
+  it('is read from the disk: what its filesystem writes never comes to the cache of the device', async () => {
+    const scratch = filesystem.scratch();
+    const disk = join(scratch, 'disk');
+    makeSparseFile(disk, 16 * MIB);
+    await mustRun('mkfs.ext4', ['-q', '-F', disk]);
+    const device = await attachDevice(disk);
+    const repository = await createRepository(join(scratch, 'repository'), device);
+    configure(repository, 'allow-mounted: true');
+    await withMounted(device, 'rw', async (directory) => {
+      writeFileSync(join(directory, 'file'), randomBytes(4 * MIB));
+      await mustRun('sync', ['-f', directory]);
+      // Fills the cache of the device.
+      await mustRun('cat', [device]);
+      writeFileSync(join(directory, 'file'), randomBytes(4 * MIB), { flag: 'r+' });
+      await mustRun('sync', ['-f', directory]);
+      await mustRun('fsfreeze', ['--freeze', directory]);
+      try {
+        await repository.backup();
+        await mustRun('cmp', [repository.path('last'), disk]);
+      } finally {
+        await mustRun('fsfreeze', ['--unfreeze', directory]);
+      }
+    });
+  });
 });
 
 async function repositoryOf(sources: string, repositories: string): Promise<TestRepository> {

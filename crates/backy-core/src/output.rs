@@ -41,7 +41,8 @@ impl Output {
         // The final size comes first: XFS preallocates behind the end of a growing file, into the holes.
         fs::ftruncate(&file, size).on("ftruncate", path)?;
         let filesystem = platform::filesystem(&file).on("fstatfs", path)?;
-        let direct = filesystem.direct_writes.then(|| platform::open_direct(path, OFlags::RDWR)).flatten();
+        let wanted = filesystem.direct_writes;
+        let direct = wanted.then(|| platform::reopen_direct(&file, path, OFlags::RDWR)).flatten();
         Ok(Self { direct, ..Self::existing(file, path, Kind::File) })
     }
 

@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::buffer::{ALIGNMENT, Buffer};
+use crate::device::Kind;
 use crate::error::{Code, Context, Error, Result};
 use crate::extent::Extent;
 use crate::platform;
@@ -35,10 +36,10 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Around a file that is already open; `path` must lead to the same file.
+    /// Around a file that is already open, by this name.
     pub(crate) fn new(cached: File, path: &Path) -> Self {
         platform::read_ahead(&cached);
-        let direct = platform::open_direct(path, OFlags::RDONLY);
+        let direct = platform::reopen_direct(&cached, path, OFlags::RDONLY);
         Self { path: path.to_owned(), cached, direct }
     }
 
@@ -61,6 +62,16 @@ impl Reader {
             Some(resident) if self.direct.is_some() && resident < range.len() / 2 => Via::Disk,
             _ => Via::Cache,
         }
+    }
+
+    /// The same for what may be a block device. What a mounted filesystem or a guest writes goes past the cache of the
+    /// device, which still has what was there before.
+    pub(crate) fn of(kind: Kind, file: File, path: &Path) -> Self {
+        let reader = Self::new(file, path);
+        if kind == Kind::Device {
+            reader.distrust_cache();
+        }
+        reader
     }
 
     /// Forgets what is cached, for reads that must see what the disk has.
@@ -143,6 +154,22 @@ mod tests {
         for via in [Via::Cache, Via::Disk] {
             let error = reader.read(via, &mut Buffer::new(READ_SIZE), Extent::at(0, 8192)).unwrap_err();
             assert_eq!((error.code, error.offset), (Code::SourceShort, Some(5000)));
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_by_now_does_not_matter() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        for (name, byte) in [("source", 1), ("other", 2)] {
+            std::fs::write(path(name), [byte; 8192]).unwrap();
+        }
+        let file = File::open(path("source")).unwrap();
+        std::fs::rename(path("other"), path("source")).unwrap();
+        let reader = Reader::new(file, &path("source"));
+        for via in [Via::Cache, Via::Disk] {
+            let bytes = reader.read(via, &mut Buffer::new(8192), Extent::at(0, 8192)).unwrap().to_vec();
+            assert_eq!(bytes, [1; 8192]);
         }
     }
 

@@ -24,7 +24,7 @@ impl Source {
         let file = device::open_source(path)?;
         let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))?;
         let data = sparse::data_extents(&file, facts, path)?.align(BLOCK_SIZE as u64, facts.size);
-        Ok(Self { reader: Reader::new(file, path), size: facts.size, data })
+        Ok(Self { reader: Reader::of(facts.kind, file, path), size: facts.size, data })
     }
 
     /// Fails if the source no longer has the size it had.

@@ -91,7 +91,8 @@ pub(crate) fn reserve(file: &File, offset: u64, length: u64) -> Result<()> {
 
 /// A second handle that reads or writes past the page cache; none where the filesystem has no such thing.
 pub(crate) fn open_direct(path: &Path, access: OFlags) -> Option<File> {
-    let flags = access | OFlags::DIRECT | OFlags::CLOEXEC;
+    // NONBLOCK: should the name lead to a pipe by now.
+    let flags = access | OFlags::DIRECT | OFlags::NONBLOCK | OFlags::CLOEXEC;
     fs::open(path, flags, Mode::empty()).ok().map(File::from)
 }
 

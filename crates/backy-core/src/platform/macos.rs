@@ -68,7 +68,8 @@ pub(crate) fn reserve(_file: &File, _offset: u64, _length: u64) -> Result<()> {
 
 /// A second handle whose reads are not cached.
 pub(crate) fn open_direct(path: &Path, access: OFlags) -> Option<File> {
-    let file: File = fs::open(path, access | OFlags::CLOEXEC, Mode::empty()).ok()?.into();
+    let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file: File = fs::open(path, flags, Mode::empty()).ok()?.into();
     // SAFETY: the descriptor is open, and no memory is passed.
     let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_NOCACHE, 1) };
     (result != -1).then_some(file)

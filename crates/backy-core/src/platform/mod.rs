@@ -1,6 +1,12 @@
 //! What differs between operating systems, and nothing else. Each file offers the same functions.
 
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::OFlags;
 use rustix::io::Errno;
+
+use crate::sys::fs;
 
 #[cfg(target_os = "linux")]
 mod btrfs;
@@ -64,6 +70,13 @@ pub(crate) struct Mapped {
     pub length: u64,
     /// `FIEMAP_EXTENT_*`, include/uapi/linux/fiemap.h, but for the one that marks the last.
     pub flags: u32,
+}
+
+/// A second handle of an open file, which goes past the page cache: [`open_direct`]. None either where its name leads
+/// to another file by now: one image must not be made of two.
+pub(crate) fn reopen_direct(file: &File, path: &Path, access: OFlags) -> Option<File> {
+    let identity = |file: &File| fs::fstat(file).map(|stat| (stat.st_dev, stat.st_ino));
+    open_direct(path, access).filter(|direct| identity(direct).is_ok_and(|own| identity(file) == Ok(own)))
 }
 
 /// Whether a failed clone means that these two places never share blocks, as opposed to a full disk, a broken
