@@ -58,7 +58,7 @@ pub(crate) fn changed_since(previous: &Path, size: u64, source: &Source) -> Resu
 fn compare(old: &File, new: &File) -> std::result::Result<Difference, Errno> {
     for _ in 0..ATTEMPTS {
         let Some(before) = Layout::of(old)? else { break };
-        let changed = before.difference(new)?;
+        let Some(changed) = before.difference(new)? else { break };
         // A balance or defragmentation that comes in between could move one extent away and put another, different
         // one in its place; the old map shows that.
         if before.is_still_of(old)? {
@@ -89,11 +89,11 @@ impl Layout {
         Ok(told.then_some(layout))
     }
 
-    /// What either file has data in, without what lies at the same place in both.
-    fn difference(&self, new: &File) -> std::result::Result<ExtentMap, Errno> {
+    /// What either file has data in, without what lies at the same place in both; `None` where the filesystem does not tell.
+    fn difference(&self, new: &File) -> std::result::Result<Option<ExtentMap>, Errno> {
         let (mut data, mut same) = (ExtentMap::default(), ExtentMap::default());
         let mut rest = self.places.as_slice();
-        fiemap::walk(new, |extent| {
+        let told = fiemap::walk(new, |extent| {
             let (extent, range) = (extent.settled(), extent.range());
             data.append(range);
             let behind = rest.iter().take_while(|old| old.range().end <= range.start).count();
@@ -104,17 +104,36 @@ impl Layout {
                 }
             }
         })?;
-        Ok(self.data.union(&data).subtract(&same))
+        Ok(told.then(|| self.data.union(&data).subtract(&same)))
     }
 
     fn is_still_of(&self, file: &File) -> std::result::Result<bool, Errno> {
         let mut places = self.places.iter();
         let mut same = true;
-        fiemap::walk(file, |extent| {
+        let told = fiemap::walk(file, |extent| {
             if extent.place().is_some() {
                 same &= places.next() == Some(&extent.settled());
             }
         })?;
-        Ok(same && places.next().is_none())
+        Ok(told && same && places.next().is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::faults::{Fault, Injection, watch};
+
+    #[test]
+    fn a_map_that_is_refused_proves_nothing() {
+        let old = tempfile::tempfile().unwrap();
+        let Some(layout) = Layout::of(&old).unwrap() else { return };
+        for errno in [Errno::OPNOTSUPP, Errno::NOTTY, Errno::INVAL, Errno::NOSYS] {
+            let refused = Injection { at: 0, fault: Fault::Fails(errno), lasting: false };
+            assert_eq!(watch(Some(refused), || layout.difference(&old)).0, Ok(None));
+            assert_eq!(watch(Some(refused), || layout.is_still_of(&old)).0, Ok(false));
+        }
+        assert_eq!(layout.difference(&old), Ok(Some(ExtentMap::default())));
+        assert_eq!(layout.is_still_of(&old), Ok(true));
     }
 }
