@@ -163,7 +163,7 @@ const ERRORS = {
   },
   BACKY_READ_BACK: {
     message: 'What was written to {path} reads back differently at byte {offset}',
-    remedy: 'Check the storage of the repository before you trust it with another backup',
+    remedy: 'Check the storage that it is on before you trust it again',
   },
   BACKY_INDEX_DAMAGED: {
     message: 'The block index {path} is damaged: {detail}',

@@ -94,6 +94,11 @@ pub(crate) fn segment_range(number: u64, size: u64) -> Extent {
     Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: size })
 }
 
+/// Where a block stands in its segment, the first one at 0.
+pub(crate) fn slot_of(block: Extent) -> usize {
+    usize::try_from(block.start % SEGMENT_SIZE / BLOCK_SIZE as u64).expect("inside the segment")
+}
+
 /// The blocks of a range that starts on one.
 pub(crate) fn blocks_of(range: Extent) -> impl Iterator<Item = Extent> {
     range.pieces(BLOCK_SIZE as u64)

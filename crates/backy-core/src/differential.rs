@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::block::{BLOCK_SIZE, Hash, blocks_of};
@@ -12,13 +12,14 @@ use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::device::{self, Facts, Kind};
 use crate::error::{BadBlock, Code, Context, Error, Result};
-use crate::extent::{Extent, ExtentMap};
+use crate::extent::{Extent, ExtentMap, Part};
 use crate::granule::{Old, Plan};
 use crate::image::{Image, expected};
 use crate::index::Page;
 use crate::output::Output;
 use crate::read::{READ_SIZE, Reader, Via, windows_of};
-use crate::restore::Restored;
+use crate::readback::{Touched, mask_of};
+use crate::restore::{Restored, touched_in};
 use crate::sys::fs;
 use crate::{pool, sparse};
 
@@ -69,12 +70,16 @@ impl<'a> Differential<'a> {
             result => result.on("open", path)?,
         };
         let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::TargetKind).at(path))?;
+        // Two at a time would both report success, and leave a mixture. Some filesystems have no locks.
+        if fs::flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+            return Err(Error::new(Code::TargetBusy).at(path));
+        }
         if facts.kind == Kind::Device && facts.size < image.size {
             let detail = format!("it has {} bytes, the image {}", facts.size, image.size);
             return Err(Error::new(Code::TargetSmall).at(path).detail(detail));
         }
         let data = sparse::data_extents(&file, facts, path)?.align(BLOCK_SIZE as u64, image.size);
-        let reader = Reader::new(fs::duplicate(&file).on("dup", path)?, path);
+        let reader = Reader::of(facts.kind, fs::duplicate(&file).on("dup", path)?, path);
         Ok(Self { image, control, file, facts, reader, data })
     }
 
@@ -91,8 +96,8 @@ impl<'a> Differential<'a> {
         })
     }
 
-    /// Writes what differs and makes it durable.
-    pub(crate) fn write(self, differing: &[Differing]) -> Result<Vec<Restored>> {
+    /// Writes what differs, makes it durable and reads it back.
+    pub(crate) fn write(&self, differing: &[Differing]) -> Result<Vec<Restored>> {
         let path = self.reader.path();
         if self.facts.kind == Kind::File {
             fs::ftruncate(&self.file, self.image.size).on("ftruncate", path)?;
@@ -104,39 +109,35 @@ impl<'a> Differential<'a> {
                 self.write_segment(scratch, number, &differing.blocks, &output)
             })?;
         output.finish()?;
+        self.image.read_back(&self.reader, &touched_in(&restored), self.control)?;
         Ok(restored)
     }
 
     fn compare_segment(&self, scratch: &mut Scratch, number: u64) -> Result<Differing> {
         let (page, range) = (self.image.page(number)?, self.image.range(number));
         let mut differing = Differing::default();
-        let mut at = range.start;
-        for data in self.data.within(range) {
-            self.compare_hole(scratch, Extent { start: at, end: data.start }, &page, &mut differing)?;
-            let via = self.reader.way(data);
-            for window in windows_of(data) {
-                self.control.pass(window.len())?;
-                let bytes = self.read(via, &mut scratch.old, window)?;
-                for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
-                    self.compare_block(&mut scratch.new, block, Hash::of(bytes), &page, &mut differing)?;
+        let Scratch { new, old, .. } = scratch;
+        for part in self.data.parts(range) {
+            match part {
+                Part::Hole(hole) => {
+                    for block in blocks_of(hole) {
+                        self.compare_block(new, block, Hash::ZERO, &page, &mut differing)?;
+                    }
+                }
+                Part::Data(data) => {
+                    let via = self.reader.way(data);
+                    for window in windows_of(data) {
+                        self.control.pass(window.len())?;
+                        let bytes = self.read(via, old, window)?;
+                        for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
+                            self.compare_block(new, block, Hash::of(bytes), &page, &mut differing)?;
+                        }
+                    }
                 }
             }
-            at = data.end;
         }
-        self.compare_hole(scratch, Extent { start: at, end: range.end }, &page, &mut differing)?;
         self.control.add_done(range.len());
         Ok(differing)
-    }
-
-    fn compare_hole(
-        &self,
-        scratch: &mut Scratch,
-        hole: Extent,
-        page: &Page,
-        differing: &mut Differing,
-    ) -> Result<()> {
-        blocks_of(hole)
-            .try_for_each(|block| self.compare_block(&mut scratch.new, block, Hash::ZERO, page, differing))
     }
 
     /// Notes a block that is another one on the target, and makes sure that the image can supply it.
@@ -191,6 +192,8 @@ impl<'a> Differential<'a> {
             restored.written += output.apply(plan, bytes, block.start)?;
         }
         output.start_writeback(self.image.range(number));
+        let mask = mask_of(blocks.iter().copied());
+        restored.touched = Some(Touched { segment: number, mask, checksum: None });
         Ok(restored)
     }
 

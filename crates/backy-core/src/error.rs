@@ -150,6 +150,17 @@ impl Error {
         Self { syscall: Some(syscall), errno: Some(errno), ..Self::new(Code::Io) }.at(path)
     }
 
+    /// How a block could not be read, if the error spoils no more than that. The kernel says ENODATA of a sector that is
+    /// worn out, EILSEQ of one whose protection does not fit, EREMOTEIO of one that the device refuses: block/blk-core.c.
+    pub(crate) fn unreadable(&self) -> Option<Errno> {
+        const OF_A_BLOCK: [Errno; 4] = [Errno::IO, Errno::NODATA, Errno::ILSEQ, Errno::REMOTEIO];
+        match self.code {
+            Code::SourceShort => Some(Errno::NODATA),
+            Code::Io => self.errno.filter(|errno| OF_A_BLOCK.contains(errno)),
+            _ => None,
+        }
+    }
+
     /// The same error, naming the file.
     #[must_use]
     pub fn at(mut self, path: &Path) -> Self {

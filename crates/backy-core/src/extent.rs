@@ -44,6 +44,15 @@ impl Extent {
     }
 }
 
+/// A stretch of a file: of what an extent map has of it, or of what it lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// In the map.
+    Data(Extent),
+    /// Between what is.
+    Hole(Extent),
+}
+
 /// A set of byte ranges in canonical form: sorted, disjoint, none empty, none touching the next.
 /// Two maps are equal exactly when they hold the same bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -140,6 +149,18 @@ impl ExtentMap {
     pub fn within(&self, range: Extent) -> impl Iterator<Item = Extent> + '_ {
         let first = self.0.partition_point(|extent| extent.end <= range.start);
         self.0[first..].iter().map(move |extent| extent.overlap(&range)).take_while(|part| !part.is_empty())
+    }
+
+    /// All of `range` in order, what is in the map and what is not.
+    pub(crate) fn parts(&self, range: Extent) -> impl Iterator<Item = Part> + '_ {
+        let mut at = range.start;
+        let last = Extent { start: range.end, end: range.end };
+        self.within(range).chain(std::iter::once(last)).flat_map(move |data| {
+            let hole = Extent { start: at, end: data.start };
+            at = data.end;
+            let hole = (!hole.is_empty()).then_some(Part::Hole(hole));
+            hole.into_iter().chain((!data.is_empty()).then_some(Part::Data(data)))
+        })
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
-
-use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, blocks_of, segment_range, segments_in};
+use crate::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in, slot_of};
 use crate::buffer::Buffer;
+use crate::control::Control;
 use crate::device::{Facts, Kind};
 use crate::error::{BadBlock, Code, Context, Error, Found, Result};
-use crate::extent::{Extent, ExtentMap};
+use crate::extent::{Extent, ExtentMap, Part};
 use crate::index::{IndexReader, Page};
 use crate::read::{Reader, Via};
+use crate::readback::{Touched, read_back};
 use crate::sparse;
 use crate::sys::fs;
 
@@ -85,9 +85,18 @@ impl Image {
         self.index.page(segment)
     }
 
-    /// The parts of a range that the file has data in, in whole blocks.
-    pub(crate) fn data_within(&self, range: Extent) -> impl Iterator<Item = Extent> + '_ {
-        self.data.within(range)
+    /// All of a range, where the file has data and where it does not, in whole blocks.
+    pub(crate) fn parts(&self, range: Extent) -> impl Iterator<Item = Part> + '_ {
+        self.data.parts(range)
+    }
+
+    /// Reads back from the disk what was written of it to a target.
+    ///
+    /// # Errors
+    /// [`Code::ReadBack`], [`Code::Io`], [`Code::Cancelled`].
+    pub(crate) fn read_back(&self, target: &Reader, touched: &[Touched], control: &Control) -> Result<()> {
+        control.add_total(touched.iter().map(|touched| touched.blocks(self.size).bytes()).sum());
+        read_back(target, &self.index, self.size, touched, control)
     }
 
     /// Bytes of data in the file.
@@ -106,7 +115,7 @@ impl Image {
     ) -> Result<&'b mut [u8]> {
         let length = usize::try_from(window.len()).expect("a window of one read");
         if let Err(error) = self.reader.read(via, buffer, window) {
-            let errno = unreadable(&error).ok_or(error)?;
+            let errno = error.unreadable().ok_or(error)?;
             if window.len() > BLOCK_SIZE as u64 {
                 return self.read_blocks(via, buffer, window, page, bad);
             }
@@ -159,15 +168,16 @@ impl Image {
 
 /// The hash that the block at `offset` should have, by the page of its segment.
 pub(crate) fn expected(page: &Page, offset: u64) -> Hash {
-    let block = offset / BLOCK_SIZE as u64 % BLOCKS_PER_SEGMENT as u64;
-    page.hash(usize::try_from(block).expect("inside the segment"))
+    page.hash(slot_of(Extent::at(offset, BLOCK_SIZE as u64)))
 }
 
-/// The errors that spoil a block rather than the whole operation.
-fn unreadable(error: &Error) -> Option<Errno> {
-    match error.code {
-        Code::SourceShort => Some(Errno::NODATA),
-        Code::Io => error.errno.filter(|errno| matches!(*errno, Errno::IO | Errno::NODATA | Errno::ILSEQ)),
-        _ => None,
+/// Reports the blocks of a hole that should hold something: an extent that got lost reads as zeros.
+pub(crate) fn expect_zeros(hole: Extent, page: &Page, bad: &mut Vec<BadBlock>) {
+    for block in blocks_of(hole) {
+        let expected = expected(page, block.start);
+        if !expected.is_zero() {
+            let found = Found::Other(Hash::ZERO);
+            bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });
+        }
     }
 }

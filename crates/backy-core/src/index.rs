@@ -86,6 +86,10 @@ impl IndexReader {
         Ok(Self { path: path.to_owned(), file, header, data })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What the header says.
     #[must_use]
     pub fn header(&self) -> Header {

@@ -3,15 +3,16 @@
 
 use std::path::Path;
 
-use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, blocks_of, segment_range, segments_in};
+use crate::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in, slot_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::device;
 use crate::durable::sync_directory_of;
 use crate::error::{Code, Error, Result};
-use crate::extent::{Extent, ExtentMap};
+use crate::extent::ExtentMap;
 use crate::index::{IndexReader, IndexWriter, Page};
 use crate::read::{READ_SIZE, Reader, windows_of};
+use crate::readback::{Touched, read_back};
 use crate::{pool, sparse};
 
 /// What was found while the index was made.
@@ -29,7 +30,8 @@ pub struct IndexStats {
 /// may be left behind, incomplete.
 ///
 /// # Errors
-/// [`Code::SourceKind`] when the image is no file, [`Code::SourceShort`], [`Code::Cancelled`], [`Code::Io`].
+/// [`Code::SourceKind`] when the image is no file, [`Code::SourceShort`], [`Code::ReadBack`], [`Code::Cancelled`],
+/// [`Code::Io`].
 pub fn index_image(image: &Path, index: &Path, control: &Control) -> Result<IndexStats> {
     let reader = Reader::open(image)?;
     let facts = device::facts(reader.file(), image)?.ok_or_else(|| Error::new(Code::SourceKind).at(image))?;
@@ -39,18 +41,20 @@ pub fn index_image(image: &Path, index: &Path, control: &Control) -> Result<Inde
     let writer = IndexWriter::create(index, size, None)?;
     let segments: Vec<u64> = (0..segments_in(size)).collect();
     let work = Work { reader, size, data, writer, control };
-    let zero = pool::for_each(
+    let indexed = pool::for_each(
         &segments,
         control,
         || Buffer::new(READ_SIZE),
         |buffer, segment| work.index(buffer, segment),
     )?;
-    let (zero_blocks, bytes_zero) =
-        zero.iter().fold((0, 0), |(blocks, bytes), zero| (blocks + zero.blocks, bytes + zero.bytes));
-    work.writer.finish(zero_blocks)?;
+    let sum = |of: fn(&Indexed) -> u64| indexed.iter().map(of).sum::<u64>();
+    work.writer.finish(sum(|segment| segment.zero_blocks))?;
     sync_directory_of(index)?;
-    let digest = IndexReader::open(index)?.digest()?;
-    Ok(IndexStats { size, digest, bytes_zero })
+
+    let index = IndexReader::open(index)?;
+    let touched: Vec<Touched> = indexed.iter().map(|segment| segment.touched).collect();
+    read_back(&work.reader, &index, size, &touched, control)?;
+    Ok(IndexStats { size, digest: index.digest()?, bytes_zero: sum(|segment| segment.zero_bytes) })
 }
 
 struct Work<'a> {
@@ -62,14 +66,16 @@ struct Work<'a> {
     control: &'a Control,
 }
 
-/// What is zero in a segment.
-struct Zero {
-    blocks: u64,
-    bytes: u64,
+/// What became of a segment.
+struct Indexed {
+    zero_blocks: u64,
+    zero_bytes: u64,
+    /// No block of it was written, but its page of the index was.
+    touched: Touched,
 }
 
 impl Work<'_> {
-    fn index(&self, buffer: &mut Buffer, segment: u64) -> Result<Zero> {
+    fn index(&self, buffer: &mut Buffer, segment: u64) -> Result<Indexed> {
         let range = segment_range(segment, self.size);
         let mut page = Page::ZERO;
         for data in self.data.within(range) {
@@ -78,21 +84,19 @@ impl Work<'_> {
                 self.control.pass(window.len())?;
                 let bytes = self.reader.read(via, buffer, window)?;
                 for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
-                    page.set(slot(block), Hash::of(bytes));
+                    page.set(slot_of(block), Hash::of(bytes));
                 }
                 self.control.add_done(window.len());
             }
         }
         self.writer.put(segment, &page)?;
-        let zeros = || blocks_of(range).filter(|block| page.hash(slot(*block)).is_zero());
-        Ok(Zero { blocks: zeros().count() as u64, bytes: zeros().map(|block| block.len()).sum() })
+        let zeros = || blocks_of(range).filter(|block| page.hash(slot_of(*block)).is_zero());
+        Ok(Indexed {
+            zero_blocks: zeros().count() as u64,
+            zero_bytes: zeros().map(|block| block.len()).sum(),
+            touched: Touched { segment, mask: 0, checksum: Some(page.checksum()) },
+        })
     }
-}
-
-/// Where a block stands in its segment.
-fn slot(block: Extent) -> usize {
-    let number = block.start / BLOCK_SIZE as u64 % BLOCKS_PER_SEGMENT as u64;
-    usize::try_from(number).expect("inside the segment")
 }
 
 #[cfg(test)]
@@ -100,6 +104,7 @@ mod tests {
     use super::*;
     use crate::block::SEGMENT_SIZE;
     use crate::image::ImageOptions;
+    use crate::sys::faults::{Fault, Injection, watch};
     use crate::verify::verify_image;
     use crate::write::{WriteOptions, write_image};
     use rustix::io::Errno;
@@ -131,6 +136,21 @@ mod tests {
         let (index, size, digest) = (path("built"), stats.size, stats.digest);
         let verified = verify_image(&ImageOptions { image, index, size, digest }, None, &Control::default());
         assert_eq!(verified.unwrap().bad_blocks, []);
+    }
+
+    #[test]
+    fn a_write_that_is_lost_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("image"), vec![1; BLOCK_SIZE]).unwrap();
+        let run =
+            |injection| watch(injection, || index_image(&path("image"), &path("index"), &Control::default()));
+        let (result, calls) = run(None);
+        result.unwrap();
+        for (at, _) in calls.iter().enumerate().filter(|(_, call)| call.name == "pwrite") {
+            std::fs::remove_file(path("index")).unwrap();
+            run(Some(Injection { at, fault: Fault::Lost, lasting: false })).0.unwrap_err();
+        }
     }
 
     #[test]

@@ -2,18 +2,16 @@
 
 use std::path::Path;
 
-use rustix::io::Errno;
-
-use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of, segments_in};
+use crate::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::device::{Facts, Kind};
 use crate::error::{BadBlock, Code, Context, Error, Found, Result};
-use crate::extent::Extent;
+use crate::extent::{Extent, Part};
 use crate::granularity::Granularity;
 use crate::granule::{Old, Plan};
-use crate::image::expected;
-use crate::index::IndexReader;
+use crate::image::{expect_zeros, expected};
+use crate::index::{IndexReader, Page};
 use crate::output::Output;
 use crate::read::Reader;
 use crate::sys::fs;
@@ -39,11 +37,15 @@ impl Parent {
             Some(Ok(index)) if index.header().image_size != size => {
                 (None, Some("the index of the parent is for another size".to_owned()))
             }
-            // What is not read is known by nothing but these hashes.
-            Some(Ok(index)) if digest.is_some_and(|digest| index.expect(size, digest).is_err()) => {
-                (None, Some("the index of the parent is not the one that its record names".to_owned()))
+            Some(Ok(index)) => {
+                // What is not read is known by nothing but these hashes, and a clone gets them from the disk.
+                index.distrust_cache();
+                if digest.is_some_and(|digest| index.expect(size, digest).is_err()) {
+                    (None, Some("the index of the parent is not the one that its record names".to_owned()))
+                } else {
+                    (Some(index), None)
+                }
             }
-            Some(Ok(index)) => (Some(index), None),
             Some(Err(error)) => (None, Some(format!("the index of the parent cannot be used ({error})"))),
             None => (None, Some("the parent has no index".to_owned())),
         };
@@ -68,7 +70,7 @@ impl Parent {
         }
         let read = match self.image.read(self.image.way(kept), buffer, kept) {
             // A bad sector of the parent is no reason to lose the new revision: the block is written whole.
-            Err(error) if error.errno == Some(Errno::IO) => return Ok(Old::Unknown),
+            Err(error) if error.unreadable().is_some() => return Ok(Old::Unknown),
             result => result?.len(),
         };
         let length = usize::try_from(block.len()).expect("at most a block");
@@ -84,14 +86,22 @@ impl Parent {
         let index = self.index.as_ref().expect("a parent that is copied has an index");
         let facts = Facts { kind: Kind::File, size: self.size };
         let data = sparse::data_extents(self.image.file(), facts, self.image.path())?;
-        let data = data.align(BLOCK_SIZE as u64, size.min(self.size));
+        let kept = size.min(self.size);
+        let data = data.align(BLOCK_SIZE as u64, kept);
         control.add_total(data.bytes());
-        let segments: Vec<u64> = (0..segments_in(size.min(self.size))).collect();
+        let segments: Vec<u64> = (0..segments_in(kept)).collect();
         let scratch = || (Buffer::new(BLOCK_SIZE), Plan::default());
         let written = pool::for_each(&segments, control, scratch, |(buffer, plan), number| {
             let page = index.page(number)?;
             let mut written = 0;
-            for range in data.within(Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE)) {
+            for part in data.parts(segment_range(number, kept)) {
+                let range = match part {
+                    Part::Data(range) => range,
+                    Part::Hole(hole) => {
+                        self.expect_zeros(hole, &page)?;
+                        continue;
+                    }
+                };
                 let blank = if output.reserve(range)? { Old::Unknown } else { Old::Zeros };
                 for block in blocks_of(range) {
                     control.pass(block.len())?;
@@ -121,16 +131,23 @@ impl Parent {
         } else {
             match self.image.read(self.image.way(own), buffer, own) {
                 Ok(bytes) => (bytes.len(), Found::Other(Hash::of(bytes))),
-                Err(Error { errno: Some(Errno::IO), .. }) => (0, Found::Unreadable(Errno::IO)),
-                Err(error) => return Err(error),
+                Err(error) => (0, Found::Unreadable(error.unreadable().ok_or(error)?)),
             }
         };
         if found != Found::Other(expected) {
-            let bad = BadBlock { offset: own.start, length: own.len(), expected, found };
-            let error = Error::new(Code::ImageDamaged).at(self.image.path());
-            return Err(Error { bad_blocks: vec![bad], ..error });
+            return Err(self.damaged(BadBlock { offset: own.start, length: own.len(), expected, found }));
         }
         buffer[read.min(length)..length].fill(0);
         Ok(())
+    }
+    /// Fails where a hole should hold something.
+    fn expect_zeros(&self, hole: Extent, page: &Page) -> Result<()> {
+        let mut bad = Vec::new();
+        expect_zeros(hole, page, &mut bad);
+        bad.pop().map_or(Ok(()), |bad| Err(self.damaged(bad)))
+    }
+
+    fn damaged(&self, bad: BadBlock) -> Error {
+        Error { bad_blocks: vec![bad], ..Error::new(Code::ImageDamaged).at(self.image.path()) }
     }
 }

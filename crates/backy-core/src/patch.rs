@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use crate::block::{BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE, blocks_of, segment_range, segments_in};
+use crate::block::{
+    BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE, blocks_of, segment_range, segments_in, slot_of,
+};
 use crate::buffer::Buffer;
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::extent::Extent;
 use crate::granule::{Action, Old, Plan};
 use crate::index::{IndexWriter, Page};
@@ -188,8 +190,11 @@ impl<'p> Work<'p> {
         let segment = self.segment.as_ref().expect("entered");
         let slot = slot_of(block);
         if segment.seen >> slot & 1 == 1 {
-            patcher.image.read(Via::Cache, &mut self.new, block)?;
-            return Ok(());
+            // A block that did not differ was not written: what the parent has there may have rotted.
+            return match Hash::of(patcher.image.read(Via::Cache, &mut self.new, block)?) {
+                hash if hash == segment.page.hash(slot) => Ok(()),
+                _ => Err(Error::new(Code::ImageDamaged).at(patcher.image.path()).offset(block.start)),
+            };
         }
         if let (Unmentioned::Parent, Some(parent), Some(known)) =
             (patcher.unmentioned, &patcher.parent, &segment.known)
@@ -208,7 +213,8 @@ impl<'p> Work<'p> {
         let (hash, slot) = (Hash::of(bytes), slot_of(block));
         let before = match self.patcher.hash_before(segment, slot) {
             Some(before) if before == hash => None,
-            Some(Hash::ZERO) => Some(Old::Zeros),
+            Some(Hash::ZERO) if !self.patcher.inherits => Some(Old::Zeros),
+            // Also where there should be zeros: if something is, all of it must be overwritten.
             _ => Some(self.patcher.bytes_before(segment, block, &mut self.old)?),
         };
         let granule = || self.patcher.granule(segment, block);
@@ -375,7 +381,8 @@ impl Patcher<'_> {
             }
         }
         if *touched != 0 || known.as_ref().is_some_and(|known| known != page) {
-            tally.touched = Some(Touched { segment: *number, mask: *touched, checksum: page.checksum() });
+            tally.touched =
+                Some(Touched { segment: *number, mask: *touched, checksum: Some(page.checksum()) });
         }
         tally
     }
@@ -392,9 +399,4 @@ impl Segment {
 /// Where a byte stands in its block.
 fn within(block: Extent, at: u64) -> usize {
     usize::try_from(at - block.start).expect("inside the block")
-}
-
-/// Where a block stands in its segment.
-fn slot_of(block: Extent) -> usize {
-    usize::try_from(block.start % SEGMENT_SIZE / BLOCK_SIZE as u64).expect("inside the segment")
 }

@@ -1,9 +1,7 @@
-//! The proof that the disk has what was written: read back past the cache, before anything is sealed.
+//! The proof that the disk has what was written: read back past the cache, before anything is sealed or called restored.
 //! It notices dropped, misdirected and torn writes of a device that reported success.
 
-use std::path::Path;
-
-use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, blocks_of};
+use crate::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, blocks_of, slot_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::{Code, Error, Result};
@@ -20,8 +18,13 @@ pub(crate) struct Touched {
     pub segment: u64,
     /// A bit for each of its blocks that was written to, the first block lowest.
     pub mask: u128,
-    /// Checksum of its page of the index, as it should be on disk.
-    pub checksum: [u8; 32],
+    /// Checksum of its page of the index, as it should be on disk, if that was written, too.
+    pub checksum: Option<[u8; 32]>,
+}
+
+/// A bit for each of these blocks of one segment, the first block of the segment lowest.
+pub(crate) fn mask_of(blocks: impl Iterator<Item = Extent>) -> u128 {
+    blocks.fold(0, |mask, block| mask | 1 << slot_of(block))
 }
 
 impl Touched {
@@ -35,34 +38,33 @@ impl Touched {
     }
 }
 
-/// Reads every block that was written to, and every page of the index that changed, from the disk.
+/// Reads every block of a file that was written to, and every page of the index that was, from the disk.
 ///
 /// # Errors
 /// [`Code::ReadBack`] naming the first place that differs; [`Code::Io`], [`Code::Cancelled`].
 pub(crate) fn read_back(
-    image_path: &Path,
-    index_path: &Path,
+    written: &Reader,
     index: &IndexReader,
     size: u64,
     touched: &[Touched],
     control: &Control,
 ) -> Result<()> {
-    let image = Reader::open(image_path)?;
-    image.distrust_cache();
+    written.distrust_cache();
+    index.distrust_cache();
     let items: Vec<u64> = (0..touched.len() as u64).collect();
     let check = |buffer: &mut Buffer, item: u64| {
         let touched = &touched[usize::try_from(item).expect("an index of the slice")];
         let page = index.page(touched.segment)?;
-        if page.checksum() != touched.checksum {
-            return Err(Error::new(Code::ReadBack).at(index_path));
+        if touched.checksum.is_some_and(|checksum| checksum != page.checksum()) {
+            return Err(Error::new(Code::ReadBack).at(index.path()));
         }
         for range in touched.blocks(size).extents() {
             for window in windows_of(*range) {
                 control.pass(window.len())?;
-                let bytes = image.read(Via::Disk, buffer, window)?;
+                let bytes = written.read(Via::Disk, buffer, window)?;
                 for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
                     if Hash::of(bytes) != expected(&page, block.start) {
-                        return Err(Error::new(Code::ReadBack).at(image_path).offset(block.start));
+                        return Err(Error::new(Code::ReadBack).at(written.path()).offset(block.start));
                     }
                 }
                 control.add_done(window.len());

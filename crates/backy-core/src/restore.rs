@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use crate::block::blocks_of;
 use crate::buffer::Buffer;
 use crate::cloning::restore_clone;
 use crate::control::Control;
@@ -16,12 +17,15 @@ use crate::device::Kind;
 use crate::differential::Differential;
 use crate::durable::create_whole;
 use crate::error::{BadBlock, Code, Context, Error, Result};
+use crate::extent::{Extent, Part};
 use crate::granule::{Old, Plan};
-use crate::image::{Image, ImageOptions};
+use crate::image::{Image, ImageOptions, expect_zeros};
 use crate::import::{self, CommandTarget};
 use crate::output::Output;
+use crate::platform;
 use crate::pool;
-use crate::read::{READ_SIZE, windows_of};
+use crate::read::{READ_SIZE, Reader, windows_of};
+use crate::readback::{Touched, mask_of};
 use crate::sys::{fs, io};
 
 /// Where an image is restored to.
@@ -112,12 +116,20 @@ pub(crate) struct Restored {
     pub read: u64,
     pub written: u64,
     pub bad: Vec<BadBlock>,
+    /// What of it is to be read back.
+    pub touched: Option<Touched>,
 }
 
 impl Restore<'_> {
     /// Writes under another name beside the target, which appears only when it is complete.
     fn new_file(&self, path: &Path) -> Result<RestoreStats> {
-        create_whole(path, |partial| self.stats(self.fill_new(partial)?, TargetKind::NewFile))
+        create_whole(path, |partial| {
+            let segments = self.fill_new(partial)?;
+            let touched = touched_in(&segments);
+            let stats = self.stats(segments, TargetKind::NewFile)?;
+            self.image.read_back(&Reader::open(partial)?, &touched, self.control)?;
+            Ok(stats)
+        })
     }
 
     fn fill_new(&self, path: &Path) -> Result<Vec<Restored>> {
@@ -128,7 +140,16 @@ impl Restore<'_> {
             let (buffer, plan) = scratch;
             let (page, range) = (self.image.page(number)?, self.image.range(number));
             let mut restored = Restored::default();
-            for data in self.image.data_within(range) {
+            let mut mask = 0;
+            for part in self.image.parts(range) {
+                let data = match part {
+                    Part::Data(data) => data,
+                    Part::Hole(hole) => {
+                        expect_zeros(hole, &page, &mut restored.bad);
+                        continue;
+                    }
+                };
+                mask |= mask_of(blocks_of(data));
                 let via = self.image.reader.way(data);
                 // Space that was reserved is no hole any more, so zeros in it have to be cleared.
                 let blank = if output.reserve(data)? { Old::Unknown } else { Old::Zeros };
@@ -142,6 +163,8 @@ impl Restore<'_> {
                 }
             }
             output.leave_behind(range)?;
+            let bad = restored.bad.iter().map(|bad| Extent::at(bad.offset, bad.length));
+            restored.touched = Some(Touched { segment: number, mask: mask & !mask_of(bad), checksum: None });
             Ok(restored)
         })?;
         output.finish()?;
@@ -186,6 +209,12 @@ impl Restore<'_> {
                 self.control.add_done(window.len());
             }
         }
+        self.refuse_damage(&all.bad)?;
+        match platform::sync(stream) {
+            // A pipe, a terminal.
+            Err(Errno::INVAL | Errno::ROFS | Errno::OPNOTSUPP) => {}
+            result => result.on("fsync", path)?,
+        }
         self.stats(vec![all], TargetKind::Stream)
     }
 
@@ -203,6 +232,11 @@ impl Restore<'_> {
         }
         Err(Error { bad_blocks: bad.to_vec(), ..Error::new(Code::ImageDamaged).at(self.image.reader.path()) })
     }
+}
+
+/// What of a target was written to.
+pub(crate) fn touched_in(restored: &[Restored]) -> Vec<Touched> {
+    restored.iter().filter_map(|restored| restored.touched).collect()
 }
 
 fn write_stream(stream: &File, mut bytes: &[u8]) -> io::Result<()> {

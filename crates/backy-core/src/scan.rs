@@ -5,7 +5,7 @@ use std::iter;
 use crate::block::segments_in;
 use crate::buffer::Buffer;
 use crate::error::Result;
-use crate::extent::Extent;
+use crate::extent::{Extent, Part};
 use crate::focus::Focus;
 use crate::pool;
 use crate::read::{READ_SIZE, windows_of};
@@ -72,13 +72,10 @@ impl Scan<'_> {
 
     /// Holes are not read.
     fn part(&self, hands: &mut Hands, segment: &mut Segment, range: Extent) -> Result<()> {
-        let mut at = range.start;
-        for data in self.source.data.within(range) {
-            segment.zeros(&mut hands.scratch, Extent { start: at, end: data.start })?;
-            self.data(hands, segment, data)?;
-            at = data.end;
-        }
-        segment.zeros(&mut hands.scratch, Extent { start: at, end: range.end })
+        self.source.data.parts(range).try_for_each(|part| match part {
+            Part::Data(data) => self.data(hands, segment, data),
+            Part::Hole(hole) => segment.zeros(&mut hands.scratch, hole),
+        })
     }
 
     fn data(&self, hands: &mut Hands, segment: &mut Segment, data: Extent) -> Result<()> {

@@ -1,7 +1,7 @@
 //! One segment of a revision while it is written: hash, compare, write what differs. Where the bytes come from does
 //! not matter here.
 
-use crate::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of, segment_range};
+use crate::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of, segment_range, slot_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::{BadBlock, Found, Result};
@@ -127,7 +127,7 @@ impl Segment<'_> {
     pub(crate) fn keep(&mut self, range: Extent) {
         for block in blocks_of(range) {
             let known = self.known(block).expect("a parent with an index");
-            self.page.set(self.slot(block), known);
+            self.page.set(slot_of(block), known);
             self.count(block, known, false);
         }
     }
@@ -139,7 +139,7 @@ impl Segment<'_> {
             self.count(block, Hash::ZERO, known.is_some_and(|hash| !hash.is_zero()));
             let certain = known.is_some_and(|hash| hash.is_zero()) && !self.writer.compare_bytes;
             if self.writer.start == Start::Parent && !certain {
-                self.mask |= 1 << self.slot(block);
+                self.mask |= 1 << slot_of(block);
                 scratch.plan.add(Action::Clear, block);
             }
         }
@@ -171,15 +171,15 @@ impl Segment<'_> {
             (Start::Source, _) => false,
             (Start::Parent, Some(parent)) => match known.filter(|_| !self.writer.compare_bytes) {
                 Some(known) if known == hash => false,
-                Some(known) if known.is_zero() => plan.compare(block.start, bytes, Old::Zeros),
+                // Also where there should be zeros: if something is, all of it must be overwritten.
                 _ => plan.compare_by(|| parent.granule(block), block.start, bytes, parent.bytes(block, old)?),
             },
             _ => plan.compare(block.start, bytes, self.blank),
         };
         let unknown = if self.writer.start == Start::Parent { touched } else { !hash.is_zero() };
         self.count(block, hash, known.map_or(unknown, |known| known != hash));
-        self.page.set(self.slot(block), hash);
-        self.mask |= u128::from(touched) << self.slot(block);
+        self.page.set(slot_of(block), hash);
+        self.mask |= u128::from(touched) << slot_of(block);
         Ok(())
     }
 
@@ -190,7 +190,8 @@ impl Segment<'_> {
         }
         self.writer.index.put(self.number, &self.page)?;
         if self.mask != 0 || self.known.as_ref().is_some_and(|known| *known != self.page) {
-            let touched = Touched { segment: self.number, mask: self.mask, checksum: self.page.checksum() };
+            let touched =
+                Touched { segment: self.number, mask: self.mask, checksum: Some(self.page.checksum()) };
             // What was written will be read back: more to go through.
             self.writer.control.add_total(touched.blocks(self.writer.size).bytes());
             self.tally.touched = Some(touched);
@@ -217,11 +218,6 @@ impl Segment<'_> {
 
     /// The parent's hash of a block.
     fn known(&self, block: Extent) -> Option<Hash> {
-        self.known.as_ref().map(|page| page.hash(self.slot(block)))
-    }
-
-    /// Where a block stands in the segment.
-    fn slot(&self, block: Extent) -> usize {
-        usize::try_from((block.start - self.range.start) / BLOCK_SIZE as u64).expect("inside the segment")
+        self.known.as_ref().map(|page| page.hash(slot_of(block)))
     }
 }

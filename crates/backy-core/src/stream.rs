@@ -123,9 +123,8 @@ fn write(
         Some(command) => recheck(&index, source, command, sample_of(options), control)?,
         None => Rechecked::default(),
     };
-    index.distrust_cache();
     let touched: Vec<Touched> = tallies.iter().filter_map(|tally| tally.touched).collect();
-    read_back(&options.image, &options.index, &index, size, &touched, control)?;
+    read_back(&Reader::open(&options.image)?, &index, size, &touched, control)?;
     Ok(WriteStats {
         size,
         digest: index.digest()?,

@@ -1,11 +1,11 @@
 //! Reading a whole image against its index. Goes on behind every bad block, so that all of them are named.
 
-use crate::block::{BLOCK_SIZE, Hash, blocks_of};
+use crate::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
 use crate::error::{BadBlock, Context, Error, Found, Result};
-use crate::extent::Extent;
-use crate::image::{Image, ImageOptions, expected};
+use crate::extent::{Extent, Part};
+use crate::image::{Image, ImageOptions, expect_zeros, expected};
 use crate::index::Page;
 use crate::mapping::{WINDOW_SIZE, Window};
 use crate::pool;
@@ -69,7 +69,7 @@ fn verify(
     let bad_blocks: Vec<BadBlock> = segments.into_iter().flatten().collect();
     let written = report.map_or(Ok(()), |report| report.write(&bad_blocks));
     let report_problem = written.err().map(|error| error.to_string());
-    let blocks = crate::block::blocks_in(image.size);
+    let blocks = blocks_in(image.size);
     Ok(VerifyStats { blocks, bytes_read: image.data_bytes(), bad_blocks, report_problem })
 }
 
@@ -86,16 +86,15 @@ impl Verification<'_> {
         let page = self.image.page(segment)?;
         let range = self.image.range(segment);
         let mut bad = Vec::new();
-        let mut at = range.start;
-        for data in self.image.data_within(range) {
-            expect_zeros(Extent { start: at, end: data.start }, &page, &mut bad);
-            match self.image.reader.way(data) {
-                Via::Cache if self.mapped => self.map(data, &page, &mut bad)?,
-                via => self.read(via, data, &page, buffer, &mut bad)?,
+        for part in self.image.parts(range) {
+            match part {
+                Part::Hole(hole) => expect_zeros(hole, &page, &mut bad),
+                Part::Data(data) => match self.image.reader.way(data) {
+                    Via::Cache if self.mapped => self.map(data, &page, &mut bad)?,
+                    via => self.read(via, data, &page, buffer, &mut bad)?,
+                },
             }
-            at = data.end;
         }
-        expect_zeros(Extent { start: at, end: range.end }, &page, &mut bad);
         Ok(bad)
     }
 
@@ -134,17 +133,6 @@ impl Verification<'_> {
             self.control.add_done(window.len());
         }
         Ok(())
-    }
-}
-
-/// Blocks that are holes in the file.
-fn expect_zeros(hole: Extent, page: &Page, bad: &mut Vec<BadBlock>) {
-    for block in blocks_of(hole) {
-        let expected = expected(page, block.start);
-        if !expected.is_zero() {
-            let found = Found::Other(Hash::ZERO);
-            bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });
-        }
     }
 }
 

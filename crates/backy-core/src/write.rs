@@ -20,6 +20,7 @@ use crate::parent::Parent;
 use crate::places::identity;
 use crate::platform;
 use crate::probe::reflink_refused;
+use crate::read::Reader;
 use crate::readback::{Touched, read_back};
 use crate::scan::Scan;
 use crate::segment::{RevisionWriter, Start, Tally};
@@ -150,9 +151,8 @@ impl Job<'_> {
         writer.index.finish(sum(|tally| tally.zero_blocks))?;
 
         let index = IndexReader::open(&options.index)?;
-        index.distrust_cache();
         let touched: Vec<Touched> = tallies.iter().filter_map(|tally| tally.touched).collect();
-        read_back(&options.image, &options.index, &index, source.size, &touched, control)?;
+        read_back(&Reader::open(&options.image)?, &index, source.size, &touched, control)?;
         let reasons: Vec<String> = without_index.into_iter().chain(unfocused).collect();
         Ok(WriteStats {
             size: source.size,

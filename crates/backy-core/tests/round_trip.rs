@@ -14,6 +14,7 @@ use backy_core::{
     restore_image, verify_image, verify_mapped_image, write_image,
 };
 use proptest::prelude::*;
+use rustix::fs::{FlockOperation, flock};
 
 /// Something that happens to a disk.
 #[derive(Debug, Clone)]
@@ -187,6 +188,21 @@ fn every_damaged_block_is_named_and_the_rest_is_restored_by_force() {
 }
 
 #[test]
+fn two_restores_do_not_write_to_one_target() {
+    let directory = tempfile::tempdir().unwrap();
+    let (revision, bytes) = small_revision(directory.path());
+    let target = directory.path().join("target");
+    fs::write(&target, b"old").unwrap();
+    let other = File::open(&target).unwrap();
+    flock(&other, FlockOperation::LockExclusive).unwrap();
+    assert_eq!(revision.restore(&target, false).unwrap_err().code, Code::TargetBusy);
+    assert_eq!(fs::read(&target).unwrap(), b"old");
+    drop(other);
+    revision.restore(&target, false).unwrap();
+    assert!(fs::read(&target).unwrap() == bytes);
+}
+
+#[test]
 fn a_truncated_image_is_missing_its_blocks() {
     let directory = tempfile::tempdir().unwrap();
     let (revision, _) = small_revision(directory.path());
@@ -198,6 +214,25 @@ fn a_truncated_image_is_missing_its_blocks() {
     image.set_len(10 * BLOCK_SIZE as u64).unwrap();
     let error = verify_image(&revision.options(), None, &Control::default()).unwrap_err();
     assert_eq!(error.code, Code::ImageDamaged);
+}
+
+#[test]
+fn an_extent_that_got_lost_is_missed_whatever_it_is_restored_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let (revision, _) = small_revision(directory.path());
+    let image = File::options().write(true).open(&revision.image).unwrap();
+    image.set_len(0).unwrap();
+    image.set_len(revision.stats.size).unwrap();
+    let lost = [0, 2, 3].map(|block| block * BLOCK_SIZE as u64);
+    let (new, existing) = (directory.path().join("new"), directory.path().join("existing"));
+    fs::write(&existing, b"untouched").unwrap();
+    for target in [&new, &existing] {
+        let error = revision.restore(target, false).unwrap_err();
+        let places: Vec<_> = error.bad_blocks.iter().map(|bad| bad.offset).collect();
+        assert_eq!((error.code, &places[..]), (Code::ImageDamaged, &lost[..]));
+    }
+    assert!(!new.exists());
+    assert_eq!(fs::read(&existing).unwrap(), b"untouched");
 }
 
 #[test]
@@ -232,6 +267,18 @@ fn a_rotten_parent_is_healed_when_bytes_are_compared() {
     damage(&parent.image, 2 * BLOCK_SIZE + 5);
     let source = directory.path().join("source");
     let next = Revision::write(&source, directory.path(), "next", Some(&parent), true);
+    assert!(fs::read(&next.image).unwrap() == bytes);
+}
+
+#[test]
+fn rot_where_there_were_zeros_does_not_stay_beside_what_is_new() {
+    let directory = tempfile::tempdir().unwrap();
+    let (parent, mut bytes) = small_revision(directory.path());
+    damage(&parent.image, BLOCK_SIZE + 100_000);
+    let source = directory.path().join("source");
+    bytes[BLOCK_SIZE + 5] = 1;
+    fs::write(&source, &bytes).unwrap();
+    let next = Revision::write(&source, directory.path(), "next", Some(&parent), false);
     assert!(fs::read(&next.image).unwrap() == bytes);
 }
 

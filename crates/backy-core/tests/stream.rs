@@ -276,23 +276,28 @@ fn a_program_that_dies_in_the_middle_is_quoted() {
     assert_eq!((error.code, error.offset), (Code::DiffDamaged, Some(0)));
 }
 
-/// Rot in a part of a block that the stream does not mention must not be sealed with a new hash.
+/// Rot in a part of a block that the stream does not mention must not be sealed with a new hash; neither when the
+/// stream mentioned all of it before, as it was, so that nothing was written.
 #[test]
 fn a_damaged_parent_is_not_built_upon() {
+    is_not_built_upon(&[(5000, 10, Some(7))]);
+    is_not_built_upon(&[(0, BLOCK, Some(1)), (BLOCK, BLOCK, Some(1)), (5000, 10, Some(7))]);
+}
+
+fn is_not_built_upon(changes: &[(u64, u64, Option<u8>)]) {
     let (mut bench, mut disk) = two_generations();
     let last = bench.last();
     let mut bytes = fs::read(&last).unwrap();
     bytes[100] ^= 1;
     fs::write(&last, bytes).unwrap();
-    let changes = [(5000, 10, Some(7))];
     let header = |from: Option<&str>| DiffHeader {
         from_snapshot: from.map(str::to_owned),
         to_snapshot: Some("s3".to_owned()),
         size: SPACE,
     };
-    replay(&mut disk, SPACE, &changes);
-    let everything = [(0, 2 << 20, Some(1)), (5 << 20, 300_000, Some(2)), changes[0]];
-    fs::write(bench.path("delta"), encode(1, &header(Some("s2")), &changes)).unwrap();
+    replay(&mut disk, SPACE, changes);
+    let everything = [&[(0, 2 << 20, Some(1)), (5 << 20, 300_000, Some(2))], changes].concat();
+    fs::write(bench.path("delta"), encode(1, &header(Some("s2")), changes)).unwrap();
     fs::write(bench.path("full"), encode(1, &header(None), &everything)).unwrap();
     let command = |name: &str| vec!["cat".to_owned(), bench.path(name).display().to_string()];
     let source = CommandInput {
@@ -320,7 +325,6 @@ fn an_unchanged_source_costs_nothing() {
     }
 }
 
-/// The sample of a disk that a run asks for, as a program would hand it over.
 /// Where the parent lies in many pieces, a stream is written as what is read of a file is: a block that was shredded
 /// whole, any other one in large granules.
 #[test]
@@ -351,6 +355,7 @@ fn an_image_in_many_pieces_is_mended() {
     assert_eq!(again.bytes_written, 4 * GRANULE);
 }
 
+/// The sample of a disk that a run asks for, as a program would hand it over.
 fn sample_stream(snapshot: &str, disk: &[u8], runs: usize, run: usize) -> Vec<u8> {
     let path = Path::new("sample");
     let mut stream = Vec::new();

@@ -22,8 +22,9 @@ use crate::sys::faults::{Call, Fault, Injection, watch};
 use scenario::Scenario;
 use scratch::Scratch;
 
-const ERRORS: [Errno; 8] = [
+const ERRORS: [Errno; 9] = [
     Errno::IO,
+    Errno::NODATA,
     Errno::NOSPC,
     Errno::DQUOT,
     Errno::ROFS,

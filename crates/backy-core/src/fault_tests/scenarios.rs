@@ -198,6 +198,7 @@ fn restores() -> Vec<Scenario> {
             !target.exists() || same_bytes(&target, &directory.join("old"))
         },
         leftovers: &["target"],
+        reads_back: true,
         ..PLAIN
     };
     vec![
@@ -223,6 +224,7 @@ fn restores() -> Vec<Scenario> {
             run: |directory| restore(directory, Target::Path(directory.join("target"))),
             is_done: is_restored,
             changes: &["target"],
+            reads_back: true,
             ..PLAIN
         },
         Scenario {
