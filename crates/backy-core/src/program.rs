@@ -1,41 +1,43 @@
 //! A program that hands over a source or takes a target: started without a shell, watched while we talk to it, and
 //! gone when we are.
 
-use std::io::{self, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::cell::{Cell, RefCell};
+use std::io::{self, PipeReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::thread::{self, JoinHandle};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 
 use crate::control::Control;
 use crate::error::{Code, Context, Error, Result};
 use crate::{platform, sys};
 
 /// How long a cancelled run may go unnoticed.
-const POLL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+const POLL: Duration = Duration::from_millis(100);
 /// A program that has closed its output has nothing left to do, but one that took a target has to make it durable.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LONG_PATIENCE: Duration = Duration::from_secs(600);
 /// Of its complaints, the end is what counts.
 const MOST_COMPLAINT: usize = 4096;
+/// No pipe holds more, unless it was widened.
+const MOST_IN_PIPE: u64 = 1024 * 1024;
 
 /// A running program. Dropping it kills it, with all that it has started.
 pub(crate) struct Program {
+    /// Not reaped while it may have to be killed: until then its number is not given away.
     child: Child,
-    complaint: Option<JoinHandle<Vec<u8>>>,
+    complaint: Rc<RefCell<Complaint>>,
     /// The name it speaks under.
     own_name: String,
     name: PathBuf,
     patience: Duration,
     /// Whether all of its output was read.
-    ended: Arc<AtomicBool>,
+    ended: Rc<Cell<bool>>,
 }
 
 impl Program {
@@ -60,26 +62,32 @@ impl Program {
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| Error::new(Code::InvalidArgument).detail("a command has a program"))?;
+        let (complaint, stderr) = io::pipe().on("pipe", name)?;
+        sys::io::set_nonblocking(&complaint).on("ioctl", name)?;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(stdin).stdout(stdout).stderr(Stdio::piped());
+        command.args(arguments).stdin(stdin).stdout(stdout).stderr(stderr);
         command.process_group(0);
         platform::die_with_parent(&mut command);
         let failed = |error: io::Error| {
             let detail = format!("{program} cannot be started: {error}");
             Error::new(Code::ProgramFailed).at(name).detail(detail)
         };
-        let mut child = command.spawn().map_err(failed)?;
-        let stderr = child.stderr.take();
-        let complaint = stderr.map(|stderr| thread::spawn(move || tail_of(stderr)));
+        let child = command.spawn().map_err(failed)?;
+        let complaint = Rc::new(RefCell::new(Complaint { stderr: Some(complaint), tail: Vec::new() }));
         let own_name = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { child, complaint, own_name, name: name.to_owned(), patience, ended: Arc::default() })
+        Ok(Self { child, complaint, own_name, name: name.to_owned(), patience, ended: Rc::default() })
     }
 
     /// What it writes; to be taken once.
     pub(crate) fn output<'a>(&mut self, control: &'a Control) -> ProgramOutput<'a> {
         let stdout = self.child.stdout.take().expect("taken once");
         platform::widen_pipe(&stdout);
-        ProgramOutput { stdout, control, ended: Arc::clone(&self.ended) }
+        ProgramOutput {
+            stdout,
+            control,
+            complaint: Rc::clone(&self.complaint),
+            ended: Rc::clone(&self.ended),
+        }
     }
 
     /// What it reads; to be taken once, and dropped when there is nothing more.
@@ -88,17 +96,17 @@ impl Program {
         platform::widen_pipe(&stdin);
         // What the pipe does not take at once is waited for, with an eye on the control.
         sys::io::set_nonblocking(&stdin).on("ioctl", &self.name)?;
-        Ok(ProgramInput { stdin, control })
+        Ok(ProgramInput { stdin, control, complaint: Rc::clone(&self.complaint) })
     }
 
     /// What came of reading its output, unless it has something to say about that itself: only a program that
     /// ends well has handed over all there is.
-    pub(crate) fn conclude<T>(mut self, result: Result<T>, control: &Control) -> Result<T> {
+    pub(crate) fn conclude<T>(self, result: Result<T>, control: &Control) -> Result<T> {
         control.check()?;
         let Err(error) = result else {
-            return match self.wait()? {
-                Some(status) if status.success() => result,
-                Some(status) => Err(self.failure(status)),
+            return match self.wait(control)? {
+                Some(status) if status.exit_status() == Some(0) => result,
+                Some(status) => Err(self.failure(&status)),
                 None => {
                     let detail = "it does not end after its work has ended";
                     Err(Error::new(Code::ProgramFailed).at(&self.name).detail(detail))
@@ -107,62 +115,53 @@ impl Program {
         };
         // That its output is too short, or that it takes no more, says less than why it ended. Whatever else goes
         // wrong is not its fault, and that it then cannot write any more is ours.
-        let is_cut_off = error.code == Code::DiffDamaged && self.ended.load(Relaxed);
+        let is_cut_off = error.code == Code::DiffDamaged && self.ended.get();
         if (is_cut_off || error.errno == Some(Errno::PIPE))
-            && let Some(status) = self.wait()?.filter(|status| !status.success())
+            && let Some(status) = self.wait(control)?.filter(|status| status.exit_status() != Some(0))
         {
-            return Err(self.failure(status));
+            return Err(self.failure(&status));
         }
         Err(error)
     }
 
     /// None when it goes on after its output was closed.
-    fn wait(&mut self) -> Result<Option<ExitStatus>> {
+    fn wait(&self, control: &Control) -> Result<Option<WaitIdStatus>> {
+        let pid = Pid::from_child(&self.child);
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         let begin = Instant::now();
         let mut pause = Duration::from_millis(1);
         while begin.elapsed() < self.patience {
-            if let Some(status) = self.child.try_wait().map_err(|error| self.io(&error))? {
+            control.check()?;
+            if let Some(status) = waitid(WaitId::Pid(pid), options).on("waitid", &self.name)? {
                 return Ok(Some(status));
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(100));
+            self.complaint.borrow_mut().poll(None, pause).on("poll", &self.name)?;
+            pause = (pause * 2).min(POLL);
         }
         Ok(None)
     }
 
-    fn failure(&mut self, status: ExitStatus) -> Error {
-        self.kill();
-        let complaint = self.complaint.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&complaint);
+    fn failure(&self, status: &WaitIdStatus) -> Error {
+        let mut complaint = self.complaint.borrow_mut();
+        complaint.listen();
+        let text = String::from_utf8_lossy(&complaint.tail);
         let lines: Vec<&str> =
             text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
         // What it says under its own name is for people; libraries tell the same before, in more detail.
         let own = lines.iter().rfind(|line| line.starts_with(&format!("{}: ", self.own_name)));
         let words = own.map_or_else(|| lines.join("; "), |line| (*line).to_owned());
         let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
-        let end = match (status.code(), status.signal()) {
+        let end = match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => format!("exit status {code}"),
-            (None, Some(signal)) => format!("ended by signal {signal}"),
-            (None, None) => status.to_string(),
+            (None, signal) => format!("ended by signal {}", signal.unwrap_or_default()),
         };
         Error::new(Code::ProgramFailed).at(&self.name).detail(format!("{words} ({end})"))
-    }
-
-    fn io(&self, error: &io::Error) -> Error {
-        Error::io("wait", &self.name, Errno::from_io_error(error).unwrap_or(Errno::IO))
-    }
-
-    /// Best effort, and harmless when it has ended: until it is waited for, its number is not given away.
-    fn kill(&mut self) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.kill();
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }
 }
@@ -172,7 +171,8 @@ impl Drop for Program {
 pub(crate) struct ProgramOutput<'a> {
     stdout: ChildStdout,
     control: &'a Control,
-    ended: Arc<AtomicBool>,
+    complaint: Rc<RefCell<Complaint>>,
+    ended: Rc<Cell<bool>>,
 }
 
 impl Read for ProgramOutput<'_> {
@@ -180,15 +180,11 @@ impl Read for ProgramOutput<'_> {
         loop {
             // The message does not matter: whoever sees this asks the control.
             self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
-            let mut descriptors = [PollFd::new(&self.stdout, PollFlags::IN)];
-            match poll(&mut descriptors, Some(&POLL)) {
-                Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => {
-                    let count = self.stdout.read(buffer)?;
-                    self.ended.fetch_or(count == 0 && !buffer.is_empty(), Relaxed);
-                    return Ok(count);
-                }
-                Err(errno) => return Err(errno.into()),
+            let stdout = PollFd::new(&self.stdout, PollFlags::IN);
+            if self.complaint.borrow_mut().poll(Some(stdout), POLL)? {
+                let count = self.stdout.read(buffer)?;
+                self.ended.set(self.ended.get() || count == 0 && !buffer.is_empty());
+                return Ok(count);
             }
         }
     }
@@ -199,6 +195,7 @@ impl Read for ProgramOutput<'_> {
 pub(crate) struct ProgramInput<'a> {
     stdin: ChildStdin,
     control: &'a Control,
+    complaint: Rc<RefCell<Complaint>>,
 }
 
 impl Write for ProgramInput<'_> {
@@ -207,11 +204,8 @@ impl Write for ProgramInput<'_> {
             self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
             match self.stdin.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let mut descriptors = [PollFd::new(&self.stdin, PollFlags::OUT)];
-                    match poll(&mut descriptors, Some(&POLL)) {
-                        Ok(_) | Err(Errno::INTR) => {}
-                        Err(errno) => return Err(errno.into()),
-                    }
+                    let stdin = PollFd::new(&self.stdin, PollFlags::OUT);
+                    self.complaint.borrow_mut().poll(Some(stdin), POLL)?;
                 }
                 result => return result,
             }
@@ -223,20 +217,54 @@ impl Write for ProgramInput<'_> {
     }
 }
 
-fn tail_of(mut stream: impl Read) -> Vec<u8> {
-    let mut tail = Vec::new();
-    let mut piece = [0; 1024];
-    // An error here only makes the message shorter.
-    while let Ok(count @ 1..) = stream.read(&mut piece) {
-        tail.extend_from_slice(&piece[..count]);
-        let surplus = tail.len().saturating_sub(MOST_COMPLAINT);
-        tail.drain(..surplus);
+/// What a program says on its standard error. It is listened to whenever the program is waited for, and no longer: what
+/// it has started may go on for ever, and hold that open.
+#[derive(Debug)]
+struct Complaint {
+    /// None when there is nothing more to come.
+    stderr: Option<PipeReader>,
+    tail: Vec<u8>,
+}
+
+impl Complaint {
+    /// Waits for something else, not longer than that, and listens meanwhile. Whether it is ready.
+    fn poll(&mut self, other: Option<PollFd>, patience: Duration) -> sys::io::Result<bool> {
+        let is_other = other.is_some();
+        let stderr = self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN));
+        let timeout = Timespec::try_from(patience).expect("short");
+        let mut descriptors: Vec<PollFd> = other.into_iter().chain(stderr).collect();
+        match poll(&mut descriptors, Some(&timeout)) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(false),
+            Err(errno) => return Err(errno),
+        }
+        let mut ready = descriptors.iter().map(|descriptor| !descriptor.revents().is_empty());
+        let is_ready = is_other && ready.next() == Some(true);
+        if ready.next() == Some(true) {
+            self.listen();
+        }
+        Ok(is_ready)
     }
-    tail
+
+    /// Takes what was said up to now. Others who say more meanwhile cannot keep us here.
+    fn listen(&mut self) {
+        let Some(stderr) = &mut self.stderr else { return };
+        // That there is no more for now is an error, too.
+        if let Ok(0) = stderr.take(MOST_IN_PIPE).read_to_end(&mut self.tail) {
+            self.stderr = None;
+        }
+        let surplus = self.tail.len().saturating_sub(MOST_COMPLAINT);
+        self.tail.drain(..surplus);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+    use std::thread;
+
+    use rustix::process::kill_process;
+
     use super::*;
 
     fn read(script: &str, control: &Control) -> Result<Vec<u8>> {
@@ -298,25 +326,61 @@ mod tests {
         assert!(write("exit 0", &bytes, &Control::default()).is_err(), "it did not read what it was given");
     }
 
-    #[test]
-    fn cancelling_ends_a_silent_program_and_its_children() {
+    /// Cancels what it runs as soon as a program writes to the file that it is told of. In the end nobody holds that
+    /// file open: that is how we see that the program and its children are gone.
+    fn cancelled<T: std::fmt::Debug>(run: impl FnOnce(&Control, &str) -> Result<T>) {
         let control = Control::default();
         let (mut reader, writer) = io::pipe().unwrap();
         let result = thread::scope(|scope| {
             scope.spawn(|| {
-                // What the program's child holds open is how we see that it lives, and then that it is gone.
-                let mut byte = [0];
-                reader.read_exact(&mut byte).unwrap();
+                reader.read_exact(&mut [0]).unwrap();
                 control.cancel();
             });
-            let path = format!("/proc/{}/fd/{}", std::process::id(), {
-                use std::os::fd::AsRawFd;
-                writer.as_raw_fd()
-            });
-            read(&format!("exec 3>{path}; (echo >&3; sleep 1000) & wait"), &control)
+            run(&control, &format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd()))
         });
         drop(writer);
         assert_eq!(result.unwrap_err().code, Code::Cancelled);
         assert_eq!(reader.read(&mut [0; 10]).unwrap(), 0, "nobody holds the pipe any more");
+    }
+
+    #[test]
+    fn cancelling_ends_a_silent_program_and_its_children() {
+        cancelled(|control, path| read(&format!("exec 3>{path}; (echo >&3; sleep 1000) & wait"), control));
+    }
+
+    #[test]
+    fn cancelling_ends_a_program_that_took_everything_and_is_not_done() {
+        cancelled(|control, path| {
+            write(&format!("exec 3>{path}; cat; echo >&3; sleep 60"), &[7; 4096], control)
+        });
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn others_that_hold_its_standard_error_open_are_not_waited_for() {
+        let beside = |command: &str| {
+            let away = format!("setsid sh -c 'echo $$; exec {command}'");
+            let script = format!("({away} &) | {{ read pid; echo $pid >&2; exit 1; }}");
+            read(&script, &Control::default()).unwrap_err().detail.unwrap()
+        };
+        let begin = Instant::now();
+        let detail = beside("sleep 60 >&-");
+        let pid = detail.strip_suffix(" (exit status 1)").unwrap().parse().unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        // This one ends when nobody listens any more.
+        let detail = beside("timeout 60 yes >&2");
+        assert!(detail.ends_with("(exit status 1)") && detail.len() < 2 * MOST_COMPLAINT);
+        assert!(begin.elapsed() < Duration::from_secs(50), "the others take 60 seconds");
+    }
+
+    #[test]
+    fn its_number_is_not_given_away_before_it_is_killed() {
+        let program = Program::exporter(&["true".to_owned()], Path::new("disk")).unwrap();
+        assert_eq!(program.wait(&Control::default()).unwrap().unwrap().exit_status(), Some(0));
+        let pid = Pid::from_child(&program.child);
+        let is_ours = || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).is_ok();
+        assert!(is_ours());
+        drop(program);
+        assert!(!is_ours(), "it is reaped in the end");
     }
 }
