@@ -6,8 +6,6 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
-
 use crate::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in};
 use crate::device::{Facts, Kind};
 use crate::digest::{PIECE_SIZE, digest};
@@ -99,16 +97,12 @@ impl IndexReader {
     /// The hashes of a segment; zeros for one behind the end.
     ///
     /// # Errors
-    /// [`Code::Io`].
+    /// [`Code::Io`]; [`Code::IndexDamaged`] when it has become shorter since it was opened.
     pub fn page(&self, segment: u64) -> Result<Page> {
-        let mut page = Page::ZERO;
-        let start = page_offset(segment);
-        if !self.is_hole(segment) {
-            read_up_to(&self.file, &mut page.0, start)
-                .on("pread", &self.path)
-                .map_err(|error| error.offset(start))?;
+        if self.is_hole(segment) {
+            return Ok(Page::ZERO);
         }
-        Ok(page)
+        read_page(&self.file, &self.path, segment, self.header.image_size)
     }
 
     /// Whether all blocks of a segment are known to be zeros without reading a page.
@@ -119,15 +113,13 @@ impl IndexReader {
     /// BLAKE3 of the whole index: what a record calls its digest.
     ///
     /// # Errors
-    /// [`Code::Io`].
+    /// As [`Self::page`].
     pub fn digest(&self) -> Result<Hash> {
         digest(index_length(self.header.image_size), |range, buffer| {
             if self.data.within(range).next().is_none() {
                 return Ok(&ZEROS[..buffer.len()]);
             }
-            let read = read_up_to(&self.file, buffer, range.start);
-            let whole = read.and_then(|count| if count == buffer.len() { Ok(()) } else { Err(Errno::IO) });
-            whole.on("pread", &self.path).map_err(|error| error.offset(range.start))?;
+            read_whole(&self.file, &self.path, buffer, range.start)?;
             Ok(buffer)
         })
     }
@@ -190,22 +182,16 @@ impl IndexWriter {
     /// Writes the hashes of a segment, whatever is there.
     pub(crate) fn rewrite(&self, segment: u64, page: &Page) -> Result<()> {
         let start = page_offset(segment);
-        let length = (index_length(self.image_size) - start).min(PAGE_SIZE as u64);
-        if *page == Page::ZERO && platform::punch_hole(&self.file, start, length).is_ok() {
+        let bytes = &page.0[..page_length(segment, self.image_size)];
+        if *page == Page::ZERO && platform::punch_hole(&self.file, start, bytes.len() as u64).is_ok() {
             return Ok(());
         }
-        let bytes = &page.0[..usize::try_from(length).expect("at most a page")];
         write_at(&self.file, &self.path, bytes, start)
     }
 
     /// The hashes of a segment as they were put.
     pub(crate) fn page(&self, segment: u64) -> Result<Page> {
-        let mut page = Page::ZERO;
-        let start = page_offset(segment);
-        read_up_to(&self.file, &mut page.0, start)
-            .on("pread", &self.path)
-            .map_err(|error| error.offset(start))?;
-        Ok(page)
+        read_page(&self.file, &self.path, segment, self.image_size)
     }
 
     /// Writes the header and makes the index durable.
@@ -219,6 +205,28 @@ impl IndexWriter {
 
 fn page_offset(segment: u64) -> u64 {
     PAGE_SIZE as u64 + segment * (BLOCKS_PER_SEGMENT * Hash::SIZE) as u64
+}
+
+/// Bytes of a page that the index has: all but for the last one.
+fn page_length(segment: u64, image_size: u64) -> usize {
+    let rest = index_length(image_size).saturating_sub(page_offset(segment));
+    usize::try_from(rest).map_or(PAGE_SIZE, |rest| rest.min(PAGE_SIZE))
+}
+
+fn read_page(file: &File, path: &Path, segment: u64, image_size: u64) -> Result<Page> {
+    let mut page = Page::ZERO;
+    read_whole(file, path, &mut page.0[..page_length(segment, image_size)], page_offset(segment))?;
+    Ok(page)
+}
+
+/// Fills the buffer. What an index lacks at its end is damage: only its holes are zeros.
+fn read_whole(file: &File, path: &Path, buffer: &mut [u8], start: u64) -> Result<()> {
+    let count = read_up_to(file, buffer, start).on("pread", path).map_err(|error| error.offset(start))?;
+    if count < buffer.len() {
+        let end = start + count as u64;
+        return Err(Error::new(Code::IndexDamaged).at(path).detail(format!("it ends at byte {end}")));
+    }
+    Ok(())
 }
 
 /// Reads until the buffer is full or the file ends; returns the bytes read.
@@ -312,6 +320,30 @@ mod tests {
             File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
             assert_eq!(IndexReader::open(&path).err().unwrap().code, Code::IndexDamaged, "{length}");
         }
+    }
+
+    #[test]
+    fn what_is_cut_off_an_open_index_is_missed_and_not_taken_for_zeros() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index");
+        let size = 2 * SEGMENT_SIZE;
+        let writer = IndexWriter::create(&path, size, None).unwrap();
+        let page = page_of(7, BLOCKS_PER_SEGMENT);
+        [0, 1].iter().for_each(|segment| writer.put(*segment, &page).unwrap());
+        let cut = |length| File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+        cut(index_length(size) - 1);
+        assert_eq!(writer.page(1).err().unwrap().code, Code::IndexDamaged);
+        cut(index_length(size));
+        writer.finish(0).unwrap();
+
+        let reader = IndexReader::open(&path).unwrap();
+        cut(index_length(size) - 1);
+
+        assert!(reader.page(0).unwrap() == page);
+        let error = reader.page(1).err().unwrap();
+        assert_eq!((error.code, error.path), (Code::IndexDamaged, Some(path)));
+        assert_eq!(error.detail.unwrap(), format!("it ends at byte {}", index_length(size) - 1));
+        assert_eq!(reader.digest().unwrap_err().code, Code::IndexDamaged);
     }
 
     #[test]

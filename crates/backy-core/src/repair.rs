@@ -121,7 +121,7 @@ fn mend(options: &RepairOptions, image: &Image, block: &BadBlock) -> Result<Outc
     let (from, good) = if block.expected.is_zero() {
         (None, None)
     } else {
-        match find(options, image, block)? {
+        match find(options, image, block) {
             Ok((donor, good)) => (Some(donor), Some(good)),
             Err(reason) => return Ok(Outcome::Left(reason)),
         }
@@ -142,21 +142,22 @@ fn find(
     options: &RepairOptions,
     image: &Image,
     block: &BadBlock,
-) -> Result<std::result::Result<(PathBuf, Buffer), String>> {
+) -> std::result::Result<(PathBuf, Buffer), String> {
     let range = Extent::at(block.offset, block.length);
     let mut reason = String::from("no other place has these bytes");
     for donor in &options.donors {
         // What is wrong with a donor is no reason not to ask the next one.
         let Ok(Some((file, good))) = ask(donor, range, block.expected) else { continue };
-        match lie_apart((image.reader.file(), range), (&file, range), &donor.path)? {
-            Ok(true) => return Ok(Ok((donor.path.clone(), good))),
-            Ok(false) => {
+        match lie_apart((image.reader.file(), range), (&file, range), &donor.path) {
+            Ok(Ok(true)) => return Ok((donor.path.clone(), good)),
+            Ok(Ok(false)) => {
                 reason = String::from("every other place that has these bytes is the same one on the disk");
             }
-            Err(unknown) => reason = unknown,
+            Ok(Err(unknown)) => reason = unknown,
+            Err(error) => reason = error.to_string(),
         }
     }
-    Ok(Err(reason))
+    Err(reason)
 }
 
 /// The bytes that a donor has on its disk, if they are the right ones.
@@ -176,7 +177,8 @@ fn ask(donor: &Donor, range: Extent, expected_hash: Hash) -> Result<Option<(File
     Ok(is_right.then_some((fs::duplicate(reader.file()).on("dup", &donor.path)?, buffer)))
 }
 
-/// Writes what is there now to a file, sector by sector; zeros stand for those that cannot be read.
+/// Writes what is there now to a file, sector by sector; zeros stand for those that cannot be read, and for what a
+/// truncated image lacks.
 fn keep_evidence(prefix: &Path, image: &Image, range: Extent) -> Result<PathBuf> {
     let mut name = prefix.as_os_str().to_owned();
     name.push(format!(".{}.block", range.start));
@@ -184,7 +186,8 @@ fn keep_evidence(prefix: &Path, image: &Image, range: Extent) -> Result<PathBuf>
     make_directory(directory_of(&path))?;
     let mut bytes = Buffer::new(BLOCK_SIZE);
     let mut sector = Buffer::new(ALIGNMENT);
-    for part in range.pieces(ALIGNMENT as u64) {
+    let end = fs::metadata(image.reader.file()).on("fstat", image.reader.path())?.len();
+    for part in range.overlap(&Extent { start: 0, end }).pieces(ALIGNMENT as u64) {
         let at = length_of(Extent { start: range.start, end: part.start });
         if let Ok(read) = image.reader.read(Via::Disk, &mut sector, part) {
             bytes[at..at + read.len()].copy_from_slice(read);
@@ -261,4 +264,76 @@ fn open_sealed(image: &Image) -> Result<File> {
 
 fn length_of(range: Extent) -> usize {
     usize::try_from(range.len()).expect("at most a block")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault_tests::scratch::Scratch;
+    use crate::sys::faults::{Fault, Injection, watch};
+    use crate::write::{WriteOptions, write_image};
+
+    const BLOCK: u64 = BLOCK_SIZE as u64;
+
+    /// An image of two blocks, its `source`, and the bytes of both.
+    fn image_in(directory: &Path) -> (ImageOptions, Vec<u8>) {
+        let path = |name: &str| directory.join(name);
+        let bytes: Vec<u8> = (0..2 * BLOCK_SIZE).map(|at| (at % 251) as u8 | 1).collect();
+        std::fs::write(path("source"), &bytes).unwrap();
+        let source = path("source").into();
+        let options =
+            WriteOptions { source, image: path("image"), index: path("index"), ..WriteOptions::default() };
+        let stats = write_image(&options, &Control::default()).unwrap();
+        let WriteOptions { image, index, .. } = options;
+        (ImageOptions { image, index, size: stats.size, digest: stats.digest }, bytes)
+    }
+
+    fn truncate(options: &ImageOptions, length: u64) -> Image {
+        File::options().write(true).open(&options.image).unwrap().set_len(length).unwrap();
+        Image::open(options).unwrap()
+    }
+
+    #[test]
+    fn the_evidence_of_a_truncated_image_has_all_that_is_left_of_the_block() {
+        let directory = tempfile::tempdir().unwrap();
+        let (options, bytes) = image_in(directory.path());
+        let second = Extent::at(BLOCK, BLOCK);
+        // Within its last sector, behind its first byte, where it starts, and before that.
+        for end in [2 * BLOCK_SIZE - 777, BLOCK_SIZE + 1, BLOCK_SIZE, BLOCK_SIZE - 1] {
+            let image = truncate(&options, end as u64);
+            let evidence = keep_evidence(&directory.path().join(end.to_string()), &image, second).unwrap();
+            let mut expected = bytes[..end].to_vec();
+            expected.resize(2 * BLOCK_SIZE, 0);
+            assert!(std::fs::read(evidence).unwrap() == expected[BLOCK_SIZE..], "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_donor_that_does_not_tell_where_it_lies_is_no_reason_not_to_ask_the_next_one() {
+        let scratch = Scratch::new();
+        let directory = scratch.directory("repair");
+        let (options, _) = image_in(&directory);
+        let donors =
+            ["source", "copy"].map(|name| Donor { path: directory.join(name), index: None }).to_vec();
+        std::fs::copy(&donors[0].path, &donors[1].path).unwrap();
+        let image = truncate(&options, BLOCK);
+        let block = inspect(&image, Extent::at(BLOCK, BLOCK), &mut Buffer::new(BLOCK_SIZE)).unwrap().unwrap();
+        let options = RepairOptions {
+            image: options,
+            blocks: vec![BLOCK],
+            donors,
+            evidence: directory.join("evidence"),
+        };
+        let search = || find(&options, &image, &block).map(|(path, _)| path);
+        // Where no file tells where it lies there is nothing to try.
+        let (Ok(first), calls) = watch(None, search) else { return };
+        assert_eq!(first, options.donors[0].path);
+
+        let at = calls.iter().position(|call| call.name == "ioctl_fiemap").unwrap();
+        let once = Injection { at, fault: Fault::Fails(Errno::IO), lasting: false };
+
+        assert_eq!(watch(Some(once), search).0.unwrap(), options.donors[1].path);
+        let reason = watch(Some(Injection { lasting: true, ..once }), search).0.unwrap_err();
+        assert!(reason.contains("ioctl_fiemap failed"), "{reason}");
+    }
 }
