@@ -57,8 +57,8 @@ pub fn find_sharers(image: &Path, blocks: &[u64], others: &[PathBuf]) -> Result<
 
 /// Whether bytes of two files lie in different places on the disk, or why that cannot be told.
 pub(crate) fn lie_apart(
-    left: (&File, Extent),
-    right: (&File, Extent),
+    left: (&File, &[Extent]),
+    right: (&File, &[Extent]),
     path: &Path,
 ) -> Result<std::result::Result<bool, String>> {
     if device::facts(right.0, path)?.is_some_and(|facts| facts.kind == Kind::Device) {
@@ -71,7 +71,7 @@ pub(crate) fn lie_apart(
     if disk(left.0)? != disk(right.0)? && !(one == "btrfs" && other == "btrfs") {
         return Ok(Ok(true));
     }
-    let parts = |(file, range): (&File, Extent)| disk_parts(file, &[range]).on("ioctl_fiemap", path);
+    let parts = |(file, ranges): (&File, &[Extent])| disk_parts(file, ranges).on("ioctl_fiemap", path);
     let (Some(left), Some(right)) = (parts(left)?, parts(right)?) else {
         return Ok(Err(format!("{one} does not tell where files lie on the disk")));
     };
@@ -121,12 +121,15 @@ mod tests {
         let copy = open_if_there(&path("copy")).unwrap().unwrap();
         let whole = Extent::at(0, bytes.len() as u64);
         let second = Extent::at(BLOCK_SIZE as u64, BLOCK_SIZE as u64);
-        assert_eq!(lie_apart((&original, second), (&copy, second), &directory).unwrap(), Ok(true));
+        let lie_apart = |left: (&File, Extent), right: (&File, Extent)| {
+            lie_apart((left.0, &[left.1]), (right.0, &[right.1]), &directory).unwrap()
+        };
+        assert_eq!(lie_apart((&original, second), (&copy, second)), Ok(true));
         let Ok(clone) = platform::create_clone(&original, &path("clone")) else { return };
-        assert_eq!(lie_apart((&original, second), (&clone, second), &directory).unwrap(), Ok(false));
-        assert_eq!(lie_apart((&original, second), (&clone, whole), &directory).unwrap(), Ok(false));
+        assert_eq!(lie_apart((&original, second), (&clone, second)), Ok(false));
+        assert_eq!(lie_apart((&original, second), (&clone, whole)), Ok(false));
         let first = Extent::at(0, BLOCK_SIZE as u64);
-        assert_eq!(lie_apart((&original, first), (&clone, second), &directory).unwrap(), Ok(true));
+        assert_eq!(lie_apart((&original, first), (&clone, second)), Ok(true));
 
         let others = ["copy", "gone", "clone"].map(path);
         let sharers = find_sharers(&path("original"), &[second.start], &others).unwrap();

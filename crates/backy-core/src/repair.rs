@@ -148,7 +148,9 @@ fn find(
     for donor in &options.donors {
         // What is wrong with a donor is no reason not to ask the next one.
         let Ok(Some((file, good))) = ask(donor, range, block.expected) else { continue };
-        match lie_apart((image.reader.file(), range), (&file, range), &donor.path) {
+        // The rest of the block may well be shared: what strays into a clone has a place of its own.
+        let bad = bad_sectors(image, range, &good);
+        match lie_apart((image.reader.file(), &bad), (&file, &bad), &donor.path) {
             Ok(Ok(true)) => return Ok((donor.path.clone(), good)),
             Ok(Ok(false)) => {
                 reason = String::from("every other place that has these bytes is the same one on the disk");
@@ -175,6 +177,17 @@ fn ask(donor: &Donor, range: Extent, expected_hash: Hash) -> Result<Option<(File
     let mut buffer = Buffer::new(BLOCK_SIZE);
     let is_right = Hash::of(reader.read(Via::Disk, &mut buffer, range)?) == expected_hash;
     Ok(is_right.then_some((fs::duplicate(reader.file()).on("dup", &donor.path)?, buffer)))
+}
+
+/// The sectors of a block that an image cannot give, or gives other bytes of.
+fn bad_sectors(image: &Image, range: Extent, good: &[u8]) -> Vec<Extent> {
+    let mut sector = Buffer::new(ALIGNMENT);
+    let sectors = range.pieces(ALIGNMENT as u64).zip(good.chunks(ALIGNMENT));
+    let is_bad = |(part, good): &(Extent, &[u8])| {
+        let read = image.reader.read(Via::Disk, &mut sector, *part);
+        read.map_or(true, |bytes| bytes != &good[..bytes.len()])
+    };
+    sectors.filter(is_bad).map(|(part, _)| part).collect()
 }
 
 /// Writes what is there now to a file, sector by sector; zeros stand for those that cannot be read, and for what a
@@ -272,6 +285,7 @@ mod tests {
     use crate::fault_tests::scratch::Scratch;
     use crate::sys::faults::{Fault, Injection, watch};
     use crate::write::{WriteOptions, write_image};
+    use std::os::unix::fs::FileExt;
 
     const BLOCK: u64 = BLOCK_SIZE as u64;
 
@@ -306,6 +320,30 @@ mod tests {
             expected.resize(2 * BLOCK_SIZE, 0);
             assert!(std::fs::read(evidence).unwrap() == expected[BLOCK_SIZE..], "cut at {end}");
         }
+    }
+
+    /// What strays into a clone has a place of its own; the rest of the block still lies where the donor's does.
+    #[test]
+    fn a_donor_may_share_what_is_good_of_the_block() {
+        let scratch = Scratch::new();
+        let directory = scratch.directory("repair");
+        let (image, bytes) = image_in(&directory);
+        let older = directory.join("older");
+        // Where nothing is shared there is nothing to be taken for the bad bytes.
+        if platform::create_clone(&File::open(&image.image).unwrap(), &older).is_err() {
+            return;
+        }
+        let file = File::options().write(true).open(&image.image).unwrap();
+        file.write_all_at(&[0], BLOCK + 5000).unwrap();
+        file.sync_all().unwrap();
+        let donors = vec![Donor { path: older, index: Some(image.index.clone()) }];
+        let options =
+            RepairOptions { image, blocks: vec![BLOCK], donors, evidence: directory.join("evidence") };
+
+        let repaired = repair_image(&options, &Control::default()).unwrap();
+
+        assert!(matches!(repaired[0].outcome, Outcome::Healed { .. }), "{:?}", repaired[0].outcome);
+        assert!(std::fs::read(&options.image.image).unwrap() == bytes);
     }
 
     #[test]
