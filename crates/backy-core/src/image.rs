@@ -56,13 +56,22 @@ impl Image {
     /// # Errors
     /// [`Code::IndexDamaged`], [`Code::ImageDamaged`] when the image is longer than it was, [`Code::Io`].
     pub(crate) fn open(options: &ImageOptions) -> Result<Self> {
+        let image = Self::open_with_tail(options)?;
+        match fs::metadata(image.reader.file()).on("fstat", &options.image)?.len() {
+            length if length > options.size => Err(options.wrong_length(length)),
+            _ => Ok(image),
+        }
+    }
+
+    /// The same; what the file has behind the end of the image does not matter.
+    ///
+    /// # Errors
+    /// [`Code::IndexDamaged`], [`Code::Io`].
+    pub(crate) fn open_with_tail(options: &ImageOptions) -> Result<Self> {
         let index = options.open_index()?;
         let path: &Path = &options.image;
         let reader = Reader::open(path)?;
         let length = fs::metadata(reader.file()).on("fstat", path)?.len();
-        if length > options.size {
-            return Err(options.wrong_length(length));
-        }
         let facts = Facts { kind: Kind::File, size: length };
         let mut data = sparse::data_extents(reader.file(), facts, path)?;
         // What a truncated image lacks is no hole: it is looked at, and found missing.

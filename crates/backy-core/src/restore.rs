@@ -77,19 +77,24 @@ pub struct RestoreStats {
 /// Restores an image. Without `force`, a damaged image leaves a target file or device as it was.
 ///
 /// With `force`, blocks that are not what they were are left out: holes in a new file, zeros in a stream,
-/// the old bytes elsewhere.
+/// the old bytes elsewhere; so is what the image has behind its end.
+///
+/// What is written to files and devices is read back from the disk before it counts.
 ///
 /// # Errors
 /// [`Code::ImageDamaged`] with every bad block, [`Code::IndexDamaged`], [`Code::TargetSmall`],
 /// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::CloneRefused`], [`Code::ProgramFailed`], [`Code::DiffDamaged`],
-/// [`Code::Cancelled`], [`Code::Io`].
+/// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
 pub fn restore_image(
     options: &ImageOptions,
     target: Target,
     force: bool,
     control: &Control,
 ) -> Result<RestoreStats> {
-    let open = || Ok(Restore { image: Image::open(options)?, force, control });
+    let open = || {
+        let image = if force { Image::open_with_tail(options) } else { Image::open(options) };
+        Ok(Restore { image: image?, force, control })
+    };
     match target {
         Target::Clone(path) => restore_clone(options, &path, control),
         Target::Stream(stream) => open()?.stream(&stream.into()),

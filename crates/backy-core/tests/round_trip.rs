@@ -217,6 +217,17 @@ fn a_truncated_image_is_missing_its_blocks() {
 }
 
 #[test]
+fn what_an_image_has_behind_its_end_is_left_out_by_force() {
+    let directory = tempfile::tempdir().unwrap();
+    let (revision, bytes) = small_revision(directory.path());
+    damage(&revision.image, bytes.len());
+    let target = directory.path().join("target");
+    assert_eq!(revision.restore(&target, false).unwrap_err().code, Code::ImageDamaged);
+    assert_eq!(revision.restore(&target, true).unwrap().bad_blocks, []);
+    assert!(fs::read(&target).unwrap() == bytes);
+}
+
+#[test]
 fn an_extent_that_got_lost_is_missed_whatever_it_is_restored_to() {
     let directory = tempfile::tempdir().unwrap();
     let (revision, _) = small_revision(directory.path());
