@@ -329,7 +329,8 @@ mod tests {
         let size = 2 * SEGMENT_SIZE;
         let writer = IndexWriter::create(&path, size, None).unwrap();
         let page = page_of(7, BLOCKS_PER_SEGMENT);
-        [0, 1].iter().for_each(|segment| writer.put(*segment, &page).unwrap());
+        writer.put(0, &page).unwrap();
+        writer.put(1, &page).unwrap();
         let cut = |length| File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
         cut(index_length(size) - 1);
         assert_eq!(writer.page(1).err().unwrap().code, Code::IndexDamaged);
