@@ -20,7 +20,7 @@ import type {
   WriteStats,
 } from '#native';
 import { formatSize } from '../domain/size.ts';
-import { backyError } from '../errors.ts';
+import { checkBytes, checkOffsets, checkSample, checkSource } from './check-numbers.ts';
 import { unwrap } from './failure.ts';
 import { type LoadOptions, type OperationOptions, operate } from './operate.ts';
 import type { CommandInput, SourceInput } from './source-input.ts';
@@ -99,8 +99,11 @@ export interface Engine {
 /** Wraps the addon. */
 export function createEngine(addon: Addon): Engine {
   return {
-    writeImage: (options, operation = {}) =>
-      operate(addon, (control) => addon.writeImage(forAddon(options), control), operation, WRITING),
+    writeImage: async (options, operation = {}) => {
+      checkSource(options.source);
+      checkSample(options.sampleRuns, options.sampleRun);
+      return operate(addon, (control) => addon.writeImage(forAddon(options), control), operation, WRITING);
+    },
     restoreImage: async (options, operation = {}) => {
       checkBytes('size', options.size);
       const facts = { ...RESTORING, size: formatSize(options.size) };
@@ -114,13 +117,19 @@ export function createEngine(addon: Addon): Engine {
       operate(addon, (control) => addon.indexImage(options, control), operation, INDEXING),
     repairImage: async (options, operation = {}) => {
       checkBytes('size', options.size);
+      checkOffsets(options.blocks);
       return operate(addon, (control) => addon.repairImage(options, control), operation, REPAIRING);
     },
-    findSharers: async ({ image, blocks, others }) =>
-      unwrap(await addon.findSharers({ image, blocks: [...blocks], others: [...others] })),
+    findSharers: async ({ image, blocks, others }) => {
+      checkOffsets(blocks);
+      return unwrap(await addon.findSharers({ image, blocks: [...blocks], others: [...others] }));
+    },
     measureFreed: async ({ remove, keep }) =>
       unwrap(await addon.measureFreed({ remove: [...remove], keep: [...keep] })),
-    exportRbdSample: async (options) => unwrap(await addon.exportRbdSample(options)),
+    exportRbdSample: async (options) => {
+      checkSample(options.runs, options.run);
+      return unwrap(await addon.exportRbdSample(options));
+    },
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
     takeSnapshot: async (options) => unwrap(await addon.takeSnapshot(options)),
@@ -157,10 +166,4 @@ function commandForAddon({ changes, sample, ...input }: CommandInput): Native.Co
     ...(changes ? { changes: { since: changes.since, command: [...changes.command] } } : {}),
     ...(sample ? { sample: [...sample] } : {}),
   };
-}
-
-/** A fraction or NaN would reach Rust as another number. */
-function checkBytes(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw backyError('BACKY_INVALID_ARGUMENT', { detail: `${name} is ${value}, not a number of bytes` });
 }

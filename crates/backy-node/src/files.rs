@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use backy_core::{Existing, FileLock as CoreLock, Kind, LockMode};
+use backy_core::{Code, Error, Existing, FileLock as CoreLock, Kind, LockMode};
 use napi::bindgen_prelude::{Either, Object};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::outcome::{Failure, count, promise, settle};
+use crate::outcome::{Failure, count, promise, settle, whole};
 
 /// What a directory's filesystem can do.
 #[napi(object)]
@@ -114,23 +114,32 @@ pub fn lock_file(
     path: String,
     #[napi(ts_arg_type = "'exclusive' | 'shared'")] mode: String,
 ) -> Either<FileLock, Failure> {
-    let mode = if mode == "shared" { LockMode::Shared } else { LockMode::Exclusive };
-    settle(|| CoreLock::acquire(Path::new(&path), mode).map(|held| FileLock { held: Some(held) }))
+    settle(|| {
+        let mode = match mode.as_str() {
+            "exclusive" => LockMode::Exclusive,
+            "shared" => LockMode::Shared,
+            other => {
+                let detail = format!("a lock is exclusive or shared, not {other}");
+                return Err(Error::new(Code::InvalidArgument).detail(detail));
+            }
+        };
+        CoreLock::acquire(Path::new(&path), mode).map(|held| FileLock { held: Some(held) })
+    })
 }
 
 /// Writes a small file durably: temporary name, fsync, rename, fsync of the directory.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
-pub fn replace_file(env: &Env, path: String, contents: String, mode: u32) -> Result<Object<'_>> {
+pub fn replace_file(env: &Env, path: String, contents: String, mode: f64) -> Result<Object<'_>> {
     promise(env, "file", move || {
-        backy_core::write_file(Path::new(&path), contents.as_bytes(), mode, Existing::Replace)
+        backy_core::write_file(Path::new(&path), contents.as_bytes(), whole("mode", mode)?, Existing::Replace)
     })
 }
 
 /// Like `replaceFile`, but fails with `EEXIST` when the name is taken.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
-pub fn create_file(env: &Env, path: String, contents: String, mode: u32) -> Result<Object<'_>> {
+pub fn create_file(env: &Env, path: String, contents: String, mode: f64) -> Result<Object<'_>> {
     promise(env, "file", move || {
-        backy_core::write_file(Path::new(&path), contents.as_bytes(), mode, Existing::Keep)
+        backy_core::write_file(Path::new(&path), contents.as_bytes(), whole("mode", mode)?, Existing::Keep)
     })
 }
 

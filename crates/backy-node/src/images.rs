@@ -10,7 +10,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::control::{Control, controlled};
-use crate::outcome::{BadBlock, count};
+use crate::outcome::{BadBlock, count, whole};
 
 /// Bad blocks that are named one by one; a disk that lost more is not read as a list.
 const MOST_BAD_BLOCKS: usize = 10_000;
@@ -19,9 +19,9 @@ const MOST_BAD_BLOCKS: usize = 10_000;
 #[napi(object)]
 pub struct ByteRange {
     /// Where it starts, in bytes.
-    pub offset: i64,
+    pub offset: f64,
     /// Its length in bytes.
-    pub length: i64,
+    pub length: f64,
 }
 
 /// How the bytes of a source are got at: a path, with what is known of it, or a command.
@@ -47,7 +47,7 @@ pub struct CommandInput {
     /// The snapshot that the stream has to lead to.
     pub snapshot: String,
     /// Size of the source in that snapshot, in bytes.
-    pub size: i64,
+    pub size: f64,
     /// The program that hands over everything, and its arguments.
     pub command: Vec<String>,
     /// What hands over less.
@@ -85,9 +85,9 @@ pub struct WriteOptions {
     /// Fail rather than write a revision that shares nothing.
     pub require_reflink: Option<bool>,
     /// After how many runs every block was read again, whatever hints say; without it none is.
-    pub sample_runs: Option<u32>,
+    pub sample_runs: Option<f64>,
     /// Which of these runs this is; larger numbers start over.
-    pub sample_run: Option<u32>,
+    pub sample_run: Option<f64>,
 }
 
 /// What writing a revision did. Sizes in bytes.
@@ -138,7 +138,7 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             parent_digest: options.parent_digest.as_deref().map(hash_of).transpose()?,
             compare_bytes: options.compare_bytes.unwrap_or(false),
             require_reflink: options.require_reflink.unwrap_or(false),
-            sample: Sample { runs: options.sample_runs.unwrap_or(0), run: options.sample_run.unwrap_or(0) },
+            sample: sample_of(options.sample_runs.unwrap_or(0.0), options.sample_run.unwrap_or(0.0))?,
         };
         let stats = backy_core::write_image(&options, control)?;
         Ok(WriteStats {
@@ -171,18 +171,20 @@ fn input_of(input: SourceInput) -> backy_core::Result<Input> {
     let hint = match (previous, changed) {
         (None, None) => Hint::None,
         (Some(previous), None) => Hint::Previous(previous.into()),
-        (None, Some(ranges)) => Hint::Changed(map_of(&ranges)?),
+        (None, Some(ranges)) => {
+            let extents: backy_core::Result<_> = ranges.iter().map(extent_of).collect();
+            Hint::Changed(ExtentMap::normalise(extents?))
+        }
         (Some(_), Some(_)) => return Err(invalid("a source has one hint")),
     };
     Ok(Input::Path(PathInput { path: path.into(), cloneable: cloneable.unwrap_or(false), hint }))
 }
 
 fn command_of(input: CommandInput) -> backy_core::Result<Input> {
-    let invalid = |_| Error::new(Code::InvalidArgument).detail("a size is not negative");
     Ok(Input::Command(backy_core::CommandInput {
         name: input.name.into(),
         snapshot: input.snapshot,
-        size: u64::try_from(input.size).map_err(invalid)?,
+        size: whole("size", input.size)?,
         everything: input.command,
         changes: input
             .changes
@@ -191,12 +193,14 @@ fn command_of(input: CommandInput) -> backy_core::Result<Input> {
     }))
 }
 
-fn map_of(ranges: &[ByteRange]) -> backy_core::Result<ExtentMap> {
-    let invalid = |_| Error::new(Code::InvalidArgument).detail("a range is not negative");
-    let extent =
-        |range: &ByteRange| Ok(Extent::at(u64::try_from(range.offset)?, u64::try_from(range.length)?));
-    let extents: std::result::Result<_, std::num::TryFromIntError> = ranges.iter().map(extent).collect();
-    extents.map(ExtentMap::normalise).map_err(invalid)
+fn extent_of(range: &ByteRange) -> backy_core::Result<Extent> {
+    Ok(Extent::at(whole("offset", range.offset)?, whole("length", range.length)?))
+}
+
+fn sample_of(runs: f64, run: f64) -> backy_core::Result<Sample> {
+    let (runs, run): (u32, u64) = (whole("sampleRuns", runs)?, whole("sampleRun", run)?);
+    let run = u32::try_from(run % u64::from(runs.max(1))).expect("less than runs");
+    Ok(Sample { runs, run })
 }
 
 /// A sealed image, and what its record says of it.
@@ -207,7 +211,7 @@ pub struct VerifyOptions {
     /// Its index.
     pub index: String,
     /// Size of the image in bytes.
-    pub size: i64,
+    pub size: f64,
     /// BLAKE3 of the index.
     pub digest: String,
     /// File to create if any block is bad, with a line of JSON for every one; the name must be free.
@@ -235,7 +239,8 @@ pub struct VerifyStats {
 #[napi(ts_return_type = "Promise<VerifyStats | Failure>")]
 pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Control) -> Result<Object<'env>> {
     controlled(env, "verify", control, move |control| {
-        let image = sealed(options.image, options.index, options.size, &options.digest)?;
+        let size = count(whole("size", options.size)?);
+        let image = sealed(options.image, options.index, size, &options.digest)?;
         let header = options.report_header.unwrap_or_default();
         let report = options.report.map(|path| Report { path: path.into(), header });
         // Whoever has measured it to be faster on his machine can have it; here it is not.

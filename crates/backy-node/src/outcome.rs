@@ -1,5 +1,6 @@
-//! How a call ends: on its own thread, with a value or with a failure as data. Nothing is ever rejected or
-//! thrown, because JavaScript errors made here could carry nothing but a message.
+//! How a call ends: on its own thread, with a value or with a failure as data; and how numbers cross. Nothing is
+//! rejected, nor thrown once a call has begun, because JavaScript errors made here could carry nothing but a message.
+//! Before that, napi throws for what it cannot convert, such as null where an object belongs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -122,4 +123,17 @@ pub fn settle<T>(work: impl FnOnce() -> backy_core::Result<T>) -> Either<T, Fail
 #[must_use]
 pub fn count(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// A whole number from JavaScript, which has them up to 2^53 - 1. An integer that napi makes of a number is 0 for one
+/// that is none, lacks a fraction, and wraps around when it is large; so numbers come in as `f64`, and through here.
+///
+/// # Errors
+/// [`Code::InvalidArgument`] naming the number.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+pub fn whole<N: TryFrom<u64>>(name: &str, number: f64) -> backy_core::Result<N> {
+    let is_whole = (0.0..=9_007_199_254_740_991.0).contains(&number) && number.fract() == 0.0;
+    let whole = if is_whole { N::try_from(number as u64).ok() } else { None };
+    let detail = || format!("{name} is not a whole number, or too large");
+    whole.ok_or_else(|| Error::new(Code::InvalidArgument).detail(detail()))
 }
