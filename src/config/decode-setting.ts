@@ -28,9 +28,15 @@ export function decodeSwitch(field: Field): boolean {
   throw new ShapeError(field, 'on or off');
 }
 
+/** The engine has 32 bits for it. */
+const MOST_RUNS = 2 ** 32 - 1;
+
 /** A number of backups. */
 export function decodeRuns(field: Field): number {
-  return asWholeNumber(field, 'a whole number of runs, 1 or more', 1);
+  const expected = `a whole number of runs, 1 to ${MOST_RUNS}`;
+  const runs = asWholeNumber(field, expected, 1);
+  if (runs > MOST_RUNS) throw new ShapeError(field, expected);
+  return runs;
 }
 
 /** A size in bytes, with its unit. */

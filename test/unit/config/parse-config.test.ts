@@ -160,7 +160,12 @@ describe('parseConfig', () => {
     [
       'type: file',
       'type: file\n  sample-runs: 0',
-      'config:3:16: source.sample-runs is 0; expected a whole number of runs, 1 or more',
+      'config:3:16: source.sample-runs is 0; expected a whole number of runs, 1 to 4294967295',
+    ],
+    [
+      'type: file',
+      'type: file\n  sample-runs: 4294967296',
+      'config:3:16: source.sample-runs is 4294967296; expected a whole number of runs, 1 to 4294967295',
     ],
     [
       'type: file',
