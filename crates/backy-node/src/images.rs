@@ -197,7 +197,7 @@ fn extent_of(range: &ByteRange) -> backy_core::Result<Extent> {
     Ok(Extent::at(whole("offset", range.offset)?, whole("length", range.length)?))
 }
 
-fn sample_of(runs: f64, run: f64) -> backy_core::Result<Sample> {
+pub(crate) fn sample_of(runs: f64, run: f64) -> backy_core::Result<Sample> {
     let (runs, run): (u32, u64) = (whole("sampleRuns", runs)?, whole("sampleRun", run)?);
     let run = u32::try_from(run % u64::from(runs.max(1))).expect("less than runs");
     Ok(Sample { runs, run })
@@ -239,8 +239,7 @@ pub struct VerifyStats {
 #[napi(ts_return_type = "Promise<VerifyStats | Failure>")]
 pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Control) -> Result<Object<'env>> {
     controlled(env, "verify", control, move |control| {
-        let size = count(whole("size", options.size)?);
-        let image = sealed(options.image, options.index, size, &options.digest)?;
+        let image = sealed(options.image, options.index, options.size, &options.digest)?;
         let header = options.report_header.unwrap_or_default();
         let report = options.report.map(|path| Report { path: path.into(), header });
         // Whoever has measured it to be faster on his machine can have it; here it is not.
@@ -297,14 +296,13 @@ pub fn index_image<'env>(env: &'env Env, options: IndexOptions, control: &Contro
 pub(crate) fn sealed(
     image: String,
     index: String,
-    size: i64,
+    size: f64,
     digest: &str,
 ) -> backy_core::Result<ImageOptions> {
-    let invalid = |what: &str| Error::new(Code::InvalidArgument).detail(what);
     Ok(ImageOptions {
         image: image.into(),
         index: index.into(),
-        size: u64::try_from(size).map_err(|_| invalid("a size is not negative"))?,
+        size: whole("size", size)?,
         digest: hash_of(digest)?,
     })
 }

@@ -3,11 +3,12 @@
 use std::io::stdout;
 use std::os::fd::AsFd;
 
-use backy_core::{Code, Error, RbdSnapshot, Sample};
+use backy_core::{Code, Error, RbdSnapshot};
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
+use crate::images::sample_of;
 use crate::outcome::promise;
 
 /// A setting of the client of a Ceph cluster.
@@ -37,16 +38,16 @@ pub struct RbdSampleOptions {
     /// Its snapshot.
     pub snapshot: String,
     /// One block of so many.
-    pub runs: u32,
+    pub runs: f64,
     /// Which of them.
-    pub run: u32,
+    pub run: f64,
 }
 
 /// Writes a sample of a snapshot to standard output, as a stream of `rbd export-diff`.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn export_rbd_sample(env: &Env, options: RbdSampleOptions) -> Result<Object<'_>> {
     promise(env, "sample", move || {
-        let sample = Sample { runs: options.runs, run: options.run };
+        let sample = sample_of(options.runs, options.run)?;
         let snapshot = RbdSnapshot {
             conf: options.conf,
             user: options.user,

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use backy_core::{Code, Error, Outcome};
+use backy_core::Outcome;
 use napi::bindgen_prelude::Object;
 use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::control::{Control, controlled};
 use crate::images::sealed;
-use crate::outcome::{BadBlock, count, promise};
+use crate::outcome::{BadBlock, count, promise, whole};
 
 /// A file or device that may have the right bytes, at the same offset.
 #[napi(object)]
@@ -28,11 +28,11 @@ pub struct RepairOptions {
     /// The index.
     pub index: String,
     /// Size of the image in bytes.
-    pub size: i64,
+    pub size: f64,
     /// BLAKE3 of the index.
     pub digest: String,
     /// Where its bad blocks start, in bytes.
-    pub blocks: Vec<i64>,
+    pub blocks: Vec<f64>,
     /// Where the right bytes may be, the best place first.
     pub donors: Vec<Donor>,
     /// The bad bytes are kept in files of this name and `.OFFSET.block`.
@@ -95,7 +95,7 @@ pub struct SharerOptions {
     /// The image.
     pub image: String,
     /// Where its bad blocks start, in bytes.
-    pub blocks: Vec<i64>,
+    pub blocks: Vec<f64>,
     /// The other files, on the same filesystem.
     pub others: Vec<String>,
 }
@@ -128,7 +128,6 @@ fn donor_of(Donor { path, index }: Donor) -> backy_core::Donor {
     backy_core::Donor { path: path.into(), index: index.map(PathBuf::from) }
 }
 
-fn offsets_of(blocks: &[i64]) -> backy_core::Result<Vec<u64>> {
-    let offsets: std::result::Result<_, _> = blocks.iter().map(|offset| u64::try_from(*offset)).collect();
-    offsets.map_err(|_| Error::new(Code::InvalidArgument).detail("an offset is not negative"))
+fn offsets_of(blocks: &[f64]) -> backy_core::Result<Vec<u64>> {
+    blocks.iter().map(|offset| whole("offset", *offset)).collect()
 }

@@ -19,7 +19,7 @@ pub struct RestoreOptions {
     /// Its index.
     pub index: String,
     /// Size of the image in bytes.
-    pub size: i64,
+    pub size: f64,
     /// BLAKE3 of the index.
     pub digest: String,
     /// A new file, an existing one or a block device; or else ...
