@@ -123,7 +123,9 @@ export interface Failure {
   offset?: number
   /** The process holding a lock. */
   pid?: number
-  /** Damaged blocks of an image. */
+  /** How many blocks of an image are damaged. */
+  badCount?: number
+  /** The first 10,000 of them. */
   badBlocks?: Array<BadBlock>
 }
 
@@ -357,7 +359,9 @@ export interface RestoreStats {
   bytesRead: number
   /** Written to the target. */
   bytesWritten: number
-  /** What was not restored. */
+  /** How many blocks were not restored. */
+  badCount: number
+  /** The first 10,000 of them. */
   badBlocks: Array<BadBlock>
   /** What kind of target it was. */
   targetKind: 'new' | 'clone' | 'file' | 'device' | 'stream' | 'command'

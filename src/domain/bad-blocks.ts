@@ -37,13 +37,18 @@ export function badRanges(blocks: readonly BadBlock[]): readonly ByteRange[] {
   return ranges;
 }
 
-/** Names the damaged ranges in one line: `bytes 0-262143 (256.00 KiB) and 3 more ranges, 1.00 MiB in all`. */
-export function describeBadBlocks(blocks: readonly BadBlock[]): string {
+/**
+ * Names the damaged ranges in one line: `bytes 0-262143 (256.00 KiB) and 3 more ranges, 1.00 MiB in all`.
+ *
+ * @param count how many blocks there are, of which `blocks` may be the first
+ */
+export function describeBadBlocks(blocks: readonly BadBlock[], count: number = blocks.length): string {
   const ranges = badRanges(blocks);
   const named = ranges
     .slice(0, NAMED_RANGES)
     .map(({ offset, length }) => `bytes ${offset}-${offset + length - 1} (${formatSize(length)})`)
     .join(', ');
+  if (count > blocks.length) return `${named} and many more, ${count} blocks in all`;
   const others = ranges.length - NAMED_RANGES;
   if (others <= 0) return named;
   const total = blocks.reduce((sum, { length }) => sum + length, 0);

@@ -32,7 +32,16 @@ export function toBackyError(
   failure: Failure,
   { work = 'work', aftermath = '', size = '' }: FailureFacts = {},
 ): BackyError {
-  const { code, path = STREAM, offset = 0, pid, badBlocks = [], message, detail = message } = failure;
+  const {
+    code,
+    path = STREAM,
+    offset = 0,
+    pid,
+    badBlocks = [],
+    badCount = 0,
+    message,
+    detail = message,
+  } = failure;
   const more = { cause: failure };
   switch (code) {
     case 'BACKY_IO':
@@ -58,8 +67,8 @@ export function toBackyError(
       return backyError(
         code,
         // What is wrong with the image as a whole is no range of it.
-        { path, ranges: badBlocks.length > 0 ? describeBadBlocks(badBlocks) : detail },
-        { ...more, details: { badBlocks } },
+        { path, ranges: badBlocks.length > 0 ? describeBadBlocks(badBlocks, badCount) : detail },
+        { ...more, details: { badBlocks, badCount } },
       );
     case 'BACKY_DIFF_DAMAGED':
       return backyError(code, { path, offset, detail }, more);

@@ -46,7 +46,8 @@ const STANDARD_OUTPUT = 1;
 /**
  * Writes the image of a revision to a target, checking every block on the way, unless the target is a clone of the image.
  *
- * @throws BACKY_RESTORE_INCOMPLETE when `force` left out damaged ranges (`details.badBlocks`),
+ * @throws BACKY_RESTORE_INCOMPLETE when `force` left out damaged blocks (`details.badCount`, the first 10,000 in
+ *   `details.badBlocks`),
  *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN,
  *   BACKY_REVISION_AMBIGUOUS, BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND,
  *   BACKY_CLONE_REFUSED, BACKY_INVALID_ARGUMENT, BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_CLUSTER_UNREACHABLE, BACKY_PROGRAM_FAILED, BACKY_IO, BACKY_CANCELLED
@@ -108,7 +109,7 @@ function nameOf(target: RestoreTarget): string {
   return typeof target === 'string' ? target : 'a stream';
 }
 
-function incomplete(path: string, { badBlocks }: RestoreStats): BackyError {
-  const facts = { path, ranges: describeBadBlocks(badBlocks) };
-  return backyError('BACKY_RESTORE_INCOMPLETE', facts, { details: { badBlocks } });
+function incomplete(path: string, { badBlocks, badCount }: RestoreStats): BackyError {
+  const facts = { path, ranges: describeBadBlocks(badBlocks, badCount) };
+  return backyError('BACKY_RESTORE_INCOMPLETE', facts, { details: { badBlocks, badCount } });
 }

@@ -210,6 +210,7 @@ const RESTORE_STATS: RestoreStats = {
   size: 0,
   bytesRead: 1,
   bytesWritten: 2,
+  badCount: 0,
   badBlocks: [],
   targetKind: 'new',
 };

@@ -10,10 +10,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::control::{Control, controlled};
-use crate::outcome::{BadBlock, count, whole};
-
-/// Bad blocks that are named one by one; a disk that lost more is not read as a list.
-const MOST_BAD_BLOCKS: usize = 10_000;
+use crate::outcome::{BadBlock, count, first_bad, whole};
 
 /// A range of bytes.
 #[napi(object)]
@@ -155,7 +152,7 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             narrowed: stats.narrowed,
             source_cloned: stats.source_cloned,
             extents: stats.extents.map(count),
-            hint_failures: stats.hint_failures.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect(),
+            hint_failures: first_bad(&stats.hint_failures),
         })
     })
 }
@@ -250,7 +247,7 @@ pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Cont
             blocks: count(stats.blocks),
             bytes_read: count(stats.bytes_read),
             bad_count: count(stats.bad_blocks.len() as u64),
-            bad_blocks: stats.bad_blocks.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect(),
+            bad_blocks: first_bad(&stats.bad_blocks),
             report_problem: stats.report_problem,
         })
     })

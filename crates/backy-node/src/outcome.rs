@@ -36,6 +36,15 @@ impl From<&backy_core::BadBlock> for BadBlock {
     }
 }
 
+/// As many of them as JavaScript is given: a lost image of a terabyte has millions.
+const MOST_BAD_BLOCKS: usize = 10_000;
+
+/// The first bad blocks.
+#[must_use]
+pub fn first_bad(blocks: &[backy_core::BadBlock]) -> Vec<BadBlock> {
+    blocks.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect()
+}
+
 /// A failed call, as data: promises resolve to it, and `failed` tells it from a result.
 #[napi(object)]
 pub struct Failure {
@@ -60,7 +69,9 @@ pub struct Failure {
     pub offset: Option<i64>,
     /// The process holding a lock.
     pub pid: Option<u32>,
-    /// Damaged blocks of an image.
+    /// How many blocks of an image are damaged.
+    pub bad_count: Option<i64>,
+    /// The first 10,000 of them.
     pub bad_blocks: Option<Vec<BadBlock>>,
 }
 
@@ -77,8 +88,8 @@ impl From<Error> for Failure {
             errno_name: error.errno.map(errno_name),
             offset: error.offset.map(count),
             pid: error.pid,
-            bad_blocks: (!error.bad_blocks.is_empty())
-                .then(|| error.bad_blocks.iter().map(BadBlock::from).collect()),
+            bad_count: (!error.bad_blocks.is_empty()).then(|| count(error.bad_blocks.len() as u64)),
+            bad_blocks: (!error.bad_blocks.is_empty()).then(|| first_bad(&error.bad_blocks)),
         }
     }
 }

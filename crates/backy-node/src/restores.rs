@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 use crate::control::{Control, controlled};
 use crate::images::sealed;
-use crate::outcome::{BadBlock, count};
+use crate::outcome::{BadBlock, count, first_bad};
 
 /// A sealed image, what its record says of it, and where to restore it to.
 #[napi(object)]
@@ -54,7 +54,9 @@ pub struct RestoreStats {
     pub bytes_read: i64,
     /// Written to the target.
     pub bytes_written: i64,
-    /// What was not restored.
+    /// How many blocks were not restored.
+    pub bad_count: i64,
+    /// The first 10,000 of them.
     pub bad_blocks: Vec<BadBlock>,
     /// What kind of target it was.
     #[napi(ts_type = "'new' | 'clone' | 'file' | 'device' | 'stream' | 'command'")]
@@ -78,7 +80,8 @@ pub fn restore_image<'env>(
             size: count(stats.size),
             bytes_read: count(stats.bytes_read),
             bytes_written: count(stats.bytes_written),
-            bad_blocks: stats.bad_blocks.iter().map(BadBlock::from).collect(),
+            bad_count: count(stats.bad_blocks.len() as u64),
+            bad_blocks: first_bad(&stats.bad_blocks),
             target_kind: match stats.kind {
                 TargetKind::NewFile => "new",
                 TargetKind::Clone => "clone",

@@ -41,4 +41,8 @@ describe('describeBadBlocks', () => {
     expect(describeBadBlocks(blocks(0, 2, 4, 6, 8))).toMatch(/ and 1 more range, 1.25 MiB in all$/);
     expect(describeBadBlocks(blocks(0, 2, 4, 6, 8, 10))).toMatch(/ and 2 more ranges, 1.50 MiB in all$/);
   });
+
+  it('says how many there are where it was given the first ones', () => {
+    expect(describeBadBlocks(blocks(0), 20_000)).toMatch(/ and many more, 20000 blocks in all$/);
+  });
 });
