@@ -44,6 +44,7 @@ mod input;
 mod librbd;
 mod lock;
 mod mapping;
+mod new_file;
 mod output;
 mod parent;
 mod patch;

@@ -9,23 +9,19 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::block::blocks_of;
 use crate::buffer::Buffer;
 use crate::cloning::restore_clone;
 use crate::control::Control;
-use crate::device::Kind;
+use crate::device::{self, Kind};
 use crate::differential::Differential;
 use crate::durable::create_whole;
 use crate::error::{BadBlock, Code, Context, Error, Result};
-use crate::extent::{Extent, Part};
-use crate::granule::{Old, Plan};
-use crate::image::{Image, ImageOptions, expect_zeros};
+use crate::image::{Image, ImageOptions};
 use crate::import::{self, CommandTarget};
-use crate::output::Output;
+use crate::new_file;
 use crate::platform;
-use crate::pool;
 use crate::read::{READ_SIZE, Reader, windows_of};
-use crate::readback::{Touched, mask_of};
+use crate::readback::Touched;
 use crate::sys::{fs, io};
 
 /// Where an image is restored to.
@@ -129,51 +125,12 @@ impl Restore<'_> {
     /// Writes under another name beside the target, which appears only when it is complete.
     fn new_file(&self, path: &Path) -> Result<RestoreStats> {
         create_whole(path, |partial| {
-            let segments = self.fill_new(partial)?;
+            let segments = new_file::fill(&self.image, partial, self.control)?;
             let touched = touched_in(&segments);
             let stats = self.stats(segments, TargetKind::NewFile)?;
             self.image.read_back(&Reader::open(partial)?, &touched, self.control)?;
             Ok(stats)
         })
-    }
-
-    fn fill_new(&self, path: &Path) -> Result<Vec<Restored>> {
-        let output = Output::create(path, self.image.size)?;
-        self.control.add_total(self.image.data_bytes());
-        let scratch = || (Buffer::new(READ_SIZE), Plan::default());
-        let segments = pool::for_each(&self.image.segments(), self.control, scratch, |scratch, number| {
-            let (buffer, plan) = scratch;
-            let (page, range) = (self.image.page(number)?, self.image.range(number));
-            let mut restored = Restored::default();
-            let mut mask = 0;
-            for part in self.image.parts(range) {
-                let data = match part {
-                    Part::Data(data) => data,
-                    Part::Hole(hole) => {
-                        expect_zeros(hole, &page, &mut restored.bad);
-                        continue;
-                    }
-                };
-                mask |= mask_of(blocks_of(data));
-                let via = self.image.reader.way(data);
-                // Space that was reserved is no hole any more, so zeros in it have to be cleared.
-                let blank = if output.reserve(data)? { Old::Unknown } else { Old::Zeros };
-                for window in windows_of(data) {
-                    self.control.pass(window.len())?;
-                    let bytes = self.image.read_checked(via, buffer, window, &page, &mut restored.bad)?;
-                    plan.compare(window.start, bytes, blank);
-                    restored.read += window.len();
-                    restored.written += output.apply(plan, bytes, window.start)?;
-                    self.control.add_done(window.len());
-                }
-            }
-            output.leave_behind(range)?;
-            let bad = restored.bad.iter().map(|bad| Extent::at(bad.offset, bad.length));
-            restored.touched = Some(Touched { segment: number, mask: mask & !mask_of(bad), checksum: None });
-            Ok(restored)
-        })?;
-        output.finish()?;
-        Ok(segments)
     }
 
     fn existing(&self, path: &Path, device: bool) -> Result<RestoreStats> {
@@ -215,10 +172,9 @@ impl Restore<'_> {
             }
         }
         self.refuse_damage(&all.bad)?;
-        match platform::sync(stream) {
-            // A pipe, a terminal.
-            Err(Errno::INVAL | Errno::ROFS | Errno::OPNOTSUPP) => {}
-            result => result.on("fsync", path)?,
+        // A pipe or a terminal keeps nothing.
+        if device::facts(stream, path)?.is_some() {
+            platform::sync(stream).on("fsync", path)?;
         }
         self.stats(vec![all], TargetKind::Stream)
     }
