@@ -159,7 +159,7 @@ async function orWarn({ log }: Context, what: string, work: () => Promise<void>)
 function report(
   { log }: Context,
   { revisions, startedAt }: RevisionPlan,
-  { uuid, stats }: RevisionRecord,
+  { uuid, parent, size, stats }: RevisionRecord,
   { fallback, hintFailures }: WriteStats,
 ): void {
   const { method, sharing, sharingReason = 'unknown reason', bytesWritten, duration } = stats;
@@ -171,6 +171,11 @@ function report(
       'warning',
       `the source did not tell of changes in ${describeBadBlocks(hintFailures)}; all of it was read`,
     );
+  }
+  const before = revisions.find((record) => record.uuid === parent);
+  if (before && size < before.size) {
+    const [now, then] = [size, before.size].map(formatSize);
+    log('warning', `the source has shrunk from ${then} to ${now}: check that ${uuid} is of the right one`);
   }
   const ahead = revisions.find((record) => takenAt(record) > startedAt.getTime());
   if (ahead)

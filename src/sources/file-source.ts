@@ -70,7 +70,10 @@ function live(path: string, { size }: SourceFacts, fallback: string): Snapshot {
 
 async function look(path: string, engine: Engine): Promise<SourceFacts> {
   try {
-    return await engine.describeSource(path);
+    const facts = await engine.describeSource(path);
+    // A device that nothing is attached to can be opened, and has no bytes. A file without any is an image.
+    if (facts.kind === 'device' && facts.size === 0) throw backyError('BACKY_SOURCE_MISSING', { path });
+    return facts;
   } catch (cause) {
     if (isIoError(cause, 'ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'ENOMEDIUM')) {
       throw backyError('BACKY_SOURCE_MISSING', { path }, { cause });

@@ -1,9 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Outcome, run } from '../helpers/command.ts';
+import { MIB, randomBytes } from '../helpers/bytes.ts';
+import { mustRun, type Outcome, run } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
+import { attachDevice } from '../helpers/loop-device.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { backy, createRepository, filesOf, PROGRAM } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
@@ -77,6 +87,26 @@ describe('errors of sources', () => {
     expect(await repository.verify()).toMatchObject({ good: true });
     expect(await repository.backy('restore', `${source}.restored`)).toMatchObject({ exitCode: 0 });
     expect(readFileSync(`${source}.restored`)).toHaveLength(0);
+  });
+});
+
+describeWith(['root', 'loop devices', 'command losetup'], 'a device without any bytes', () => {
+  it('is a missing source, and no revision of no bytes', async () => {
+    const scratch = scratchForTest();
+    const disk = join(scratch, 'disk.img');
+    writeFileSync(disk, randomBytes(MIB));
+    const device = await attachDevice(disk);
+    const repository = await createRepository(join(scratch, 'repository'), device);
+    const earlier = await repository.backup();
+    // As one that is detached; but that number would go to whoever asks next.
+    truncateSync(disk, 0);
+    await mustRun('losetup', ['--set-capacity', device]);
+
+    const expected = { code: 'BACKY_SOURCE_MISSING', says: [device, 'Attach it'] } as const;
+    await expectFailure(repository.backy, ['backup', 'manual:x'], expected);
+
+    expect(repository.revisionFiles()).toEqual(filesOf(earlier));
+    expect((await repository.backy('doctor')).stdout).toContain(`${device} does not exist`);
   });
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { ioError } from '../../../src/io-error.ts';
@@ -112,7 +112,7 @@ describe('backup', () => {
   it('warns where nothing is shared, where an index was of no use, and where the clock went back', async () => {
     const bench = workbench();
     bench.engine.writeStats = { sharing: 'none', sharingReason: 'ext4', fallback: 'index lost' };
-    bench.add(makeRecord({ timestamp: '2030-01-01T00:00:00Z' }));
+    bench.add(makeRecord({ timestamp: '2030-01-01T00:00:00Z', size: 100 }));
     const { record } = (await backup(bench.context)) ?? expect.unreachable();
     expect(record.stats).toMatchObject({ sharing: 'none', sharingReason: 'ext4', fallback: 'index lost' });
     expect(bench.warnings()).toEqual([
@@ -121,6 +121,19 @@ describe('backup', () => {
       expect.stringContaining('clock'),
       expect.stringContaining('Nothing expires'),
     ]);
+  });
+
+  it.each([0, 99])('warns of a source that has shrunk to %i bytes', async (size) => {
+    const bench = workbench();
+    const before = (await backup(bench.context)) ?? expect.unreachable();
+    bench.now = new Date('2026-03-01T13:00:00Z');
+    truncateSync(bench.source, size);
+    const { record } = (await backup(bench.context, { tags: ['manual:x'] })) ?? expect.unreachable();
+    expect(record).toMatchObject({ size, parent: before.record.uuid });
+    expect(bench.warnings()).toEqual([expect.stringContaining(`from 100 B to ${size} B`)]);
+    bench.now = new Date('2026-03-01T14:00:00Z');
+    await backup(bench.context, { tags: ['manual:y'] });
+    expect(bench.warnings()).toHaveLength(1);
   });
 
   it('records what was really done, not what the source had in mind', async () => {

@@ -148,6 +148,14 @@ describe('a source without a snapshot', () => {
     expect(snapshots()).toEqual([]);
   });
 
+  it('is missing while it is a device with nothing attached to it', async () => {
+    const { source, path, engine } = place();
+    engine.describeSource = async () => ({ kind: 'device', size: 0, busy: false });
+    const missing = { code: 'BACKY_SOURCE_MISSING', details: { path } };
+    await expect(source.snapshot({ uuid: first, parent: undefined })).rejects.toMatchObject(missing);
+    await expect(source.describe()).rejects.toMatchObject(missing);
+  });
+
   it('is refused while it is mounted, unless told otherwise', async () => {
     const busy = async () => ({ kind: 'device', size: 4, busy: true }) as const;
     const { source, path, engine } = place();
