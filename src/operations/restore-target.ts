@@ -1,8 +1,9 @@
 import { fstatSync, type Stats } from 'node:fs';
-import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { type BackyError, backyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
+import { repositoryAround } from '../repository/owner.ts';
 
 /** A path, or the number of an open file descriptor that takes bytes in order. */
 export type RestoreTarget = string | { readonly fd: number };
@@ -18,24 +19,33 @@ export function isRbdTarget(target: RestoreTarget): target is string {
 }
 
 /**
- * Refuses targets whose overwriting would destroy more than they hold: files of the repository, under whatever
- * name, and files that are in use as a disk. (Devices in use are refused when they are opened.)
+ * Refuses targets whose overwriting would destroy more than they hold: files of a repository, of this one under whatever
+ * name, and files that are in use as a disk. (Devices in use are refused when they are opened.) Refuses links that lead
+ * nowhere, too: nothing could take their names once the image is written.
  *
  * @param repository absolute path of the repository
- * @throws BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY
+ * @throws BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_IO
  */
 export async function checkTarget(repository: string, target: RestoreTarget): Promise<void> {
   const path = typeof target === 'string' ? target : `descriptor ${target.fd}`;
   try {
     const isPath = typeof target === 'string';
-    if (isPath && (await isInside(target, repository))) throw inRepository(path, repository);
+    if (isPath) await checkPath(repository, target);
     const facts = isPath ? await ignoringMissing(() => stat(target)) : fstatSync(target.fd);
     if (!facts?.isFile()) return;
     if (await isAmong(facts, await filesIn(repository), lstat)) throw inRepository(path, repository);
-    if (await isAmong(facts, await loopFiles(), stat)) throw backyError('BACKY_TARGET_BUSY', { path });
+    if (await isAmong(facts, await loopFiles(), statIfAllowed))
+      throw backyError('BACKY_TARGET_BUSY', { path });
   } catch (error) {
     throw fromNodeError(error);
   }
+}
+
+async function checkPath(repository: string, target: string): Promise<void> {
+  const real = await realTarget(target);
+  if (await isInside(real, repository)) throw inRepository(target, repository);
+  const other = repositoryAround(real);
+  if (other !== undefined) throw inRepository(target, other);
 }
 
 function inRepository(path: string, repository: string): BackyError {
@@ -43,8 +53,8 @@ function inRepository(path: string, repository: string): BackyError {
 }
 
 /** Compares real paths: both may be reached through links. */
-async function isInside(target: string, repository: string): Promise<boolean> {
-  const path = relative(await realpath(repository), await realTarget(target));
+async function isInside(real: string, repository: string): Promise<boolean> {
+  const path = relative(await realpath(repository), real);
   return path !== '..' && !path.startsWith('../');
 }
 
@@ -54,8 +64,21 @@ async function realTarget(target: string): Promise<string> {
     return await realpath(target);
   } catch (error) {
     if (!isNodeError(error, 'ENOENT')) throw error;
-    return join(await realpath(dirname(target)), basename(target));
+    const directory = await realpath(dirname(target));
+    const name = await ignoringMissing(() => lstat(target));
+    if (name?.isSymbolicLink()) throw leadsNowhere(target, resolve(directory, await readlink(target)));
+    return join(directory, basename(target));
   }
+}
+
+function leadsNowhere(path: string, end: string): BackyError {
+  const reason = `it is a symbolic link to ${end}, which does not exist`;
+  const advice = 'Create that file, or remove the link, and restore again';
+  return backyError(
+    'BACKY_IO',
+    { action: 'restore to', path, reason, advice },
+    { details: { errno: 'ENOENT' } },
+  );
 }
 
 async function filesIn(directory: string): Promise<readonly string[]> {
@@ -76,7 +99,7 @@ async function loopFiles(): Promise<readonly string[]> {
 async function isAmong(
   { dev, ino }: Stats,
   paths: readonly string[],
-  look: (path: string) => Promise<Stats>,
+  look: (path: string) => Promise<Stats | undefined>,
 ): Promise<boolean> {
   for (const path of paths) {
     const other = await ignoringMissing(() => look(path));
@@ -85,11 +108,23 @@ async function isAmong(
   return false;
 }
 
-async function ignoringMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+/** Disks of others may lie where we may not look, or on a server that is gone: that says nothing about the target. */
+function statIfAllowed(path: string): Promise<Stats | undefined> {
+  return ignoring(['EACCES', 'EPERM', 'ELOOP', 'ESTALE', 'EIO'], () => stat(path));
+}
+
+function ignoringMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+  return ignoring(['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV'], work);
+}
+
+async function ignoring<Result>(
+  names: readonly string[],
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV')) return undefined;
+    if (isNodeError(error, ...names)) return undefined;
     throw error;
   }
 }

@@ -38,6 +38,30 @@ describe('targets of a restore', () => {
     expect(repository.revisionFiles()).toHaveLength(3);
   });
 
+  it('must not be an image of another repository', async () => {
+    const [{ repository }, { repository: other }] = [await filledRepository(), await filledRepository()];
+    const image = other.path('last');
+    const before = readFileSync(image);
+
+    await expectFailure(repository.backy, ['restore', image], {
+      code: 'BACKY_TARGET_IN_REPOSITORY',
+      says: [image, other.directory],
+    });
+
+    expect(readFileSync(image).equals(before)).toBe(true);
+  });
+
+  it('must not be links that lead nowhere', async () => {
+    const { scratch, repository } = await filledRepository();
+    const link = join(scratch, 'link');
+    symlinkSync('nowhere.img', link);
+
+    await expectFailure(repository.backy, ['restore', link], {
+      code: 'BACKY_IO',
+      says: [link, 'nowhere.img, which does not exist', 'remove the link'],
+    });
+  });
+
   it('must be files or block devices', async () => {
     const { scratch, repository } = await filledRepository();
     const pipe = join(scratch, 'pipe');
@@ -106,6 +130,24 @@ describeWith([...needsOf('ext4'), 'command losetup'], 'devices as targets', () =
     expect(await repository.backy('restore', device)).toMatchObject({ exitCode: 0 });
     await mustRun('cmp', ['--bytes', String(4 * MIB), device, repository.source]);
     await expectSameBytes(repository.path('last'), repository.source);
+  });
+});
+
+describeWith(['root', 'loop devices', 'command losetup', 'command setpriv'], 'an existing file', () => {
+  it('may be restored to although somebody has a loop device where others may not look', async () => {
+    const { scratch, repository } = await filledRepository();
+    const target = join(scratch, 'existing');
+    const secret = join(scratch, 'secret');
+    writeFileSync(target, 'old');
+    mkdirSync(secret, { mode: 0 });
+    makeSparseFile(join(secret, 'disk'), MIB);
+    await attachDevice(join(secret, 'disk'));
+
+    const drop = ['--bounding-set', '-dac_override,-dac_read_search', '--'];
+    const program = [process.execPath, 'bin/backy.js', '-b', repository.directory, 'restore', target];
+    await mustRun('setpriv', [...drop, ...program]);
+
+    await expectSameBytes(target, repository.source);
   });
 });
 

@@ -1,4 +1,13 @@
-import { closeSync, linkSync, mkdirSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { restore } from '../../../src/operations/restore.ts';
@@ -164,9 +173,53 @@ describe('targets that are refused', () => {
     expect(restoreOptions(made)).toBeUndefined();
   });
 
+  it('a sealed image of another repository, whatever leads to it, and whatever else is there', async () => {
+    const [made, other] = [bench(), bench()];
+    writeFileSync(join(other.directory, '.backup'), '');
+    symlinkSync(revisionId(0), join(other.directory, 'last'));
+    symlinkSync(join(other.directory, 'last'), join(made.directory, '../link'));
+    mkdirSync(join(other.directory, 'sub'));
+    const targets = [join(other.directory, 'last'), join(made.directory, '../link')];
+    for (const name of [revisionId(0), 'config', 'new.img', 'sub/new.img'])
+      targets.push(join(other.directory, name));
+    for (const target of targets)
+      await expect(restore(made.context, { target })).rejects.toMatchObject({
+        ...inRepository,
+        details: { path: target, repository: realpathSync(other.directory) },
+      });
+    expect(restoreOptions(made)).toBeUndefined();
+  });
+
+  it.each(['.rev', '.hashes'])('an image that was copied away with its %s', async (suffix) => {
+    const made = bench();
+    const copy = join(made.directory, '..', revisionId(7));
+    writeFileSync(copy, 'image');
+    writeFileSync(copy + suffix, '');
+    await expect(restore(made.context, { target: copy })).rejects.toMatchObject(inRepository);
+    rmSync(copy + suffix);
+    await restore(made.context, { target: copy });
+  });
+
+  it('a link that leads nowhere, before anything is written', async () => {
+    const made = bench();
+    const link = join(made.directory, '../link');
+    symlinkSync('nowhere.img', link);
+    await expect(restore(made.context, { target: link })).rejects.toMatchObject({
+      code: 'BACKY_IO',
+      message: expect.stringMatching(
+        / to .*\/link: it is a symbolic link to .*\/nowhere\.img, which does not/,
+      ),
+      remedy: 'Create that file, or remove the link, and restore again',
+    });
+    expect(restoreOptions(made)).toBeUndefined();
+    writeFileSync(join(made.directory, '../nowhere.img'), '');
+    await restore(made.context, { target: link });
+  });
+
   it('but not files whose names merely begin alike, nor the source', async () => {
     const made = bench();
     mkdirSync(`${made.directory}-other`);
+    writeFileSync(`${made.directory}-other/config`, 'of some other program');
     for (const target of [`${made.directory}-other/new.img`, made.source]) {
       await restore(made.context, { target });
     }
