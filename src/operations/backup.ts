@@ -9,9 +9,9 @@ import { checkLoad } from '../native/operate.ts';
 import type { Layout } from '../repository/layout.ts';
 import { lockForKeeping, lockForWriting, tryLockForRemoving } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
-import { emptyTrash } from '../repository/trash.ts';
+import { emptyTrash } from '../repository/trash-upkeep.ts';
 import { openSource } from '../sources/open-source.ts';
-import { cleanUp } from './clean-up.ts';
+import { cleanUp, warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
 import { expireAfterBackup } from './expire.ts';
 import { takeRevision } from './take-revision.ts';
@@ -51,7 +51,7 @@ export async function backup(
   const engine = await context.engine();
   const writing = lockForWriting(engine, layout);
   try {
-    await ifNobodyReads(engine, layout, () => cleanUp(context, engine, config.graceMs));
+    await ifNobodyReads(engine, layout, () => tidyUp(context, engine, config.graceMs));
     const keeping = await lockForKeeping(engine, layout);
     let record: RevisionRecord;
     try {
@@ -92,8 +92,15 @@ async function ifNobodyReads(engine: Engine, layout: Layout, work: () => Promise
   }
 }
 
+/** Takes away what interrupted runs left, and what has been in the trash for its time. */
+async function tidyUp(context: Context, engine: Engine, graceMs: number): Promise<void> {
+  const nowMs = context.clock().getTime();
+  await cleanUp(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
+}
+
 /** The disk is full: what was removed before goes for good, so that the next backup has its space. */
-async function makeSpace({ layout, log }: Context, engine: Engine): Promise<void> {
-  const gone = await emptyTrash(engine, layout);
+async function makeSpace(context: Context, engine: Engine): Promise<void> {
+  const { layout, log } = context;
+  const gone = await emptyTrash(engine, layout, () => true, warningOf(context));
   if (gone.length > 0) log('warning', `the trash was emptied to make space: ${gone.length} revisions`);
 }

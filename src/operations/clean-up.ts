@@ -1,22 +1,45 @@
 import type { Engine } from '../native/engine.ts';
 import { isShortOfSpace } from '../repository/free-space.ts';
 import { removeLeftovers } from '../repository/leftovers.ts';
-import { emptyTrash, settleTrash } from '../repository/trash.ts';
+import type { OnStuck } from '../repository/stuck.ts';
+import { emptyTrash, settleTrash } from '../repository/trash-upkeep.ts';
 import type { Context } from './context.ts';
 
+/** What cleaning up did. */
+export interface CleanUpResult {
+  /** Names of the files that interrupted runs had left behind. */
+  readonly removed: readonly string[];
+  /** Ids of the revisions that were in the trash. */
+  readonly emptied: readonly string[];
+}
+
 /**
- * Finishes and removes what interrupted runs left behind, and of the trash what has been there for its time, or all
- * of it when space is short. The caller holds both locks.
+ * Finishes and removes what interrupted runs left behind, and of the trash what is due, or all of it when space is
+ * short. What cannot be moved or removed is warned of and stays. The caller holds both locks.
+ *
+ * @param isDue whether what was removed at a time has been there for long enough
  */
 export async function cleanUp(
-  { layout, log, clock }: Context,
+  context: Context,
   engine: Engine,
-  graceMs: number,
-): Promise<void> {
-  await settleTrash(engine, layout);
-  for (const name of await removeLeftovers(engine, layout)) log('info', `removed the leftover ${name}`);
-  const nowMs = clock().getTime();
+  isDue: (removedAt: Date) => boolean,
+): Promise<CleanUpResult> {
+  const { layout, log } = context;
+  const onStuck = warningOf(context);
+  const unsettled: string[] = [];
+  await settleTrash(engine, layout, (uuid, error) => {
+    unsettled.push(uuid);
+    onStuck(uuid, error);
+  });
+  const removed = await removeLeftovers(engine, layout, unsettled, onStuck);
+  for (const name of removed) log('info', `removed the leftover ${name}`);
   const isShort = await isShortOfSpace(layout);
-  const isDue = (removedAt: Date): boolean => isShort || nowMs - removedAt.getTime() > graceMs;
-  for (const uuid of await emptyTrash(engine, layout, isDue)) log('info', `${uuid} is gone from the trash`);
+  const emptied = await emptyTrash(engine, layout, (removedAt) => isShort || isDue(removedAt), onStuck);
+  for (const uuid of emptied) log('info', `${uuid} is gone from the trash`);
+  return { removed, emptied };
+}
+
+/** Warns of each thing that could not be moved or removed. */
+export function warningOf({ log }: Context): OnStuck {
+  return (name, { message, remedy }) => log('warning', `${name} stays where it is: ${message}; ${remedy}`);
 }

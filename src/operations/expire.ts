@@ -104,9 +104,7 @@ async function carryOut(context: Context, engine: Engine, { verdicts, graceMs }:
     await rewriteRecord(engine, layout, { ...record, tags });
     log('info', `${record.uuid} has lost ${expiredTags.join(', ')}`);
   }
-  const going = goingOf(verdicts);
-  await removeRevisions(context, engine, going, graceMs);
-  for (const uuid of going) log('info', `${uuid} has expired`);
+  await removeRevisions(context, engine, goingOf(verdicts), graceMs, 'has expired');
 }
 
 function goingOf(verdicts: readonly ExpireVerdict[]): readonly string[] {

@@ -36,7 +36,7 @@ export interface ForgetResult {
  *   BACKY_LOCKED, BACKY_IO
  */
 export async function forget(context: Context, options: ForgetOptions): Promise<ForgetResult> {
-  const { layout, log } = context;
+  const { layout } = context;
   const { dryRun = false } = options;
   const engine = await context.engine();
   const look = async (): Promise<ForgetResult> => {
@@ -47,8 +47,7 @@ export async function forget(context: Context, options: ForgetOptions): Promise<
   if (dryRun) return look();
   return whileAlone(engine, layout, async () => {
     const result = await look();
-    await removeRevisions(context, engine, result.removed, result.graceMs);
-    for (const uuid of result.removed) log('info', `${uuid} was forgotten`);
+    await removeRevisions(context, engine, result.removed, result.graceMs, 'was forgotten');
     return result;
   });
 }

@@ -1,10 +1,13 @@
+import type { BackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, Lock } from '../native/engine.ts';
 import type { Layout } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
 import { lockForRemoving, lockForWriting } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
-import { emptyTrash, moveToTrash } from '../repository/trash.ts';
+import { moveToTrash } from '../repository/trash.ts';
+import { emptyTrash } from '../repository/trash-upkeep.ts';
+import { warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
 
 /**
@@ -32,18 +35,26 @@ export async function whileAlone<Result>(
  * Removes revisions: into the trash, from where they can be brought back for `graceMs` milliseconds. The links move
  * away from them first, so that `last` never leads nowhere. On a full disk, where even a rename may fail, they are
  * removed at once together with all that is in the trash. The caller holds both locks.
+ *
+ * @param done what the log says of each one that is gone
+ * @throws BACKY_IO, also for a revision that cannot be moved, when all others are gone; it is as it was
  */
 export async function removeRevisions(
-  { layout, log, clock }: Context,
+  context: Context,
   engine: Engine,
   ids: readonly string[],
   graceMs: number,
+  done: string,
 ): Promise<void> {
   if (ids.length === 0) return;
+  const { layout, log, clock } = context;
   const { revisions } = await readRevisions(layout);
-  const rest = revisions.filter(({ uuid }) => !ids.includes(uuid));
-  await ignoringFullDisk(() => updateLinks(engine, layout, rest));
-  const isInTrash = await ignoringFullDisk(() => moveToTrash(engine, layout, ids, clock()));
+  const without = (gone: readonly string[]) => revisions.filter(({ uuid }) => !gone.includes(uuid));
+  await ignoringFullDisk(() => updateLinks(engine, layout, without(ids)));
+  let stuck: ReadonlyMap<string, BackyError> = new Map();
+  const isInTrash = await ignoringFullDisk(async () => {
+    stuck = await moveToTrash(engine, layout, ids, clock());
+  });
   if (!isInTrash) {
     log(
       'warning',
@@ -51,8 +62,13 @@ export async function removeRevisions(
     );
     await removeAtOnce(engine, layout, ids);
   }
-  if (!isInTrash || graceMs === 0) await emptyTrash(engine, layout);
-  await updateLinks(engine, layout, rest);
+  if (!isInTrash || graceMs === 0) await emptyTrash(engine, layout, () => true, warningOf(context));
+  const gone = ids.filter((uuid) => !stuck.has(uuid));
+  await updateLinks(engine, layout, without(gone));
+  for (const uuid of gone) log('info', `${uuid} ${done}`);
+  const [problem, ...others] = stuck.values();
+  for (const { message, remedy } of others) log('warning', `${message}; ${remedy}`);
+  if (problem) throw problem;
 }
 
 /** Records first: without one a revision does not exist, whatever happens next. */

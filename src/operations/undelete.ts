@@ -7,7 +7,9 @@ import type { Engine } from '../native/engine.ts';
 import { updateLinks } from '../repository/links.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { rewriteRecord } from '../repository/seal-revision.ts';
-import { moveFromTrash, readTrash, settleTrash } from '../repository/trash.ts';
+import { moveFromTrash, readTrash } from '../repository/trash.ts';
+import { settleTrash } from '../repository/trash-upkeep.ts';
+import { warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
 import { whileAlone } from './removing.ts';
 
@@ -31,7 +33,7 @@ export async function undelete(context: Context, spec: string): Promise<Undelete
   const { layout, log } = context;
   const engine = await context.engine();
   return whileAlone(engine, layout, async () => {
-    await settleTrash(engine, layout);
+    await settleTrash(engine, layout, warningOf(context));
     const batches = await readTrash(layout);
     const found = find(spec, batches.flatMap(({ revisions }) => revisions).sort(byAge));
     const ids = new Set(found.map(({ uuid }) => uuid));

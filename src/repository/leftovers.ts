@@ -6,6 +6,7 @@ import type { Engine } from '../native/engine.ts';
 import { INDEX_SUFFIX, type Layout, PARTIAL_SUFFIX, RECORD_SUFFIX, TEMPORARY_PREFIX } from './layout.ts';
 import { updateLinks } from './links.ts';
 import { readRevisions, readSome } from './read-revisions.ts';
+import { isStuck, type OnStuck } from './stuck.ts';
 
 /**
  * The names of a directory that an interrupted run left behind: partial files, temporary files, and images and
@@ -29,16 +30,55 @@ export function leftovers(names: readonly string[]): readonly string[] {
  * Removes the leftovers of a repository, and what backups of the Python backy left that never finished. The caller holds the purge lock exclusively: otherwise they may be the
  * work in progress of someone else.
  *
+ * @param keep ids of revisions whose files are none, although no record is beside them
+ * @param onStuck is told of the files that cannot be removed
  * @returns the names of what was removed
  */
-export async function removeLeftovers(engine: Engine, layout: Layout): Promise<readonly string[]> {
-  const present = await listFiles(layout.directory);
+export async function removeLeftovers(
+  engine: Engine,
+  layout: Layout,
+  keep: readonly string[] = [],
+  onStuck: OnStuck = () => {},
+): Promise<readonly string[]> {
+  const present = (await listFiles(layout.directory)).filter(
+    (name) => !keep.some((id) => name === id || name === id + INDEX_SUFFIX),
+  );
   const unfinished = await unfinishedFiles(layout, present);
   const names = [...unfinished, ...leftovers(present).filter((name) => !unfinished.includes(name))];
-  await engine.removeFiles(names.map((name) => join(layout.directory, name)));
+  const removed = await removeThese(engine, layout, names, onStuck);
   // In its first versions the links led to a revision before it was finished.
   if (unfinished.length > 0) await updateLinks(engine, layout, (await readRevisions(layout)).revisions);
-  return names;
+  return removed;
+}
+
+/** All at once or, where one of them stays, one by one; where one stays, so does what comes after it of that revision. */
+async function removeThese(
+  engine: Engine,
+  { directory }: Layout,
+  names: readonly string[],
+  onStuck: OnStuck,
+): Promise<readonly string[]> {
+  try {
+    await engine.removeFiles(names.map((name) => join(directory, name)));
+    return names;
+  } catch (error) {
+    if (!isStuck(error)) throw error;
+  }
+  const removed: string[] = [];
+  const stuck = new Set<string>();
+  for (const name of names) {
+    const id = [PARTIAL_SUFFIX, INDEX_SUFFIX, RECORD_SUFFIX].reduce(withoutSuffix, name);
+    if (stuck.has(id)) continue;
+    try {
+      await engine.removeFiles([join(directory, name)]);
+      removed.push(name);
+    } catch (error) {
+      if (!isStuck(error)) throw error;
+      stuck.add(id);
+      onStuck(name, error);
+    }
+  }
+  return removed;
 }
 
 /**

@@ -19,7 +19,7 @@ import { editTags } from '../../src/operations/edit-tags.ts';
 import { forget } from '../../src/operations/forget.ts';
 import { init } from '../../src/operations/init.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
-import { settleTrash } from '../../src/repository/trash.ts';
+import { settleTrash } from '../../src/repository/trash-upkeep.ts';
 import { flipByte, KIB, MIB, writeAt } from '../helpers/bytes.ts';
 import { isLong } from './scale.ts';
 import { readState, type State } from './state.ts';

@@ -95,7 +95,7 @@ describe('expire', () => {
   });
 
   it('follows each backup, and a problem with it does not spoil the backup', async () => {
-    const bench = benchWith(...five);
+    const bench = benchWith(...five.map(() => ({ size: 100 })));
     bench.now = new Date(bench.now.getTime() + 3_600_000);
     const made = await backup(bench.context);
     expect(await trashed(bench)).toEqual([revisionId(0), revisionId(1)]);

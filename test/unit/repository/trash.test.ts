@@ -1,17 +1,21 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ioError } from '../../../src/io-error.ts';
 import type { Engine } from '../../../src/native/engine.ts';
 import { type Layout, layoutOf } from '../../../src/repository/layout.ts';
 import { leftovers } from '../../../src/repository/leftovers.ts';
 import { formatRecord } from '../../../src/repository/sealed-record.ts';
-import {
-  emptyTrash,
-  moveFromTrash,
-  moveToTrash,
-  readTrash,
-  settleTrash,
-} from '../../../src/repository/trash.ts';
+import { moveFromTrash, moveToTrash, readTrash } from '../../../src/repository/trash.ts';
+import { emptyTrash, settleTrash } from '../../../src/repository/trash-upkeep.ts';
 import { fakeEngine } from '../fake-engine.ts';
 import { makeRecord, revisionId } from '../records.ts';
 import { scratchDirectory } from '../scratch.ts';
@@ -44,6 +48,30 @@ function names(directory: string): readonly string[] {
 
 function batchDirectory({ trash }: Layout): string {
   return join(trash, '20260301T120000123Z');
+}
+
+/** An engine that cannot move or remove some files, as if they were immutable. */
+function engineWithout(...stuck: readonly string[]): Engine {
+  const engine = fakeEngine();
+  const refuse = (syscall: string, path: string, reported: string): void => {
+    if (stuck.includes(path) && existsSync(path))
+      throw ioError({ path: reported, syscall, errnoName: 'EPERM' });
+  };
+  return {
+    ...engine,
+    moveFiles: async (pairs) => {
+      for (const pair of pairs) {
+        refuse('rename', pair.from, pair.to);
+        await engine.moveFiles([pair]);
+      }
+    },
+    removeFiles: async (paths) => {
+      for (const path of paths) {
+        refuse('unlink', path, path);
+        await engine.removeFiles([path]);
+      }
+    },
+  };
 }
 
 /** An engine that dies in the middle of its n-th rename. */
@@ -128,6 +156,59 @@ describe('the trash', () => {
     expect((await readTrash(layout)).flatMap(({ revisions }) => revisions)).toMatchObject([{ uuid: second }]);
     expect(await emptyTrash(engine, layout)).toEqual([second]);
     expect(names(layout.trash)).toEqual([]);
+  });
+
+  it.each(['image', 'index', 'record'] as const)(
+    'takes all but the revision whose %s cannot be moved, which is as it was',
+    async (kind) => {
+      const layout = repositoryWith(first, second);
+      const path = layout.files(first)[kind];
+      const stuck = await moveToTrash(engineWithout(path), layout, [first, second], now);
+      expect([...stuck]).toMatchObject([[first, { details: { path, errno: 'EPERM' } }]]);
+      expect(names(layout.directory)).toEqual(filesOf(first));
+      expect(names(batchDirectory(layout))).toEqual(filesOf(second));
+      await moveToTrash(engineWithout(path), layout, [first], new Date(now.getTime() + 1));
+      expect(names(layout.trash)).toHaveLength(1);
+    },
+  );
+
+  it('is settled although a file cannot be moved, and says which', async () => {
+    const layout = repositoryWith(first, second);
+    await expect(moveToTrash(dyingEngine(2), layout, [first, second], now)).rejects.toThrow('killed');
+    const { image } = layout.files(first);
+    const stuck: unknown[] = [];
+    await settleTrash(engineWithout(image), layout, (id, { details }) => stuck.push([id, details.path]));
+    expect(stuck).toEqual([[first, image]]);
+    expect(names(layout.directory)).toEqual([first]);
+    await settleTrash(fakeEngine(), layout);
+    expect(names(batchDirectory(layout))).toEqual(filesOf(first, second));
+  });
+
+  it('takes nothing from a revision that was copied back by hand', async () => {
+    const layout = repositoryWith(first, second);
+    await moveToTrash(fakeEngine(), layout, [first, second], now);
+    for (const name of [...filesOf(first), second])
+      copyFileSync(join(batchDirectory(layout), name), join(layout.directory, name));
+    const stuck: unknown[] = [];
+    await settleTrash(fakeEngine(), layout, (id) => stuck.push(id));
+    expect(stuck).toEqual([]);
+    expect(names(layout.directory)).toEqual([...filesOf(first), second].sort());
+    expect(leftovers(names(layout.directory))).toEqual([second]);
+    await emptyTrash(fakeEngine(), layout);
+    expect(names(layout.trash)).toEqual([]);
+    expect(names(layout.directory)).toEqual([...filesOf(first), second].sort());
+  });
+
+  it('is emptied of all but what cannot be removed', async () => {
+    const layout = repositoryWith(first, second);
+    await moveToTrash(fakeEngine(), layout, [first, second], now);
+    const record = join(batchDirectory(layout), `${first}.rev`);
+    const stuck: unknown[] = [];
+    const engine = engineWithout(record);
+    const gone = await emptyTrash(engine, layout, undefined, (id, { message }) => stuck.push([id, message]));
+    expect(gone).toEqual([second]);
+    expect(stuck).toEqual([[first, `Cannot remove ${record}: operation not permitted (EPERM)`]]);
+    expect(names(batchDirectory(layout))).toEqual(filesOf(first));
   });
 
   it('leaves alone what is none of ours', async () => {

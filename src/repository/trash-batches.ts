@@ -1,0 +1,75 @@
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
+import type { Engine } from '../native/engine.ts';
+import { type Layout, layoutOf } from './layout.ts';
+import type { Move } from './stuck.ts';
+
+/** A directory in the trash: what was removed at the same time. */
+export interface Batch {
+  readonly removedAt: Date;
+  /** Where it lies, as if it were a repository. */
+  readonly layout: Layout;
+}
+
+const BATCH = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/;
+
+/** A time as the name of a directory: names sort by age. */
+export function batchName(time: Date): string {
+  return time.toISOString().replace(/[-:.]/g, '');
+}
+
+/** The oldest first. A link that somebody planted in the place of a batch leads to nothing of ours. @throws BACKY_IO */
+export async function batchesOf({ trash }: Layout): Promise<readonly Batch[]> {
+  const batches: Batch[] = [];
+  for (const name of (await listDirectory(trash)).sort()) {
+    const removedAt = new Date(name.replace(BATCH, '$1-$2-$3T$4:$5:$6.$7Z'));
+    if (!BATCH.test(name) || Number.isNaN(removedAt.getTime())) continue;
+    const layout = layoutOf(join(trash, name));
+    if (await isDirectory(layout.directory)) batches.push({ removedAt, layout });
+  }
+  return batches;
+}
+
+/** How records get from one place to another. */
+export function recordMoves(from: Layout, to: Layout, ids: readonly string[]): readonly Move[] {
+  return ids.map((id) => ({ from: from.files(id).record, to: to.files(id).record }));
+}
+
+/** How indexes and images do. */
+export function dataMoves(from: Layout, to: Layout, ids: readonly string[]): readonly Move[] {
+  return ids.flatMap((id) => {
+    const [before, after] = [from.files(id), to.files(id)];
+    return [
+      { from: before.index, to: after.index },
+      { from: before.image, to: after.image },
+    ];
+  });
+}
+
+/** Removes a directory, unless something is left in it. @throws BACKY_IO */
+export async function removeIfEmpty(engine: Engine, directory: string): Promise<void> {
+  try {
+    await engine.removeDirectory(directory);
+  } catch (error) {
+    if (!isIoError(error, 'ENOTEMPTY')) throw error;
+  }
+}
+
+/** The names in a directory; none where there is no directory. @throws BACKY_IO */
+export async function listDirectory(directory: string): Promise<string[]> {
+  try {
+    return (await isDirectory(directory)) ? await readdir(directory) : [];
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (isNodeError(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
