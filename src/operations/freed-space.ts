@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { loadConfig } from '../config/load-config.ts';
 import { isBackyError } from '../errors.ts';
 import { isNodeError } from '../io-error.ts';
@@ -10,15 +10,34 @@ import { openSource } from '../sources/open-source.ts';
 
 export type { FreedStats };
 
-/** Measures what removing some revisions for good would free, while all others, those in the trash too, stay. */
+/**
+ * Measures what removing some revisions for good would free, while all others, those in the trash too, stay. A figure for
+ * people: what goes wrong with it makes it an estimate, and keeps nothing from being removed.
+ */
 export async function measureFreed(
   engine: Engine,
   layout: Layout,
   ids: readonly string[],
 ): Promise<FreedStats> {
   if (ids.length === 0) return { bytes: 0, estimated: false };
+  try {
+    return await engine.measureFreed({
+      remove: filesOf(layout, ids),
+      keep: await filesThatStay(engine, layout, ids),
+    });
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    return { bytes: 0, estimated: true, reason: error.message };
+  }
+}
+
+async function filesThatStay(
+  engine: Engine,
+  layout: Layout,
+  going: readonly string[],
+): Promise<readonly string[]> {
   const { revisions, damaged } = await readRevisions(layout);
-  const others = [...revisions, ...damaged].map(({ uuid }) => uuid).filter((uuid) => !ids.includes(uuid));
+  const others = [...revisions, ...damaged].map(({ uuid }) => uuid).filter((uuid) => !going.includes(uuid));
   const trash = (await readTrash(layout)).flatMap((batch) =>
     filesOf(
       batch.layout,
@@ -26,8 +45,7 @@ export async function measureFreed(
     ),
   );
   const source = await sharingSource(engine, layout, revisions.at(-1)?.uuid);
-  const keep = [...filesOf(layout, others), ...trash, ...source];
-  return engine.measureFreed({ remove: filesOf(layout, ids), keep });
+  return [...filesOf(layout, others), ...trash, ...source];
 }
 
 /** Where the source is on the same filesystem, revisions are cloned from it, and it holds on to what they share. */
@@ -41,7 +59,9 @@ async function sharingSource(
     const { source } = await loadConfig(layout.config);
     const places = await openSource(source, layout.directory, engine).places?.(newest);
     const { dev } = statSync(layout.directory);
-    return (places ?? []).filter((path) => statSync(path, { throwIfNoEntry: false })?.dev === dev);
+    const present = (places ?? []).filter((path) => statSync(path, { throwIfNoEntry: false })?.dev === dev);
+    // The engine follows no links, and a source may be named by one.
+    return present.map((path) => realpathSync(path));
   } catch (error) {
     // Without it the figure is a little too large at worst; what is to be removed can be removed all the same.
     if (isBackyError(error) || isNodeError(error)) return [];

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { MIB, randomBytes } from '../helpers/bytes.ts';
@@ -87,6 +87,31 @@ describeWith([...needsOf('xfs'), 'command chattr'], 'a file that cannot be moved
       ),
     });
     expect(await repository.backy('backup', 'manual:x')).toMatchObject({ exitCode: 0 });
+  });
+
+  it.each([
+    { kind: 'a pipe', make: (path: string) => mustRun('mkfifo', [path]) },
+    { kind: 'a link', make: (path: string) => symlinkSync('/etc/passwd', path) },
+    { kind: 'a directory', make: (path: string) => mkdirSync(path) },
+  ])('as $kind in the place of a file keeps no other revision from going', async ({ make }) => {
+    const { repository, first, rest } = await filledRepository();
+    const [second = expect.unreachable()] = rest;
+    for (const path of [repository.path(first.uuid), repository.path(`${second.uuid}.rev`)]) {
+      rmSync(path);
+      await make(path);
+    }
+
+    const { exitCode, stdout } = await repository.backy('forget', '--yes-the-last', '-r', 'tag:manual:3');
+
+    expect({ exitCode, stdout }).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/estimated: .* is not a plain file/),
+    });
+    expect(await repository.backy('expire', '-n')).toMatchObject({ exitCode: 0 });
+    expect(await repository.backy('expire', '--yes')).toMatchObject({ exitCode: 0 });
+    for (const { uuid } of [first, second])
+      expect(await repository.backy('forget', '--yes-the-last', '-r', uuid)).toMatchObject({ exitCode: 0 });
+    expect(repository.revisionFiles()).toEqual([]);
   });
 
   it('as a leftover stays, and is named', async () => {

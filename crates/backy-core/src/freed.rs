@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::error::{Context, Result};
 use crate::extent::{Extent, ExtentMap};
 use crate::fiemap;
-use crate::places::{identity, open_if_there};
+use crate::places::{Place, identity, open_place};
 use crate::platform::{self, Sharing};
 use crate::sys::fs;
 
@@ -24,7 +24,7 @@ pub struct Freed {
 }
 
 /// Measures how many bytes of a filesystem would be free if `remove` were gone while `keep` stays; all of them
-/// lie on that filesystem. Files that are missing are skipped.
+/// lie on that filesystem. Files that are missing are skipped, and so is what is no plain file: that makes it an estimate.
 ///
 /// What shares blocks with two or more of the removed files at once and is in neither list cannot be seen.
 ///
@@ -35,11 +35,11 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
     // A removed file may have another name, under which it stays.
     let mut seen = HashSet::new();
     for path in keep {
-        let Some(file) = open_if_there(path)? else { continue };
+        let Some(file) = open_counted(path, &mut census.estimated)? else { continue };
         seen.insert(identity(&file, path)?);
     }
     for path in remove {
-        let Some(file) = open_if_there(path)? else { continue };
+        let Some(file) = open_counted(path, &mut census.estimated)? else { continue };
         if seen.insert(identity(&file, path)?) {
             let metadata = fs::metadata(&file).on("fstat", path)?;
             census.take(&file, path, metadata.blocks() * 512)?;
@@ -49,11 +49,24 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
     let Sorted { own_bytes, candidates } =
         if account == Account::Bytes { by_byte(pieces) } else { by_extent(pieces) };
     let candidate_bytes = candidates.iter().map(Extent::len).sum::<u64>();
-    let bytes = loose_bytes + own_bytes + candidate_bytes - kept_bytes(&candidates, keep, account)?;
+    let bytes =
+        loose_bytes + own_bytes + candidate_bytes - kept_bytes(&candidates, keep, account, &mut estimated)?;
     if account == Account::Pieces && bytes > 0 {
         estimated.get_or_insert_with(|| PIECES_ONLY.to_owned());
     }
     Ok(Freed { bytes, estimated })
+}
+
+/// A file whose blocks count. What else is in its place has none that anybody could see.
+fn open_counted(path: &Path, estimated: &mut Option<String>) -> Result<Option<File>> {
+    match open_place(path)? {
+        Place::Plain(file) => Ok(Some(file)),
+        Place::Empty => Ok(None),
+        Place::Odd => {
+            estimated.get_or_insert_with(|| format!("{} is not a plain file", path.display()));
+            Ok(None)
+        }
+    }
 }
 
 /// What is freed, and counted, at once.
@@ -213,10 +226,15 @@ fn by_extent(mut pieces: Vec<Piece>) -> Sorted {
 }
 
 /// Bytes of the candidates that files hold on to.
-fn kept_bytes(candidates: &[Extent], keep: &[PathBuf], account: Account) -> Result<u64> {
+fn kept_bytes(
+    candidates: &[Extent],
+    keep: &[PathBuf],
+    account: Account,
+    estimated: &mut Option<String>,
+) -> Result<u64> {
     let mut kept = ExtentMap::default();
     for path in if candidates.is_empty() { &[] } else { keep } {
-        let Some(file) = open_if_there(path)? else { continue };
+        let Some(file) = open_counted(path, estimated)? else { continue };
         let mut found = Vec::new();
         let mut hold = |place: Extent| {
             let first = candidates.partition_point(|candidate| candidate.end <= place.start);
@@ -297,6 +315,25 @@ mod tests {
         fn whole_extents_cover_what_the_bytes_do(tuples in pieces()) {
             let single: Vec<_> = tuples.iter().map(|&(start, length, _, _)| (start, length, 0, false)).collect();
             prop_assert_eq!(by_extent(made_of(&single)).own_bytes, by_byte(made_of(&single)).own_bytes);
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_skipped_and_makes_an_estimate() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("a"), vec![1; 1 << 20]).unwrap();
+        std::fs::create_dir(path("directory")).unwrap();
+        std::os::unix::fs::symlink("a", path("link")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        let plain = measure_freed(&[path("a")], &[]).unwrap();
+        for name in ["directory", "link", "socket"] {
+            let reason = Some(format!("{} is not a plain file", path(name).display()));
+            for (remove, keep) in [(vec![path(name), path("a")], vec![]), (vec![path("a")], vec![path(name)])]
+            {
+                let freed = measure_freed(&remove, &keep).unwrap();
+                assert_eq!(freed, Freed { bytes: plain.bytes, estimated: reason.clone() }, "{name}");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::block::{BLOCK_SIZE, blocks_of};
@@ -88,11 +89,32 @@ fn disk_parts(file: &File, ranges: &[Extent]) -> std::result::Result<Option<Vec<
     Ok(told.then_some(parts))
 }
 
-/// A file of a repository for reading; `None` where there is none.
+/// A file of a repository for reading; `None` where there is none, or something that is no plain file: nothing of ours.
 pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>> {
+    open_place(path).map(|place| if let Place::Plain(file) = place { Some(file) } else { None })
+}
+
+/// What there may be in the place of a file.
+pub(crate) enum Place {
+    /// The file, open for reading.
+    Plain(File),
+    /// A symbolic link, a pipe, a directory and the like.
+    Odd,
+    /// Nothing.
+    Empty,
+}
+
+/// Looks at what is in the place of a file of a repository; nothing else is read, and links are not followed.
+pub(crate) fn open_place(path: &Path) -> Result<Place> {
     match fs::open_plain(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(Errno::NOENT) => Ok(None),
+        Ok(file) => {
+            let mode = fs::fstat(&file).on("fstat", path)?.st_mode;
+            let is_plain = FileType::from_raw_mode(mode) == FileType::RegularFile;
+            Ok(if is_plain { Place::Plain(file) } else { Place::Odd })
+        }
+        Err(Errno::NOENT) => Ok(Place::Empty),
+        // A link, and a socket.
+        Err(Errno::LOOP | Errno::NXIO) => Ok(Place::Odd),
         Err(errno) => Err(Error::io("open", path, errno)),
     }
 }

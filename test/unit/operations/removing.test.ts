@@ -160,6 +160,18 @@ describe('forget', () => {
     expect((await status(bench.context)).damaged).toEqual([]);
   });
 
+  it('goes on where nobody can tell what it frees', async () => {
+    const bench = benchWith({}, {});
+    bench.engine.failures.set('measureFreed', ioError({ path: '/r', syscall: 'open', errnoName: 'EACCES' }));
+    const { freed } = await forget(bench.context, { revisions: 'last' });
+    expect(freed).toEqual({
+      bytes: 0,
+      estimated: true,
+      reason: expect.stringContaining('permission denied'),
+    });
+    expect(await trashed(bench)).toEqual([revisionId(1)]);
+  });
+
   it('removes for good where the configuration leaves no time for second thoughts', async () => {
     const bench = benchWith({}, {});
     const config = {
