@@ -41,7 +41,7 @@ async function filesThatStay(
   const trash = (await readTrash(layout)).flatMap((batch) =>
     filesOf(
       batch.layout,
-      batch.revisions.map(({ uuid }) => uuid),
+      [...batch.revisions, ...batch.damaged].map(({ uuid }) => uuid),
     ),
   );
   const source = await sharingSource(engine, layout, revisions.at(-1)?.uuid);

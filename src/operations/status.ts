@@ -7,7 +7,7 @@ import {
   type RevisionRecord,
 } from '../domain/revision.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
-import { readTrash } from '../repository/trash.ts';
+import { readTrash, type TrashBatch } from '../repository/trash.ts';
 import type { Context } from './context.ts';
 import { graceOf } from './grace.ts';
 
@@ -20,16 +20,25 @@ export interface Status {
   readonly incomplete: readonly IncompleteRevision[];
   /** What was removed and can still be brought back, the oldest removal first. */
   readonly trash: readonly TrashedRevision[];
+  /** What else is there: the damaged revisions, which can be brought back by their ids alone. */
+  readonly damagedTrash: readonly TrashedDamage[];
   readonly summary: StatusSummary;
 }
 
-/** A removed revision. Times are ISO 8601, UTC. */
-export interface TrashedRevision {
-  readonly record: RevisionRecord;
+/** For how long something is in the trash. Times are ISO 8601, UTC. */
+interface TrashTimes {
   readonly removedAt: string;
   /** From when on a backup removes it for good. */
   readonly keptUntil: string;
 }
+
+/** A removed revision. */
+export interface TrashedRevision extends TrashTimes {
+  readonly record: RevisionRecord;
+}
+
+/** A removed revision that was damaged, or is of use again only when it is back. */
+export interface TrashedDamage extends TrashTimes, DamagedRevision {}
 
 /** Totals over the readable revisions. */
 export interface StatusSummary {
@@ -52,7 +61,7 @@ export interface StatusSummary {
 /** Lists all revisions. Needs neither the engine nor a valid configuration. @throws BACKY_IO */
 export async function status(context: Context): Promise<Status> {
   const { revisions, damaged, incomplete } = await readRevisions(context.layout);
-  const trash = await listTrash(context);
+  const { trash, damagedTrash } = await listTrash(context);
   const newest = newestGood(revisions);
   const newestImage = newest && fragmentationOf(newest);
   return {
@@ -60,27 +69,31 @@ export async function status(context: Context): Promise<Status> {
     damaged,
     incomplete,
     trash,
+    damagedTrash,
     summary: {
       revisions: revisions.length,
       damaged: damaged.length,
       distrusted: revisions.filter(({ trust }) => trust === 'distrusted').length,
       held: revisions.filter((record) => isHeld(record, context.clock())).length,
-      trash: trash.length,
+      trash: trash.length + damagedTrash.length,
       bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
       ...(newestImage ? { newestImage } : {}),
     },
   };
 }
 
-async function listTrash(context: Context): Promise<readonly TrashedRevision[]> {
+async function listTrash(context: Context): Promise<Pick<Status, 'trash' | 'damagedTrash'>> {
   const batches = await readTrash(context.layout);
-  if (batches.length === 0) return [];
+  if (batches.length === 0) return { trash: [], damagedTrash: [] };
   const graceMs = await graceOf(context);
-  return batches.flatMap(({ removedAt, revisions }) =>
-    revisions.map((record) => ({
-      record,
-      removedAt: removedAt.toISOString(),
-      keptUntil: new Date(removedAt.getTime() + graceMs).toISOString(),
-    })),
-  );
+  const timesOf = ({ removedAt }: TrashBatch): TrashTimes => ({
+    removedAt: removedAt.toISOString(),
+    keptUntil: new Date(removedAt.getTime() + graceMs).toISOString(),
+  });
+  return {
+    trash: batches.flatMap((batch) => batch.revisions.map((record) => ({ record, ...timesOf(batch) }))),
+    damagedTrash: batches.flatMap((batch) =>
+      batch.damaged.map((revision) => ({ ...revision, ...timesOf(batch) })),
+    ),
+  };
 }

@@ -1,13 +1,13 @@
 import { loadConfig } from '../config/load-config.ts';
 import { planRetention, retainableOf } from '../domain/retention.ts';
-import { byAge, type RevisionRecord } from '../domain/revision.ts';
+import { byAge, type DamagedRevision, type RevisionRecord } from '../domain/revision.ts';
 import { findRevisions } from '../domain/revision-spec.ts';
 import { backyError, isBackyError } from '../errors.ts';
 import type { Engine } from '../native/engine.ts';
 import { updateLinks } from '../repository/links.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { rewriteRecord } from '../repository/seal-revision.ts';
-import { moveFromTrash, readTrash } from '../repository/trash.ts';
+import { moveFromTrash, readTrash, type TrashBatch } from '../repository/trash.ts';
 import { settleTrash } from '../repository/trash-upkeep.ts';
 import { warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
@@ -17,6 +17,8 @@ import { whileAlone } from './removing.ts';
 export interface UndeleteResult {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
+  /** What is as damaged as it was. */
+  readonly damaged: readonly DamagedRevision[];
 }
 
 /** The tag that keeps what was brought back, where no other would. */
@@ -26,7 +28,7 @@ const UNDELETED_TAG = 'manual:undeleted';
  * Brings removed revisions back from the trash. What the schedule would take away again gets the tag
  * `manual:undeleted`.
  *
- * @param spec which of the revisions in the trash
+ * @param spec which of the revisions in the trash; a damaged one by its whole id
  * @throws BACKY_NOT_IN_TRASH, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
  */
 export async function undelete(context: Context, spec: string): Promise<UndeleteResult> {
@@ -35,26 +37,35 @@ export async function undelete(context: Context, spec: string): Promise<Undelete
   return whileAlone(engine, layout, async () => {
     await settleTrash(engine, layout, warningOf(context));
     const batches = await readTrash(layout);
-    const found = find(spec, batches.flatMap(({ revisions }) => revisions).sort(byAge));
-    const ids = new Set(found.map(({ uuid }) => uuid));
+    const ids = new Set(select(spec, batches));
     for (const batch of batches) {
-      const wanted = batch.revisions.map(({ uuid }) => uuid).filter((uuid) => ids.has(uuid));
+      const wanted = idsOf(batch).filter((uuid) => ids.has(uuid));
       if (wanted.length > 0) await moveFromTrash(engine, layout, batch, wanted);
     }
     for (const uuid of ids) log('info', `${uuid} was brought back`);
     await keepFromExpiring(context, engine, ids);
-    const { revisions } = await readRevisions(layout);
+    const { revisions, damaged } = await readRevisions(layout);
     await updateLinks(engine, layout, revisions);
-    return { revisions: revisions.filter(({ uuid }) => ids.has(uuid)) };
+    const isBack = ({ uuid }: { readonly uuid: string }): boolean => ids.has(uuid);
+    return { revisions: revisions.filter(isBack), damaged: damaged.filter(isBack) };
   });
 }
 
-function find(spec: string, revisions: readonly RevisionRecord[]): readonly RevisionRecord[] {
+function idsOf({ revisions, damaged }: TrashBatch): readonly string[] {
+  return [...revisions, ...damaged].map(({ uuid }) => uuid);
+}
+
+/** As `forget` does: no spec but its own id means what is damaged. */
+function select(spec: string, batches: readonly TrashBatch[]): readonly string[] {
+  const damaged = batches.flatMap((batch) => batch.damaged);
+  if (damaged.some(({ uuid }) => uuid === spec)) return [spec];
+  const revisions = batches.flatMap((batch) => batch.revisions).sort(byAge);
   try {
-    return findRevisions(spec, revisions);
+    return findRevisions(spec, revisions).map(({ uuid }) => uuid);
   } catch (error) {
     if (!isBackyError(error, 'BACKY_REVISION_UNKNOWN')) throw error;
-    const reason = revisions.length === 0 ? 'the trash is empty' : String(error.details.reason);
+    const isEmpty = revisions.length + damaged.length === 0;
+    const reason = isEmpty ? 'the trash is empty' : String(error.details.reason);
     throw backyError('BACKY_NOT_IN_TRASH', { spec, reason }, { cause: error });
   }
 }

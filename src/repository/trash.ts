@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { RevisionRecord } from '../domain/revision.ts';
+import type { DamagedRevision, RevisionRecord } from '../domain/revision.ts';
 import type { BackyError } from '../errors.ts';
 import type { Engine } from '../native/engine.ts';
 import { type Layout, layoutOf } from './layout.ts';
@@ -11,6 +11,7 @@ import { type Batch, batchesOf, batchName, dataMoves, recordMoves, removeIfEmpty
 export interface TrashBatch extends Batch {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
+  readonly damaged: readonly DamagedRevision[];
 }
 
 /**
@@ -53,7 +54,8 @@ export async function moveFromTrash(
 export async function readTrash(layout: Layout): Promise<readonly TrashBatch[]> {
   const batches: TrashBatch[] = [];
   for (const batch of await batchesOf(layout)) {
-    batches.push({ ...batch, revisions: (await readRevisions(batch.layout)).revisions });
+    const { revisions, damaged } = await readRevisions(batch.layout);
+    batches.push({ ...batch, revisions, damaged });
   }
   return batches;
 }

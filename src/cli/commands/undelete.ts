@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
-import { revisionLine } from '../ui/status-table.ts';
+import { damagedLine, revisionLine } from '../ui/status-table.ts';
 
 interface Options {
   readonly revision: string;
@@ -10,14 +10,17 @@ export function undeleteCommand(blank: Command, run: Run): Command {
   return blank
     .summary('bring removed revisions back')
     .description(
-      'Brings revisions back from the trash, where what was forgotten or has expired stays for a day (grace-time in the configuration). What the schedule would remove again gets the tag "manual:undeleted".',
+      'Brings revisions back from the trash, where what was forgotten or has expired stays for a day (grace-time in the configuration). What the schedule would remove again gets the tag "manual:undeleted". A damaged revision is named by its whole id.',
     )
     .requiredOption('-r, --revision <SPEC>', `${SPECS_HELP}, of those in the trash`)
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
         const { undelete } = await import('../../operations/undelete.ts');
         const result = await undelete(await session.repository(), revision);
-        session.announce(result, () => result.revisions.map(revisionLine));
+        session.announce(result, () => [
+          ...result.revisions.map(revisionLine),
+          ...result.damaged.map(damagedLine),
+        ]);
         return SUCCESS;
       }),
     );

@@ -1,7 +1,7 @@
 import { isNoteworthy } from '../../domain/fragmentation.ts';
 import type { DamagedRevision, Hold, IncompleteRevision, RevisionRecord } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
-import type { Status, TrashedRevision } from '../../operations/status.ts';
+import type { Status, TrashedDamage, TrashedRevision } from '../../operations/status.ts';
 import { escapeText } from './escape.ts';
 import { counted, describeFragmentation, formatLocalTime } from './words.ts';
 
@@ -10,7 +10,8 @@ const SIZE_WIDTH = 12;
 const DURATION_WIDTH = 6;
 
 /** The lines of `backy status`. Columns are only ever added on the right. */
-export function statusLines({ revisions, damaged, incomplete, trash, summary }: Status): readonly string[] {
+export function statusLines(status: Status): readonly string[] {
+  const { revisions, damaged, incomplete, trash, damagedTrash, summary } = status;
   const remarks = [
     [summary.damaged, 'damaged revision'],
     [summary.distrusted, 'distrusted revision'],
@@ -19,10 +20,12 @@ export function statusLines({ revisions, damaged, incomplete, trash, summary }: 
   return [
     '== Revisions',
     ...revisions.map(revisionLine),
-    ...damaged.map((revision) => unusableLine(revision, 'damaged')),
+    ...damaged.map(damagedLine),
     ...incomplete.map((revision) => unusableLine(revision, 'incomplete')),
     '',
-    ...(trash.length > 0 ? ['== Trash', ...trash.map(trashedLine), ''] : []),
+    ...(summary.trash > 0
+      ? ['== Trash', ...trash.map(trashedLine), ...damagedTrash.map(trashedDamageLine), '']
+      : []),
     '== Summary',
     counted(summary.revisions, 'revision'),
     `${formatSize(summary.bytesWritten)} data (estimated)`,
@@ -30,7 +33,7 @@ export function statusLines({ revisions, damaged, incomplete, trash, summary }: 
       ? [`newest image: ${describeFragmentation(summary.newestImage)}`]
       : []),
     ...remarks.flatMap(([count, noun]) => (count > 0 ? [counted(count, noun)] : [])),
-    ...(trash.length > 0 ? [`${counted(trash.length, 'revision')} in the trash`] : []),
+    ...(summary.trash > 0 ? [`${counted(summary.trash, 'revision')} in the trash`] : []),
   ];
 }
 
@@ -58,8 +61,21 @@ function describeHold({ reason, until }: Hold): string {
   return `held${until === null ? '' : ` until ${formatLocalTime(new Date(until))}`}: ${reason}`;
 }
 
+/** The line of a revision that is damaged: its id, and why. */
+export function damagedLine(revision: DamagedRevision): string {
+  return unusableLine(revision, 'damaged');
+}
+
 function trashedLine({ record, keptUntil }: TrashedRevision): string {
-  return `${revisionLine(record)}  can be brought back until ${formatLocalTime(new Date(keptUntil))}`;
+  return `${revisionLine(record)}  ${describeEnd(keptUntil)}`;
+}
+
+function trashedDamageLine(revision: TrashedDamage): string {
+  return `${damagedLine(revision)}  ${describeEnd(revision.keptUntil)}`;
+}
+
+function describeEnd(keptUntil: string): string {
+  return `can be brought back until ${formatLocalTime(new Date(keptUntil))}`;
 }
 
 function unusableLine({ uuid, reason }: DamagedRevision | IncompleteRevision, what: string): string {

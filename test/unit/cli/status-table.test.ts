@@ -38,7 +38,14 @@ describe('status', () => {
     const hold = { reason: 'audit\n2014', since: '2014-04-25T08:13:20Z', until: '2014-05-01T00:00:00Z' };
     const held = { ...second, hold, verifiedAt: '2014-04-25T09:00:00Z' };
     expect(
-      statusLines({ revisions: [first, held], damaged, incomplete, trash: [removed], summary }).join('\n'),
+      statusLines({
+        revisions: [first, held],
+        damaged,
+        incomplete,
+        trash: [removed],
+        damagedTrash: [],
+        summary,
+      }).join('\n'),
     ).toBe(`== Revisions
 2014-04-25 10:07:51 96d8b001-0ffc-4149-8c35-cf003f5638d6    20.00 GiB   252s  daily,weekly,monthly  verified  full  reflink  -
 2014-04-25 10:13:20 d95e4f6c-cfef-48ee-aec2-d7c9e91c1bec    24.34 MiB    13s  daily  verified  full  none: ext4 has no reflinks  verified 2014-04-25 11:00:00  held until 2014-05-01 02:00:00: audit\\n2014
@@ -89,18 +96,21 @@ newest image: 1,234,567 extents (9,876 per GiB)
   ])('says nothing of the extents of the newest image as long as there are %s', (_, newestImage) => {
     const counts = { revisions: 1, damaged: 0, distrusted: 0, held: 0, trash: 0 };
     const summary = { ...counts, bytesWritten: 1, newestImage };
-    const lines = statusLines({ revisions: [first], damaged: [], incomplete: [], trash: [], summary });
+    const lines = statusLines({
+      revisions: [first],
+      damaged: [],
+      incomplete: [],
+      trash: [],
+      damagedTrash: [],
+      summary,
+    });
     expect(lines.slice(-2)).toEqual(['1 revision', '1 B data (estimated)']);
   });
 
   it('has something to say of an empty repository', () => {
     const summary = { revisions: 0, damaged: 0, distrusted: 0, held: 0, trash: 0, bytesWritten: 0 };
-    expect(statusLines({ revisions: [], damaged: [], incomplete: [], trash: [], summary })).toEqual([
-      '== Revisions',
-      '',
-      '== Summary',
-      '0 revisions',
-      '0 B data (estimated)',
-    ]);
+    expect(
+      statusLines({ revisions: [], damaged: [], incomplete: [], trash: [], damagedTrash: [], summary }),
+    ).toEqual(['== Revisions', '', '== Summary', '0 revisions', '0 B data (estimated)']);
   });
 });

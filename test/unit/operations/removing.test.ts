@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { statusLines } from '../../../src/cli/ui/status-table.ts';
 import { isBackyError } from '../../../src/errors.ts';
 import { ioError } from '../../../src/io-error.ts';
 import { backup } from '../../../src/operations/backup.ts';
@@ -226,6 +227,54 @@ describe('undelete', () => {
     expect(revisions).toMatchObject([{ uuid: revisionId(0), tags: ['daily', 'manual:undeleted'] }]);
     await expire(bench.context);
     expect(await listed(bench)).toHaveLength(5);
+  });
+
+  it('brings a damaged revision back by its whole id, as damaged as it was', async () => {
+    const bench = benchWith({}, {});
+    writeFileSync(join(bench.directory, `${revisionId(0)}.rev`), 'torn');
+    await forget(bench.context, { revisions: revisionId(0) });
+    const { trash, damagedTrash, summary } = await status(bench.context);
+    expect(trash).toEqual([]);
+    expect(summary.trash).toBe(1);
+    expect(damagedTrash).toEqual([
+      {
+        uuid: revisionId(0),
+        reason: expect.stringContaining('damaged'),
+        removedAt: bench.now.toISOString(),
+        keptUntil: new Date(bench.now.getTime() + 86_400_000).toISOString(),
+      },
+    ]);
+    expect(statusLines(await status(bench.context))).toEqual(
+      expect.arrayContaining([
+        '== Trash',
+        expect.stringMatching(new RegExp(`${revisionId(0)} .*damaged.* can be brought back until`)),
+        '1 revision in the trash',
+      ]),
+    );
+    expect(await codeOf(undelete(bench.context, 'all'))).toBe('BACKY_NOT_IN_TRASH');
+    const { revisions, damaged } = await undelete(bench.context, revisionId(0));
+    expect(revisions).toEqual([]);
+    expect(damaged).toMatchObject([{ uuid: revisionId(0) }]);
+    expect((await status(bench.context)).damaged).toEqual(damaged);
+    expect(bench.names()).toContain(`${revisionId(0)}.hashes`);
+  });
+
+  it('makes a revision whole of which a part stayed behind', async () => {
+    const bench = benchWith({}, {});
+    await forget(bench.context, { revisions: 'first' });
+    const batch = join(bench.directory, '.trash', readdirSync(join(bench.directory, '.trash'))[0] ?? '');
+    renameSync(join(batch, revisionId(0)), join(bench.directory, revisionId(0)));
+    expect((await status(bench.context)).damagedTrash).toMatchObject([{ reason: 'its image is missing' }]);
+    vi.spyOn(bench.engine, 'moveFiles').mockRejectedValueOnce(
+      ioError({ path: join(batch, revisionId(0)), syscall: 'rename', errnoName: 'EPERM' }),
+    );
+    const { revisions } = await undelete(bench.context, revisionId(0));
+    expect(revisions).toMatchObject([{ uuid: revisionId(0) }]);
+    expect(await listed(bench)).toEqual([0, 1].map(revisionId));
+    const image = join(bench.directory, revisionId(0));
+    expect(bench.warnings()).toEqual([
+      expect.stringContaining(`Cannot rename ${image}: operation not permitted`),
+    ]);
   });
 
   it('looks in the trash alone', async () => {
