@@ -4,6 +4,8 @@ import type { Schedule } from './schedule.ts';
 
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 const RECORDED_TAG = /^[^,\p{Cc}]{1,200}$/u;
+/** Nobody gives this many; but each makes the record larger, and one that is too large is taken for damaged. */
+const MOST_TAGS = 100;
 const MANUAL_PREFIX = 'manual:';
 
 /** Whether a text is a tag. */
@@ -33,14 +35,20 @@ export function splitTags(list: string): readonly string[] {
  * Checks tags that someone asks for and drops doubles.
  *
  * @param schedule the tags that may be used, beside those that begin with `manual:`; absent: any tag
- * @throws BACKY_TAG_INVALID, BACKY_TAG_UNKNOWN
+ * @throws BACKY_TAG_INVALID, BACKY_TAG_UNKNOWN, BACKY_INVALID_ARGUMENT for too many
  */
 export function checkTags(tags: readonly string[], schedule?: Schedule): readonly string[] {
   for (const tag of tags) {
     if (!isTag(tag)) throw backyError('BACKY_TAG_INVALID', { tag });
     if (schedule && !schedule.has(tag) && !isManualTag(tag)) throw unknownTag(tag, schedule);
   }
-  return [...new Set(tags)];
+  return limitTags([...new Set(tags)]);
+}
+
+/** Returns the tags that a revision is to have. @throws BACKY_INVALID_ARGUMENT for more than 100 */
+export function limitTags(tags: readonly string[]): readonly string[] {
+  if (tags.length <= MOST_TAGS) return tags;
+  throw backyError('BACKY_INVALID_ARGUMENT', { detail: `a revision has up to ${MOST_TAGS} tags` });
 }
 
 function unknownTag(tag: string, schedule: Schedule): BackyError {

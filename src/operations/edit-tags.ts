@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load-config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
-import { checkTags } from '../domain/tags.ts';
+import { checkTags, limitTags } from '../domain/tags.ts';
 import { backyError } from '../errors.ts';
 import type { Context } from './context.ts';
 import { type EditResult, editRecords } from './edit-records.ts';
@@ -22,7 +22,7 @@ export interface EditTagsOptions {
  * Changes the tags of revisions.
  *
  * @throws BACKY_TAGS_DIFFER when they are not the expected ones, BACKY_TAG_INVALID, BACKY_TAG_UNKNOWN,
- *   BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_CONFIG_INVALID, BACKY_IO
+ *   BACKY_INVALID_ARGUMENT for more than 100 tags, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function editTags(context: Context, options: EditTagsOptions): Promise<EditResult> {
   const { action, revisions = 'last', expected, force = false } = options;
@@ -48,7 +48,7 @@ function apply(
     case 'set':
       return tags;
     case 'add':
-      return [...new Set([...before, ...tags])];
+      return limitTags([...new Set([...before, ...tags])]);
     case 'remove':
       return before.filter((tag) => !tags.includes(tag));
   }

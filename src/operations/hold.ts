@@ -12,10 +12,13 @@ export interface HoldOptions {
   readonly revisions?: string | undefined;
 }
 
+/** Enough to say why; records are read by the thousand. */
+const LONGEST_REASON = 1000;
+
 /**
  * Keeps revisions from being removed, by the schedule or by a person. Holding again replaces reason and end.
  *
- * @throws BACKY_HOLD_INVALID without a reason, or when the end is past; BACKY_REVISION_UNKNOWN,
+ * @throws BACKY_HOLD_INVALID without a reason, with one of more than 1,000 characters, or when the end is past; BACKY_REVISION_UNKNOWN,
  *   BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
  */
 export async function hold(context: Context, options: HoldOptions): Promise<EditResult> {
@@ -23,6 +26,8 @@ export async function hold(context: Context, options: HoldOptions): Promise<Edit
   const reason = options.reason.trim();
   const now = context.clock();
   if (reason === '') throw backyError('BACKY_HOLD_INVALID', { problem: 'A hold needs a reason' });
+  if (reason.length > LONGEST_REASON)
+    throw backyError('BACKY_HOLD_INVALID', { problem: 'The reason of a hold has up to 1,000 characters' });
   if (until && !(until.getTime() > now.getTime()))
     throw backyError('BACKY_HOLD_INVALID', { problem: 'The end of a hold is a time to come' });
   const since = now.toISOString();

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
 /** A record is about 1 KiB, one of March 2014 lists the hashes of its image; anything larger is not one. */
-const LARGEST_RECORD_BYTES = 1 << 20;
+export const LARGEST_RECORD_BYTES: number = 1 << 20;
 
 /**
  * The bytes of a record file, which must be a plain file: a symbolic link is not followed, a pipe not waited for.

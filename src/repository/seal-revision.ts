@@ -18,11 +18,12 @@ const SEALED_MODE = 0o400;
  */
 export async function sealRevision(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
   const files = layout.files(record.uuid);
+  const text = formatRecord(record);
   await engine.sealFiles([
     { from: files.partialImage, to: files.image },
     { from: files.partialIndex, to: files.index },
   ]);
-  await engine.createFile(files.record, formatRecord(record), SEALED_MODE);
+  await engine.createFile(files.record, text, SEALED_MODE);
 }
 
 /**

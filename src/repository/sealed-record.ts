@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { RevisionRecord } from '../domain/revision.ts';
+import { backyError } from '../errors.ts';
 import { type Checksum, checksumIn } from './record-checksum.ts';
+import { LARGEST_RECORD_BYTES } from './record-file.ts';
 
 const END = '\n}\n';
 
@@ -9,9 +11,16 @@ const END = '\n}\n';
  * `head -n -2 | sha256sum` says the same.
  *
  * @param checksum stands there instead, for a record that is not to pass for whole
+ * @throws BACKY_INVALID_ARGUMENT for one so large that it would be taken for damaged
  */
 export function formatRecord(record: RevisionRecord, checksum?: Checksum): string {
-  if (checksum) return textOf({ ...record, [checksum.key]: checksum.value });
+  const text = checksum ? textOf({ ...record, [checksum.key]: checksum.value }) : withChecksum(record);
+  if (Buffer.byteLength(text) <= LARGEST_RECORD_BYTES) return text;
+  const detail = `the record of ${record.uuid} would have more than the 1 MiB that are read`;
+  throw backyError('BACKY_INVALID_ARGUMENT', { detail });
+}
+
+function withChecksum(record: RevisionRecord): string {
   const facts = `${textOf(record).slice(0, -END.length)},\n`;
   return facts + lastLines(facts);
 }

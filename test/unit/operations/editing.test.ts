@@ -85,6 +85,19 @@ describe('editTags', () => {
     );
   });
 
+  it('gives no more tags than a record has room for', async () => {
+    const bench = benchWith(1);
+    const many = (from: number, count: number) =>
+      Array.from({ length: count }, (_, n) => `manual:${from + n}`);
+    const tags = (action: 'set' | 'add', list: readonly string[]) =>
+      editTags(bench.context, { action, tags: list });
+    expect((await failure(tags('set', many(0, 101)))).code).toBe('BACKY_INVALID_ARGUMENT');
+    await tags('set', many(0, 100));
+    await tags('add', many(50, 50));
+    expect((await failure(tags('add', ['manual:100']))).message).toContain('up to 100 tags');
+    expect((await status(bench.context)).revisions).toMatchObject([{ tags: many(0, 100) }]);
+  });
+
   it('is for one at a time', async () => {
     const bench = benchWith(1);
     bench.engine.locks.set(bench.context.layout.backupLock, 'exclusive');
@@ -124,8 +137,12 @@ describe('hold', () => {
     expect((await status(bench.context)).summary.held).toBe(0);
   });
 
-  it('wants a reason, and an end to come', async () => {
+  it('wants a reason of a length for people, and an end to come', async () => {
     const bench = benchWith(1);
+    const lengthy = await failure(hold(bench.context, { reason: 'x'.repeat(1001) }));
+    expect(lengthy).toMatchObject({ code: 'BACKY_HOLD_INVALID', message: expect.stringContaining('1,000') });
+    await hold(bench.context, { reason: '€'.repeat(1000) });
+    expect((await status(bench.context)).damaged).toEqual([]);
     const past = new Date('2026-02-01T00:00:00Z');
     expect((await failure(hold(bench.context, { reason: ' ' }))).code).toBe('BACKY_HOLD_INVALID');
     expect((await failure(hold(bench.context, { reason: 'x', until: past }))).code).toBe(

@@ -22,6 +22,13 @@ describe('formatRecord', () => {
     expect(parseRecord(text, record.uuid)).toEqual(record);
     expect(formatRecord(parseRecord(text, record.uuid))).toBe(text);
   });
+
+  it('is none that would be too large to be read', () => {
+    const withNote = (length: number) => ({ ...record, note: 'é'.repeat(length / 2) });
+    const room = 2 ** 20 - Buffer.byteLength(formatRecord(withNote(0)));
+    expect(Buffer.byteLength(formatRecord(withNote(room - 1)))).toBeLessThanOrEqual(2 ** 20);
+    expect(() => formatRecord(withNote(room + 2))).toThrow(/01.* would have more than the 1 MiB/);
+  });
 });
 
 describe('wrongChecksum', () => {
