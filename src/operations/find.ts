@@ -1,4 +1,4 @@
-import type { RevisionRecord } from '../domain/revision.ts';
+import { isGood, type RevisionRecord } from '../domain/revision.ts';
 import { findRevision } from '../domain/revision-spec.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
@@ -11,11 +11,12 @@ export interface FoundRevision {
 }
 
 /**
- * The one revision that a spec names. Needs neither the engine nor a valid configuration.
+ * The one revision that a spec names; a distrusted one is warned of. Needs neither the engine nor a valid configuration.
  *
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_IO
  */
-export async function find({ layout }: Context, spec: string): Promise<FoundRevision> {
+export async function find({ layout, log }: Context, spec: string): Promise<FoundRevision> {
   const record = findRevision(spec, (await readRevisions(layout)).revisions);
+  if (!isGood(record)) log('warning', `revision ${record.uuid} is distrusted`);
   return { record, image: layout.files(record.uuid).image };
 }

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { find } from '../../../src/operations/find.ts';
 import { restore } from '../../../src/operations/restore.ts';
 import { isoDay, makeRecord, revisionId } from '../records.ts';
 import { type Workbench, workbench } from './workbench.ts';
@@ -53,6 +54,14 @@ describe('restore', () => {
   it('warns of a distrusted revision', async () => {
     const made = bench();
     await restore(made.context, { revision: '0', target: join(made.directory, '../out.img') });
+    expect(made.warnings()).toEqual([`revision ${revisionId(1)} is distrusted`]);
+  });
+
+  it('does so as well where only the path is asked for', async () => {
+    const made = bench();
+    expect((await find(made.context, 'last')).image).toBe(join(made.directory, revisionId(0)));
+    expect(made.warnings()).toEqual([]);
+    await find(made.context, '0');
     expect(made.warnings()).toEqual([`revision ${revisionId(1)} is distrusted`]);
   });
 
