@@ -81,7 +81,7 @@ export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
     },
     removeSnapshot: async (name) => {
       const outcome = await run(['snap', 'rm'], name, '--no-progress');
-      if (outcome.exitCode !== 0 && outcome.exitCode !== ENOENT) throw failureOf(config, outcome);
+      if (outcome.exitCode !== 0 && !says(outcome, ENOENT)) throw failureOf(config, outcome);
       return outcome.exitCode === 0;
     },
     metadata: async () => readMetadata(await must(['image-meta', 'list'], undefined, ...AS_JSON)),
@@ -90,8 +90,7 @@ export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
     },
     removeMetadata: async (key) => {
       const outcome = await run(['image-meta', 'rm'], undefined, key);
-      const isGone = [0, ENOENT, ENODATA].includes(outcome.exitCode);
-      if (!isGone) throw failureOf(config, outcome);
+      if (outcome.exitCode !== 0 && !says(outcome, ENOENT, ENODATA)) throw failureOf(config, outcome);
     },
     watchers: async () => readWatchers(await must(['status'], undefined, ...AS_JSON)),
     exportCommand: (snapshot, since) => [
@@ -129,9 +128,15 @@ function connectionArguments({ user, conf }: CephRbdSourceConfig, timeoutMs: num
   ];
 }
 
-function failureOf(config: CephRbdSourceConfig, { exitCode, complaint: reason }: RbdOutcome): BackyError {
+/** Whether rbd says so of what it was asked for: without a configuration, the cluster is what there is none of. */
+function says({ exitCode, complaint }: RbdOutcome, ...errors: readonly number[]): boolean {
+  return complaint !== CANNOT_CONNECT && errors.includes(exitCode);
+}
+
+function failureOf(config: CephRbdSourceConfig, outcome: RbdOutcome): BackyError {
   const path = formatRbdImage(config);
-  if (exitCode === ENOENT) return backyError('BACKY_SOURCE_MISSING', { path }, { cause: reason });
+  const { exitCode, complaint: reason } = outcome;
+  if (says(outcome, ENOENT)) return backyError('BACKY_SOURCE_MISSING', { path }, { cause: reason });
   if (exitCode === ETIMEDOUT || reason === CANNOT_CONNECT)
     return backyError('BACKY_CLUSTER_UNREACHABLE', { source: path, reason });
   return backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason });

@@ -78,6 +78,7 @@ describe('rbdCluster', () => {
     ['rbd: error opening image x: (2) No such file or directory\n', 2, 'BACKY_SOURCE_MISSING'],
     ['rbd: error opening image x: (110) Connection timed out\n', 110, 'BACKY_CLUSTER_UNREACHABLE'],
     ["monclient(hunting): details\nrbd: couldn't connect to the cluster!\n", 1, 'BACKY_CLUSTER_UNREACHABLE'],
+    ["parse_file: no such file\nrbd: couldn't connect to the cluster!\n", 2, 'BACKY_CLUSTER_UNREACHABLE'],
     ['', 1, 'BACKY_TOOL_FAILED'],
   ])('knows what %j means', async (stderr, exitCode, code) => {
     answer('', stderr, exitCode);
@@ -96,6 +97,13 @@ describe('rbdCluster', () => {
     answer('', 'rbd: failed to remove snapshot: (2) No such file or directory\n', 2);
     expect(await cluster.removeSnapshot('s')).toBe(false);
     await cluster.removeMetadata('backy.x');
+  });
+
+  it('takes nothing for gone because there is no cluster', async () => {
+    answer('', "rbd: couldn't connect to the cluster!\n", 2);
+    const unreachable = { code: 'BACKY_CLUSTER_UNREACHABLE' };
+    await expect(cluster.removeSnapshot('s')).rejects.toMatchObject(unreachable);
+    await expect(cluster.removeMetadata('backy.x')).rejects.toMatchObject(unreachable);
   });
 
   it('names the package of a program that is missing', async () => {
