@@ -56,12 +56,12 @@ export async function backup(
     let record: RevisionRecord;
     try {
       const startedAt = clock();
-      const { revisions } = await readRevisions(layout);
+      const { revisions, damaged } = await readRevisions(layout);
       const tags = wanted ?? dueTags(config.schedule, revisions, startedAt);
       if (tags.length === 0) return undefined;
       const source = openSource(withForce(config.source, options.force), layout.directory, engine);
       const { requireReflink } = config;
-      const plan = { source, revisions, tags, startedAt, requireReflink };
+      const plan = { source, revisions, damaged: damaged.length, tags, startedAt, requireReflink };
       const { rate = config.rate, idle = config.idle } = options;
       record = await takeRevision(context, engine, plan, { ...options, rate, idle });
     } catch (error) {

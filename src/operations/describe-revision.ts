@@ -11,15 +11,17 @@ const ONE_DISK = 'with the source, as both live on one disk';
 
 /** The record of a revision that was written. */
 export function describeRevision(
-  { source, tags, startedAt }: RevisionPlan,
+  plan: RevisionPlan,
   snapshot: Snapshot,
   { uuid, parent }: SnapshotRequest,
   stats: WriteStats,
   finishedAt: Date,
 ): RevisionRecord {
+  const { source, tags, startedAt } = plan;
   const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures } = stats;
   const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
-  const fallback = [snapshot.fallback, stats.fallback].filter((reason) => reason !== undefined).join('; ');
+  const reasons = [parent ? undefined : whyNoParent(plan), snapshot.fallback, stats.fallback];
+  const fallback = reasons.filter((reason) => reason !== undefined).join('; ');
   return {
     formatVersion: FORMAT_VERSION,
     uuid,
@@ -48,6 +50,16 @@ export function describeRevision(
     },
     verifiedAt: null,
   };
+}
+
+/** Why a revision starts from nothing; undefined for the first one. */
+export function whyNoParent({ revisions, damaged }: RevisionPlan): string | undefined {
+  const counts = [
+    [revisions.length, 'distrusted'],
+    [damaged, 'damaged'],
+  ] as const;
+  const bad = counts.flatMap(([count, word]) => (count > 0 ? [`${count} ${word}`] : []));
+  return bad.length > 0 ? `no earlier revision is good (${bad.join(', ')})` : undefined;
 }
 
 /** Each run reads another sample. Counted from revision to revision, because their number stays the same one day. */

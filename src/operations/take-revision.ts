@@ -18,14 +18,17 @@ import { updateLinks } from '../repository/links.ts';
 import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
 import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest, type Source } from '../sources/source.ts';
 import type { Context } from './context.ts';
-import { describeRevision, sampleRunAfter } from './describe-revision.ts';
+import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revision.ts';
 import { indexRevision } from './index-revision.ts';
+import { type Tidying, tidying } from './tidying.ts';
 
 /** Everything that is decided before a revision is taken. */
 export interface RevisionPlan {
   readonly source: Source;
   /** What the repository holds, oldest first. */
   readonly revisions: readonly RevisionRecord[];
+  /** How many more there are, which are damaged. */
+  readonly damaged: number;
   readonly tags: readonly string[];
   readonly startedAt: Date;
   readonly requireReflink: boolean;
@@ -45,9 +48,11 @@ export async function takeRevision(
   const { layout, log } = context;
   const parent = await indexedParent(context, engine, newestGood(plan.revisions), operation);
   const uuid = newRevisionId(plan.startedAt, randomBytes(10));
-  await tidySource(context, plan.source, parent?.uuid);
-  const { record, stats } = await withoutRemains(context, engine, plan.source, { uuid, parent }, async () => {
+  const snapshots = tidying(context, plan.source);
+  await snapshots.tidy(parent?.uuid);
+  const { record, stats } = await withoutRemains(context, engine, snapshots, { uuid, parent }, async () => {
     const snapshot = await plan.source.snapshot({ uuid, parent, parentImage: snapshotImage(layout, parent) });
+    snapshots.report();
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const options = writeOptions(layout, plan, snapshot, uuid, parent);
     const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, operation));
@@ -55,7 +60,8 @@ export async function takeRevision(
     await sealRevision(engine, layout, record);
     return { record, stats };
   });
-  await tidySource(context, plan.source, uuid);
+  await snapshots.tidy(uuid);
+  snapshots.report();
   await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));
   report(context, plan, record, stats);
   return record;
@@ -122,49 +128,40 @@ function writeOptions(
 
 /** Runs `work`; when it fails, removes the unfinished revision before the failure is passed on. */
 async function withoutRemains<Result>(
-  context: Context,
+  { layout, log }: Context,
   engine: Engine,
-  source: Source,
+  snapshots: Tidying,
   { uuid, parent }: SnapshotRequest,
   work: () => Promise<Result>,
 ): Promise<Result> {
   try {
     return await work();
-  } catch (error) {
+  } catch (failure) {
     // The first failure is the one to report; the next backup cleans up.
-    await orWarn(context, `the unfinished revision ${uuid} could not be removed`, () =>
-      discardRevision(engine, context.layout, uuid),
-    );
-    await tidySource(context, source, parent?.uuid);
-    throw error;
-  }
-}
-
-/** Snapshots that stay cost space and nothing else, so a failure here fails no backup. */
-async function tidySource(context: Context, source: Source, keep: string | undefined): Promise<void> {
-  await orWarn(context, 'old snapshots of the source could not be removed', async () => {
-    for (const name of await source.tidy(keep)) context.log('info', `removed the snapshot ${name}`);
-  });
-}
-
-async function orWarn({ log }: Context, what: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    log('warning', `${what}: ${error instanceof Error ? error.message : String(error)}`);
+    try {
+      await discardRevision(engine, layout, uuid);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log('warning', `the unfinished revision ${uuid} could not be removed: ${reason}`);
+    }
+    await snapshots.tidy(parent?.uuid);
+    snapshots.report(failure);
+    throw failure;
   }
 }
 
 /** Nothing degrades silently. */
 function report(
   { log }: Context,
-  { revisions, startedAt }: RevisionPlan,
+  plan: RevisionPlan,
   { uuid, parent, size, stats }: RevisionRecord,
   { fallback, hintFailures }: WriteStats,
 ): void {
+  const { revisions, startedAt } = plan;
   const { method, sharing, sharingReason = 'unknown reason', bytesWritten, duration } = stats;
   log('info', `sealed ${uuid}: ${method}, ${formatSize(bytesWritten)} written in ${Math.round(duration)} s`);
-  if (sharing === 'none') log('warning', `revision ${uuid} shares no blocks with others: ${sharingReason}`);
+  const unshared = sharing === 'none' ? sharingReason : parent === null ? whyNoParent(plan) : undefined;
+  if (unshared !== undefined) log('warning', `revision ${uuid} shares no blocks with others: ${unshared}`);
   if (fallback !== undefined) log('warning', `revision ${uuid} took longer than need be: ${fallback}`);
   if (hintFailures.length > 0) {
     log(

@@ -8,7 +8,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MIB, randomBytes } from '../helpers/bytes.ts';
 import { mustRun, type Outcome, run } from '../helpers/command.ts';
@@ -121,6 +121,23 @@ describeWith(['command setpriv'], 'a source that may not be read', () => {
     });
 
     expect(repository.revisionFiles()).toEqual([]);
+  });
+
+  it('is named in one line, also where its snapshots cannot be looked for', async () => {
+    const { repository, source } = await sourceAndRepository();
+    const directory = join(dirname(source), 'locked');
+    mkdirSync(directory);
+    renameSync(source, join(directory, 'disk.img'));
+    symlinkSync(join(directory, 'disk.img'), source);
+    chmodSync(directory, 0);
+
+    const { exitCode, stderr } = await withoutPrivileges(repository.directory)('backup');
+
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^backy: [^\n]*cannot be read: permission denied[^\n]*\n$/),
+    });
+    chmodSync(directory, 0o700);
   });
 });
 

@@ -102,11 +102,16 @@ describe('backup', () => {
     expect(writeOptions(bench)).toMatchObject({ compareBytes: true });
   });
 
-  it('writes everything where no revision is good', async () => {
+  it('writes everything where no revision is good, and says so', async () => {
     const bench = workbench();
     bench.add(makeRecord({ trust: 'distrusted' }));
-    expect((await backup(bench.context))?.record.parent).toBeNull();
+    writeFileSync(join(bench.directory, `${revisionId(7)}.rev`), 'torn');
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    expect(record.parent).toBeNull();
     expect(writeOptions(bench)).not.toHaveProperty('parentImage');
+    const reason = 'no earlier revision is good (1 distrusted, 1 damaged)';
+    expect(record.stats.fallback).toBe(reason);
+    expect(bench.warnings()).toEqual([`revision ${record.uuid} shares no blocks with others: ${reason}`]);
   });
 
   it('warns where nothing is shared, where an index was of no use, and where the clock went back', async () => {

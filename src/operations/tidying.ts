@@ -1,0 +1,46 @@
+import { isBackyError } from '../errors.ts';
+import type { Source } from '../sources/source.ts';
+import type { Context } from './context.ts';
+
+/** Removes old snapshots of a source, before and after a backup. */
+export interface Tidying {
+  /** Removes all but that of the revision `keep`. Those that stay cost space and nothing else, so it never fails. */
+  tidy(keep: string | undefined): Promise<void>;
+  /**
+   * Warns of what went wrong, once for each reason.
+   *
+   * @param failure of the backup; if that was for want of the source, it says it all
+   */
+  report(failure?: unknown): void;
+}
+
+const UNREACHABLE = [
+  'BACKY_SOURCE_MISSING',
+  'BACKY_SOURCE_UNREADABLE',
+  'BACKY_CLUSTER_UNREACHABLE',
+  'BACKY_TOOL_MISSING',
+  'BACKY_TOOL_FAILED',
+] as const;
+
+/** @see Tidying */
+export function tidying({ log }: Context, source: Source): Tidying {
+  const problems = new Set<string>();
+  const told = new Set<string>();
+  return {
+    tidy: async (keep) => {
+      try {
+        for (const name of await source.tidy(keep)) log('info', `removed the snapshot ${name}`);
+      } catch (error) {
+        problems.add(error instanceof Error ? error.message : String(error));
+      }
+    },
+    report: (failure) => {
+      if (isBackyError(failure, ...UNREACHABLE)) return;
+      for (const problem of problems) {
+        if (told.has(problem)) continue;
+        told.add(problem);
+        log('warning', `old snapshots of the source could not be removed: ${problem}`);
+      }
+    },
+  };
+}
