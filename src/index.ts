@@ -43,7 +43,7 @@ export type {
   SimulateOptions,
   SimulateResult,
 } from './operations/simulate.ts';
-export type { Status, StatusSummary, TrashedRevision } from './operations/status.ts';
+export type { Status, StatusSummary, TrashedDamage, TrashedRevision } from './operations/status.ts';
 export {
   type FleetStatus,
   type FleetSummary,

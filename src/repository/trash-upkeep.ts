@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs';
 import { isRevisionId } from '../domain/revision-id.ts';
+import { fromNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
 import { isStuck, moveFiles, type OnStuck } from './stuck.ts';
@@ -84,5 +85,9 @@ function idOf(name: string): string {
 
 /** A link counts, wherever it leads. */
 function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw fromNodeError(error);
+  }
 }
