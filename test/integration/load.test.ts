@@ -184,10 +184,18 @@ function ownPolicy(): string {
   return threadsOf(process.pid).find(({ id }) => id === String(process.pid))?.policy ?? '';
 }
 
+/** Those that end while they are listed are left out. */
 function threadsOf(pid: number): readonly Thread[] {
-  return readdirSync(`/proc/${pid}/task`).map((id) => {
-    const stat = readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8');
-    const [, name = '', fields = ''] = /\((.*)\) (.*)/s.exec(stat) ?? [];
-    return { id, name, policy: fields.split(' ')[38] ?? '' };
+  return readdirSync(`/proc/${pid}/task`).flatMap((id) => {
+    const [, name = '', fields = ''] = /\((.*)\) (.*)/s.exec(statOf(pid, id)) ?? [];
+    return name === '' ? [] : [{ id, name, policy: fields.split(' ')[38] ?? '' }];
   });
+}
+
+function statOf(pid: number, thread: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+  } catch {
+    return '';
+  }
 }
