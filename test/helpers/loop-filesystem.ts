@@ -1,4 +1,4 @@
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { type CleanUp, cleanUpWith } from './clean-up.ts';
@@ -21,6 +21,8 @@ export interface LoopFilesystem {
   scratch(): string;
   /** Changes its mount options, such as `ro`. */
   remount(options: string): Promise<void>;
+  /** How many bytes are free once all that was removed has been given back. Nothing in it may be open for writing. */
+  freeBytes(): Promise<number>;
 }
 
 const makers: Readonly<Record<FilesystemType, readonly [string, ...string[]]>> = {
@@ -54,6 +56,9 @@ export function useFilesystem(type: FilesystemType, sizeMib = 640): LoopFilesyst
     throw new Error(`the ${type} filesystem is not mounted`);
   };
   const directory = (): string => place().directory;
+  const remount = async (options: string): Promise<void> => {
+    await mustRun('mount', ['-o', `remount,${options}`, directory()]);
+  };
   return {
     type,
     get directory() {
@@ -63,8 +68,13 @@ export function useFilesystem(type: FilesystemType, sizeMib = 640): LoopFilesyst
       return place().disk;
     },
     scratch: () => scratchForTest(directory()),
-    remount: async (options) => {
-      await mustRun('mount', ['-o', `remount,${options}`, directory()]);
+    remount,
+    freeBytes: async () => {
+      // XFS frees in the background, which no sync waits for; going read-only does.
+      await remount('ro');
+      await remount('rw');
+      const { bavail, bsize } = statfsSync(directory());
+      return bavail * bsize;
     },
   };
 }

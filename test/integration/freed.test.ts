@@ -1,4 +1,4 @@
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
@@ -109,9 +109,9 @@ describeWith([...needsOf('btrfs'), 'command btrfs', 'command setpriv'], 'space o
 
 /** Removes files; tells by how much what that frees differs from what it was to free. */
 async function offBy(filesystem: LoopFilesystem, bytes: number, paths: readonly string[]): Promise<number> {
-  const before = await freeBytes(filesystem);
+  const before = await filesystem.freeBytes();
   for (const path of paths) rmSync(path, { force: true });
-  return Math.abs((await freeBytes(filesystem)) - before - bytes);
+  return Math.abs((await filesystem.freeBytes()) - before - bytes);
 }
 
 async function makeGenerations(scratch: string): Promise<Set<string>> {
@@ -127,12 +127,4 @@ async function makeGenerations(scratch: string): Promise<Set<string>> {
     await mustRun('sync', ['--file-system', scratch]);
   }
   return new Set(['alone', 'g0', 'g1', 'g2', 'g3', 'g4', 'g5', 'g6']);
-}
-
-/** Going read-only waits for what XFS frees in the background. */
-async function freeBytes(filesystem: LoopFilesystem): Promise<number> {
-  await filesystem.remount('ro');
-  await filesystem.remount('rw');
-  const { bavail, bsize } = statfsSync(filesystem.directory);
-  return bavail * bsize;
 }

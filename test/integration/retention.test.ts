@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openRepository } from '../../src/index.ts';
@@ -42,12 +42,12 @@ for (const type of ['btrfs', 'xfs'] as const) {
       const spec = revisions[1]?.uuid ?? '';
       const { freed } = JSON.parse((await repository.backy('--json', 'forget', '-n', '-r', spec)).stdout);
       await repository.backy('purge');
-      const before = await freeBytes(filesystem);
+      const before = await filesystem.freeBytes();
       expect(await repository.backy('forget', '-r', spec)).toMatchObject({ exitCode: 0, stderr: '' });
-      expect(Math.abs((await freeBytes(filesystem)) - before)).toBeLessThan(MIB / 2);
+      expect(Math.abs((await filesystem.freeBytes()) - before)).toBeLessThan(MIB / 2);
       expect(await repository.backy('purge')).toMatchObject({ exitCode: 0 });
       // Measured while the trash pinned extents, too, so that more may have been freed by now.
-      expect((await freeBytes(filesystem)) - before).toBeGreaterThan(freed.bytes - MIB / 2);
+      expect((await filesystem.freeBytes()) - before).toBeGreaterThan(freed.bytes - MIB / 2);
       expect(await repository.verify()).toMatchObject({ good: true });
     });
 
@@ -88,12 +88,12 @@ for (const { type, sizeMib } of [
       writeAt(repository.source, 0, randomBytes(changedBytes));
       const stays = await repository.backup();
       await fillUp(filesystem.directory);
-      const before = await freeBytes(filesystem);
+      const before = await filesystem.freeBytes();
       expect(await repository.backy('forget', '-r', goes.uuid)).toMatchObject({ exitCode: 0 });
       expect(await repository.backy('forget', '-r', 'first')).toMatchObject({ exitCode: 0 });
       expect(await repository.backy('purge')).toMatchObject({ exitCode: 0 });
       expect(await repository.backy('status')).toMatchObject({ exitCode: 0, stderr: '' });
-      expect((await freeBytes(filesystem)) - before).toBeGreaterThan(sourceBytes);
+      expect((await filesystem.freeBytes()) - before).toBeGreaterThan(sourceBytes);
       expect(repository.revisionFiles()).toEqual(filesOf(stays));
       expect(await repository.verify()).toMatchObject({ good: true });
     });
@@ -128,14 +128,6 @@ async function backUpDaily({ directory, source }: TestRepository): Promise<Reado
 
 function hashOf(path: string): string {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
-}
-
-/** What XFS and btrfs free they free later, unless asked to be done with it. */
-async function freeBytes({ directory }: LoopFilesystem): Promise<number> {
-  await mustRun('sync', ['--file-system', directory]);
-  await mustRun('sync', ['--file-system', directory]);
-  const { bavail, bsize } = statfsSync(directory);
-  return bavail * bsize;
 }
 
 async function fillUp(directory: string): Promise<void> {
