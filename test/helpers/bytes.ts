@@ -1,5 +1,14 @@
-import { randomFillSync } from 'node:crypto';
-import { closeSync, openSync, readSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { createHash, randomFillSync } from 'node:crypto';
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { mustRun } from './command.ts';
 
 /** Bytes in a KiB and a MiB. */
@@ -43,6 +52,11 @@ export function flipByte(path: string, offset: number): void {
   const bytes = readAt(path, offset, 1);
   bytes.writeUInt8(bytes.readUInt8(0) ^ 0xff, 0);
   writeAt(path, offset, bytes);
+}
+
+/** SHA-256 of a file, in hex. */
+export function hashOf(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
 /** Fails unless two files, devices included, are equal byte for byte and in size. */

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { MIB, randomBytes } from '../helpers/bytes.ts';
+import { hashOf, MIB, randomBytes } from '../helpers/bytes.ts';
 import { start } from '../helpers/command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
@@ -89,8 +88,4 @@ async function makeRepository(scratch: string): Promise<TestRepository> {
 async function hashesOf(repository: TestRepository): Promise<ReadonlyMap<string, string>> {
   const { revisions: all } = await repository.status();
   return new Map(all.map(({ uuid }) => [uuid, hashOf(repository.path(uuid))]));
-}
-
-function hashOf(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex');
 }

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { expectSameBytes, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
+import { expectSameBytes, hashOf, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
 import { start } from '../helpers/command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
@@ -87,10 +86,6 @@ function expectUntouched(repository: TestRepository, states: ReadonlyMap<string,
 function identityOf(path: string): string {
   const { ino, size, mode, ctimeMs } = statSync(path);
   return [ino, size, mode, ctimeMs].join(' ');
-}
-
-function hashOf(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
 /** Whether there is anything that belongs to no sealed revision. */

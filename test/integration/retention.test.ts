@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openRepository } from '../../src/index.ts';
-import { expectSameBytes, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
+import { expectSameBytes, hashOf, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
 import { mustRun } from '../helpers/command.ts';
 import { type LoopFilesystem, needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
@@ -124,10 +123,6 @@ async function backUpDaily({ directory, source }: TestRepository): Promise<Reado
     now = new Date(now.getTime() + dayMs);
   }
   return hashes;
-}
-
-function hashOf(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
 async function fillUp(directory: string): Promise<void> {
