@@ -100,6 +100,13 @@ export function filesOf(...records: readonly { readonly uuid: string }[]): reado
   return records.flatMap(({ uuid }) => [uuid, `${uuid}.hashes`, `${uuid}.rev`]).sort();
 }
 
+/** Whether there is anything that belongs to no sealed revision. */
+export function isTorn(repository: TestRepository): boolean {
+  const names = repository.revisionFiles();
+  const sealed = names.filter((name) => name.endsWith('.rev'));
+  return names.length !== 3 * sealed.length;
+}
+
 /** The record of a revision as it stands on disk. */
 export function readRecord(repository: TestRepository, uuid: string): RevisionRecord {
   return JSON.parse(readFileSync(repository.path(`${uuid}.rev`), 'utf8'));

@@ -1,13 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { hashOf, MIB, randomBytes } from '../helpers/bytes.ts';
-import { start } from '../helpers/command.ts';
+import { runKilled } from '../helpers/killed.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { seededRandom, testSeed } from '../helpers/random.ts';
-import { createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
+import { createRepository, filesOf, isTorn, type TestRepository } from '../helpers/repository.ts';
 
 const rounds = 12;
 const revisions = 6;
@@ -23,34 +22,31 @@ for (const type of ['btrfs', 'xfs'] as const) {
         const random = seededRandom(testSeed);
         const repository = await makeRepository(filesystem.scratch());
         const hashes = await hashesOf(repository);
+        const commands = [
+          ['forget', '-r', '4..1'],
+          ['undelete', '-r', 'all'],
+        ];
+        let torn = 0;
         for (let round = 0; round < rounds; round += 1) {
-          await killed(repository, random, 'forget', '-r', '4..1');
-          await expectWhole(repository, hashes);
-          await killed(repository, random, 'undelete', '-r', 'all');
-          await expectWhole(repository, hashes);
+          for (const args of commands) {
+            // Half of the moments are in the whole run, the other half in the short part of it in which it moves files.
+            const onceTorn = round % 2 === 0;
+            await runKilled(repository, args, {
+              onceTorn,
+              afterMs: onceTorn ? random() : 80 + random() * 120,
+            });
+            torn += isTorn(repository) ? 1 : 0;
+            await expectWhole(repository, hashes);
+          }
         }
-        await killed(repository, random, 'purge');
+        // Otherwise the kills came too early or too late to prove anything.
+        expect(torn, 'kills in the middle of moving').toBeGreaterThan(0);
+        await runKilled(repository, ['purge'], { onceTorn: false, afterMs: 80 + random() * 120 });
         await repository.backy('purge');
         expect(await repository.verify()).toMatchObject({ good: true });
       });
     },
   );
-}
-
-/** Starts a command and kills it while it works, or a little before or after; the lock is free then. */
-async function killed(
-  { directory }: TestRepository,
-  random: () => number,
-  ...args: readonly string[]
-): Promise<void> {
-  const running = start(process.execPath, [PROGRAM, '-b', directory, ...args]);
-  await Promise.race([sleep(80 + random() * 120), running.outcome]);
-  try {
-    running.signal('SIGKILL');
-  } catch {
-    // It has ended.
-  }
-  await running.outcome;
 }
 
 /** After a backup has healed whatever there is to heal, every revision that ever was is somewhere, unchanged. */

@@ -1,13 +1,12 @@
 import { readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { expectSameBytes, hashOf, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
-import { start } from '../helpers/command.ts';
+import { runKilled } from '../helpers/killed.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { seededRandom, testSeed } from '../helpers/random.ts';
-import { createRepository, filesOf, PROGRAM, readLive, type TestRepository } from '../helpers/repository.ts';
+import { createRepository, filesOf, isTorn, readLive, type TestRepository } from '../helpers/repository.ts';
 
 const sourceBytes = 16 * MIB;
 const killsEach = 25;
@@ -30,8 +29,9 @@ async function killAndHeal(repository: TestRepository): Promise<void> {
   for (let kill = 1; kill <= killsEach; kill += 1) {
     writeAt(repository.source, Math.floor(random() * 12) * MIB, randomBytes(2 * MIB));
     // Half of the moments are in the whole run, the other half in the short part of it in which it writes.
-    const onceWriting = kill % 2 === 0;
-    await killBackup(repository, { onceWriting, afterMs: random() * (onceWriting ? 12 : durationMs) });
+    const onceTorn = kill % 2 === 0;
+    const afterMs = random() * (onceTorn ? 12 : durationMs);
+    await runKilled(repository, ['backup', 'manual:killed'], { onceTorn, afterMs });
     expectUntouched(repository, states);
     torn += isTorn(repository) ? 1 : 0;
     durationMs = await backUp(repository, states);
@@ -55,25 +55,6 @@ async function backUp(repository: TestRepository, states: Map<string, string>): 
   return durationMs;
 }
 
-interface Moment {
-  /** Whether to wait for the unfinished image first. */
-  readonly onceWriting: boolean;
-  readonly afterMs: number;
-}
-
-async function killBackup(repository: TestRepository, { onceWriting, afterMs }: Moment): Promise<void> {
-  const args = [PROGRAM, '-b', repository.directory, 'backup', 'manual:killed'];
-  const running = start(process.execPath, args);
-  let hasEnded = false;
-  const ended = running.outcome.then(() => {
-    hasEnded = true;
-  });
-  while (onceWriting && !hasEnded && !isTorn(repository)) await sleep(1);
-  await Promise.race([sleep(afterMs), ended]);
-  if (!hasEnded) running.signal('SIGKILL');
-  await ended;
-}
-
 /** Old revisions are what they were: reading all of them every time would take longer than the inodes need to tell. */
 function expectUntouched(repository: TestRepository, states: ReadonlyMap<string, string>): void {
   for (const [uuid, state] of states)
@@ -86,13 +67,6 @@ function expectUntouched(repository: TestRepository, states: ReadonlyMap<string,
 function identityOf(path: string): string {
   const { ino, size, mode, ctimeMs } = statSync(path);
   return [ino, size, mode, ctimeMs].join(' ');
-}
-
-/** Whether there is anything that belongs to no sealed revision. */
-function isTorn(repository: TestRepository): boolean {
-  const names = repository.revisionFiles();
-  const sealed = names.filter((name) => name.endsWith('.rev'));
-  return names.length !== 3 * sealed.length;
 }
 
 function expectHealthy(repository: TestRepository): void {

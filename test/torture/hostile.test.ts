@@ -86,7 +86,7 @@ describe('names that mean something else elsewhere (F15)', () => {
           ['verify', `--revision=${name}`],
           ['forget', `--revision=${name}`],
           ['tags', 'add', '--', name],
-          ['hold', `--revision=${name}`, '--reason=x'],
+          ['hold', `--revision=${name}`, '--', 'x'],
           ['init', '--', name, name],
         ];
         // In the short form two of them.
@@ -107,6 +107,24 @@ describe('names that mean something else elsewhere (F15)', () => {
     },
     PATIENCE_MS,
   );
+
+  it('are reasons of a hold like any other, and never more than one line', async () => {
+    const { repository } = await smallRepository();
+    await repository.backup();
+    for (const name of NAMES) {
+      const outcome = await repository.backy('hold', '--', name);
+      // Nothing but space is no reason.
+      expect(outcome.exitCode, JSON.stringify(name)).toBe(name.trim() === '' ? 1 : 0);
+      expect(said(outcome), JSON.stringify(name)).not.toMatch(STEERING);
+      if (outcome.exitCode !== 0) continue;
+      expect((await repository.status()).revisions).toMatchObject([{ hold: { reason: name } }]);
+      const refusal = await repository.backy('forget', '-r', 'last', '--yes-the-last');
+      expect(refusal.exitCode).toBe(1);
+      expect(refusal.stderr, JSON.stringify(name)).toMatch(/^backy: [^\n]+ is held: [^\n]+\n$/);
+      for (const shown of [refusal, await repository.backy('status')])
+        expect(said(shown), JSON.stringify(name)).not.toMatch(STEERING);
+    }
+  });
 
   it(
     'are sources and targets like any other',
@@ -183,7 +201,9 @@ describe('what was planted in a repository (F16)', () => {
     const victim = join(scratch, 'victim');
     writeFileSync(victim, 'precious');
     symlinkSync(victim, repository.path('.revisions'));
-    expect(await backy(scratch, ['status', '--all', scratch])).toBeDefined();
+    const { exitCode, stdout } = await backy(scratch, ['--json', 'status', '--all']);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout).repositories).toMatchObject([{ name: 'repository', totals: { revisions: 1 } }]);
     expect(readFileSync(victim, 'utf8')).toBe('precious');
   });
 
@@ -212,16 +232,16 @@ describe('files', () => {
       ['status'],
       ['verify', '--repair'],
       ['tags', 'add', 'manual:y'],
-      ['hold', '-r', '0', '--reason', 'x'],
+      ['hold', '-r', '0', 'x'],
       ['release', '-r', '0'],
       ['forget', '-r', '1'],
-      ['undelete', 'all'],
+      ['undelete', '-r', 'all'],
       ['purge'],
       ['restore', join(scratch, 'restored')],
     ] as const;
     const init = ['init', 'file', source];
     for (const args of [init, backup, backup, ...others]) {
-      await umasked(...args);
+      expect(await umasked(...args), args.join(' ')).toMatchObject({ exitCode: 0 });
       const open = (await run('find', [scratch, '-mindepth', '1', '-perm', '/077', '!', '-type', 'l']))
         .stdout;
       expect(open, args.join(' ')).toBe('');
