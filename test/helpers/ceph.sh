@@ -42,7 +42,7 @@ up() {
 
 write_configuration() {
   local port
-  port=$(free_port)
+  port=$(free_ports)
   address="v2:127.0.0.1:$port,v1:127.0.0.1:$((port + 1))"
   fsid=$(</proc/sys/kernel/random/uuid)
   cat >"$conf" <<CONF
@@ -148,12 +148,15 @@ patiently() {
   done
 }
 
-free_port() {
+# The first of two.
+free_ports() {
   local port
   for _ in {1..200}; do
     port=$((20000 + RANDOM % 12000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+    answers "$port" || answers $((port + 1)) || { echo "$port"; return; }
   done
 }
+
+answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 main

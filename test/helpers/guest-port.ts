@@ -7,7 +7,8 @@ import { type Outcome, type Running, searchPath } from './command.ts';
 /** Runs a bash script in a guest to its end, whatever that is. */
 export type RunScript = (script: string) => Promise<Outcome>;
 
-const BOOT_PATIENCE_MS = 90_000;
+/** How long a guest may take to boot. */
+export const BOOT_PATIENCE_MS = 90_000;
 const SCRIPT_PATIENCE_MS = 240_000;
 
 /**
@@ -21,21 +22,22 @@ export async function talkThrough(machine: Running, connection: Promise<Socket>)
   });
   // It is switched off in the end, when nothing waits for it any more.
   ended.catch(() => {});
-  const within = <Result>(work: Promise<Result>, patienceMs: number): Promise<Result> =>
-    Promise.race([work, ended, tooLong(patienceMs)]);
-  const socket = await within(connection, BOOT_PATIENCE_MS);
+  const unlessLate = <Result>(late: Promise<never>, work: Promise<Result>): Promise<Result> =>
+    Promise.race([work, ended, late]);
+  const booting = tooLong(BOOT_PATIENCE_MS);
+  const socket = await unlessLate(booting, connection);
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   const nextLine = async (): Promise<string> => {
     const { value, done } = await lines.next();
     // When the machine has ended, that is the better message.
     return done ? ended : value;
   };
-  await within(nextLine(), BOOT_PATIENCE_MS);
+  await unlessLate(booting, nextLine());
   let previous: Promise<unknown> = Promise.resolve();
   return (script) => {
     const answer = previous.then(() => {
       socket.write(`${Buffer.from(`${environment()}\n${script}`).toString('base64')}\n`);
-      return within(nextLine(), SCRIPT_PATIENCE_MS);
+      return unlessLate(tooLong(SCRIPT_PATIENCE_MS), nextLine());
     });
     previous = answer.catch(() => {});
     return answer.then(parseAnswer);

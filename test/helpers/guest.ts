@@ -9,7 +9,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { MIB, makeSparseFile } from './bytes.ts';
 import { type CleanUp, cleanUpWith } from './clean-up.ts';
 import { mustRun, start } from './command.ts';
-import { type RunScript, talkThrough } from './guest-port.ts';
+import { BOOT_PATIENCE_MS, type RunScript, talkThrough } from './guest-port.ts';
 import type { Need } from './needs.ts';
 import { makeScratch } from './scratch.ts';
 
@@ -41,6 +41,10 @@ interface Booted {
 }
 
 const BOOT_ATTEMPTS = 3;
+/** Fetching a kernel of 100 MiB may take a while. */
+const MAKING_PATIENCE_S = 600;
+/** With some time for switching off what did not boot. */
+const PATIENCE_MS = MAKING_PATIENCE_S * 1000 + BOOT_ATTEMPTS * (BOOT_PATIENCE_MS + 10_000);
 
 const ingredients = fileURLToPath(new URL('guest/', import.meta.url));
 
@@ -53,7 +57,7 @@ export function useGuest(disksMib: readonly number[]): Guest {
   let booted: Booted | undefined;
   beforeAll(async () => {
     booted = await boot(await prepareGuest(), disksMib, BOOT_ATTEMPTS);
-  });
+  }, PATIENCE_MS);
   afterAll(() => booted?.cleanUp.now());
   const run: RunScript = (script) => {
     if (booted) return booted.run(script);
@@ -75,7 +79,8 @@ async function prepareGuest(): Promise<string> {
   for (const name of readdirSync(ingredients).sort()) digest.update(readFileSync(join(ingredients, name)));
   const directory = join(tmpdir(), `backy-guest-${digest.digest('hex').slice(0, 12)}`);
   const isMade = existsSync(join(directory, 'initramfs'));
-  if (!isMade) await mustRun('bash', [join(ingredients, 'make-guest.sh'), directory]);
+  const make = [String(MAKING_PATIENCE_S), 'bash', join(ingredients, 'make-guest.sh'), directory];
+  if (!isMade) await mustRun('timeout', make);
   return directory;
 }
 

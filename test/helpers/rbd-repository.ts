@@ -17,8 +17,8 @@ export interface RbdRepository {
   fail(): Promise<{ readonly code: string; readonly message: string }>;
   /** The path of the image of a revision. */
   image(record: RevisionRecord): string;
-  /** Adds lines to the source in the configuration. */
-  configure(...lines: readonly string[]): void;
+  /** Adds lines to the source in the configuration. @returns makes it again what it was */
+  configure(...lines: readonly string[]): () => void;
   /** Puts a script in the place of rbd, which finds the real one in $RBD; without one, rbd is rbd again. */
   replaceRbd(script?: string): void;
 }
@@ -65,6 +65,7 @@ export async function createRbdRepository(
         path,
         text.replace('source:\n', ['source:', ...lines.map((line) => `  ${line}`), ''].join('\n')),
       );
+      return () => writeFileSync(path, text);
     },
     replaceRbd: (script) => {
       const path = join(programs, 'rbd');

@@ -8,13 +8,16 @@ import { type Running, start } from '../helpers/command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { patiently } from '../helpers/patiently.ts';
+import { seededRandom, testSeed } from '../helpers/random.ts';
 import { createRbdRepository, type RbdRepository } from '../helpers/rbd-repository.ts';
 import { PROGRAM } from '../helpers/repository.ts';
 import { makeScratch } from '../helpers/scratch.ts';
 
 const OBJECT = 4 * MIB;
 
-describeWith([...cephNeeds, ...needsOf('btrfs', 'ext4')], 'an image of a Ceph cluster', () => {
+const needs = [...cephNeeds, ...needsOf('btrfs', 'ext4')];
+
+describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, () => {
   const filesystem = useFilesystem('btrfs', 2048);
   const cluster = useCeph();
   let names = 0;
@@ -108,7 +111,8 @@ describeWith([...cephNeeds, ...needsOf('btrfs', 'ext4')], 'an image of a Ceph cl
   it('is followed through writes, discards and new sizes, whatever the order', async () => {
     const { image, repository } = await setUp(21 * MIB + 512);
     let size = 21 * MIB + 512;
-    const random = (below: number): number => Math.floor(Math.random() * below);
+    const chance = seededRandom(testSeed);
+    const random = (below: number): number => Math.floor(chance() * below);
     for (let generation = 0; generation < 8; generation += 1) {
       const changes = Array.from({ length: 6 }, (): ImageChange => {
         const offset = random(size / 512) * 512;
@@ -240,7 +244,6 @@ describeWith([...cephNeeds, ...needsOf('btrfs', 'ext4')], 'an image of a Ceph cl
     async function withRevision(): Promise<void> {
       if (!isReady) {
         ({ image, repository } = await setUp(16 * MIB, {}, makeScratch(filesystem.directory)));
-        repository.configure('timeout: 3s');
         good = await repository.backup();
       }
       isReady = true;
@@ -310,6 +313,7 @@ describeWith([...cephNeeds, ...needsOf('btrfs', 'ext4')], 'an image of a Ceph cl
 
     it('gives up a cluster that does not answer, in one line', async () => {
       await withRevision();
+      const becomePatient = repository.configure('timeout: 3s');
       cluster.pause();
       try {
         const { exitCode, stderr } = await repository.backy('backup', 'manual:x');
@@ -317,6 +321,7 @@ describeWith([...cephNeeds, ...needsOf('btrfs', 'ext4')], 'an image of a Ceph cl
         expect(stderr).toMatch(/^backy: The Ceph cluster of rbd\/disk-\d+ does not answer: [^\n]+\n$/);
       } finally {
         cluster.resume();
+        becomePatient();
       }
       await expectUnharmed();
     });
@@ -326,6 +331,7 @@ describeWith([...cephNeeds, ...needsOf('btrfs', 'ext4')], 'an image of a Ceph cl
       const reached = join(repository.directory, '..', 'reached');
       const script = `touch '${reached}'; while [ -e '${reached}' ]; do sleep 0.05; done`;
       repository.replaceRbd(`case " $* " in *" export-diff "*) ${script} ;; esac\nexec "$RBD" "$@"`);
+      const becomePatient = repository.configure('timeout: 3s');
       const failing = repository.fail();
       await until(() => existsSync(reached));
       cluster.pause();
@@ -334,6 +340,7 @@ describeWith([...cephNeeds, ...needsOf('btrfs', 'ext4')], 'an image of a Ceph cl
         expect((await failing).code).toBe('BACKY_PROGRAM_FAILED');
       } finally {
         cluster.resume();
+        becomePatient();
       }
       await expectNextBackup();
     });
