@@ -3,10 +3,11 @@ import { loadConfig } from '../config/load-config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { dueTags } from '../domain/schedule.ts';
 import { checkTags } from '../domain/tags.ts';
+import { isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, OperationOptions } from '../native/engine.ts';
 import { checkLoad } from '../native/operate.ts';
-import type { Layout } from '../repository/layout.ts';
+import { updateLinks } from '../repository/links.ts';
 import { lockForKeeping, lockForWriting, tryLockForRemoving } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { emptyTrash } from '../repository/trash-upkeep.ts';
@@ -30,15 +31,16 @@ export interface BackupResult {
 }
 
 /**
- * Takes a new revision of the source, then expires. The revision is complete, durable and listed when this returns;
- * after any failure nothing of it is left, and the next run removes what a crash leaves.
+ * Takes a new revision of the source, then expires. The revision is complete, durable and listed when this returns.
+ * After a failure nothing of it is left, unless its record was in place already: then it is listed and complete, and
+ * what did not work is the links or what comes after. What a crash leaves, wrong links too, the next run sets right.
  *
  * @returns undefined when no tag is due
- * @throws BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_TAG_INVALID, BACKY_TAG_UNKNOWN,
- *   BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED,
- *   BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT, BACKY_SOURCE_UNFIT, BACKY_SNAPSHOT_FAILED, BACKY_SNAPSHOT_LOST,
- *   BACKY_TOOL_MISSING, BACKY_TOOL_FAILED,
- *   BACKY_REFLINK_UNSUPPORTED, BACKY_READ_BACK, BACKY_INVALID_ARGUMENT, BACKY_IO, BACKY_CANCELLED
+ * @throws BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_CHUNKED_REPOSITORY, BACKY_TAG_INVALID,
+ *   BACKY_TAG_UNKNOWN, BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED,
+ *   BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT, BACKY_SOURCE_UNFIT, BACKY_SOURCE_DIFFERS, BACKY_SNAPSHOT_FAILED,
+ *   BACKY_SNAPSHOT_LOST, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_PROGRAM_FAILED,
+ *   BACKY_DIFF_DAMAGED, BACKY_REFLINK_UNSUPPORTED, BACKY_READ_BACK, BACKY_INVALID_ARGUMENT, BACKY_IO, BACKY_CANCELLED
  */
 export async function backup(
   context: Context,
@@ -51,12 +53,13 @@ export async function backup(
   const engine = await context.engine();
   const writing = lockForWriting(engine, layout);
   try {
-    await ifNobodyReads(engine, layout, () => tidyUp(context, engine, config.graceMs));
+    await ifNobodyReads(context, engine, 'cleaning up', () => tidyUp(context, engine, config.graceMs));
     const keeping = await lockForKeeping(engine, layout);
     let record: RevisionRecord;
     try {
       const startedAt = clock();
       const { revisions, damaged } = await readRevisions(layout);
+      await updateLinks(engine, layout, revisions);
       const tags = wanted ?? dueTags(config.schedule, revisions, startedAt);
       if (tags.length === 0) return undefined;
       const source = openSource(withForce(config.source, options.force), layout.directory, engine);
@@ -70,7 +73,7 @@ export async function backup(
     } finally {
       keeping.release();
     }
-    await ifNobodyReads(engine, layout, () => expireAfterBackup(context, engine));
+    await ifNobodyReads(context, engine, 'expiry', () => expireAfterBackup(context, engine));
     return { record };
   } finally {
     writing.release();
@@ -82,9 +85,14 @@ function withForce(source: SourceConfig, force = false): SourceConfig {
 }
 
 /** Removing is for when nobody restores or verifies: they would miss what goes. The next backup makes up for it. */
-async function ifNobodyReads(engine: Engine, layout: Layout, work: () => Promise<void>): Promise<void> {
+async function ifNobodyReads(
+  { layout, log }: Context,
+  engine: Engine,
+  what: string,
+  work: () => Promise<void>,
+): Promise<void> {
   const lock = tryLockForRemoving(engine, layout);
-  if (!lock) return;
+  if (!lock) return log('info', `${what} is left to the next backup: somebody reads here`);
   try {
     await work();
   } finally {
@@ -92,10 +100,18 @@ async function ifNobodyReads(engine: Engine, layout: Layout, work: () => Promise
   }
 }
 
-/** Takes away what interrupted runs left, and what has been in the trash for its time. */
+/**
+ * Takes away what interrupted runs left, and what has been in the trash for its time. What cannot be removed takes space,
+ * and keeps nobody from taking a backup.
+ */
 async function tidyUp(context: Context, engine: Engine, graceMs: number): Promise<void> {
   const nowMs = context.clock().getTime();
-  await cleanUp(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
+  try {
+    await cleanUp(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    context.log('warning', `not all was cleaned up before the backup: ${error.message}; ${error.remedy}`);
+  }
 }
 
 /** The disk is full: what was removed before goes for good, so that the next backup has its space. */

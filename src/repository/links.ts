@@ -18,7 +18,8 @@ export async function updateLinks(
 ): Promise<void> {
   const newest = newestGood(revisions);
   if (!newest) {
-    await engine.removeFiles([...layout.imageLinks, layout.recordLink].filter(isDangling));
+    const dangling = [...layout.imageLinks, layout.recordLink].filter(isDangling);
+    if (dangling.length > 0) await engine.removeFiles(dangling);
     return;
   }
   const { image, record } = layout.files(newest.uuid);

@@ -1,4 +1,12 @@
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { ioError } from '../../../src/io-error.ts';
@@ -65,6 +73,15 @@ describe('backup', () => {
     expect(await backup(bench.context)).toBeUndefined();
     expect(bench.names()).toEqual(names);
     expect(bench.engine.locks.size).toBe(0);
+  });
+
+  it('sets the links right also when nothing is due', async () => {
+    const bench = workbench();
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    rmSync(join(bench.directory, 'last'));
+    symlinkSync(revisionId(9), join(bench.directory, 'last'));
+    expect(await backup(bench.context)).toBeUndefined();
+    expect(bench.last()).toBe(record.uuid);
   });
 
   it('takes the tags it is told, due or not, but none that the schedule does not know', async () => {
@@ -213,6 +230,18 @@ describe('backup', () => {
     await backup(bench.context);
     expect(bench.names()).not.toContain(`${revisionId(9)}.partial`);
     expect(bench.names()).not.toContain(revisionId(8));
+  });
+});
+
+describe('a backup that cannot clean up first', () => {
+  it('is taken all the same, and says so', async () => {
+    const bench = workbench();
+    writeFileSync(join(bench.directory, `${revisionId(9)}.partial`), 'torn');
+    bench.engine.failures.set('removeFiles', full);
+    expect(await backup(bench.context)).toBeDefined();
+    expect(bench.warnings()).toEqual([
+      expect.stringMatching(/^not all was cleaned up before the backup: .+; .+$/),
+    ]);
   });
 });
 
