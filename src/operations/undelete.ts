@@ -2,6 +2,7 @@ import { loadConfig } from '../config/load-config.ts';
 import { planRetention, retainableOf } from '../domain/retention.ts';
 import { byAge, type DamagedRevision, type RevisionRecord } from '../domain/revision.ts';
 import { findRevisions } from '../domain/revision-spec.ts';
+import type { Schedule } from '../domain/schedule.ts';
 import { backyError, isBackyError } from '../errors.ts';
 import type { Engine } from '../native/engine.ts';
 import { updateLinks } from '../repository/links.ts';
@@ -29,10 +30,13 @@ const UNDELETED_TAG = 'manual:undeleted';
  * `manual:undeleted`.
  *
  * @param spec which of the revisions in the trash; a damaged one by its whole id
- * @throws BACKY_NOT_IN_TRASH, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
+ * @throws BACKY_NOT_IN_TRASH, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_AMBIGUOUS, BACKY_CONFIG_INVALID, BACKY_LOCKED,
+ *   BACKY_IO
  */
 export async function undelete(context: Context, spec: string): Promise<UndeleteResult> {
   const { layout, log } = context;
+  // Before anything is moved: what comes back must not go with the next backup.
+  const { schedule } = await loadConfig(layout.config);
   const engine = await context.engine();
   return whileAlone(engine, layout, async () => {
     await settleTrash(engine, layout, warningOf(context));
@@ -43,7 +47,7 @@ export async function undelete(context: Context, spec: string): Promise<Undelete
       if (wanted.length > 0) await moveFromTrash(engine, layout, batch, wanted);
     }
     for (const uuid of ids) log('info', `${uuid} was brought back`);
-    await keepFromExpiring(context, engine, ids);
+    await keepFromExpiring(context, engine, schedule, ids);
     const { revisions, damaged } = await readRevisions(layout);
     await updateLinks(engine, layout, revisions);
     const isBack = ({ uuid }: { readonly uuid: string }): boolean => ids.has(uuid);
@@ -70,13 +74,12 @@ function select(spec: string, batches: readonly TrashBatch[]): readonly string[]
   }
 }
 
-/** What was just brought back must not go with the next backup. */
 async function keepFromExpiring(
   { layout, clock, log }: Context,
   engine: Engine,
+  schedule: Schedule,
   ids: ReadonlySet<string>,
 ): Promise<void> {
-  const { schedule } = await loadConfig(layout.config);
   const { revisions } = await readRevisions(layout);
   const { verdicts } = planRetention(schedule, revisions.map(retainableOf), clock().getTime());
   for (const [index, record] of revisions.entries()) {

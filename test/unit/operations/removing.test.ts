@@ -112,6 +112,7 @@ describe('expire', () => {
     bench.engine.locks.set(bench.context.layout.purgeLock, 1);
     await backup(bench.context);
     expect(await trashed(bench)).toEqual([]);
+    expect(bench.log).toContainEqual(['info', 'expiry is left to the next backup: somebody reads here']);
     expect(await codeOf(expire(bench.context))).toBe('BACKY_LOCKED');
   });
 });
@@ -275,6 +276,16 @@ describe('undelete', () => {
     expect(bench.warnings()).toEqual([
       expect.stringContaining(`Cannot rename ${image}: operation not permitted`),
     ]);
+  });
+
+  it('changes nothing where the configuration is broken', async () => {
+    const bench = benchWith(...five);
+    await expire(bench.context);
+    const names = bench.names();
+    writeFileSync(bench.context.layout.config, 'source: [');
+    expect(await codeOf(undelete(bench.context, 'all'))).toBe('BACKY_CONFIG_INVALID');
+    expect(bench.names()).toEqual(names);
+    expect(bench.engine.locks.size).toBe(0);
   });
 
   it('looks in the trash alone', async () => {
