@@ -1,8 +1,11 @@
+/** A day in milliseconds. */
+export const DAY_MS = 86_400_000;
+
 const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ['s', 1000],
   ['m', 60_000],
   ['h', 3_600_000],
-  ['d', 86_400_000],
+  ['d', DAY_MS],
   ['w', 604_800_000],
 ]);
 

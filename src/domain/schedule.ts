@@ -1,3 +1,4 @@
+import { DAY_MS } from './duration.ts';
 import { isGood, type RevisionRecord, takenAt } from './revision.ts';
 
 /** What a schedule says of one tag. */
@@ -15,7 +16,7 @@ export const KEEP_ALL: number = Number.MAX_SAFE_INTEGER;
 export type Schedule = ReadonlyMap<string, ScheduleRule>;
 
 /** A revision dated further in the future than this does not count: some clock was wrong. */
-export const CLOCK_TOLERANCE_MS = 86_400_000;
+export const CLOCK_TOLERANCE_MS: number = DAY_MS;
 
 /** The tags for which it is time: no good revision carries them that is younger than their interval. */
 export function dueTags(

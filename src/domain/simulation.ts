@@ -1,8 +1,11 @@
+import { backyError } from '../errors.ts';
+import { DAY_MS } from './duration.ts';
 import type { Retainable } from './retention.ts';
 import { keep } from './retention-keeper.ts';
 import type { Schedule } from './schedule.ts';
 
-const DAY_MS = 86_400_000;
+/** More than anybody looks at; all of them are kept in memory. */
+const MOST_BACKUPS = 1_000_000;
 
 /** A backup that the schedule would take. Times in milliseconds since 1970. */
 export interface SimulatedBackup {
@@ -33,6 +36,7 @@ export interface Gap {
  * once; what a real service adds in waiting and failures is not in here.
  *
  * @param present the revisions there are, oldest first
+ * @throws BACKY_USAGE for more than a million backups
  */
 export function simulate(
   schedule: Schedule,
@@ -47,11 +51,19 @@ export function simulate(
     const tags = [...schedule.keys()].filter((tag) => (dueAt.get(tag) ?? endMs) <= atMs);
     for (const tag of tags) dueAt.set(tag, atMs + (schedule.get(tag)?.intervalMs ?? 0));
     backups.push({ atMs, tags });
+    if (backups.length > MOST_BACKUPS) throw tooMany(days);
     keeper.add(newcomer(atMs, tags));
   }
   const kept = keeper.kept();
   const largestGap = findLargestGap(kept, endMs);
   return { startMs, endMs, backups, kept, ...(largestGap ? { largestGap } : {}) };
+}
+
+function tooMany(days: number) {
+  return backyError('BACKY_USAGE', {
+    problem: `In ${days} days the schedule takes more than a million backups`,
+    advice: 'Ask for fewer days',
+  });
 }
 
 /** What a chain of revisions takes, from how much changed so far. */

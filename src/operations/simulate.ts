@@ -1,4 +1,5 @@
 import { loadConfig } from '../config/load-config.ts';
+import { DAY_MS } from '../domain/duration.ts';
 import { retainableOf } from '../domain/retention.ts';
 import { isGood, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
 import { type ChangeRate, type Gap, predictBytes, simulate as run } from '../domain/simulation.ts';
@@ -40,8 +41,6 @@ export interface PlannedRevision {
   /** Absent when it is still to be taken. */
   readonly uuid?: string;
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * Runs the schedule into the future, from the present of the repository. Nothing is changed.

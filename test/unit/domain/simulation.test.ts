@@ -42,6 +42,14 @@ describe('simulate', () => {
     ]);
   });
 
+  it('refuses more backups than memory holds', () => {
+    const often: Schedule = new Map([['often', { intervalMs: 60_000, keep: 3 }]]);
+    expect(simulate(often, [], { startMs: 0, days: 600 }).backups).toHaveLength(600 * 24 * 60 + 1);
+    expect(() => simulate(often, [], { startMs: 0, days: 36_525 })).toThrow(
+      expect.objectContaining({ code: 'BACKY_USAGE', message: expect.stringContaining('36525 days') }),
+    );
+  });
+
   it('does nothing without a schedule', () => {
     expect(simulate(new Map(), [], { startMs: 0, days: 100 })).toMatchObject({ backups: [], kept: [] });
   });
