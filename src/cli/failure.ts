@@ -25,6 +25,13 @@ export function failureJson({ code, message, remedy, details }: BackyError): str
   return JSON.stringify({ messageType: 'exitError', code, message, remedy, details });
 }
 
+/** What lies behind it, for people who look for a defect. */
+export function causeLines({ cause, stack }: BackyError): readonly string[] {
+  return String(cause ?? stack)
+    .split('\n')
+    .map(escapeText);
+}
+
 function sentence(text: string): string {
   return /[.?!]$/.test(text) ? text : `${text}.`;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { FAILURE, type Run, SUCCESS } from './command.ts';
 import { watchExitSignals } from './exit-signals.ts';
-import { failureJson, failureLine, failureText, toReportable } from './failure.ts';
+import { causeLines, failureJson, failureLine, failureText, toReportable } from './failure.ts';
 import { addCommands, createProgram, isAnswered } from './program.ts';
 import { createSession, type GlobalOptions, type Session } from './session.ts';
 import { createTerminal } from './terminal.ts';
@@ -36,7 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const { json, verbose } = program.opts<GlobalOptions>();
     session?.log('error', failureText(error));
     terminal.tell(json ? failureJson(error) : failureLine(error));
-    if (verbose && !json) terminal.tell(String(error.cause ?? error.stack));
+    if (verbose && !json) for (const line of causeLines(error)) terminal.tell(line);
     return (error.code === 'BACKY_CANCELLED' && signals.exitCode()) || FAILURE;
   }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { failureJson, failureLine, toReportable } from '../../../src/cli/failure.ts';
+import { causeLines, failureJson, failureLine, toReportable } from '../../../src/cli/failure.ts';
 import { escapeText } from '../../../src/cli/ui/escape.ts';
 import { createProgressMeter } from '../../../src/cli/ui/progress-meter.ts';
 import { backyError } from '../../../src/errors.ts';
@@ -44,6 +44,15 @@ describe('a failure', () => {
       details: { path: '/dev/\nvm' },
     });
     expect(failureJson(error)).not.toContain('\n');
+  });
+
+  it('has a cause in as many lines as it has, none of which steers the terminal', () => {
+    const options = { cause: 'first \u001b[2J\nsecond \u202e' };
+    expect(causeLines(backyError('BACKY_SOURCE_MISSING', { path: 'x' }, options))).toEqual([
+      'first \\u001b[2J',
+      'second \\u202e',
+    ]);
+    expect(causeLines(error)[0]).toContain('The source /dev/');
   });
 
   it('keeps other marks at the end of a sentence', () => {
