@@ -345,12 +345,15 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
       await expectNextBackup();
     });
 
-    /** Starts a backup whose exporter says nothing for ever, and waits until it is at that. */
-    async function startSilentBackup(): Promise<{ running: Running; exporter: () => readonly number[] }> {
+    /** Starts a backup with an rbd that does something else for a command, and waits until it is at that. */
+    async function startStopping(
+      command: string,
+      script: string,
+    ): Promise<{ running: Running; exporter: () => readonly number[] }> {
       names += 1;
       const mark = join(repository.directory, '..', `silent-${names}`);
       repository.replaceRbd(
-        `case " $* " in *" export-diff "*) echo $$ >'${mark}'; exec sleep 1000 ;; esac\nexec "$RBD" "$@"`,
+        `case " $* " in *" ${command} "*) echo $$ >'${mark}'; ${script} ;; esac\nexec "$RBD" "$@"`,
       );
       const programs = join(repository.directory, '..');
       const path = readdirSync(programs).find((name) => name.startsWith('backy-test-')) ?? '';
@@ -361,6 +364,21 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
       const pid = Number(readFileSync(mark, 'utf8'));
       return { running, exporter: () => (existsSync(`/proc/${pid}`) ? [pid] : []) };
     }
+
+    /** A backup whose exporter says nothing for ever. */
+    const startSilentBackup = () => startStopping('export-diff', 'exec sleep 1000');
+
+    it('finishes its snapshot, and removes it, when it is interrupted at the terminal meanwhile', async () => {
+      await withRevision();
+      const { running } = await startStopping('snap create', 'sleep 1');
+      running.signal('SIGINT');
+      const { exitCode, stderr } = await running.outcome;
+      expect({ exitCode, stderr }).toMatchObject({
+        exitCode: 130,
+        stderr: expect.stringMatching(/^backy: The backup was cancelled: [^\n]+\n$/),
+      });
+      await expectUnharmed();
+    });
 
     it('ends a silent exporter when it is cancelled', async () => {
       await withRevision();

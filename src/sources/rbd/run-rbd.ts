@@ -15,6 +15,8 @@ export interface RbdOutcome {
 const LONGEST_COMPLAINT = 8000;
 /** rbd gives up by itself when the cluster does not answer. This is for one that hangs all the same. */
 const GRACE_MS = 60_000;
+/** A timer of Node takes no more, and would end at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Runs a command of rbd, without a shell.
@@ -23,12 +25,10 @@ const GRACE_MS = 60_000;
  * @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED when it does not end
  */
 export async function runRbd(args: readonly string[], patienceMs: number): Promise<RbdOutcome> {
-  const limitMs = 2 * patienceMs + GRACE_MS;
-  const child = spawn('rbd', args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: limitMs,
-    killSignal: 'SIGKILL',
-  });
+  const limitMs = Math.min(2 * patienceMs + GRACE_MS, LONGEST_TIMER_MS);
+  // Interrupted at the terminal, backy ends in an orderly way; what it has begun is finished first.
+  const child = spawn('rbd', args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const timer = setTimeout(killGroup, limitMs, child.pid);
   const stdout: string[] = [];
   let complaints = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => stdout.push(text));
@@ -38,13 +38,25 @@ export async function runRbd(args: readonly string[], patienceMs: number): Promi
   const exitCode = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
-  }).catch((cause: unknown) => {
-    if (!isNodeError(cause, 'ENOENT')) throw cause;
-    throw backyError('BACKY_TOOL_MISSING', { tool: 'rbd', package: 'ceph-common' }, { cause });
-  });
+  })
+    .catch((cause: unknown) => {
+      if (!isNodeError(cause, 'ENOENT')) throw cause;
+      throw backyError('BACKY_TOOL_MISSING', { tool: 'rbd', package: 'ceph-common' }, { cause });
+    })
+    .finally(() => clearTimeout(timer));
   const complaint = wordsOf(complaints);
   if (exitCode !== null) return { exitCode, stdout: stdout.join(''), complaint };
   throw backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason: complaint }, { details: { args } });
+}
+
+/** The process and whatever it has started. */
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended this very moment.
+    if (!isNodeError(error, 'ESRCH')) throw error;
+  }
 }
 
 /** The program speaks last, under its own name; before it, its library tells the same in more detail. */

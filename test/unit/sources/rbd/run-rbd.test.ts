@@ -1,0 +1,42 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runRbd } from '../../../../src/sources/rbd/run-rbd.ts';
+import { scratchDirectory } from '../../scratch.ts';
+
+const WEEK_MS = 604_800_000;
+/** So that a command has 300 ms: half of them are missing from the minute that it is given on top. */
+const NO_PATIENCE_MS = -29_850;
+
+describe('runRbd', () => {
+  const path = process.env.PATH;
+
+  beforeEach(() => {
+    process.env.PATH = `${scratchDirectory()}:${path}`;
+  });
+  afterEach(() => {
+    process.env.PATH = path;
+  });
+
+  /** Makes rbd a shell script. */
+  function rbdIs(script: string): void {
+    const [directory = ''] = process.env.PATH?.split(':') ?? [];
+    writeFileSync(join(directory, 'rbd'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+
+  it('is as patient as it is told, however long that is', async () => {
+    rbdIs('sleep 0.2; echo done');
+    expect(await runRbd([], 2 * WEEK_MS)).toMatchObject({ exitCode: 0, stdout: 'done\n' });
+  });
+
+  it('keeps interruptions at the terminal from the command', async () => {
+    rbdIs('echo $$; cut -d " " -f 5 /proc/$$/stat');
+    const [pid, group] = (await runRbd([], WEEK_MS)).stdout.split('\n');
+    expect(group).toBe(pid);
+  });
+
+  it('ends what does not end, with all that it has started', async () => {
+    rbdIs('sleep 1000');
+    await expect(runRbd(['info'], NO_PATIENCE_MS)).rejects.toMatchObject({ code: 'BACKY_TOOL_FAILED' });
+  });
+});
