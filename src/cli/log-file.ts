@@ -1,7 +1,8 @@
-import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
+import { appendFileSync, constants, existsSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isNodeError } from '../io-error.ts';
 import type { LogLevel } from '../operations/context.ts';
+import { withPlainFile } from '../plain-file.ts';
 import { escapeText } from './ui/escape.ts';
 
 /** Appends one line to a log; returns why it could not. */
@@ -9,6 +10,7 @@ export type LogWriter = (level: LogLevel, message: string, now: Date) => string 
 
 const PRIVATE_FILE = 0o600;
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
+const APPENDING = O_APPEND | O_CREAT | O_WRONLY;
 
 /**
  * Writes the log of a repository, or the file that was asked for instead. In a directory that is no repository
@@ -20,10 +22,12 @@ export function createLogWriter(
 ): LogWriter {
   return (level, message, now) => {
     if (file === undefined && !existsSync(layout.config)) return undefined;
-    const flags = O_APPEND | O_CREAT | O_WRONLY | (file === undefined ? O_NOFOLLOW : 0);
     const path = file === undefined ? layout.log : resolve(file);
+    const line = `${now.toISOString()} ${level.padEnd(7)} ${escapeText(message)}\n`;
     try {
-      append(path, flags, `${now.toISOString()} ${level.padEnd(7)} ${escapeText(message)}\n`);
+      // One write a line, so that lines of processes that log at the same time do not mix.
+      if (file === undefined) withPlainFile(path, APPENDING | O_NOFOLLOW, (log) => writeSync(log, line));
+      else appendFileSync(path, line, { mode: PRIVATE_FILE });
       return undefined;
     } catch (error) {
       // That a read-only repository has no log goes without saying; a file that was asked for does not.
@@ -31,14 +35,4 @@ export function createLogWriter(
       return `the log ${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`;
     }
   };
-}
-
-/** One write a line, so that lines of processes that log at the same time do not mix. */
-function append(path: string, flags: number, line: string): void {
-  const file = openSync(path, flags, PRIVATE_FILE);
-  try {
-    writeSync(file, line);
-  } finally {
-    closeSync(file);
-  }
 }

@@ -204,6 +204,12 @@ describe('status of all repositories', () => {
     expect((await overview()).summary.distrusted).toBe(1);
     await one.backy('forget', '-r', 'first');
     expect(await revisions()).toBe(1);
+    // Somebody edits a record in place.
+    const record = await one.backy('find').then(({ stdout }) => `${stdout.trim()}.rev`);
+    writeFileSync(record, readFileSync(record, 'utf8').replace('"trusted"', '"distrusted"'));
+    expect((await overview()).summary.distrusted).toBe(1);
+    writeFileSync(record, readFileSync(record, 'utf8').replace('"distrusted"', '"trusted"'));
+    expect((await overview()).summary.distrusted).toBe(0);
     writeFileSync(one.path('.revisions'), '{"stamp":"torn');
     expect(await revisions()).toBe(1);
     const { stdout } = await backy(base, ['status', '--all']);

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -21,7 +22,7 @@ import { loadEngine } from '../../src/native/load-engine.ts';
 import { parseRecord } from '../../src/repository/record.ts';
 import { formatRecord } from '../../src/repository/sealed-record.ts';
 import { MIB, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
-import { type Outcome, run } from '../helpers/command.ts';
+import { mustRun, type Outcome, run } from '../helpers/command.ts';
 import { testSeed } from '../helpers/random.ts';
 import { backy, createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
@@ -205,6 +206,34 @@ describe('what was planted in a repository (F16)', () => {
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout).repositories).toMatchObject([{ name: 'repository', totals: { revisions: 1 } }]);
     expect(readFileSync(victim, 'utf8')).toBe('precious');
+  });
+
+  it.each([
+    ['.revisions', 0],
+    ['backy.log', 0],
+    ['.trash', 0],
+    ['last', 0],
+    // What verifying finds has to go there.
+    ['quarantine', 1],
+  ])('as a pipe in the place of %s keeps nobody waiting', async (name, verified) => {
+    const { scratch, repository } = await smallRepository();
+    const { uuid } = await repository.backup();
+    rmSync(repository.path(name), { force: true, recursive: true });
+    await mustRun('mkfifo', [repository.path(name)]);
+    const limited = (directory: string, ...args: readonly string[]): Promise<Outcome> =>
+      run('timeout', ['--signal', 'KILL', '30', process.execPath, PROGRAM, '-b', directory, ...args]);
+    const outcomes = [
+      await limited(scratch, 'status', '--all'),
+      await limited(repository.directory, 'status'),
+      await limited(repository.directory, 'verify'),
+      await limited(repository.directory, 'backup', 'manual:x'),
+    ];
+
+    expect(
+      outcomes.map(({ exitCode }) => exitCode),
+      outcomes.map(said).join(''),
+    ).toEqual([0, 0, verified, 0]);
+    expect(repository.revisionFiles()).toContain(uuid);
   });
 
   it('as the repository itself is the directory that it leads to, and nothing beside it', async () => {

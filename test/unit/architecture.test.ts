@@ -9,13 +9,14 @@ const SOURCE = resolve(import.meta.dirname, '../../src');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   'io-error': ['errors'],
+  'plain-file': [],
   domain: ['errors'],
   native: ['#native', 'domain', 'errors', 'io-error'],
   config: ['js-yaml', 'domain', 'errors', 'io-error'],
-  repository: ['js-yaml', 'native', 'domain', 'errors', 'io-error'],
+  repository: ['js-yaml', 'native', 'domain', 'errors', 'io-error', 'plain-file'],
   sources: ['native', 'config', 'domain', 'errors', 'io-error'],
   operations: ['repository', 'sources', 'native', 'config', 'domain', 'errors', 'io-error'],
-  cli: ['commander', 'cli-progress', 'operations', 'domain', 'errors', 'io-error'],
+  cli: ['commander', 'cli-progress', 'operations', 'domain', 'errors', 'io-error', 'plain-file'],
   index: ['operations', 'native', 'config', 'domain', 'errors'],
 };
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -42,5 +43,12 @@ describe('the log', () => {
     symlinkSync(layout.config, layout.log);
     expect(createLogWriter(layout)('info', 'x', NOW)).toMatch(/cannot be written: ELOOP/);
     expect(readFileSync(layout.config, 'utf8')).toBe('untouched');
+  });
+
+  it('waits for no pipe planted in the repository', () => {
+    const layout = paths(scratchDirectory());
+    writeFileSync(layout.config, '');
+    execFileSync('mkfifo', [layout.log]);
+    expect(createLogWriter(layout)('info', 'x', NOW)).toMatch(/cannot be written: ENXIO/);
   });
 });
