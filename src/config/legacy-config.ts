@@ -1,4 +1,4 @@
-import { asObject, type Field, member, ShapeError } from '../domain/shape.ts';
+import { asObject, type Field, isObject, member, ShapeError } from '../domain/shape.ts';
 
 /** The two parts of a configuration of the Python backy, as ours would have them. */
 export interface LegacyConfig {
@@ -81,8 +81,4 @@ function checkKeys(config: Field, known: readonly string[]): void {
   if (unknown === undefined) return;
   const field = { path: [...config.path, unknown], value: unknown };
   throw new ShapeError(field, `one of ${known.join(', ')}, as the Python backy had it`, 'key');
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

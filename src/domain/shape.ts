@@ -30,6 +30,11 @@ export function member(parent: Field, key: string): Field {
   return { value: Object.hasOwn(object, key) ? object[key] : undefined, path: [...parent.path, key] };
 }
 
+/** Whether a value is an object with string keys. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** The value as an object with string keys. */
 export function asObject(field: Field, expected = 'an object'): Readonly<Record<string, unknown>> {
   if (!isObject(field.value)) throw new ShapeError(field, expected);
@@ -63,10 +68,6 @@ export function asList(field: Field, expected: string): readonly Field[] {
   const { value, path } = field;
   if (!Array.isArray(value)) throw new ShapeError(field, expected);
   return Array.from(value, (item: unknown, position) => ({ value: item, path: [...path, String(position)] }));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Names a value shortly enough for a message. */

@@ -1,6 +1,15 @@
 import { createRequire } from 'node:module';
 import type { RevisionRecord } from '../domain/revision.ts';
-import { asObject, asOneOf, asText, type Field, member, root, ShapeError } from '../domain/shape.ts';
+import {
+  asObject,
+  asOneOf,
+  asText,
+  type Field,
+  isObject,
+  member,
+  root,
+  ShapeError,
+} from '../domain/shape.ts';
 import { checkRecord, FORMAT_VERSION } from './record.ts';
 
 /** What a record of the Python backy stands for. */
@@ -21,8 +30,7 @@ const MOST_ALIASES = 4;
  */
 export function parseLegacyText(text: string): Readonly<Record<string, unknown>> | undefined {
   const value = parseJson(text) ?? parseYaml(text);
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject && !OWN_KEYS.some((key) => Object.hasOwn(value, key)) ? asObject(root(value)) : undefined;
+  return isObject(value) && !OWN_KEYS.some((key) => Object.hasOwn(value, key)) ? value : undefined;
 }
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, lstatSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isOwnRevisionId } from '../domain/revision-id.ts';
 import { fromNodeError, isIoError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 
@@ -22,8 +23,6 @@ export interface FileSnapshots {
   tidy(keep: string | undefined): Promise<readonly string[]>;
 }
 
-/** Ids of revisions that this version makes. */
-const OWN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 /** Tells repositories apart that back up the same file: none may remove the snapshots of another. */
 const OWNER_DIGITS = 8;
 
@@ -81,7 +80,7 @@ async function list(place: () => Promise<{ readonly file: string; readonly prefi
     const names = (await readdir(directory)).filter((name) => name.startsWith(prefix)).sort();
     return names
       .map((name) => ({ name: join(directory, name), uuid: name.slice(prefix.length) }))
-      .filter(({ uuid }) => OWN_ID.test(uuid));
+      .filter(({ uuid }) => isOwnRevisionId(uuid));
   } catch (error) {
     // Where the source is gone nobody can say where its snapshots were; the backup will say that it is gone.
     if (isIoError(fromNodeError(error), 'ENOENT', 'ENOTDIR')) return [];
