@@ -49,6 +49,7 @@ export {
   type FleetSummary,
   type RepositoryStatus,
   statusOfAll,
+  type Totals,
 } from './operations/status-all.ts';
 export type { UndeleteResult } from './operations/undelete.ts';
 export type { VerifyOptions, VerifyResult } from './operations/verify.ts';

@@ -90,7 +90,8 @@ export async function openRepository(directory: string, dependencies?: Dependenc
 /**
  * Makes a directory a repository and opens it. See {@link init}.
  *
- * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_KIND, BACKY_CONFIG_INVALID, BACKY_IO
+ * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_NAME, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT,
+ *   BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function initRepository(
   directory: string,

@@ -5,6 +5,8 @@ import { fromNodeError } from '../io-error.ts';
 import { type Layout, layoutOf } from '../repository/layout.ts';
 import { readTotals, type Totals } from '../repository/totals.ts';
 
+export type { Totals } from '../repository/totals.ts';
+
 /** What all repositories under one directory hold. */
 export interface FleetStatus {
   /** By name. */
