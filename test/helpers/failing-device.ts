@@ -1,12 +1,11 @@
 import { closeSync, existsSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { cleanUpWith } from './clean-up.ts';
 import { mustRun, start } from './command.ts';
+import { mountDirectly, untilServed } from './fuse-disk.ts';
 import type { Need } from './needs.ts';
-import { patiently } from './patiently.ts';
 import { makeScratch } from './scratch.ts';
 
 /** What a machine must have for `startFailingDevice`. */
@@ -33,8 +32,6 @@ export interface FailingDevice {
   /** Makes a filesystem on the disk. @returns where it is mounted */
   mountXfs(): Promise<string>;
 }
-
-const PATIENCE_MS = 10_000;
 
 const pread = `
 if read -r bad 2>/dev/null <"$DEVICE/bad" && [ "$4" -le "$bad" ] && [ $(($4 + $3)) -gt "$bad" ]; then
@@ -77,7 +74,7 @@ export async function startFailingDevice(sizeBytes: number): Promise<FailingDevi
   start('nbdfuse', [disk, '--command', 'nbdkit', '--single', '--exit-with-parent', ...plugin], {
     env: { DEVICE: home },
   });
-  await untilThere(disk);
+  await untilServed(disk);
   return {
     disk,
     failToRead: (offset) => writeFileSync(inside('bad'), offset === undefined ? '' : `${offset}\n`),
@@ -86,7 +83,7 @@ export async function startFailingDevice(sizeBytes: number): Promise<FailingDevi
     hasLied: () => !existsSync(inside('lose')) && !existsSync(inside('misdirect')),
     mountXfs: async () => {
       await mustRun('mkfs.xfs', ['-q', '-m', 'reflink=1', disk]);
-      await patiently(() => mountDirectly(disk, inside('mnt')));
+      await mountDirectly(disk, inside('mnt'));
       return inside('mnt');
     },
   };
@@ -95,23 +92,4 @@ export async function startFailingDevice(sizeBytes: number): Promise<FailingDevi
 /** Lets the next read of a file ask the disk. */
 export async function dropCacheOf(path: string): Promise<void> {
   await mustRun('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
-}
-
-/** Without direct I/O the cache of the loop device would hide what the disk does. */
-async function mountDirectly(disk: string, directory: string): Promise<void> {
-  const device = (await mustRun('losetup', ['--find', '--show', '--direct-io=on', disk])).trim();
-  try {
-    await mustRun('mount', [device, directory]);
-  } finally {
-    // Takes effect when the filesystem is unmounted.
-    await mustRun('losetup', ['--detach', device]);
-  }
-}
-
-async function untilThere(path: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += 20) {
-    if (existsSync(path)) return;
-    await sleep(20);
-  }
-  throw new Error(`${path} did not appear`);
 }

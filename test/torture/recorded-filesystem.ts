@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanUpWith } from '../helpers/clean-up.ts';
 import { mustRun, run, start } from '../helpers/command.ts';
+import { mountDirectly, untilServed } from '../helpers/fuse-disk.ts';
 import type { Need } from '../helpers/needs.ts';
 import { patiently } from '../helpers/patiently.ts';
 import { SECTOR_BYTES } from './crash-states.ts';
@@ -23,7 +24,6 @@ export interface Recording {
 }
 
 const SIZE_MIB: Readonly<Record<RecordedType, number>> = { btrfs: 128, xfs: 304 };
-const PATIENCE_MS = 20_000;
 
 /** One copy of what the filesystem itself knows, so that no other one hides what a cut does to it. */
 const MAKERS: Readonly<Record<RecordedType, readonly string[]>> = {
@@ -57,8 +57,8 @@ export async function recordFilesystem(
   const cleanUp = cleanUpWith(stopping, home);
   try {
     const fuse = start('nbdfuse', ['-C', '1', inside('fuse/disk'), '--unix', disk.socket]);
-    await untilThere(inside('fuse/disk'));
-    await mountDirectly(inside('fuse/disk'), inside('mnt'));
+    await untilServed(inside('fuse/disk'));
+    await mountDirectly(inside('fuse/disk'), inside('mnt'), SECTOR_BYTES);
     await work(inside('mnt'), () => disk.entries.length);
     // What comes now is no part of it: a clean end would hide what was not yet safe.
     const entries = disk.entries.slice();
@@ -101,25 +101,4 @@ async function unmount(mountpoint: string): Promise<void> {
     await sleep(100);
     throw new Error(stderr);
   }, 100);
-}
-
-/** Without direct I/O the cache of the loop device would hide when something was written. */
-async function mountDirectly(disk: string, directory: string): Promise<void> {
-  const losetup = ['--find', '--show', '--direct-io=on', '--sector-size', String(SECTOR_BYTES), disk];
-  const device = (await patiently(() => mustRun('losetup', losetup))).trim();
-  try {
-    await mustRun('mount', [device, directory]);
-  } finally {
-    // Takes effect when the filesystem is unmounted.
-    await mustRun('losetup', ['--detach', device]);
-  }
-}
-
-async function untilThere(path: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += 20) {
-    // Not by a call that would wait for the very disk.
-    if ((await mustRun('ls', [join(path, '..')])).includes('disk')) return;
-    await sleep(20);
-  }
-  throw new Error(`${path} did not appear`);
 }
