@@ -34,7 +34,7 @@ export type { InitOptions } from './operations/init.ts';
 export { initRepository, openRepository, type Repository } from './operations/open-repository.ts';
 export type { PurgeResult } from './operations/purge.ts';
 export type { Verdict } from './operations/record-verdict.ts';
-export type { HealedBlock, LeftBlock, Repair, SharedDamage } from './operations/repair.ts';
+export type { HealedBlock, LeftBlock, Repair, SharedDamage } from './operations/repair-result.ts';
 export type { RestoreOptions, RestoreResult } from './operations/restore.ts';
 export type { RestoreTarget } from './operations/restore-target.ts';
 export type {

@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
 import type { Session } from './session.ts';
 
-/** Exit codes beside those of signals. */
-export const SUCCESS = 0;
-export const FAILURE = 1;
+export { FAILURE, SUCCESS } from './exit-code.ts';
 
 /** What a command does; it returns its exit code. Errors are thrown. */
 export type Work = (session: Session) => Promise<number>;

@@ -1,5 +1,5 @@
 import { ioError } from '../io-error.ts';
-import { FAILURE } from './command.ts';
+import { FAILURE } from './exit-code.ts';
 import { failureLine } from './failure.ts';
 import type { ProgressBar } from './ui/progress-bar.ts';
 import type { ProgressState } from './ui/progress-meter.ts';

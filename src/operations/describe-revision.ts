@@ -3,7 +3,7 @@ import type { RevisionRecord } from '../domain/revision.ts';
 import type { WriteStats } from '../native/engine.ts';
 import { FORMAT_VERSION } from '../repository/record.ts';
 import type { Snapshot, SnapshotRequest } from '../sources/source.ts';
-import type { RevisionPlan } from './take-revision.ts';
+import type { RevisionPlan } from './revision-plan.ts';
 
 /** Ranges in which a hint was wrong that a record names. */
 const NAMED_RANGES = 100;

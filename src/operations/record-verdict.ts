@@ -6,7 +6,7 @@ import { readRecord, readRevisions } from '../repository/read-revisions.ts';
 import { rewriteRecord } from '../repository/seal-revision.ts';
 import type { AlteredRecord } from './altered-record.ts';
 import type { Context } from './context.ts';
-import type { Repair, SharedDamage } from './repair.ts';
+import type { Repair, SharedDamage } from './repair-result.ts';
 
 /** What was found about one revision. */
 export interface Verdict {

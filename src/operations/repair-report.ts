@@ -3,7 +3,7 @@ import type { RevisionRecord } from '../domain/revision.ts';
 import { isBackyError } from '../errors.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Context } from './context.ts';
-import type { Repair } from './repair.ts';
+import type { Repair } from './repair-result.ts';
 
 /** Nobody may change what was found. */
 const READ_ONLY = 0o400;

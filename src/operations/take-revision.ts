@@ -20,19 +20,8 @@ import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest, type Source }
 import type { Context } from './context.ts';
 import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revision.ts';
 import { indexRevision } from './index-revision.ts';
+import type { RevisionPlan } from './revision-plan.ts';
 import { type Tidying, tidying } from './tidying.ts';
-
-/** Everything that is decided before a revision is taken. */
-export interface RevisionPlan {
-  readonly source: Source;
-  /** What the repository holds, oldest first. */
-  readonly revisions: readonly RevisionRecord[];
-  /** How many more there are, which are damaged. */
-  readonly damaged: number;
-  readonly tags: readonly string[];
-  readonly startedAt: Date;
-  readonly requireReflink: boolean;
-}
 
 /**
  * Writes, checks and seals a revision, and points the links to it. The caller holds the locks.

@@ -38,6 +38,18 @@ describe('the house', () => {
     expect(foreign).toEqual([]);
   });
 
+  it('has no two files that need each other, in whatever round', () => {
+    const imports = new Map(files.map((file) => [file.fileName, pathsImportedBy(file)]));
+    // What is left when files that import nothing of the rest have been taken away, again and again.
+    let rest = [...imports.keys()];
+    for (let before = 0; before !== rest.length; ) {
+      before = rest.length;
+      const isNeeded = new Set(rest);
+      rest = rest.filter((name) => imports.get(name)?.some((imported) => isNeeded.has(imported)));
+    }
+    expect(rest.map((name) => relative(SOURCE, name))).toEqual([]);
+  });
+
   it('asserts types in src/native alone', () => {
     const casts = violations((file) => (partOf(file) === 'native' ? [] : textsOf(file, isCast)));
     expect(casts).toEqual([]);
@@ -95,6 +107,13 @@ function origin(file: ts.SourceFile, specifier: string): string {
   return specifier.startsWith('.')
     ? partOf({ fileName: resolve(file.fileName, '..', specifier) })
     : specifier;
+}
+
+/** The files of src among them. */
+function pathsImportedBy(file: ts.SourceFile): readonly string[] {
+  return importsOf(file)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => resolve(file.fileName, '..', specifier));
 }
 
 function importsOf(file: ts.SourceFile): readonly string[] {

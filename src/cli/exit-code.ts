@@ -1,0 +1,3 @@
+/** Exit codes beside those of signals. */
+export const SUCCESS = 0;
+export const FAILURE = 1;

@@ -1,0 +1,14 @@
+import type { RevisionRecord } from '../domain/revision.ts';
+import type { Source } from '../sources/source.ts';
+
+/** Everything that is decided before a revision is taken. */
+export interface RevisionPlan {
+  readonly source: Source;
+  /** What the repository holds, oldest first. */
+  readonly revisions: readonly RevisionRecord[];
+  /** How many more there are, which are damaged. */
+  readonly damaged: number;
+  readonly tags: readonly string[];
+  readonly startedAt: Date;
+  readonly requireReflink: boolean;
+}
