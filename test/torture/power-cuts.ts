@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Engine } from '../../src/native/engine.ts';
 import { backup } from '../../src/operations/backup.ts';
-import { createContext } from '../../src/operations/context.ts';
+import { createContext, type Log } from '../../src/operations/context.ts';
 import { init } from '../../src/operations/init.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
 import { cleanUpWith } from '../helpers/clean-up.ts';
@@ -93,7 +93,13 @@ async function judgeCut(
 }
 
 async function heal(engine: Engine, repository: string, source: string): Promise<void> {
-  const context = createContext(repository, { engine: async () => engine });
+  // A backup is taken although not all could be cleaned up; here that is a failure.
+  const complaints: string[] = [];
+  const log: Log = (_level, message) => {
+    if (/^not all was cleaned up|^cleaning up is left/.test(message)) complaints.push(message);
+  };
+  const context = createContext(repository, { engine: async () => engine, log });
   if (!existsSync(context.layout.config)) await init(context, { type: 'file', filename: source });
   if (!(await backup(context, { tags: ['manual:healed'] }))) throw new Error('the backup did nothing');
+  if (complaints.length > 0) throw new Error(complaints.join('; '));
 }
