@@ -53,13 +53,15 @@ export async function backup(
   const engine = await context.engine();
   const writing = lockForWriting(engine, layout);
   try {
-    await ifNobodyReads(context, engine, 'cleaning up', () => tidyUp(context, engine, config.graceMs));
+    await ifNobodyReads(context, engine, 'cleaning up', () =>
+      orWarn(context, 'not all was cleaned up', () => tidyUp(context, engine, config.graceMs)),
+    );
     const keeping = await lockForKeeping(engine, layout);
     let record: RevisionRecord;
     try {
       const startedAt = clock();
       const { revisions, damaged } = await readRevisions(layout);
-      await updateLinks(engine, layout, revisions);
+      await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
       const tags = wanted ?? dueTags(config.schedule, revisions, startedAt);
       if (tags.length === 0) return undefined;
       const source = openSource(withForce(config.source, options.force), layout.directory, engine);
@@ -100,17 +102,19 @@ async function ifNobodyReads(
   }
 }
 
-/**
- * Takes away what interrupted runs left, and what has been in the trash for its time. What cannot be removed takes space,
- * and keeps nobody from taking a backup.
- */
+/** Takes away what interrupted runs left, and what has been in the trash for its time. */
 async function tidyUp(context: Context, engine: Engine, graceMs: number): Promise<void> {
   const nowMs = context.clock().getTime();
+  await cleanUp(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
+}
+
+/** What interrupted runs have left wrong keeps nobody from taking a backup. */
+async function orWarn({ log }: Context, what: string, work: () => Promise<void>): Promise<void> {
   try {
-    await cleanUp(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
+    await work();
   } catch (error) {
     if (!isBackyError(error)) throw error;
-    context.log('warning', `not all was cleaned up before the backup: ${error.message}; ${error.remedy}`);
+    log('warning', `${what} before the backup: ${error.message}; ${error.remedy}`);
   }
 }
 

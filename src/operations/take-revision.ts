@@ -16,7 +16,7 @@ import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../nati
 import type { Layout, RevisionFiles } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
 import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
-import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest, type Source } from '../sources/source.ts';
+import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest } from '../sources/source.ts';
 import type { Context } from './context.ts';
 import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revision.ts';
 import { indexRevision } from './index-revision.ts';

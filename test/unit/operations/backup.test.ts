@@ -233,15 +233,18 @@ describe('backup', () => {
   });
 });
 
-describe('a backup that cannot clean up first', () => {
-  it('is taken all the same, and says so', async () => {
+describe('a backup that cannot set things right first', () => {
+  it.each([
+    ['removeFiles', 'not all was cleaned up'],
+    ['replaceLinks', 'the links were not set right'],
+  ] as const)('is taken all the same, and says so: %s', async (method, words) => {
     const bench = workbench();
+    bench.add(makeRecord({ uuid: revisionId(1), size: 100 }));
     writeFileSync(join(bench.directory, `${revisionId(9)}.partial`), 'torn');
-    bench.engine.failures.set('removeFiles', full);
-    expect(await backup(bench.context)).toBeDefined();
-    expect(bench.warnings()).toEqual([
-      expect.stringMatching(/^not all was cleaned up before the backup: .+; .+$/),
-    ]);
+    bench.engine.failures.set(method, full);
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    expect(bench.warnings()).toEqual([expect.stringMatching(`^${words} before the backup: .+; .+$`)]);
+    expect(bench.last()).toBe(record.uuid);
   });
 });
 
