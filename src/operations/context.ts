@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
+import { readConfigFile } from '../config/config-file.ts';
 import { backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { loadEngine } from '../native/load-engine.ts';
-import { hasChunks, mentionsChunks } from '../repository/chunked.ts';
+import { hasChunks } from '../repository/chunked.ts';
 import { type Layout, layoutOf } from '../repository/layout.ts';
 
 /** How serious a message is. */
@@ -52,15 +53,19 @@ export async function openContext(directory: string, dependencies: Dependencies 
   }
 }
 
+/** What a configuration says of a repository that keeps chunks. */
+const MENTIONS_CHUNKS = /\bbackend["']?\s*:\s*["']?chunked\b/;
+
 /** What must not be taken for images: neither to be listed, nor to be written between. */
 async function refuseChunks(layout: Layout): Promise<void> {
   if (hasChunks(layout)) throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
-  if (!mentionsChunks(layout)) return;
   try {
+    // Only a look, for most commands get by without reading the configuration.
+    if (!MENTIONS_CHUNKS.test(readConfigFile(layout.config))) return;
     const { loadConfig } = await import('../config/load-config.ts');
     await loadConfig(layout.config);
   } catch (error) {
     // A broken configuration keeps nobody from what there is.
-    if (isBackyError(error, 'BACKY_CHUNKED_REPOSITORY')) throw error;
+    if (!isBackyError(error, 'BACKY_CONFIG_INVALID', 'BACKY_IO')) throw error;
   }
 }

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MIB, makeSparseFile } from '../helpers/bytes.ts';
+import { mustRun } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { holdBackup, holdingNeeds } from '../helpers/held-command.ts';
 import { describeWith } from '../helpers/needs.ts';
@@ -87,6 +88,21 @@ describe('errors of repositories', () => {
       code: 'BACKY_CONFIG_INVALID',
       says: [`${config}:${place}: `, ...says],
     });
+  });
+
+  it.each([
+    ['a pipe', (path: string) => mustRun('mkfifo', [path])],
+    ['a directory', (path: string) => mkdirSync(path)],
+  ])('a configuration that is %s is named, and not waited for', async (_, make) => {
+    const repository = await emptyRepository();
+    rmSync(repository.path('config'));
+    await make(repository.path('config'));
+
+    await expectFailure(repository.backy, ['backup'], {
+      code: 'BACKY_CONFIG_INVALID',
+      says: [`${repository.path('config')}:1:1: it is not a plain file`],
+    });
+    expect(await repository.backy('status')).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
   it('a broken configuration keeps nobody from what there is', async () => {
