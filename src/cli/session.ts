@@ -42,7 +42,7 @@ export function createSession(options: GlobalOptions, signal: AbortSignal): Sess
   return {
     signal,
     verbose,
-    repository: () => openContext(backupDirectory, { log }),
+    repository: () => openContext(backupDirectory, { log, signal }),
     directory: () => createContext(backupDirectory, { log }),
     show: (result, lines) => terminal.print(render(result, lines)),
     announce: (result, lines) => {

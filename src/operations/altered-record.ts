@@ -43,13 +43,13 @@ function problemOf(layout: Layout, uuid: string): string | undefined {
   }
 }
 
-async function tryToAccept({ layout, log }: Context, engine: Engine, uuid: string): Promise<boolean> {
+async function tryToAccept({ layout, log, signal }: Context, engine: Engine, uuid: string): Promise<boolean> {
   try {
-    await asWriter(engine, layout, () => acceptRecord(engine, layout, readRecord(layout, uuid)));
+    await asWriter(engine, layout, signal, () => acceptRecord(engine, layout, readRecord(layout, uuid)));
     log('info', `the record of ${uuid} was accepted as it is`);
     return true;
   } catch (error) {
-    if (!isBackyError(error)) throw error;
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     log('warning', `the record of ${uuid} could not be given a new checksum: ${error.message}`);
     return false;
   }

@@ -56,7 +56,7 @@ export async function backup(
     await ifNobodyReads(context, engine, 'cleaning up', () =>
       orWarn(context, 'not all was cleaned up', () => tidyUp(context, engine, config.graceMs)),
     );
-    const keeping = await lockForKeeping(engine, layout);
+    const keeping = await lockForKeeping(engine, layout, options.signal);
     let record: RevisionRecord;
     try {
       const startedAt = clock();

@@ -20,6 +20,8 @@ export interface Dependencies {
   readonly log?: Log | undefined;
   /** The native engine; loaded when it is needed first. */
   readonly engine?: (() => Promise<Engine>) | undefined;
+  /** Aborting it ends the wait for another process; long calls have a signal of their own, too. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What every operation on a repository gets. */
@@ -28,12 +30,13 @@ export interface Context {
   readonly clock: () => Date;
   readonly log: Log;
   readonly engine: () => Promise<Engine>;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Fills in the defaults; whether there is a repository is not looked at. */
 export function createContext(directory: string, dependencies: Dependencies = {}): Context {
-  const { clock = () => new Date(), log = () => {}, engine = loadEngine } = dependencies;
-  return { layout: layoutOf(directory), clock, log, engine };
+  const { clock = () => new Date(), log = () => {}, engine = loadEngine, signal } = dependencies;
+  return { layout: layoutOf(directory), clock, log, engine, signal };
 }
 
 /**

@@ -21,10 +21,11 @@ export interface EditResult {
  * changes nothing. Images and indexes stay as they are. A record that is changed is accepted as it is otherwise.
  *
  * @param edit returns the new record, or the one it got when nothing is to be changed
- * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, and what `edit` throws
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED,
+ *   and what `edit` throws
  */
 export async function editRecords(
-  { layout, engine: load }: Context,
+  { layout, engine: load, signal }: Context,
   spec: string,
   edit: (record: RevisionRecord) => RevisionRecord,
 ): Promise<EditResult> {
@@ -32,7 +33,7 @@ export async function editRecords(
   const writing = lockForWriting(engine, layout);
   try {
     // A purge would take a record that is being written for a leftover.
-    return await keepingFiles(engine, layout, () => editAll(engine, layout, spec, edit));
+    return await keepingFiles(engine, layout, signal, () => editAll(engine, layout, spec, edit));
   } finally {
     writing.release();
   }

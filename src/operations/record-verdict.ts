@@ -45,7 +45,7 @@ export async function recordVerdict(context: Context, engine: Engine, verdict: V
     await rewrite(context, engine, verdict);
     return { ...verdict, recorded: true };
   } catch (error) {
-    if (!isBackyError(error)) throw error;
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     context.log(
       'warning',
       `that ${verdict.uuid} is ${verdict.verdict} could not be recorded: ${error.message}`,
@@ -88,11 +88,11 @@ export async function distrustRevision(context: Context, engine: Engine, uuid: s
 }
 
 async function rewrite(
-  { layout, clock }: Context,
+  { layout, clock, signal }: Context,
   engine: Engine,
   { uuid, verdict }: Pick<Verdict, 'uuid' | 'verdict'>,
 ): Promise<void> {
-  await asWriter(engine, layout, async () => {
+  await asWriter(engine, layout, signal, async () => {
     // Read again under the lock: someone may have written it meanwhile.
     const record = readRecord(layout, uuid);
     const trust = verdict === 'good' ? 'verified' : 'distrusted';

@@ -99,7 +99,9 @@ async function healRevision(
     const donors = await donorsOf(context, engine, revision, revisions);
     const offsets = blocks.map(({ offset }) => offset);
     const options = { image, index, size, digest, blocks: offsets, donors: [...donors], evidence };
-    const healing = sorted(await asWriter(engine, layout, () => engine.repairImage(options, { signal })));
+    const healing = sorted(
+      await asWriter(engine, layout, signal, () => engine.repairImage(options, { signal })),
+    );
     if (healing.healed.length > 0)
       log('warning', `${healing.healed.length} bad blocks of ${uuid} were healed`);
     return healing;

@@ -57,7 +57,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   const { layout, log } = context;
   const target = normalize(options.target);
   const engine = await context.engine();
-  return keepingFiles(engine, layout, async () => {
+  return keepingFiles(engine, layout, options.signal, async () => {
     const record = findRevision(options.revision ?? 'last', (await readRevisions(layout)).revisions);
     const { force = false, clone = false } = options;
     if (clone) checkClone(record, options);

@@ -41,7 +41,7 @@ function indexAsWriter(
   uuid: string,
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
-  return asWriter(engine, context.layout, async () => {
+  return asWriter(engine, context.layout, operation.signal, async () => {
     const indexed = await indexRevision(context, engine, uuid, operation);
     // The last versions of the Python backy made no links.
     await updateLinks(engine, context.layout, (await readRevisions(context.layout)).revisions);

@@ -51,7 +51,7 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
   checkLoad(options);
   const { layout } = context;
   const engine = await context.engine();
-  return keepingFiles(engine, layout, async () => {
+  return keepingFiles(engine, layout, options.signal, async () => {
     const all = await readRevisions(layout);
     const { revisions, damaged } = select(all, options.revisions);
     const verdicts: Verdict[] = [];

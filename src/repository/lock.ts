@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backyError, isBackyError } from '../errors.ts';
+import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, Lock } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
@@ -15,13 +15,19 @@ export function lockForWriting(engine: Engine, { backupLock, directory }: Layout
   return acquire(engine, backupLock, 'exclusive', { work: 'backup', directory });
 }
 
-/** Runs `work` as the one writer of the repository, after a short wait for another. @throws BACKY_LOCKED, and what `work` throws */
+/**
+ * Runs `work` as the one writer of the repository, after a short wait for another.
+ *
+ * @param signal ends the wait
+ * @throws BACKY_LOCKED, BACKY_CANCELLED, and what `work` throws
+ */
 export async function asWriter<Result>(
   engine: Engine,
   layout: Layout,
+  signal: AbortSignal | undefined,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const writing = await retry(() => lockForWriting(engine, layout), WRITER_WAIT_MS);
+  const writing = await retry(() => lockForWriting(engine, layout), WRITER_WAIT_MS, signal);
   try {
     return await work();
   } finally {
@@ -44,23 +50,30 @@ export function tryLockForRemoving(engine: Engine, layout: Layout): Lock | undef
   }
 }
 
-/** Keeps files from being removed while they are read or written. @throws BACKY_LOCKED */
-export function lockForKeeping(engine: Engine, { purgeLock, directory }: Layout): Promise<Lock> {
-  return retry(() => acquire(engine, purgeLock, 'shared', { work: 'purge', directory }), PURGE_WAIT_MS);
+/** Keeps files from being removed while they are read or written. @param signal ends the wait @throws BACKY_LOCKED, BACKY_CANCELLED */
+export function lockForKeeping(
+  engine: Engine,
+  { purgeLock, directory }: Layout,
+  signal?: AbortSignal,
+): Promise<Lock> {
+  const attempt = (): Lock => acquire(engine, purgeLock, 'shared', { work: 'purge', directory });
+  return retry(attempt, PURGE_WAIT_MS, signal);
 }
 
 /**
  * Runs `work` while no file is removed. On a read-only filesystem there is no lock to be had, and nobody who
  * could remove anything.
  *
- * @throws BACKY_LOCKED, and what `work` throws
+ * @param signal ends the wait for a purge
+ * @throws BACKY_LOCKED, BACKY_CANCELLED, and what `work` throws
  */
 export async function keepingFiles<Result>(
   engine: Engine,
   layout: Layout,
+  signal: AbortSignal | undefined,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const lock = await ifWritable(lockForKeeping(engine, layout));
+  const lock = await ifWritable(lockForKeeping(engine, layout, signal));
   try {
     return await work();
   } finally {
@@ -93,13 +106,20 @@ function acquire(
   }
 }
 
-async function retry(attempt: () => Lock, waitMs: number): Promise<Lock> {
+async function retry(attempt: () => Lock, waitMs: number, signal?: AbortSignal): Promise<Lock> {
   for (let waitedMs = 0; ; waitedMs += RETRY_INTERVAL_MS) {
     try {
       return attempt();
     } catch (error) {
       if (!isBackyError(error, 'BACKY_LOCKED') || waitedMs >= waitMs) throw error;
     }
-    await sleep(RETRY_INTERVAL_MS);
+    // It rejects for one reason only.
+    await sleep(RETRY_INTERVAL_MS, undefined, signal && { signal }).catch(() => undefined);
+    if (signal?.aborted) throw cancelled(signal);
   }
+}
+
+function cancelled({ reason: cause }: AbortSignal): BackyError {
+  const facts = { work: 'wait for another process', aftermath: 'nothing was written' };
+  return backyError('BACKY_CANCELLED', facts, { cause });
 }

@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import { loadEngine } from '../../src/native/load-engine.ts';
 import { expectSameBytes, MIB, randomBytes } from '../helpers/bytes.ts';
+import { start } from '../helpers/command.ts';
 import { holdBackup, holdingNeeds, holdRestore } from '../helpers/held-command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { createRepository, filesOf, type TestRepository } from '../helpers/repository.ts';
+import { createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
 
 describeWith([...needsOf('xfs'), ...holdingNeeds], 'in the middle', () => {
   const filesystem = useFilesystem('xfs');
@@ -47,6 +50,29 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'in the middle', () => {
     expect(readdirSync(targets)).toEqual([]);
     expect(await repository.backy('restore', join(targets, 'target'))).toMatchObject({ exitCode: 0 });
     await expectSameBytes(join(targets, 'target'), repository.source);
+  });
+
+  it('whoever waits for a purge ends at once', async () => {
+    const scratch = filesystem.scratch();
+    const repository = await makeRepository(scratch);
+    await repository.backup();
+    const lock = (await loadEngine()).lockFile(repository.path('.purge'), 'exclusive');
+    onTestFinished(() => lock.release());
+
+    for (const args of [
+      ['restore', join(scratch, 'target')],
+      ['hold', 'audit'],
+    ]) {
+      const waiting = start(process.execPath, [PROGRAM, '-b', repository.directory, ...args]);
+      await sleep(3000);
+      waiting.signal('SIGINT');
+      const { exitCode, stderr } = await waiting.outcome;
+      expect({ exitCode, stderr }).toEqual({
+        exitCode: 130,
+        stderr:
+          'backy: The wait for another process was cancelled: nothing was written. Run it again to finish it.\n',
+      });
+    }
   });
 
   it('a backup goes on beside status, find, restore and verify', async () => {

@@ -48,4 +48,11 @@ describe('locks', () => {
     setTimeout(() => purging.release(), 150);
     await expect(lockForKeeping(engine, layout)).resolves.toBeDefined();
   });
+
+  it('wait no longer than they are to', async () => {
+    const engine = fakeEngine();
+    lockForRemoving(engine, layout);
+    const waiting = lockForKeeping(engine, layout, AbortSignal.timeout(150));
+    await expect(waiting).rejects.toMatchObject({ code: 'BACKY_CANCELLED' });
+  });
 });
