@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { isNodeError } from '../io-error.ts';
+import { checkInvocation } from './check-invocation.ts';
 import { FAILURE, type Run, SUCCESS } from './command.ts';
 import { watchExitSignals } from './exit-signals.ts';
 import { causeLines, failureJson, failureLine, failureText, toReportable } from './failure.ts';
@@ -20,6 +22,7 @@ export async function main(args: readonly string[]): Promise<number> {
   let exitCode = SUCCESS;
   let session: Session | undefined;
   const run: Run = async (command, work) => {
+    checkInvocation(args, workingDirectory(), process.env);
     session = createSession(command.optsWithGlobals<GlobalOptions>(), signals.signal);
     exitCode = await work(session);
   };
@@ -38,6 +41,16 @@ export async function main(args: readonly string[]): Promise<number> {
     terminal.tell(json ? failureJson(error) : failureLine(error));
     if (verbose && !json) for (const line of causeLines(error)) terminal.tell(line);
     return (error.code === 'BACKY_CANCELLED' && signals.exitCode()) || FAILURE;
+  }
+}
+
+/** Undefined when it was removed: that matters only to what is looked for in it. */
+function workingDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch (error) {
+    if (isNodeError(error)) return undefined;
+    throw error;
   }
 }
 
