@@ -1,9 +1,9 @@
 import type { RevisionRecord } from '../domain/revision.ts';
-import { findRevisions } from '../domain/revision-spec.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Layout } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
 import { keepingFiles, lockForWriting } from '../repository/lock.ts';
+import { lookUpRevisions } from '../repository/look-up.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { acceptRecord } from '../repository/seal-revision.ts';
 import type { Context } from './context.ts';
@@ -21,8 +21,8 @@ export interface EditResult {
  * changes nothing. Images and indexes stay as they are. A record that is changed is accepted as it is otherwise.
  *
  * @param edit returns the new record, or the one it got when nothing is to be changed
- * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED,
- *   and what `edit` throws
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_RECORD_DAMAGED,
+ *   BACKY_INDEX_DAMAGED, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED, and what `edit` throws
  */
 export async function editRecords(
   { layout, engine: load, signal }: Context,
@@ -45,8 +45,9 @@ async function editAll(
   spec: string,
   edit: (record: RevisionRecord) => RevisionRecord,
 ): Promise<EditResult> {
-  const { revisions } = await readRevisions(layout);
-  const chosen = findRevisions(spec, revisions);
+  const list = await readRevisions(layout);
+  const { revisions } = list;
+  const chosen = lookUpRevisions(layout, list, spec);
   const edited = new Map(chosen.map((record) => [record.uuid, edit(record)]));
   const changed = chosen.filter((record) => edited.get(record.uuid) !== record);
   for (const { uuid } of changed) {

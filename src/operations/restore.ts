@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { isGood, type RevisionRecord } from '../domain/revision.ts';
-import { findRevision } from '../domain/revision-spec.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import type {
   RestoreOptions as EngineRestoreOptions,
@@ -10,6 +9,7 @@ import type {
 } from '../native/engine.ts';
 import { checkLoad } from '../native/operate.ts';
 import { keepingFiles } from '../repository/lock.ts';
+import { lookUpRevision } from '../repository/look-up.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
 import { withIndex } from './index-revision.ts';
@@ -48,7 +48,7 @@ const STANDARD_OUTPUT = 1;
  *
  * @throws BACKY_RESTORE_INCOMPLETE when `force` left out damaged blocks (`details.badCount`, the first 10,000 in
  *   `details.badBlocks`),
- *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN,
+ *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_RECORD_DAMAGED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN,
  *   BACKY_REVISION_AMBIGUOUS, BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND,
  *   BACKY_CLONE_REFUSED, BACKY_INVALID_ARGUMENT, BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_CLUSTER_UNREACHABLE, BACKY_PROGRAM_FAILED, BACKY_IO, BACKY_CANCELLED
  */
@@ -58,7 +58,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   const target = normalize(options.target);
   const engine = await context.engine();
   return keepingFiles(engine, layout, options.signal, async () => {
-    const record = findRevision(options.revision ?? 'last', (await readRevisions(layout)).revisions);
+    const record = lookUpRevision(layout, await readRevisions(layout), options.revision ?? 'last');
     const { force = false, clone = false } = options;
     if (clone) checkClone(record, options);
     if (!isGood(record)) log('warning', `revision ${record.uuid} is distrusted`);

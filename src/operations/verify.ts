@@ -4,11 +4,12 @@ import {
   isIndexed,
   type RevisionRecord,
 } from '../domain/revision.ts';
-import { findRevisions } from '../domain/revision-spec.ts';
 import { isBackyError } from '../errors.ts';
 import type { Engine, LoadOptions, OperationOptions, Progress } from '../native/engine.ts';
 import { checkLoad } from '../native/operate.ts';
+import type { Layout } from '../repository/layout.ts';
 import { keepingFiles } from '../repository/lock.ts';
+import { lookUpRevisions } from '../repository/look-up.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
 import { judgeRecord } from './altered-record.ts';
 import type { Context } from './context.ts';
@@ -53,7 +54,7 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
   const engine = await context.engine();
   return keepingFiles(engine, layout, options.signal, async () => {
     const all = await readRevisions(layout);
-    const { revisions, damaged } = select(all, options.revisions);
+    const { revisions, damaged } = select(layout, all, options.revisions);
     const verdicts: Verdict[] = [];
     for (const record of revisions) {
       const verdict = await judge(context, engine, { record, ...all }, options);
@@ -73,11 +74,16 @@ function isAllGood({ verdict, alteredRecord }: Verdict): boolean {
 }
 
 function select(
-  { revisions, damaged }: RevisionList,
+  layout: Layout,
+  list: RevisionList,
   spec: string | undefined,
 ): Omit<RevisionList, 'incomplete'> {
+  const { revisions, damaged } = list;
+  // That one is damaged is a finding, too.
+  const named = damaged.filter(({ uuid }) => uuid === spec?.trim());
+  if (named.length > 0) return { revisions: [], damaged: named };
   if (spec === undefined) return { revisions, damaged };
-  return { revisions: findRevisions(spec, revisions), damaged: spec.trim() === 'all' ? damaged : [] };
+  return { revisions: lookUpRevisions(layout, list, spec), damaged: spec.trim() === 'all' ? damaged : [] };
 }
 
 function followUp({ onProgress, ...options }: VerifyOptions, uuid: string): OperationOptions {

@@ -53,6 +53,16 @@ describe('a damaged record', () => {
     expect((await repository.backup()).parent).toBe(good.uuid);
     expect(repository.revisionFiles()).toEqual(expect.arrayContaining([...filesOf(record)]));
     expect(await repository.verify()).toMatchObject({ good: false, damaged: [{ uuid: record.uuid }] });
+    for (const args of [
+      ['find', '-r', record.uuid],
+      ['restore', '-r', record.uuid, target],
+      ['hold', '-r', record.uuid, 'audit'],
+    ])
+      await expectFailure(repository.backy, args, { code: 'BACKY_RECORD_DAMAGED', says: [path, 'size'] });
+    expect(await repository.backy('verify', '-r', record.uuid)).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(`^${record.uuid} damaged  .*size`),
+    });
   });
 });
 

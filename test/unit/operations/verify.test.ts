@@ -97,6 +97,11 @@ describe('verify', () => {
     writeFileSync(join(bench.directory, `${revisionId(5)}.rev`), '{');
     expect(await verify(bench.context)).toMatchObject({ good: false, damaged: [{ uuid: revisionId(5) }] });
     expect(await verify(bench.context, { revisions: 'all' })).toMatchObject({ good: false });
+    expect(await verify(bench.context, { revisions: revisionId(5) })).toMatchObject({
+      good: false,
+      verdicts: [],
+      damaged: [{ uuid: revisionId(5) }],
+    });
     expect(await verify(bench.context, { revisions: 'last' })).toMatchObject({ good: true, damaged: [] });
   });
 
