@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { type Run, SUCCESS } from '../command.ts';
+import { revisionsOption } from '../revision-option.ts';
 import { revisionLine } from '../ui/status-table.ts';
 
 interface Options {
@@ -12,7 +13,7 @@ export function distrustCommand(blank: Command, run: Run): Command {
     .description(
       'Marks revisions as not to be relied upon, after a disk or a machine misbehaved: they are not cloned, "last" moves away from them, and the next backup compares every byte. "verify" says which of them are good.',
     )
-    .option('-r, --revision <SPEC>', SPECS_HELP, 'all')
+    .addOption(revisionsOption(blank).default('all'))
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
         const { distrust } = await import('../../operations/distrust.ts');

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Run, SPEC_HELP, SUCCESS } from '../command.ts';
+import { type Run, SUCCESS } from '../command.ts';
+import { revisionOption } from '../revision-option.ts';
 
 interface Options {
   readonly revision: string;
@@ -11,7 +12,7 @@ export function findCommand(blank: Command, run: Run): Command {
     .description(
       'Prints the path of the image of a revision: a plain raw file for dd, mount, kpartx or qemu.',
     )
-    .option('-r, --revision <SPEC>', SPEC_HELP, 'last')
+    .addOption(revisionOption(blank))
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
         const { find } = await import('../../operations/find.ts');

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../../domain/duration.ts';
 import type { ForgetResult } from '../../operations/forget.ts';
-import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { type Run, SUCCESS } from '../command.ts';
+import { revisionsOption } from '../revision-option.ts';
 import { describeFreed } from '../ui/expire-report.ts';
 import { counted } from '../ui/words.ts';
 
@@ -17,7 +18,7 @@ export function forgetCommand(blank: Command, run: Run): Command {
     .description(
       'Moves revisions to the trash, whatever their tags. Refuses those that are held, and the last good one. A damaged revision is named by its whole id.',
     )
-    .requiredOption('-r, --revision <SPEC>', SPECS_HELP)
+    .addOption(revisionsOption(blank).makeOptionMandatory())
     .option('-n, --dry-run', 'only say what would be done')
     .option('--yes-the-last', 'remove the last good revision, too')
     .action(({ revision, dryRun, yesTheLast }: Options, command: Command) =>

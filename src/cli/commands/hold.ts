@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { parseTimeSpan } from '../../domain/time-span.ts';
 import { backyError } from '../../errors.ts';
-import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { type Run, SUCCESS } from '../command.ts';
+import { revisionsOption } from '../revision-option.ts';
 import { revisionLine } from '../ui/status-table.ts';
 
 interface Options {
@@ -14,7 +15,7 @@ export function holdCommand(blank: Command, run: Run): Command {
     .summary('keep revisions from being removed')
     .description('Keeps revisions from being removed, by the schedule or by hand, until they are released.')
     .argument('<REASON>', 'why, for people to read in "backy status"')
-    .option('-r, --revision <SPEC>', SPECS_HELP, 'last')
+    .addOption(revisionsOption(blank).default('last'))
     .option('--until <DATE>', 'when the hold ends by itself, such as 2027-01-31 or 2027-01-31T12:00')
     .action((reason: string, { revision, until }: Options, command: Command) =>
       run(command, async (session) => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { type Run, SUCCESS } from '../command.ts';
+import { revisionsOption } from '../revision-option.ts';
 import { revisionLine } from '../ui/status-table.ts';
 
 interface Options {
@@ -10,7 +11,7 @@ export function releaseCommand(blank: Command, run: Run): Command {
   return blank
     .summary('end the hold of revisions')
     .description('Ends the hold of revisions: schedule and "forget" may remove them again.')
-    .option('-r, --revision <SPEC>', SPECS_HELP, 'last')
+    .addOption(revisionsOption(blank).default('last'))
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
         const { release } = await import('../../operations/hold.ts');

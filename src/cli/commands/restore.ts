@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { formatSize } from '../../domain/size.ts';
 import type { RestoreResult } from '../../operations/restore.ts';
-import { type Run, SPEC_HELP, SUCCESS } from '../command.ts';
+import { type Run, SUCCESS } from '../command.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
+import { revisionOption } from '../revision-option.ts';
 import { escapeText } from '../ui/escape.ts';
 
 interface Options extends LoadFlags {
@@ -18,7 +19,7 @@ export function restoreCommand(blank: Command, run: Run): Command {
       'Writes the image of a revision to TARGET and checks every block on the way. On an existing file or device only what differs is written. With --clone, TARGET becomes a new file that shares all blocks with the image, which takes no time and checks no block. Success means complete and durable.',
     )
     .argument('<TARGET>', 'new file, existing file, block device, rbd:POOL/IMAGE, or - for standard output')
-    .option('-r, --revision <SPEC>', SPEC_HELP, 'last')
+    .addOption(revisionOption(blank))
     .option('--force', 'restore what is good of a damaged image; the exit code is 1 all the same')
     .addOption(
       blank

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { splitTags } from '../../domain/tags.ts';
 import type { EditTagsOptions } from '../../operations/edit-tags.ts';
-import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { type Run, SUCCESS } from '../command.ts';
+import { revisionsOption } from '../revision-option.ts';
 import { revisionLine } from '../ui/status-table.ts';
 
 interface Options {
@@ -20,7 +21,7 @@ export function tagsCommand(blank: Command, run: Run): Command {
     )
     .addArgument(blank.createArgument('<ACTION>', 'what to do').choices(ACTIONS))
     .argument('<TAGS>', 'comma list of tags of the schedule, or of tags that begin with "manual:"')
-    .option('-r, --revision <SPEC>', SPECS_HELP, 'last')
+    .addOption(revisionsOption(blank).default('last'))
     .option('--expect <TAGS>', 'change nothing unless these are the tags now; "" for none')
     .option('-f, --force', 'accept any tag')
     .action((action: EditTagsOptions['action'], tags: string, options: Options, command: Command) =>

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { type Run, SUCCESS } from '../command.ts';
+import { revisionsOption } from '../revision-option.ts';
 import { damagedLine, revisionLine } from '../ui/status-table.ts';
 
 interface Options {
@@ -12,7 +13,7 @@ export function undeleteCommand(blank: Command, run: Run): Command {
     .description(
       'Brings revisions back from the trash, where what was forgotten or has expired stays for a day (grace-time in the configuration). What the schedule would remove again gets the tag "manual:undeleted". A damaged revision is named by its whole id.',
     )
-    .requiredOption('-r, --revision <SPEC>', `${SPECS_HELP}, of those in the trash`)
+    .addOption(revisionsOption(blank, ', of those in the trash').makeOptionMandatory())
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
         const { undelete } = await import('../../operations/undelete.ts');

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { FAILURE, type Run, SPECS_HELP, SUCCESS } from '../command.ts';
+import { FAILURE, type Run, SUCCESS } from '../command.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
+import { revisionsOption } from '../revision-option.ts';
 import { verifyLines } from '../ui/verify-report.ts';
 
 interface Options extends LoadFlags {
@@ -15,7 +16,7 @@ export function verifyCommand(blank: Command, run: Run): Command {
     .description(
       'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. With --repair, blocks get their bytes back from the source or from another revision, if these have them at another place of the disk; what was there is kept. A record that was edited, or has rotted, is named; --accept-records takes it as it is. The exit code is 1 if anything is bad.',
     )
-    .option('-r, --revision <SPEC>', `${SPECS_HELP} (default: all, and the damaged ones)`)
+    .addOption(revisionsOption(blank, ' (default: all, and the damaged ones)'))
     .option('--repair', 'heal bad blocks where the right bytes can be found')
     .option('--accept-records', 'give records that were edited a new checksum')
     .option(...RATE_OPTION)

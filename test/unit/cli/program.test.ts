@@ -48,6 +48,16 @@ describe('the command line', () => {
     expect((await parse('restore', '-')).args).toEqual(['-']);
   });
 
+  it('joins what -r names several times, where several revisions may be named', async () => {
+    expect((await parse('forget', '-r', '0', '-r', 'tag:a & 3..5')).options).toMatchObject({
+      revision: '0,tag:a & 3..5',
+    });
+    expect((await parse('hold', 'audit', '-r', '1', '--revision', '2', '-r3')).options).toMatchObject({
+      revision: '1,2,3',
+    });
+    expect((await parse('hold', 'audit')).options).toMatchObject({ revision: 'last' });
+  });
+
   it.each([
     [['staus'], "Unknown command 'staus'", 'Did you mean status?'],
     [['xyzzy'], "Unknown command 'xyzzy'", '"backy --help" explains it'],
@@ -59,6 +69,11 @@ describe('the command line', () => {
       ['status', 'x'],
       expect.stringMatching(/^Too many arguments for 'status'\. Expected 0 arguments but got 1/),
       '"backy status --help" explains it',
+    ],
+    [
+      ['find', '-r', '0', '-r', '1'],
+      '-r is given twice, as "0" and as "1", and this command takes one revision',
+      'Name one revision',
     ],
     [['-b'], "Option '-b, --backup-directory <DIR>' argument missing", '"backy --help" explains it'],
   ])('explains what is wrong with %s', async (args, message, remedy) => {
