@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Command, CommanderError } from 'commander';
-import { backyError } from '../errors.ts';
+import { nearest } from '../domain/nearest.ts';
+import { type BackyError, backyError } from '../errors.ts';
 import type { Run } from './command.ts';
 import { writeOutput } from './terminal.ts';
 
@@ -79,13 +80,14 @@ function withOurManners(command: Command): Command {
   return command
     .helpOption('-h, --help', 'print this help')
     .exitOverride((error) => throwUsageError(command, error))
-    .configureOutput({ writeOut: writeOutput, outputError: () => {} })
+    .configureOutput({ writeOut: writeOutput, writeErr: () => {}, outputError: () => {} })
     .configureHelp({ showGlobalOptions: true });
 }
 
 /** Turns what commander complains of into our kind of error; help and version are passed on as they are. */
 function throwUsageError(command: Command, error: CommanderError): never {
   if (error.exitCode === 0) throw error;
+  if (error.code === 'commander.help') throw unknownCommand(command, error);
   const [complaint = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const name = command.parent ? `${command.parent.name()} ${command.name()}` : command.name();
   throw backyError(
@@ -95,6 +97,19 @@ function throwUsageError(command: Command, error: CommanderError): never {
       advice: suggestion?.replace(/^\((.*)\)$/, '$1') ?? `"${name} --help" explains it`,
     },
     { cause: error },
+  );
+}
+
+/** Commander answers "help" of what is no command with all of its help. */
+function unknownCommand({ args: [, name = ''] }: Command, cause: CommanderError): BackyError {
+  const meant = nearest(name, COMMANDS.keys());
+  return backyError(
+    'BACKY_USAGE',
+    {
+      problem: `Unknown command '${name}'`,
+      advice: meant ? `Did you mean ${meant}?` : '"backy --help" explains it',
+    },
+    { cause },
   );
 }
 

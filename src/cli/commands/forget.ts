@@ -26,7 +26,9 @@ export function forgetCommand(blank: Command, run: Run): Command {
         const { forget } = await import('../../operations/forget.ts');
         const options = { revisions: revision, dryRun, evenTheLast: yesTheLast };
         const result = await forget(await session.repository(), options);
-        session.announce(result, () => [...result.removed, ...forgetLines(result)]);
+        // A dry run is asked for nothing but what it says.
+        const tell = dryRun ? session.show : session.announce;
+        tell(result, () => [...result.removed, ...forgetLines(result)]);
         return SUCCESS;
       }),
     );

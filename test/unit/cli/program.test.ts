@@ -61,6 +61,9 @@ describe('the command line', () => {
   it.each([
     [['staus'], "Unknown command 'staus'", 'Did you mean status?'],
     [['xyzzy'], "Unknown command 'xyzzy'", '"backy --help" explains it'],
+    [['help', 'xyzzy'], "Unknown command 'xyzzy'", '"backy --help" explains it'],
+    [['help', 'staus'], "Unknown command 'staus'", 'Did you mean status?'],
+    [['help', 'help'], "Unknown command 'help'", '"backy --help" explains it'],
     [['status', '--jsn'], "Unknown option '--jsn'", 'Did you mean --json?'],
     [['restore'], "Missing required argument 'TARGET'", '"backy restore --help" explains it'],
     [['init', 'file'], "Missing required argument 'SOURCE'", '"backy init --help" explains it'],

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { makeSparseFile } from '../helpers/bytes.ts';
+import { createRepository, type TestRepository } from '../helpers/repository.ts';
+import { scratchForTest } from '../helpers/scratch.ts';
+
+describe('a dry run', () => {
+  it.each([
+    ['forget', ['-r', '0'], /^\S+\n1 revision would go: /],
+    ['expire', [], /nothing expires\n$/],
+  ])('of %s says what would be done, with -q too, and changes nothing', async (name, args, plan) => {
+    const repository = await makeRepository();
+    const before = contentsOf(repository);
+
+    const outcome = await repository.backy('-q', name, '-n', ...args);
+
+    expect(outcome).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(plan), stderr: '' });
+    expect(contentsOf(repository)).toEqual(before);
+  });
+});
+
+/** Two revisions, of which one may go. */
+async function makeRepository(): Promise<TestRepository> {
+  const scratch = scratchForTest();
+  const source = join(scratch, 'disk.img');
+  makeSparseFile(source, 1 << 20);
+  const repository = await createRepository(join(scratch, 'repository'), source);
+  await repository.backup();
+  await repository.backup();
+  return repository;
+}
+
+/** Names and records. */
+function contentsOf(repository: TestRepository): readonly string[] {
+  return repository
+    .revisionFiles()
+    .map((name) => (name.endsWith('.rev') ? readFileSync(repository.path(name), 'utf8') : name));
+}
