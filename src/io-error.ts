@@ -115,6 +115,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['lstat', 'look at'],
   ['stat', 'look at'],
   ['realpath', 'look at'],
+  ['uv_cwd', 'find'],
   ['fstat', 'look at'],
   ['fsync', 'make durable'],
   ['fdatasync', 'make durable'],
@@ -148,7 +149,8 @@ export function ioError(failure: IoFailure, cause?: unknown): BackyError {
 /** Turns an error of node:fs into BACKY_IO; any other error is returned as it is. */
 export function fromNodeError(error: unknown): unknown {
   if (!isNodeError(error)) return error;
-  return ioError({ path: error.path, syscall: error.syscall, errnoName: error.code }, error);
+  const path = error.syscall === 'uv_cwd' ? 'the working directory' : error.path;
+  return ioError({ path, syscall: error.syscall, errnoName: error.code }, error);
 }
 
 /** Whether `error` came from a system call of Node, with one of the error numbers if any are named. */

@@ -3,6 +3,7 @@ import { cloneSeconds, type Fragmentation, isShredded } from '../domain/fragment
 import { newestGood, type RevisionRecord, sharesWithSource } from '../domain/revision.ts';
 import { formatSize } from '../domain/size.ts';
 import { isBackyError } from '../errors.ts';
+import { isIoError } from '../io-error.ts';
 import type { Engine, HostProbe } from '../native/engine.ts';
 import { openSource } from '../sources/open-source.ts';
 import { type Context, openContext } from './context.ts';
@@ -18,8 +19,8 @@ export interface DoctorReport {
   readonly directory: string;
   /** Whether there is a repository in the directory. */
   readonly isRepository: boolean;
-  /** Sizes in bytes. */
-  readonly host: HostProbe;
+  /** Sizes in bytes. Absent when nothing can be tried out, because nothing can be written there. */
+  readonly host?: HostProbe;
   /** Absent when there is no repository or its configuration is broken. */
   readonly source?: SourceReport;
   /** How the newest good image lies on the disk. Absent when there is none, or nothing tells. */
@@ -42,6 +43,11 @@ export interface SourceReport {
   readonly size: number;
 }
 
+interface HostFinding {
+  readonly host?: HostProbe;
+  readonly problem?: string;
+}
+
 interface SourceFinding {
   readonly source?: SourceReport;
   readonly problem?: string;
@@ -51,30 +57,43 @@ interface SourceFinding {
 export async function doctor(context: Context): Promise<DoctorReport> {
   const { directory } = context.layout;
   const engine = await context.engine();
-  const host = await engine.probe(directory);
+  const { host, problem: hostProblem } = await tryOut(directory, engine);
   const isRepository = await hasRepository(context);
-  const { source, problem } = isRepository ? await lookAtSource(context, engine) : {};
+  const { source, problem: sourceProblem } = isRepository ? await lookAtSource(context, engine) : {};
+  const problems = [hostProblem, sourceProblem].filter((problem) => problem !== undefined);
   const contents = isRepository ? await status(context) : undefined;
   const newest = newestGood(contents?.revisions ?? []);
   const newestImage = contents?.summary.newestImage;
   const isFirst = contents?.revisions.length === 0;
-  const limits = [
-    ...limitsOf(host),
-    ...(isFirst && source ? tooLarge(source, host) : []),
-    ...(newest && newestImage && host.reflink ? shredded(newest, newestImage) : []),
-  ];
+  const limits = host
+    ? [
+        ...limitsOf(host),
+        ...(isFirst && source ? tooLarge(source, host) : []),
+        ...(newest && newestImage && host.reflink ? shredded(newest, newestImage) : []),
+      ]
+    : [];
   return {
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
     engine: engine.version(),
     directory,
     isRepository,
-    host,
+    ...(host ? { host } : {}),
     ...(source ? { source } : {}),
     ...(newestImage ? { newestImage: { ...newestImage, cloneSeconds: cloneSeconds(newestImage) } } : {}),
-    verdict: problem !== undefined ? 'unable' : limits.length > 0 ? 'limited' : 'ready',
-    remarks: [...(problem === undefined ? [] : [problem]), ...limits],
+    verdict: problems.length > 0 ? 'unable' : limits.length > 0 ? 'limited' : 'ready',
+    remarks: [...problems, ...limits],
   };
+}
+
+/** Where nothing can be written no backup can be taken: that is a finding, and no reason to find nothing else. */
+async function tryOut(directory: string, engine: Engine): Promise<HostFinding> {
+  try {
+    return { host: await engine.probe(directory) };
+  } catch (error) {
+    if (!isIoError(error, 'EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT')) throw error;
+    return { problem: `Nothing can be written here: ${error.details.reason}` };
+  }
 }
 
 async function hasRepository(context: Context): Promise<boolean> {

@@ -34,6 +34,14 @@ describe('what a command is called with', () => {
     expect(readdirSync(scratch, 'buffer')).toEqual([Buffer.from([0x62, 0x61, 0x64, 0xff])]);
   });
 
+  it('a working directory that was removed', async () => {
+    const { directory } = await makeRepository();
+    const away = 'mkdir gone; cd gone; rmdir ../gone';
+
+    expectOneLine(await shell('status', directory, away), ['Cannot find the working directory']);
+    expect(await shell(`-b ${directory} status`, directory, away)).toMatchObject({ exitCode: 0 });
+  });
+
   it.each(['abc', '0', '-1', '1.5', '2000'])('a number of threads that is none: %s', async (count) => {
     const { directory } = await makeRepository();
 

@@ -21,13 +21,7 @@ export function doctorLines(
     ['node', `${report.node} on ${report.platform}`],
     ...(verbose ? [['engine', report.engine]] : []),
     ['directory', `${report.directory} (${report.isRepository ? 'a repository' : 'no repository'})`],
-    [
-      'filesystem',
-      `${host.filesystem}, ${formatSize(host.freeBytes)} of ${formatSize(host.totalBytes)} free`,
-    ],
-    ['reflink', host.reflink ? 'yes' : `no: ${host.reflinkReason ?? 'not supported'}`],
-    ['hole punching', host.punchHole ? 'yes' : 'no'],
-    ['direct I/O', host.directIo ? 'yes' : 'no'],
+    ...(host ? hostFacts(host) : []),
     ...(source ? [['source', `${source.filename} (${source.kind}, ${formatSize(source.size)})`]] : []),
     ...(newestImage ? [['newest image', describeImage(newestImage)]] : []),
   ];
@@ -36,6 +30,18 @@ export function doctorLines(
     '',
     VERDICTS[report.verdict],
     ...report.remarks.map((remark) => `- ${escapeText(remark)}`),
+  ];
+}
+
+function hostFacts(host: NonNullable<DoctorReport['host']>): readonly (readonly string[])[] {
+  return [
+    [
+      'filesystem',
+      `${host.filesystem}, ${formatSize(host.freeBytes)} of ${formatSize(host.totalBytes)} free`,
+    ],
+    ['reflink', host.reflink ? 'yes' : `no: ${host.reflinkReason ?? 'not supported'}`],
+    ['hole punching', host.punchHole ? 'yes' : 'no'],
+    ['direct I/O', host.directIo ? 'yes' : 'no'],
   ];
 }
 

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { doctorLines } from '../../../src/cli/ui/doctor-report.ts';
 import { ioError } from '../../../src/io-error.ts';
 import { doctor } from '../../../src/operations/doctor.ts';
 import { makeRecord, revisionId } from '../records.ts';
@@ -90,6 +91,20 @@ describe('doctor', () => {
       verdict: 'unable',
       remarks: [expect.stringContaining('cannot be read: permission denied')],
     });
+  });
+
+  it('is unable where nothing can be written, and says what it finds all the same', async () => {
+    const bench = workbench();
+    const readOnly = ioError({ path: '/r/.tmp-1', syscall: 'open', errnoName: 'EROFS' });
+    bench.engine.failures.set('probe', readOnly);
+    const report = await doctor(bench.context);
+    expect(report).toMatchObject({
+      verdict: 'unable',
+      source: { size: 100 },
+      remarks: ['Nothing can be written here: the filesystem is read-only (EROFS)'],
+    });
+    const lines = doctorLines(report, { verbose: false });
+    expect(lines.join('\n')).toMatch(/^source +\S+disk\.img.*\n\nunable: backups will fail\n- Nothing/m);
   });
 
   it('is unable when the configuration is broken', async () => {
