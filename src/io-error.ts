@@ -92,6 +92,10 @@ const ERRNO_TEXTS: ReadonlyMap<string, ErrnoText> = new Map([
   ],
   ['ENOMEM', { reason: 'not enough memory', advice: 'Free some memory and run it again' }],
   ['EBUSY', { reason: 'it is in use', advice: 'Stop what uses it' }],
+  [
+    'EBADF',
+    { reason: 'it is closed, or not open for that', advice: 'Redirect or open it so that it can be written' },
+  ],
   ['ENXIO', { reason: 'there is no such device', advice: 'Attach the device' }],
   ['ENAMETOOLONG', { reason: 'the name is too long', advice: 'Choose a shorter name' }],
 ]);

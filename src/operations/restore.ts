@@ -12,6 +12,7 @@ import { keepingFiles } from '../repository/lock.ts';
 import { lookUpRevision } from '../repository/look-up.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
+import { checkDescriptor, namingDescriptor, STANDARD_OUTPUT } from './descriptor-target.ts';
 import { withIndex } from './index-revision.ts';
 import { checkTarget, isRbdTarget, type RestoreTarget } from './restore-target.ts';
 
@@ -41,8 +42,6 @@ export interface RestoreResult {
   readonly targetKind: RestoreStats['targetKind'];
 }
 
-const STANDARD_OUTPUT = 1;
-
 /**
  * Writes the image of a revision to a target, checking every block on the way, unless the target is a clone of the image.
  *
@@ -65,8 +64,10 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     const { image } = layout.files(record.uuid);
     const where = await openTarget(context, target, record.size, clone ? 'targetClone' : 'target');
     log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
-    const stats = await withIndex(context, engine, record, options, ({ record: { size, digest }, index }) =>
-      engine.restoreImage({ image, index, size, digest, force, ...where }, options),
+    const stats = await namingDescriptor(target, () =>
+      withIndex(context, engine, record, options, ({ record: { size, digest }, index }) =>
+        engine.restoreImage({ image, index, size, digest, force, ...where }, options),
+      ),
     );
     if (stats.badBlocks.length > 0) throw incomplete(image, stats);
     log('info', `restored ${record.uuid} to ${nameOf(target)}${clone ? ' as a clone, unchecked' : ''}`);
@@ -97,6 +98,7 @@ async function openTarget(
     return { targetCommand: await openRbdTarget(context, target, size) };
   }
   await checkTarget(context.layout.directory, target);
+  if (typeof target !== 'string') checkDescriptor(target.fd);
   return typeof target === 'string' ? { [way]: target } : { targetFd: target.fd };
 }
 

@@ -34,6 +34,14 @@ describe('what a command is called with', () => {
     expect(readdirSync(scratch, 'buffer')).toEqual([Buffer.from([0x62, 0x61, 0x64, 0xff])]);
   });
 
+  it('a standard output that is closed', async () => {
+    const { directory, backup } = await makeRepository();
+    await backup();
+
+    expectOneLine(await shell('restore - >&-', directory), ['Cannot write standard output: it is closed']);
+    expect(await shell('restore - >/dev/null', directory)).toMatchObject({ exitCode: 0 });
+  });
+
   it('a working directory that was removed', async () => {
     const { directory } = await makeRepository();
     const away = 'mkdir gone; cd gone; rmdir ../gone';

@@ -4,6 +4,7 @@ import type { RestoreResult } from '../../operations/restore.ts';
 import { type Run, SUCCESS } from '../command.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionOption } from '../revision-option.ts';
+import { refuseClosedOutput } from '../standard-output.ts';
 import { escapeText } from '../ui/escape.ts';
 
 interface Options extends LoadFlags {
@@ -36,6 +37,7 @@ export function restoreCommand(blank: Command, run: Run): Command {
         const load = loadOf(flags);
         const { restore } = await import('../../operations/restore.ts');
         const context = await session.repository();
+        if (target === '-') refuseClosedOutput();
         const result = await session.withProgress('restore', (onProgress) =>
           restore(context, { revision, target, force, clone, ...load, signal: session.signal, onProgress }),
         );

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { ioError } from '../../../src/io-error.ts';
 import { find } from '../../../src/operations/find.ts';
 import { restore } from '../../../src/operations/restore.ts';
 import { isoDay, makeRecord, revisionId } from '../records.ts';
@@ -78,6 +79,26 @@ describe('restore', () => {
     await restore(made.context, { target: '-' });
     expect(restoreOptions(made)).toMatchObject({ targetFd: 1 });
     expect(restoreOptions(made)).not.toHaveProperty('target');
+  });
+
+  it('names the descriptor that cannot be written', async () => {
+    const made = bench();
+    const reading = openSync(made.source, 'r');
+    const writing = openSync(join(made.directory, '../out.img'), 'w');
+    const attempt = restore(made.context, { target: { fd: reading } });
+    await expect(attempt).rejects.toMatchObject({
+      code: 'BACKY_IO',
+      message: `Cannot write descriptor ${reading}: it is closed, or not open for that (EBADF)`,
+    });
+    made.engine.failures.set(
+      'restoreImage',
+      ioError({ path: 'standard output', syscall: 'write', errnoName: 'ENOSPC' }),
+    );
+    await expect(restore(made.context, { target: { fd: writing } })).rejects.toMatchObject({
+      message: `Cannot write descriptor ${writing}: no space left (ENOSPC)`,
+      details: { errno: 'ENOSPC', syscall: 'write' },
+    });
+    for (const file of [reading, writing]) closeSync(file);
   });
 
   it('is never a success when ranges were left out (I26)', async () => {

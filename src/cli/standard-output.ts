@@ -1,0 +1,33 @@
+import { fstatSync, readFileSync, statSync } from 'node:fs';
+import { ioError, isNodeError } from '../io-error.ts';
+
+const STANDARD_OUTPUT = 1;
+const READ_AND_WRITE = 2;
+
+/**
+ * Refuses to write an image to a standard output that is closed. Node opens the null device in its place, for reading
+ * and writing, as no shell does that sends output there.
+ *
+ * @throws BACKY_IO
+ */
+export function refuseClosedOutput(): void {
+  if (isNullDevice() && accessMode() === READ_AND_WRITE)
+    throw ioError({ path: 'standard output', syscall: 'write', errnoName: 'EBADF' });
+}
+
+function isNullDevice(): boolean {
+  const output = fstatSync(STANDARD_OUTPUT);
+  return output.isCharacterDevice() && output.rdev === statSync('/dev/null').rdev;
+}
+
+/** Undefined where nothing tells: only Linux does. */
+function accessMode(): number | undefined {
+  try {
+    const [, flags] =
+      /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${STANDARD_OUTPUT}`, 'utf8')) ?? [];
+    return flags === undefined ? undefined : Number.parseInt(flags, 8) & 3;
+  } catch (error) {
+    if (isNodeError(error)) return undefined;
+    throw error;
+  }
+}
