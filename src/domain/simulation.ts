@@ -6,6 +6,16 @@ import type { Schedule } from './schedule.ts';
 
 /** More than anybody looks at; all of them are kept in memory. */
 const MOST_BACKUPS = 1_000_000;
+/** A century: more is a slip of the hand. */
+const MOST_DAYS = 36_525;
+
+/** How far ahead one can look, for messages. */
+export const DAYS_EXPECTED: string = `a whole number from 1 to ${MOST_DAYS}`;
+
+/** Whether one can look so many days ahead. */
+export function isNumberOfDays(days: number): boolean {
+  return Number.isInteger(days) && days >= 1 && days <= MOST_DAYS;
+}
 
 /** A backup that the schedule would take. Times in milliseconds since 1970. */
 export interface SimulatedBackup {

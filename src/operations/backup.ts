@@ -3,7 +3,7 @@ import { loadConfig } from '../config/load-config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { dueTags } from '../domain/schedule.ts';
 import { checkTags } from '../domain/tags.ts';
-import { isBackyError } from '../errors.ts';
+import { backyError, isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, OperationOptions } from '../native/engine.ts';
 import { checkLoad } from '../native/operate.ts';
@@ -19,7 +19,7 @@ import { takeRevision } from './take-revision.ts';
 
 /** What to back up for. How much of the machine it may take is what the configuration says, unless it is given here. */
 export interface BackupOptions extends OperationOptions {
-  /** Tags of the new revision; absent: those that are due. */
+  /** Tags of the new revision, one at least; absent: those that are due. */
   readonly tags?: readonly string[] | undefined;
   /** Take tags that the schedule does not have, and read a device that is mounted. */
   readonly force?: boolean | undefined;
@@ -47,6 +47,10 @@ export async function backup(
   options: BackupOptions = {},
 ): Promise<BackupResult | undefined> {
   checkLoad(options);
+  if (options.tags?.length === 0)
+    throw backyError('BACKY_INVALID_ARGUMENT', {
+      detail: 'tags is empty; leave it out for those that are due',
+    });
   const { layout, clock } = context;
   const config = await loadConfig(layout.config);
   const wanted = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);

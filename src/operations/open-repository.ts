@@ -1,5 +1,6 @@
 import type { RevisionRecord } from '../domain/revision.ts';
 import { type BackupOptions, type BackupResult, backup } from './backup.ts';
+import { checkDirectory, checkOptions, checkSpec } from './check-arguments.ts';
 import { createContext, type Dependencies, openContext } from './context.ts';
 import { distrust } from './distrust.ts';
 import { type DoctorReport, doctor } from './doctor.ts';
@@ -17,7 +18,10 @@ import { type Status, status } from './status.ts';
 import { type UndeleteResult, undelete } from './undelete.ts';
 import { type VerifyOptions, type VerifyResult, verify } from './verify.ts';
 
-/** One repository: a directory that holds the revisions of one source. */
+/**
+ * One repository: a directory that holds the revisions of one source. What a call cannot be given it refuses with
+ * BACKY_INVALID_ARGUMENT.
+ */
 export interface Repository {
   /** Absolute path. */
   readonly directory: string;
@@ -62,26 +66,26 @@ export interface Repository {
  * const repository = await openRepository('/srv/backy/my-vm');
  * await repository.backup({ tags: ['daily'] });
  *
- * @throws BACKY_NO_REPOSITORY, BACKY_CHUNKED_REPOSITORY, BACKY_IO
+ * @throws BACKY_NO_REPOSITORY, BACKY_CHUNKED_REPOSITORY, BACKY_INVALID_ARGUMENT, BACKY_IO
  */
 export async function openRepository(directory: string, dependencies?: Dependencies): Promise<Repository> {
-  const context = await openContext(directory, dependencies);
+  const context = await openContext(checkDirectory(directory), dependencies);
   return {
     directory: context.layout.directory,
-    backup: (options) => backup(context, options),
-    restore: (options) => restore(context, options),
-    verify: (options) => verify(context, options),
+    backup: async (options = {}) => backup(context, checkOptions(options)),
+    restore: async (options) => restore(context, checkOptions(options, 'target')),
+    verify: async (options = {}) => verify(context, checkOptions(options)),
     revisions: async () => (await status(context)).revisions,
     status: () => status(context),
-    find: async (spec) => (await find(context, spec)).image,
-    expire: (options) => expire(context, options),
-    forget: (options) => forget(context, options),
-    undelete: (spec) => undelete(context, spec),
-    editTags: (options) => editTags(context, options),
-    hold: (options) => hold(context, options),
-    release: (revisions) => release(context, revisions),
-    distrust: (revisions) => distrust(context, revisions),
-    simulate: (options) => simulate(context, options),
+    find: async (spec) => (await find(context, checkSpec(spec))).image,
+    expire: async (options = {}) => expire(context, checkOptions(options)),
+    forget: async (options) => forget(context, checkOptions(options, 'revisions')),
+    undelete: async (spec) => undelete(context, checkSpec(spec)),
+    editTags: async (options) => editTags(context, checkOptions(options, 'action', 'tags')),
+    hold: async (options) => hold(context, checkOptions(options, 'reason')),
+    release: async (revisions = 'last') => release(context, checkSpec(revisions)),
+    distrust: async (revisions = 'all') => distrust(context, checkSpec(revisions)),
+    simulate: async (options) => simulate(context, checkOptions(options)),
     purge: () => purge(context),
     doctor: () => doctor(context),
   };
@@ -91,13 +95,14 @@ export async function openRepository(directory: string, dependencies?: Dependenc
  * Makes a directory a repository and opens it. See {@link init}.
  *
  * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_NAME, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT,
- *   BACKY_CONFIG_INVALID, BACKY_IO
+ *   BACKY_CONFIG_INVALID, BACKY_INVALID_ARGUMENT, BACKY_IO
  */
 export async function initRepository(
   directory: string,
   options: InitOptions,
   dependencies?: Dependencies,
 ): Promise<Repository> {
-  await init(createContext(directory, dependencies), options);
+  const context = createContext(checkDirectory(directory), dependencies);
+  await init(context, checkOptions(options, 'type', 'filename'));
   return openRepository(directory, dependencies);
 }

@@ -2,13 +2,21 @@ import { loadConfig } from '../config/load-config.ts';
 import { DAY_MS } from '../domain/duration.ts';
 import { retainableOf } from '../domain/retention.ts';
 import { isGood, newestGood, type RevisionRecord, takenAt } from '../domain/revision.ts';
-import { type ChangeRate, type Gap, predictBytes, simulate as run } from '../domain/simulation.ts';
+import {
+  type ChangeRate,
+  DAYS_EXPECTED,
+  type Gap,
+  isNumberOfDays,
+  predictBytes,
+  simulate as run,
+} from '../domain/simulation.ts';
+import { backyError } from '../errors.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
 
 /** What to simulate. */
 export interface SimulateOptions {
-  /** How far into the future. */
+  /** How far into the future: a whole number from 1 to 36525, which is a century. */
   readonly days: number;
   /** Begin with an empty repository instead of the revisions there are. */
   readonly fromNothing?: boolean | undefined;
@@ -45,12 +53,14 @@ export interface PlannedRevision {
 /**
  * Runs the schedule into the future, from the present of the repository. Nothing is changed.
  *
- * @throws BACKY_CONFIG_INVALID, BACKY_IO
+ * @throws BACKY_INVALID_ARGUMENT, BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function simulate(
   { layout, clock }: Context,
   { days, fromNothing = false }: SimulateOptions,
 ): Promise<SimulateResult> {
+  if (!isNumberOfDays(days))
+    throw backyError('BACKY_INVALID_ARGUMENT', { detail: `days is ${days}, not ${DAYS_EXPECTED}` });
   const { schedule } = await loadConfig(layout.config);
   const { revisions } = await readRevisions(layout);
   const present = fromNothing ? [] : revisions.map(retainableOf);

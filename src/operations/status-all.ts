@@ -4,6 +4,7 @@ import { isBackyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
 import { type Layout, layoutOf } from '../repository/layout.ts';
 import { readTotals, type Totals } from '../repository/totals.ts';
+import { checkDirectory } from './check-arguments.ts';
 
 export type { Totals } from '../repository/totals.ts';
 
@@ -34,9 +35,9 @@ export interface FleetSummary {
   readonly bytesWritten: number;
 }
 
-/** Looks at every repository right below a directory. @throws BACKY_IO when that directory cannot be read */
+/** Looks at every repository right below a directory. @throws BACKY_INVALID_ARGUMENT, BACKY_IO when that directory cannot be read */
 export async function statusOfAll(base: string): Promise<FleetStatus> {
-  const directory = resolve(base);
+  const directory = resolve(checkDirectory(base));
   const looks: Look[] = [];
   for (const name of namesIn(directory)) {
     const layout = layoutOf(join(directory, name));

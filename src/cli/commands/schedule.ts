@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { DAYS_EXPECTED, isNumberOfDays } from '../../domain/simulation.ts';
 import { backyError } from '../../errors.ts';
 import { type Run, SUCCESS } from '../command.ts';
 import { scheduleLines } from '../ui/schedule-report.ts';
@@ -6,9 +7,6 @@ import { scheduleLines } from '../ui/schedule-report.ts';
 interface Options {
   readonly fromNothing?: boolean;
 }
-
-/** A century: more is a slip of the hand. */
-const MOST_DAYS = 36_525;
 
 export function scheduleCommand(blank: Command, run: Run): Command {
   return blank
@@ -30,9 +28,9 @@ export function scheduleCommand(blank: Command, run: Run): Command {
 
 function daysOf(text: string): number {
   const days = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (days >= 1 && days <= MOST_DAYS) return days;
+  if (isNumberOfDays(days)) return days;
   throw backyError('BACKY_USAGE', {
     problem: `"${text}" is no number of days`,
-    advice: `Give a whole number from 1 to ${MOST_DAYS}`,
+    advice: `Give ${DAYS_EXPECTED}`,
   });
 }
