@@ -4,8 +4,11 @@ export interface TimeSpan {
   readonly toMs: number;
 }
 
+/** The last moment of which a record can tell: later years have five digits. In milliseconds since 1970. */
+export const LATEST_MS: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
 const TIME =
-  /^([12]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:\d\d)?)?$/;
+  /^([1-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
 /** Whether a text was meant to be a date or time. No id of any form is one by accident. */
 export function looksLikeTime(text: string): boolean {

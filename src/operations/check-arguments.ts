@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { LATEST_MS } from '../domain/time-span.ts';
 import { backyError } from '../errors.ts';
 
 /** What a value must be, in the words of an error, and whether it is. */
@@ -50,7 +51,10 @@ const OPTIONS: Readonly<Record<string, Kind>> = {
   tags: TEXTS,
   target: TARGET,
   type: TEXT,
-  until: { expected: 'a Date', fits: (value) => value instanceof Date },
+  until: {
+    expected: 'a Date of a year before 10000',
+    fits: (value) => value instanceof Date && !(value.getTime() > LATEST_MS),
+  },
 };
 
 /**

@@ -65,7 +65,7 @@ export async function expireAfterBackup(context: Context, engine: Engine): Promi
     await carryOut(context, engine, planned);
   } catch (error) {
     if (!isBackyError(error)) throw error;
-    context.log('warning', `${error.message}; ${error.remedy}`);
+    context.log('warning', `${error.message}. ${error.remedy}`);
   }
 }
 

@@ -102,8 +102,8 @@ async function healRevision(
     const healing = sorted(
       await asWriter(engine, layout, signal, () => engine.repairImage(options, { signal })),
     );
-    if (healing.healed.length > 0)
-      log('warning', `${healing.healed.length} bad blocks of ${uuid} were healed`);
+    const count = healing.healed.length;
+    if (count > 0) log('warning', `${count} bad ${count === 1 ? 'block' : 'blocks'} of ${uuid} healed`);
     return healing;
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isBackyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
@@ -39,10 +39,7 @@ export interface FleetSummary {
 export async function statusOfAll(base: string): Promise<FleetStatus> {
   const directory = resolve(checkDirectory(base));
   const looks: Look[] = [];
-  for (const name of namesIn(directory)) {
-    const layout = layoutOf(join(directory, name));
-    if (existsSync(layout.config)) looks.push(await look(name, layout));
-  }
+  for (const name of repositoriesIn(directory)) looks.push(await look(name, layoutOf(join(directory, name))));
   // At the end, when most directories have been quiet for long enough to be believed.
   for (const { remember } of looks) remember?.();
   const repositories = looks.map(({ status }) => status);
@@ -62,12 +59,23 @@ export async function statusOfAll(base: string): Promise<FleetStatus> {
   };
 }
 
-function namesIn(directory: string): readonly string[] {
+/** The names of repositories, sorted; one that has several of them, by way of links, goes by its own. */
+function repositoriesIn(directory: string): readonly string[] {
   try {
-    return readdirSync(directory).sort();
+    const names = readdirSync(directory).filter((name) => existsSync(layoutOf(join(directory, name)).config));
+    const byPlace = new Map<string, string>();
+    for (const name of names.sort()) {
+      const place = realpathSync(join(directory, name));
+      if (!byPlace.has(place) || !isLink(join(directory, name))) byPlace.set(place, name);
+    }
+    return [...byPlace.values()].sort();
   } catch (error) {
     throw fromNodeError(error);
   }
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path).isSymbolicLink();
 }
 
 interface Look {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { flipByte, KIB, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
@@ -110,7 +110,9 @@ describe('expire', () => {
     expect(preview).toContain('3 revisions would go: ');
     expect(preview).toContain('stopped until it is confirmed with --yes');
     // A backup warns, and is none the worse for it.
-    expect((await repository.backy('backup', 'daily')).stderr).toContain('would go');
+    expect((await repository.backy('backup', 'daily')).stderr).toContain(
+      'would go. Look at "backy expire -n"',
+    );
     expect(await json(repository, 'expire', '--yes')).toMatchObject({ dryRun: false });
     expect((await repository.status()).revisions.map((record) => record.uuid)).toContain(uuid);
     expect((await repository.status()).trash.map(({ record }) => record.uuid)).toEqual(
@@ -186,6 +188,8 @@ describe('status of all repositories', () => {
     const one = await createRepository(join(base, 'one'), source);
     await createRepository(join(base, 'two'), source);
     await one.backup();
+    // Other names of one of them, before and after its own, are no further ones.
+    for (const name of ['alias', 'zero']) symlinkSync(one.directory, join(base, name));
     const overview = async () => JSON.parse((await backy(base, ['--json', 'status', '--all'])).stdout);
     const revisions = async () => (await overview()).summary.revisions;
     for (let time = 0; time < 3; time += 1) {

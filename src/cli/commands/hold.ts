@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { parseTimeSpan } from '../../domain/time-span.ts';
+import { LATEST_MS, parseTimeSpan } from '../../domain/time-span.ts';
 import { backyError } from '../../errors.ts';
 import { type Run, SUCCESS } from '../command.ts';
 import { revisionsOption } from '../revision-option.ts';
@@ -31,6 +31,6 @@ export function holdCommand(blank: Command, run: Run): Command {
 /** A day, or a minute, counts to its end. */
 function timeOf(text: string): Date {
   const span = parseTimeSpan(text);
-  if (span) return new Date(span.toMs);
+  if (span) return new Date(Math.min(span.toMs, LATEST_MS));
   throw backyError('BACKY_HOLD_INVALID', { problem: `"${text}" is no date` });
 }

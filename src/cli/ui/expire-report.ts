@@ -12,8 +12,7 @@ export function expireLines({ verdicts, alarm, freed, dryRun }: ExpireResult): r
   const going = verdicts.filter(({ kept }) => !kept).length;
   const verb = dryRun ? 'would go' : 'went to the trash';
   return [
-    ...verdicts.map(verdictLine),
-    '',
+    ...(verdicts.length > 0 ? [...verdicts.map(verdictLine), ''] : []),
     going === 0 ? 'nothing expires' : `${counted(going, 'revision')} ${verb}: ${describeFreed(freed)}`,
     ...(alarm ? [`stopped until it is confirmed with --yes: ${describeAlarm(alarm)}`] : []),
   ];

@@ -27,7 +27,7 @@ function blockLines({ uuid, badCount, badBlocks, report }: Verdict): readonly st
   const others = badCount - badBlocks.length;
   return [
     ...badBlocks.map((block) => `${uuid} ${blockFacts(block)}`),
-    ...(others > 0 ? [`${uuid} and ${others} more bad blocks`] : []),
+    ...(others > 0 ? [`${uuid} and ${others} more bad ${others === 1 ? 'block' : 'blocks'}`] : []),
     ...(report === null ? [] : [`${uuid} all of them in ${escapeText(report)}`]),
   ];
 }

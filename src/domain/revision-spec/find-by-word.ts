@@ -53,7 +53,12 @@ export function ambiguous(spec: string, matches: readonly RevisionRecord[], advi
 function numbered(word: string, all: readonly RevisionRecord[]): RevisionRecord {
   const found = all.at(-1 - Number(word));
   if (found) return found;
-  throw unknown(word, `the ${all.length} revisions are numbered from 0 to ${all.length - 1}`);
+  throw unknown(
+    word,
+    all.length === 1
+      ? 'there is one revision, which has the number 0'
+      : `the ${all.length} revisions are numbered from 0 to ${all.length - 1}`,
+  );
 }
 
 function reasonFor(word: string): string {

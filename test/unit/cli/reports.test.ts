@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { doctorLines } from '../../../src/cli/ui/doctor-report.ts';
+import { expireLines } from '../../../src/cli/ui/expire-report.ts';
 import { verifyLines } from '../../../src/cli/ui/verify-report.ts';
 import { revisionId } from '../records.ts';
 
@@ -31,7 +32,7 @@ describe('the report of verify', () => {
       `${bad} bad         1.00 GiB  3 bad blocks`,
       `${bad} offset=0 length=262144 expected=aa found=bb`,
       `${bad} offset=262144 length=10 expected=00 found=EIO`,
-      `${bad} and 1 more bad blocks`,
+      `${bad} and 1 more bad block`,
       `${bad} all of them in /r/quarantine/x`,
       `${edited} good        1.00 GiB`,
       `${edited} altered record /r/x.rev: it was edited; look at it, and if it is right, accept it with "backy verify --accept-records -r ${edited}"`,
@@ -40,6 +41,13 @@ describe('the report of verify', () => {
       `${lost} unknown     1.00 GiB  too many\\nopen files`,
       `${damaged} damaged  its image is missing`,
     ]);
+  });
+});
+
+describe('the report of expire', () => {
+  it('is one line where there is nothing', () => {
+    const freed = { bytes: 0, estimated: false };
+    expect(expireLines({ verdicts: [], freed, dryRun: true })).toEqual(['nothing expires']);
   });
 });
 

@@ -55,7 +55,9 @@ describe('looking up a damaged revision', () => {
     expect(await complaint(bench, 'last')).toBe('none');
     expect(await complaint(bench, revisionId(0).slice(0, 5))).toBe('none');
     expect(await complaint(bench, revisionId(2))).toMatch(/^BACKY_REVISION_UNKNOWN .*no id begins with it/);
-    expect(await complaint(bench, '1')).toMatch(/^BACKY_REVISION_UNKNOWN .*numbered/);
+    expect(await complaint(bench, '1')).toMatch(
+      /^BACKY_REVISION_UNKNOWN .*there is one revision, which has the number 0/,
+    );
   });
 
   it('is what is left when all are damaged', async () => {
