@@ -8,6 +8,11 @@ const ERRORS = {
     message: 'There is no repository in {path}',
     remedy: 'Create one there with "backy init TYPE SOURCE", or name its directory with -b',
   },
+  BACKY_CONFIG_MISSING: {
+    message: '{path} is missing, although there are records of revisions in its directory: {records}',
+    remedy:
+      'Bring it back, or write a new one with "backy init TYPE SOURCE", which leaves revisions alone; each image is a plain file that dd copies',
+  },
   BACKY_CHUNKED_REPOSITORY: {
     message:
       '{path} is a chunked repository of the Python backy: its revisions are maps of chunks, not images',

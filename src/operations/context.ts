@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { readConfigFile } from '../config/config-file.ts';
-import { backyError, isBackyError } from '../errors.ts';
+import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { loadEngine } from '../native/load-engine.ts';
@@ -42,7 +42,7 @@ export function createContext(directory: string, dependencies: Dependencies = {}
 /**
  * The context of the repository in `directory`.
  *
- * @throws BACKY_NO_REPOSITORY, BACKY_CHUNKED_REPOSITORY, BACKY_IO
+ * @throws BACKY_NO_REPOSITORY, BACKY_CONFIG_MISSING, BACKY_CHUNKED_REPOSITORY, BACKY_IO
  */
 export async function openContext(directory: string, dependencies: Dependencies = {}): Promise<Context> {
   const context = createContext(directory, dependencies);
@@ -52,8 +52,17 @@ export async function openContext(directory: string, dependencies: Dependencies 
     return context;
   } catch (cause) {
     if (!isNodeError(cause, 'ENOENT', 'ENOTDIR')) throw fromNodeError(cause);
-    throw backyError('BACKY_NO_REPOSITORY', { path: context.layout.directory }, { cause });
+    throw await missing(context.layout, cause);
   }
+}
+
+/** Where there are revisions somebody has lost the configuration, and must not be sent to look elsewhere. */
+async function missing({ directory, config }: Layout, cause: unknown): Promise<BackyError> {
+  const { countRecords } = await import('../repository/read-revisions.ts');
+  const records = await countRecords(directory);
+  return records === 0
+    ? backyError('BACKY_NO_REPOSITORY', { path: directory }, { cause })
+    : backyError('BACKY_CONFIG_MISSING', { path: config, records }, { cause });
 }
 
 /** What a configuration says of a repository that keeps chunks. */

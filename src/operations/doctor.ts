@@ -102,6 +102,8 @@ async function hasRepository(context: Context): Promise<boolean> {
     return true;
   } catch (error) {
     if (isBackyError(error, 'BACKY_NO_REPOSITORY')) return false;
+    // One that lacks its configuration is one: what reads that says so.
+    if (isBackyError(error, 'BACKY_CONFIG_MISSING')) return true;
     throw error;
   }
 }

@@ -10,7 +10,7 @@ import {
 import { isRevisionId } from '../domain/revision-id.ts';
 import { ShapeError } from '../domain/shape.ts';
 import { backyError, isBackyError } from '../errors.ts';
-import { fromNodeError } from '../io-error.ts';
+import { fromNodeError, isNodeError } from '../io-error.ts';
 import { hasChunks } from './chunked.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
 import { type LegacyReading, parseLegacyText, readLegacyRecord } from './legacy-record.ts';
@@ -52,6 +52,16 @@ export function readSome(
 ): Promise<RevisionList> {
   const all = new Set(names);
   return readThese(layout, idsOf(all).filter(fits), all);
+}
+
+/** How many records there are in a directory, which need not be there itself. Whether they are any good is not looked at. */
+export async function countRecords(directory: string): Promise<number> {
+  try {
+    return idsOf(new Set(await readdir(directory))).length;
+  } catch (error) {
+    if (isNodeError(error, 'ENOENT', 'ENOTDIR')) return 0;
+    throw fromNodeError(error);
+  }
 }
 
 /**

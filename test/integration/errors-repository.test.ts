@@ -6,7 +6,7 @@ import { mustRun } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { holdBackup, holdingNeeds } from '../helpers/held-command.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { backy, createRepository, filesOf, type TestRepository } from '../helpers/repository.ts';
+import { backy, createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
 
 describe('errors of repositories', () => {
@@ -31,6 +31,25 @@ describe('errors of repositories', () => {
       code: 'BACKY_NO_REPOSITORY',
       says: [directory],
     });
+  });
+
+  it('a configuration that was lost is no reason to say that there is no repository', async () => {
+    const repository = await emptyRepository();
+    const { uuid } = await repository.backup();
+    rmSync(repository.path('config'));
+
+    for (const args of [['status'], ['find'], ['verify'], ['restore', 'target']])
+      await expectFailure(repository.backy, args, {
+        code: 'BACKY_CONFIG_MISSING',
+        says: [`${repository.path('config')} is missing`, 'revisions in its directory: 1. ', 'backy init'],
+      });
+    expect(await repository.backy('doctor')).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching('unable: .*\n- .*config: it does not exist'),
+    });
+
+    await mustRun(process.execPath, [PROGRAM, '-b', repository.directory, 'init', 'file', repository.source]);
+    expect((await repository.backy('find')).stdout).toBe(`${repository.path(uuid)}\n`);
   });
 
   it('init refuses where a configuration exists, and leaves it alone', async () => {
