@@ -25,7 +25,7 @@ export type { AlteredRecord } from './operations/altered-record.ts';
 export type { BackupOptions, BackupResult } from './operations/backup.ts';
 export type { Dependencies, Log, LogLevel } from './operations/context.ts';
 export type { DoctorReport, SourceReport } from './operations/doctor.ts';
-export type { EditResult } from './operations/edit-records.ts';
+export type { EditOptions, EditResult } from './operations/edit-records.ts';
 export type { EditTagsOptions } from './operations/edit-tags.ts';
 export type { ExpireOptions, ExpireResult, ExpireVerdict } from './operations/expire.ts';
 export type { ForgetOptions, ForgetResult } from './operations/forget.ts';

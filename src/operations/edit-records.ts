@@ -8,12 +8,19 @@ import { readRevisions } from '../repository/read-revisions.ts';
 import { acceptRecord } from '../repository/seal-revision.ts';
 import type { Context } from './context.ts';
 
-/** What changing records did. */
+/** How records are changed. */
+export interface EditOptions {
+  /** Only say what would be done. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What changing records did, or would do. */
 export interface EditResult {
-  /** The records as they are now, oldest first; unchanged ones among them. */
+  /** The records as they are then, oldest first; unchanged ones among them. */
   readonly revisions: readonly RevisionRecord[];
-  /** How many of them were written. */
+  /** How many of them are written. */
   readonly changed: number;
+  readonly dryRun: boolean;
 }
 
 /**
@@ -28,35 +35,52 @@ export async function editRecords(
   { layout, engine: load, signal }: Context,
   spec: string,
   edit: (record: RevisionRecord) => RevisionRecord,
+  { dryRun = false }: EditOptions = {},
 ): Promise<EditResult> {
+  if (dryRun) return resultOf(await workOut(layout, spec, edit), dryRun);
   const engine = await load();
   const writing = lockForWriting(engine, layout);
   try {
     // A purge would take a record that is being written for a leftover.
-    return await keepingFiles(engine, layout, signal, () => editAll(engine, layout, spec, edit));
+    return await keepingFiles(engine, layout, signal, async () => {
+      const edits = await workOut(layout, spec, edit);
+      await carryOut(engine, layout, edits);
+      return resultOf(edits, dryRun);
+    });
   } finally {
     writing.release();
   }
 }
 
-async function editAll(
-  engine: Engine,
+interface Edits {
+  /** All revisions as they are then. */
+  readonly all: readonly RevisionRecord[];
+  readonly chosen: readonly RevisionRecord[];
+  /** Those of the chosen ones that become others. */
+  readonly changed: readonly RevisionRecord[];
+}
+
+async function workOut(
   layout: Layout,
   spec: string,
   edit: (record: RevisionRecord) => RevisionRecord,
-): Promise<EditResult> {
+): Promise<Edits> {
   const list = await readRevisions(layout);
-  const { revisions } = list;
-  const chosen = lookUpRevisions(layout, list, spec);
-  const edited = new Map(chosen.map((record) => [record.uuid, edit(record)]));
-  const changed = chosen.filter((record) => edited.get(record.uuid) !== record);
-  for (const { uuid } of changed) {
-    const record = edited.get(uuid);
-    if (record) await acceptRecord(engine, layout, record);
-  }
-  if (changed.length > 0) {
-    const all = revisions.map((record) => edited.get(record.uuid) ?? record);
-    await updateLinks(engine, layout, all);
-  }
-  return { revisions: [...edited.values()], changed: changed.length };
+  const before = lookUpRevisions(layout, list, spec);
+  const chosen = before.map(edit);
+  const edited = new Map(chosen.map((record) => [record.uuid, record]));
+  return {
+    all: list.revisions.map((record) => edited.get(record.uuid) ?? record),
+    chosen,
+    changed: chosen.filter((record, index) => record !== before[index]),
+  };
+}
+
+async function carryOut(engine: Engine, layout: Layout, { all, changed }: Edits): Promise<void> {
+  for (const record of changed) await acceptRecord(engine, layout, record);
+  if (changed.length > 0) await updateLinks(engine, layout, all);
+}
+
+function resultOf({ chosen, changed }: Edits, dryRun: boolean): EditResult {
+  return { revisions: chosen, changed: changed.length, dryRun };
 }

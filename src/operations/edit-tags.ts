@@ -3,10 +3,10 @@ import type { RevisionRecord } from '../domain/revision.ts';
 import { checkTags, limitTags } from '../domain/tags.ts';
 import { backyError } from '../errors.ts';
 import type { Context } from './context.ts';
-import { type EditResult, editRecords } from './edit-records.ts';
+import { type EditOptions, type EditResult, editRecords } from './edit-records.ts';
 
 /** How tags are changed. */
-export interface EditTagsOptions {
+export interface EditTagsOptions extends EditOptions {
   /** Give exactly these tags, give these too, or take these away. */
   readonly action: 'set' | 'add' | 'remove';
   readonly tags: readonly string[];
@@ -29,11 +29,13 @@ export async function editTags(context: Context, options: EditTagsOptions): Prom
   const isFree = force || action === 'remove';
   const { schedule } = isFree ? {} : await loadConfig(context.layout.config);
   const tags = checkTags(options.tags, schedule);
-  const result = await editRecords(context, revisions, (record) => {
+  const edit = (record: RevisionRecord): RevisionRecord => {
     if (expected && !isSameSet(record.tags, expected)) throw differ(record, expected);
     const wanted = apply(action, record.tags, tags);
     return isSameSet(wanted, record.tags) ? record : { ...record, tags: wanted };
-  });
+  };
+  const result = await editRecords(context, revisions, edit, options);
+  if (result.dryRun) return result;
   for (const { uuid, tags: now } of result.revisions)
     context.log('info', `${uuid} has the tags ${listed(now)}`);
   return result;

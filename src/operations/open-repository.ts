@@ -4,7 +4,7 @@ import { checkDirectory, checkOptions, checkSpec } from './check-arguments.ts';
 import { createContext, type Dependencies, openContext } from './context.ts';
 import { distrust } from './distrust.ts';
 import { type DoctorReport, doctor } from './doctor.ts';
-import type { EditResult } from './edit-records.ts';
+import type { EditOptions, EditResult } from './edit-records.ts';
 import { type EditTagsOptions, editTags } from './edit-tags.ts';
 import { type ExpireOptions, type ExpireResult, expire } from './expire.ts';
 import { find } from './find.ts';
@@ -50,7 +50,7 @@ export interface Repository {
   /** Ends a hold. See {@link release}. */
   release(revisions?: string): Promise<EditResult>;
   /** Marks revisions as not to be relied upon. See {@link distrust}. */
-  distrust(revisions?: string): Promise<EditResult>;
+  distrust(revisions?: string, options?: EditOptions): Promise<EditResult>;
   /** Runs the schedule into the future; nothing is changed. See {@link simulate}. */
   simulate(options: SimulateOptions): Promise<SimulateResult>;
   /** Removes what interrupted runs left behind, and empties the trash. See {@link purge}. */
@@ -84,7 +84,8 @@ export async function openRepository(directory: string, dependencies?: Dependenc
     editTags: async (options) => editTags(context, checkOptions(options, 'action', 'tags')),
     hold: async (options) => hold(context, checkOptions(options, 'reason')),
     release: async (revisions = 'last') => release(context, checkSpec(revisions)),
-    distrust: async (revisions = 'all') => distrust(context, checkSpec(revisions)),
+    distrust: async (revisions = 'all', options = {}) =>
+      distrust(context, checkSpec(revisions), checkOptions(options)),
     simulate: async (options) => simulate(context, checkOptions(options)),
     purge: () => purge(context),
     doctor: () => doctor(context),

@@ -8,6 +8,12 @@ import { scratchForTest } from '../helpers/scratch.ts';
 describe('a dry run', () => {
   it.each([
     ['forget', ['-r', '0'], /^\S+\n1 revision would go: /],
+    [
+      'tags',
+      ['set', 'manual:a', '-r', 'all'],
+      / {2}manual:a {2}.*\n.* {2}manual:a {2}.*\n2 revisions would change\n$/,
+    ],
+    ['distrust', ['-r', '0'], / {2}distrusted {2}.*\n1 revision would change\n$/],
     ['expire', [], /nothing expires\n$/],
   ])('of %s says what would be done, with -q too, and changes nothing', async (name, args, plan) => {
     const repository = await makeRepository();

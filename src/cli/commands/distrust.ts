@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { type Run, SUCCESS } from '../command.ts';
+import { DRY_RUN_OPTION, tellEdit } from '../dry-run.ts';
 import { revisionsOption } from '../revision-option.ts';
-import { revisionLine } from '../ui/status-table.ts';
 
 interface Options {
   readonly revision: string;
+  readonly dryRun?: boolean;
 }
 
 export function distrustCommand(blank: Command, run: Run): Command {
@@ -14,11 +15,12 @@ export function distrustCommand(blank: Command, run: Run): Command {
       'Marks revisions as not to be relied upon, after a disk or a machine misbehaved: they are not cloned, "last" moves away from them, and the next backup compares every byte. "verify" says which of them are good.',
     )
     .addOption(revisionsOption(blank).default('all'))
-    .action(({ revision }: Options, command: Command) =>
+    .option(...DRY_RUN_OPTION)
+    .action(({ revision, dryRun }: Options, command: Command) =>
       run(command, async (session) => {
         const { distrust } = await import('../../operations/distrust.ts');
-        const result = await distrust(await session.repository(), revision);
-        session.announce(result, () => result.revisions.map(revisionLine));
+        const result = await distrust(await session.repository(), revision, { dryRun });
+        tellEdit(session, result);
         return SUCCESS;
       }),
     );

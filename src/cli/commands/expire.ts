@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Run, SUCCESS } from '../command.ts';
+import { DRY_RUN_OPTION } from '../dry-run.ts';
 import { expireLines } from '../ui/expire-report.ts';
 
 interface Options {
@@ -13,7 +14,7 @@ export function expireCommand(blank: Command, run: Run): Command {
     .description(
       'Takes expired tags away and moves revisions that nothing keeps to the trash, and says of each why it is kept or goes. Every backup does this, too. Stops when the clock or the plan is implausible.',
     )
-    .option('-n, --dry-run', 'only say what would be done')
+    .option(...DRY_RUN_OPTION)
     .option('--yes', 'do it although the plan is implausible')
     .action(({ dryRun, yes }: Options, command: Command) =>
       run(command, async (session) => {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { formatDuration } from '../../domain/duration.ts';
 import type { ForgetResult } from '../../operations/forget.ts';
 import { type Run, SUCCESS } from '../command.ts';
+import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { revisionsOption } from '../revision-option.ts';
 import { describeFreed } from '../ui/expire-report.ts';
 import { counted } from '../ui/words.ts';
@@ -19,16 +20,14 @@ export function forgetCommand(blank: Command, run: Run): Command {
       'Moves revisions to the trash, whatever their tags. Refuses those that are held, and the last good one. A damaged revision is named by its whole id.',
     )
     .addOption(revisionsOption(blank).makeOptionMandatory())
-    .option('-n, --dry-run', 'only say what would be done')
+    .option(...DRY_RUN_OPTION)
     .option('--yes-the-last', 'remove the last good revision, too')
     .action(({ revision, dryRun, yesTheLast }: Options, command: Command) =>
       run(command, async (session) => {
         const { forget } = await import('../../operations/forget.ts');
         const options = { revisions: revision, dryRun, evenTheLast: yesTheLast };
         const result = await forget(await session.repository(), options);
-        // A dry run is asked for nothing but what it says.
-        const tell = dryRun ? session.show : session.announce;
-        tell(result, () => [...result.removed, ...forgetLines(result)]);
+        tellOutcome(session, result, () => [...result.removed, ...forgetLines(result)]);
         return SUCCESS;
       }),
     );

@@ -2,13 +2,14 @@ import type { Command } from 'commander';
 import { splitTags } from '../../domain/tags.ts';
 import type { EditTagsOptions } from '../../operations/edit-tags.ts';
 import { type Run, SUCCESS } from '../command.ts';
+import { DRY_RUN_OPTION, tellEdit } from '../dry-run.ts';
 import { revisionsOption } from '../revision-option.ts';
-import { revisionLine } from '../ui/status-table.ts';
 
 interface Options {
   readonly revision: string;
   readonly expect?: string;
   readonly force?: boolean;
+  readonly dryRun?: boolean;
 }
 
 const ACTIONS = ['set', 'add', 'remove'] as const;
@@ -24,14 +25,15 @@ export function tagsCommand(blank: Command, run: Run): Command {
     .addOption(revisionsOption(blank).default('last'))
     .option('--expect <TAGS>', 'change nothing unless these are the tags now; "" for none')
     .option('-f, --force', 'accept any tag')
+    .option(...DRY_RUN_OPTION)
     .action((action: EditTagsOptions['action'], tags: string, options: Options, command: Command) =>
       run(command, async (session) => {
         const { editTags } = await import('../../operations/edit-tags.ts');
-        const { revision: revisions, expect, force } = options;
+        const { revision: revisions, expect, force, dryRun } = options;
         const expected = expect === undefined ? undefined : splitTags(expect).filter((tag) => tag !== '');
-        const wanted = { action, tags: splitTags(tags), revisions, expected, force };
+        const wanted = { action, tags: splitTags(tags), revisions, expected, force, dryRun };
         const result = await editTags(await session.repository(), wanted);
-        session.announce(result, () => result.revisions.map(revisionLine));
+        tellEdit(session, result);
         return SUCCESS;
       }),
     );
