@@ -32,7 +32,7 @@ export type { ForgetOptions, ForgetResult } from './operations/forget.ts';
 export type { HoldOptions } from './operations/hold.ts';
 export type { InitOptions } from './operations/init.ts';
 export { initRepository, openRepository, type Repository } from './operations/open-repository.ts';
-export type { PurgeResult } from './operations/purge.ts';
+export type { PurgeOptions, PurgeResult } from './operations/purge.ts';
 export type { Verdict } from './operations/record-verdict.ts';
 export type { HealedBlock, LeftBlock, Repair, SharedDamage } from './operations/repair-result.ts';
 export type { RestoreOptions, RestoreResult } from './operations/restore.ts';

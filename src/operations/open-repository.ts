@@ -11,7 +11,7 @@ import { find } from './find.ts';
 import { type ForgetOptions, type ForgetResult, forget } from './forget.ts';
 import { type HoldOptions, hold, release } from './hold.ts';
 import { type InitOptions, init } from './init.ts';
-import { type PurgeResult, purge } from './purge.ts';
+import { type PurgeOptions, type PurgeResult, purge } from './purge.ts';
 import { type RestoreOptions, type RestoreResult, restore } from './restore.ts';
 import { type SimulateOptions, type SimulateResult, simulate } from './simulate.ts';
 import { type Status, status } from './status.ts';
@@ -54,7 +54,7 @@ export interface Repository {
   /** Runs the schedule into the future; nothing is changed. See {@link simulate}. */
   simulate(options: SimulateOptions): Promise<SimulateResult>;
   /** Removes what interrupted runs left behind, and empties the trash. See {@link purge}. */
-  purge(): Promise<PurgeResult>;
+  purge(options?: PurgeOptions): Promise<PurgeResult>;
   /** What the filesystem of the repository can do, and whether the source can be reached. See {@link doctor}. */
   doctor(): Promise<DoctorReport>;
 }
@@ -87,7 +87,7 @@ export async function openRepository(directory: string, dependencies?: Dependenc
     distrust: async (revisions = 'all', options = {}) =>
       distrust(context, checkSpec(revisions), checkOptions(options)),
     simulate: async (options) => simulate(context, checkOptions(options)),
-    purge: () => purge(context),
+    purge: async (options = {}) => purge(context, checkOptions(options)),
     doctor: () => doctor(context),
   };
 }

@@ -2,20 +2,46 @@ import { lockForRemoving } from '../repository/lock.ts';
 import { type CleanUpResult, cleanUp } from './clean-up.ts';
 import type { Context } from './context.ts';
 
-/** What purging did. */
-export type PurgeResult = CleanUpResult;
+/** How to purge. */
+export interface PurgeOptions {
+  /** Only say what would be done. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What purging did, or would do. */
+export interface PurgeResult extends CleanUpResult {
+  readonly dryRun: boolean;
+}
 
 /**
- * Removes what interrupted runs left behind, and empties the trash. Revisions are never touched.
+ * Removes what interrupted runs left behind, and empties the trash. Revisions are never touched. A dry run waits for
+ * nobody either: what others are at work on looks like leftovers.
  *
  * @throws BACKY_LOCKED while a backup, restore or verification runs, BACKY_IO
  */
-export async function purge(context: Context): Promise<PurgeResult> {
-  const engine = await context.engine();
+export async function purge(context: Context, { dryRun = false }: PurgeOptions = {}): Promise<PurgeResult> {
+  const purging = dryRun ? onlyLooking(context) : context;
+  const engine = await purging.engine();
   const lock = lockForRemoving(engine, context.layout);
   try {
-    return await cleanUp(context, engine, () => true);
+    return { ...(await cleanUp(purging, engine, () => true)), dryRun };
   } finally {
     lock.release();
   }
+}
+
+/** The same work, with nothing coming of it: so what it says would be done is what would be done. */
+function onlyLooking(context: Context): Context {
+  const nothing = async (): Promise<void> => {};
+  return {
+    ...context,
+    log: () => {},
+    engine: async () => ({
+      ...(await context.engine()),
+      moveFiles: nothing,
+      removeFiles: nothing,
+      removeDirectory: nothing,
+      replaceLinks: nothing,
+    }),
+  };
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeSparseFile } from '../helpers/bytes.ts';
@@ -14,6 +14,7 @@ describe('a dry run', () => {
       / {2}manual:a {2}.*\n.* {2}manual:a {2}.*\n2 revisions would change\n$/,
     ],
     ['distrust', ['-r', '0'], / {2}distrusted {2}.*\n1 revision would change\n$/],
+    ['purge', [], /^\S+\.partial\n\S+ from the trash\n1 file and 1 revision would go for good\n$/],
     ['expire', [], /nothing expires\n$/],
   ])('of %s says what would be done, with -q too, and changes nothing', async (name, args, plan) => {
     const repository = await makeRepository();
@@ -26,20 +27,24 @@ describe('a dry run', () => {
   });
 });
 
-/** Two revisions, of which one may go. */
+/** Two revisions, one in the trash, and a leftover. */
 async function makeRepository(): Promise<TestRepository> {
   const scratch = scratchForTest();
   const source = join(scratch, 'disk.img');
   makeSparseFile(source, 1 << 20);
   const repository = await createRepository(join(scratch, 'repository'), source);
   await repository.backup();
+  const { uuid } = await repository.backup();
   await repository.backup();
+  await repository.backy('forget', '-r', uuid);
+  writeFileSync(repository.path(`${uuid}.partial`), '');
   return repository;
 }
 
-/** Names and records. */
+/** Names, those in the trash too, and records. */
 function contentsOf(repository: TestRepository): readonly string[] {
-  return repository
-    .revisionFiles()
-    .map((name) => (name.endsWith('.rev') ? readFileSync(repository.path(name), 'utf8') : name));
+  const files = repository.revisionFiles();
+  const trash = readdirSync(repository.path('.trash'), { recursive: true, encoding: 'utf8' });
+  const records = files.filter((name) => name.endsWith('.rev'));
+  return [...files, ...trash.sort(), ...records.map((name) => readFileSync(repository.path(name), 'utf8'))];
 }

@@ -1,6 +1,13 @@
 import type { Command } from 'commander';
+import type { PurgeResult } from '../../operations/purge.ts';
 import { type Run, SUCCESS } from '../command.ts';
+import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { escapeText } from '../ui/escape.ts';
+import { counted } from '../ui/words.ts';
+
+interface Options {
+  readonly dryRun?: boolean;
+}
 
 export function purgeCommand(blank: Command, run: Run): Command {
   return blank
@@ -8,15 +15,21 @@ export function purgeCommand(blank: Command, run: Run): Command {
     .description(
       'Removes partial files, temporary files, and images that no record seals, and empties the trash. Revisions are never touched. Every backup does this, too, but leaves in the trash what has not been there for its time.',
     )
-    .action((_options: object, command: Command) =>
+    .option(...DRY_RUN_OPTION)
+    .action(({ dryRun }: Options, command: Command) =>
       run(command, async (session) => {
         const { purge } = await import('../../operations/purge.ts');
-        const result = await purge(await session.repository());
-        session.announce(result, () => [
+        const result = await purge(await session.repository(), { dryRun });
+        tellOutcome(session, result, () => [
           ...result.removed.map(escapeText),
           ...result.emptied.map((uuid) => `${uuid} from the trash`),
+          ...(dryRun ? [planLine(result)] : []),
         ]);
         return SUCCESS;
       }),
     );
+}
+
+function planLine({ removed, emptied }: PurgeResult): string {
+  return `${counted(removed.length, 'file')} and ${counted(emptied.length, 'revision')} would go for good`;
 }

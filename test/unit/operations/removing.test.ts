@@ -300,7 +300,11 @@ describe('what empties the trash', () => {
   it('is purge', async () => {
     const bench = benchWith({}, {});
     await forget(bench.context, { revisions: 'last' });
-    expect(await purge(bench.context)).toEqual({ removed: [], emptied: [revisionId(1)] });
+    expect(await purge(bench.context)).toEqual({
+      removed: [],
+      emptied: [revisionId(1)],
+      dryRun: false,
+    });
     expect(await trashed(bench)).toEqual([]);
   });
 
