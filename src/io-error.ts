@@ -97,7 +97,13 @@ const ERRNO_TEXTS: ReadonlyMap<string, ErrnoText> = new Map([
     { reason: 'it is closed, or not open for that', advice: 'Redirect or open it so that it can be written' },
   ],
   ['ENXIO', { reason: 'there is no such device', advice: 'Attach the device' }],
-  ['ENAMETOOLONG', { reason: 'the name is too long', advice: 'Choose a shorter name' }],
+  [
+    'ENAMETOOLONG',
+    {
+      reason: 'the name is too long',
+      advice: 'Choose a shorter name; as long as a file is not complete, its name is up to 48 bytes longer',
+    },
+  ],
 ]);
 
 /** How a person calls what a system call does; the others go by their own names. */

@@ -14,8 +14,8 @@ export interface PurgeResult extends CleanUpResult {
 }
 
 /**
- * Removes what interrupted runs left behind, and empties the trash. Revisions are never touched. A dry run waits for
- * nobody either: what others are at work on looks like leftovers.
+ * Removes what interrupted runs left behind, and empties the trash. Revisions are never touched. A dry run is for when
+ * nobody else works, too: what others are writing looks like leftovers.
  *
  * @throws BACKY_LOCKED while a backup, restore or verification runs, BACKY_IO
  */

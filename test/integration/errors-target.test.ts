@@ -62,6 +62,16 @@ describe('targets of a restore', () => {
     });
   });
 
+  it('have names that leave room for what is written first', async () => {
+    const { scratch, repository } = await filledRepository();
+
+    await expectFailure(repository.backy, ['restore', join(scratch, 'a'.repeat(255))], {
+      code: 'BACKY_IO',
+      says: ['the name is too long', 'as long as a file is not complete, its name is up to 48 bytes longer'],
+    });
+    expect(await repository.backy('restore', join(scratch, 'a'.repeat(207)))).toMatchObject({ exitCode: 0 });
+  });
+
   it('must be files or block devices', async () => {
     const { scratch, repository } = await filledRepository();
     const pipe = join(scratch, 'pipe');
