@@ -25,37 +25,39 @@ const TARGET: Kind = {
 };
 
 /** Every option of the public calls goes by one name and is of one kind, but for numbers: who uses those knows their limits. */
-const OPTIONS: Readonly<Record<string, Kind>> = {
-  acceptRecords: FLAG,
-  action: {
-    expected: 'set, add or remove',
-    fits: (value) => ['set', 'add', 'remove'].some((one) => one === value),
-  },
-  clone: FLAG,
-  confirmed: FLAG,
-  dryRun: FLAG,
-  evenTheLast: FLAG,
-  expected: TEXTS,
-  filename: PATH,
-  force: FLAG,
-  fromNothing: FLAG,
-  idle: FLAG,
-  onProgress: { expected: 'a function', fits: (value) => typeof value === 'function' },
-  reason: TEXT,
-  repair: FLAG,
-  requireReflink: FLAG,
-  revision: TEXT,
-  revisions: TEXT,
-  schedule: OBJECT,
-  signal: { expected: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
-  tags: TEXTS,
-  target: TARGET,
-  type: TEXT,
-  until: {
-    expected: 'a Date of a year before 10000',
-    fits: (value) => value instanceof Date && !(value.getTime() > LATEST_MS),
-  },
-};
+const OPTIONS: ReadonlyMap<string, Kind> = new Map(
+  Object.entries<Kind>({
+    acceptRecords: FLAG,
+    action: {
+      expected: 'set, add or remove',
+      fits: (value) => ['set', 'add', 'remove'].some((one) => one === value),
+    },
+    clone: FLAG,
+    confirmed: FLAG,
+    dryRun: FLAG,
+    evenTheLast: FLAG,
+    expected: TEXTS,
+    filename: PATH,
+    force: FLAG,
+    fromNothing: FLAG,
+    idle: FLAG,
+    onProgress: { expected: 'a function', fits: (value) => typeof value === 'function' },
+    reason: TEXT,
+    repair: FLAG,
+    requireReflink: FLAG,
+    revision: TEXT,
+    revisions: TEXT,
+    schedule: OBJECT,
+    signal: { expected: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
+    tags: TEXTS,
+    target: TARGET,
+    type: TEXT,
+    until: {
+      expected: 'a Date of a year before 10000',
+      fits: (value) => value instanceof Date && !(value.getTime() > LATEST_MS),
+    },
+  }),
+);
 
 /**
  * The options of a public call, when they are what they must be: not every caller has a compiler to tell.
@@ -70,7 +72,7 @@ export function checkOptions<Options extends object>(
   check('options', options, OBJECT);
   const isRequired = (name: string): boolean => required.some((one) => one === name);
   for (const name of new Set<string>([...required, ...Object.keys(options)])) {
-    const [kind, value] = [OPTIONS[name], Reflect.get(options, name)];
+    const [kind, value] = [OPTIONS.get(name), Reflect.get(options, name)];
     if (kind && (value !== undefined || isRequired(name))) check(name, value, kind);
   }
   return options;
