@@ -20,8 +20,7 @@ export function isRbdTarget(target: RestoreTarget): target is string {
 
 /**
  * Refuses targets whose overwriting would destroy more than they hold: files of a repository, of this one under whatever
- * name, and files that are in use as a disk. (Devices in use are refused when they are opened.) Refuses links that lead
- * nowhere, too: nothing could take their names once the image is written.
+ * name, and files that are in use as a disk. (Devices in use are refused when they are opened.)
  *
  * @param repository absolute path of the repository
  * @throws BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_IO
@@ -36,6 +35,25 @@ export async function checkTarget(repository: string, target: RestoreTarget): Pr
     if (await isAmong(facts, await filesIn(repository), lstat)) throw inRepository(path, repository);
     if (await isAmong(facts, await loopFiles(), statIfAllowed))
       throw backyError('BACKY_TARGET_BUSY', { path });
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+}
+
+/**
+ * Refuses a link that leads nowhere: a new file appears when it is complete, and could not take the name of the link.
+ *
+ * @throws BACKY_IO
+ */
+export async function checkLink(path: string): Promise<void> {
+  try {
+    const isLink = (await ignoringMissing(() => lstat(path)))?.isSymbolicLink();
+    if (!isLink || (await ignoringMissing(() => stat(path)))) return;
+    const end = resolve(dirname(path), await readlink(path));
+    const reason = `it is a symbolic link to ${end}, which does not exist`;
+    const advice = 'Create that file, or remove the link, and restore again';
+    const details = { errno: 'ENOENT' };
+    throw backyError('BACKY_IO', { action: 'restore to', path, reason, advice }, { details });
   } catch (error) {
     throw fromNodeError(error);
   }
@@ -64,21 +82,8 @@ async function realTarget(target: string): Promise<string> {
     return await realpath(target);
   } catch (error) {
     if (!isNodeError(error, 'ENOENT')) throw error;
-    const directory = await realpath(dirname(target));
-    const name = await ignoringMissing(() => lstat(target));
-    if (name?.isSymbolicLink()) throw leadsNowhere(target, resolve(directory, await readlink(target)));
-    return join(directory, basename(target));
+    return join(await realpath(dirname(target)), basename(target));
   }
-}
-
-function leadsNowhere(path: string, end: string): BackyError {
-  const reason = `it is a symbolic link to ${end}, which does not exist`;
-  const advice = 'Create that file, or remove the link, and restore again';
-  return backyError(
-    'BACKY_IO',
-    { action: 'restore to', path, reason, advice },
-    { details: { errno: 'ENOENT' } },
-  );
 }
 
 async function filesIn(directory: string): Promise<readonly string[]> {

@@ -14,7 +14,7 @@ import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
 import { checkDescriptor, namingDescriptor, STANDARD_OUTPUT } from './descriptor-target.ts';
 import { withIndex } from './index-revision.ts';
-import { checkTarget, isRbdTarget, type RestoreTarget } from './restore-target.ts';
+import { checkLink, checkTarget, isRbdTarget, type RestoreTarget } from './restore-target.ts';
 
 /** What to restore, and where to. */
 export interface RestoreOptions extends OperationOptions {
@@ -98,8 +98,13 @@ async function openTarget(
     return { targetCommand: await openRbdTarget(context, target, size) };
   }
   await checkTarget(context.layout.directory, target);
-  if (typeof target !== 'string') checkDescriptor(target.fd);
-  return typeof target === 'string' ? { [way]: target } : { targetFd: target.fd };
+  if (typeof target !== 'string') {
+    checkDescriptor(target.fd);
+    return { targetFd: target.fd };
+  }
+  // A clone replaces nothing at all, as the engine says.
+  if (way === 'target') await checkLink(target);
+  return { [way]: target };
 }
 
 function normalize(target: RestoreTarget): RestoreTarget {
