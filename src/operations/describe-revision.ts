@@ -5,6 +5,8 @@ import { FORMAT_VERSION } from '../repository/record.ts';
 import type { Snapshot, SnapshotRequest } from '../sources/source.ts';
 import type { RevisionPlan } from './revision-plan.ts';
 
+/** Where the count of runs begins anew: far behind what anybody reaches, and small enough to be counted. */
+const SAMPLE_RUN_CYCLE = 2 ** 31;
 /** Ranges in which a hint was wrong that a record names. */
 const NAMED_RANGES = 100;
 const ONE_DISK = 'with the source, as both live on one disk';
@@ -64,7 +66,7 @@ export function whyNoParent({ revisions, damaged }: RevisionPlan): string | unde
 
 /** Each run reads another sample. Counted from revision to revision, because their number stays the same one day. */
 export function sampleRunAfter(parent: RevisionRecord | undefined): number {
-  return parent?.stats.sampleRun === undefined ? 0 : parent.stats.sampleRun + 1;
+  return parent?.stats.sampleRun === undefined ? 0 : (parent.stats.sampleRun + 1) % SAMPLE_RUN_CYCLE;
 }
 
 /** What was really done, which may be less than what the source had in mind. */

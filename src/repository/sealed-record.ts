@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { backyError } from '../errors.ts';
+import { parseRecord } from './record.ts';
 import { type Checksum, checksumIn } from './record-checksum.ts';
 import { LARGEST_RECORD_BYTES } from './record-file.ts';
 
@@ -11,13 +12,24 @@ const END = '\n}\n';
  * `head -n -2 | sha256sum` says the same.
  *
  * @param checksum stands there instead, for a record that is not to pass for whole
- * @throws BACKY_INVALID_ARGUMENT for one so large that it would be taken for damaged
+ * @throws BACKY_INVALID_ARGUMENT for one that would be taken for damaged
  */
 export function formatRecord(record: RevisionRecord, checksum?: Checksum): string {
   const text = checksum ? textOf({ ...record, [checksum.key]: checksum.value }) : withChecksum(record);
-  if (Buffer.byteLength(text) <= LARGEST_RECORD_BYTES) return text;
-  const detail = `the record of ${record.uuid} would have more than the 1 MiB that are read`;
+  const problem = whyUnreadable(text, record.uuid);
+  if (problem === undefined) return text;
+  const detail = `the record of ${record.uuid} ${problem}`;
   throw backyError('BACKY_INVALID_ARGUMENT', { detail });
+}
+
+function whyUnreadable(text: string, uuid: string): string | undefined {
+  if (Buffer.byteLength(text) > LARGEST_RECORD_BYTES) return 'would have more than the 1 MiB that are read';
+  try {
+    parseRecord(text, uuid);
+    return undefined;
+  } catch (error) {
+    return `could not be read: ${error instanceof Error ? error.message : error}`;
+  }
 }
 
 function withChecksum(record: RevisionRecord): string {

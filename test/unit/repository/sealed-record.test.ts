@@ -29,6 +29,14 @@ describe('formatRecord', () => {
     expect(Buffer.byteLength(formatRecord(withNote(room - 1)))).toBeLessThanOrEqual(2 ** 20);
     expect(() => formatRecord(withNote(room + 2))).toThrow(/01.* would have more than the 1 MiB/);
   });
+
+  it('is none that could not be read for another reason', () => {
+    const until = new Date(8.64e15).toISOString();
+    const held = { ...record, hold: { reason: 'for ever', since: record.timestamp, until } };
+    expect(() => formatRecord(held)).toThrow(/could not be read: hold/);
+    const uncountable = { ...record, stats: { ...record.stats, sampleRun: 2 ** 53 } };
+    expect(() => formatRecord(uncountable)).toThrow(/could not be read: stats/);
+  });
 });
 
 describe('wrongChecksum', () => {
