@@ -1,6 +1,7 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { constants, fstatSync, readFileSync } from 'node:fs';
 import { type BackyError, backyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
+import { withPlainFile } from '../plain-file.ts';
 import type { Position } from './parse-yaml.ts';
 
 /** A configuration is written by people; anything larger is not one. */
@@ -13,17 +14,12 @@ const LARGEST_CONFIG_BYTES = 1 << 20;
  */
 export function readConfigFile(path: string): string {
   try {
-    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const stats = fstatSync(file);
-      if (!stats.isFile()) throw invalidConfig(path, START, 'it is not a plain file');
-      if (stats.size > LARGEST_CONFIG_BYTES)
-        throw invalidConfig(path, START, 'the file is larger than 1 MiB');
+    return withPlainFile(path, constants.O_RDONLY, (file) => {
+      if (fstatSync(file).size > LARGEST_CONFIG_BYTES) throw new SyntaxError('the file is larger than 1 MiB');
       return readFileSync(file, 'utf8');
-    } finally {
-      closeSync(file);
-    }
+    });
   } catch (error) {
+    if (error instanceof SyntaxError) throw invalidConfig(path, START, error.message);
     // What fails on an open file does not say which one it was.
     throw fromNodeError(isNodeError(error) ? Object.assign(error, { path }) : error);
   }

@@ -118,7 +118,7 @@ async function orWarn({ log }: Context, what: string, work: () => Promise<void>)
     await work();
   } catch (error) {
     if (!isBackyError(error)) throw error;
-    log('warning', `${what} before the backup: ${error.message}; ${error.remedy}`);
+    log('warning', `${what} before the backup: ${error.message}. ${error.remedy}`);
   }
 }
 

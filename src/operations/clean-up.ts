@@ -41,5 +41,5 @@ export async function cleanUp(
 
 /** Warns of each thing that could not be moved or removed. */
 export function warningOf({ log }: Context): OnStuck {
-  return (name, { message, remedy }) => log('warning', `${name} stays where it is: ${message}; ${remedy}`);
+  return (name, { message, remedy }) => log('warning', `${name} stays where it is: ${message}. ${remedy}`);
 }

@@ -67,7 +67,7 @@ export async function removeRevisions(
   await updateLinks(engine, layout, without(gone));
   for (const uuid of gone) log('info', `${uuid} ${done}`);
   const [problem, ...others] = stuck.values();
-  for (const { message, remedy } of others) log('warning', `${message}; ${remedy}`);
+  for (const { message, remedy } of others) log('warning', `${message}. ${remedy}`);
   if (problem) throw problem;
 }
 

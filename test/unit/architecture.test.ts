@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'plain-file': [],
   domain: ['errors'],
   native: ['#native', 'domain', 'errors', 'io-error'],
-  config: ['js-yaml', 'domain', 'errors', 'io-error'],
+  config: ['js-yaml', 'domain', 'errors', 'io-error', 'plain-file'],
   repository: ['js-yaml', 'native', 'domain', 'errors', 'io-error', 'plain-file'],
   sources: ['native', 'config', 'domain', 'errors', 'io-error'],
   operations: ['repository', 'sources', 'native', 'config', 'domain', 'errors', 'io-error'],
