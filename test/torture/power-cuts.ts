@@ -96,7 +96,8 @@ async function heal(engine: Engine, repository: string, source: string): Promise
   // A backup is taken although not all could be cleaned up; here that is a failure.
   const complaints: string[] = [];
   const log: Log = (_level, message) => {
-    if (/^not all was cleaned up|^cleaning up is left/.test(message)) complaints.push(message);
+    if (/^not all was cleaned up|^cleaning up is left| stays where it is: /.test(message))
+      complaints.push(message);
   };
   const context = createContext(repository, { engine: async () => engine, log });
   if (!existsSync(context.layout.config)) await init(context, { type: 'file', filename: source });
