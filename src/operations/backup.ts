@@ -126,5 +126,6 @@ async function orWarn({ log }: Context, what: string, work: () => Promise<void>)
 async function makeSpace(context: Context, engine: Engine): Promise<void> {
   const { layout, log } = context;
   const gone = await emptyTrash(engine, layout, () => true, warningOf(context));
-  if (gone.length > 0) log('warning', `the trash was emptied to make space: ${gone.length} revisions`);
+  const revisions = gone.length === 1 ? 'revision' : 'revisions';
+  if (gone.length > 0) log('warning', `the trash was emptied to make space: ${gone.length} ${revisions}`);
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { flipByte, KIB, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
@@ -141,7 +141,7 @@ describe('verify', () => {
     const repository = await makeRepository();
     const { uuid } = await repository.backup();
     const before = repository.revisionFiles();
-    await import('node:fs/promises').then(({ chmod }) => chmod(repository.path(uuid), 0o600));
+    chmodSync(repository.path(uuid), 0o600);
     flipByte(repository.path(uuid), 300 * KIB);
     const { exitCode, stdout } = await repository.backy('verify');
     expect(exitCode).toBe(1);
@@ -155,6 +155,18 @@ describe('verify', () => {
     expect(blocks).toMatchObject([{ offset: 256 * KIB, length: 256 * KIB }]);
     expect(statSync(report).mode & 0o777).toBe(0o400);
     expect(repository.revisionFiles()).toEqual(before);
+    expect((await repository.backy('status')).stdout).toContain('distrusted');
+  });
+
+  it('finds what is bad also where no report of it can be written', async () => {
+    const repository = await makeRepository();
+    const { uuid } = await repository.backup();
+    writeFileSync(repository.path('quarantine'), '');
+    chmodSync(repository.path(uuid), 0o600);
+    flipByte(repository.path(uuid), 300 * KIB);
+    const { exitCode, stderr } = await repository.backy('verify');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/the report .* was not written: /);
     expect((await repository.backy('status')).stdout).toContain('distrusted');
   });
 });

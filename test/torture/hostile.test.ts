@@ -208,33 +208,29 @@ describe('what was planted in a repository (F16)', () => {
     expect(readFileSync(victim, 'utf8')).toBe('precious');
   });
 
-  it.each([
-    ['.revisions', 0],
-    ['backy.log', 0],
-    ['.trash', 0],
-    ['last', 0],
-    // What verifying finds has to go there.
-    ['quarantine', 1],
-  ])('as a pipe in the place of %s keeps nobody waiting', async (name, verified) => {
-    const { scratch, repository } = await smallRepository();
-    const { uuid } = await repository.backup();
-    rmSync(repository.path(name), { force: true, recursive: true });
-    await mustRun('mkfifo', [repository.path(name)]);
-    const limited = (directory: string, ...args: readonly string[]): Promise<Outcome> =>
-      run('timeout', ['--signal', 'KILL', '30', process.execPath, PROGRAM, '-b', directory, ...args]);
-    const outcomes = [
-      await limited(scratch, 'status', '--all'),
-      await limited(repository.directory, 'status'),
-      await limited(repository.directory, 'verify'),
-      await limited(repository.directory, 'backup', 'manual:x'),
-    ];
+  it.each(['.revisions', 'backy.log', '.trash', 'last', 'quarantine'])(
+    'as a pipe in the place of %s keeps nobody waiting',
+    async (name) => {
+      const { scratch, repository } = await smallRepository();
+      const { uuid } = await repository.backup();
+      rmSync(repository.path(name), { force: true, recursive: true });
+      await mustRun('mkfifo', [repository.path(name)]);
+      const limited = (directory: string, ...args: readonly string[]): Promise<Outcome> =>
+        run('timeout', ['--signal', 'KILL', '30', process.execPath, PROGRAM, '-b', directory, ...args]);
+      const outcomes = [
+        await limited(scratch, 'status', '--all'),
+        await limited(repository.directory, 'status'),
+        await limited(repository.directory, 'verify'),
+        await limited(repository.directory, 'backup', 'manual:x'),
+      ];
 
-    expect(
-      outcomes.map(({ exitCode }) => exitCode),
-      outcomes.map(said).join(''),
-    ).toEqual([0, 0, verified, 0]);
-    expect(repository.revisionFiles()).toContain(uuid);
-  });
+      expect(
+        outcomes.map(({ exitCode }) => exitCode),
+        outcomes.map(said).join(''),
+      ).toEqual([0, 0, 0, 0]);
+      expect(repository.revisionFiles()).toContain(uuid);
+    },
+  );
 
   it('as the repository itself is the directory that it leads to, and nothing beside it', async () => {
     const { scratch, repository } = await smallRepository();
