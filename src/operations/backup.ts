@@ -117,7 +117,7 @@ async function orWarn({ log }: Context, what: string, work: () => Promise<void>)
   try {
     await work();
   } catch (error) {
-    if (!isBackyError(error)) throw error;
+    if (!isBackyError(error, 'BACKY_IO')) throw error;
     log('warning', `${what} before the backup: ${error.message}. ${error.remedy}`);
   }
 }

@@ -21,12 +21,12 @@ const SEAL = `    await engine.sealFiles([
         { from: files.partialIndex, to: files.index },
     ]);
 `;
-const RECORD = '    await engine.createFile(files.record, formatRecord(record), SEALED_MODE);\n';
+const RECORD = '    await engine.createFile(files.record, text, SEALED_MODE);\n';
 const sealFile = 'repository/seal-revision.js';
 const trashFile = 'repository/trash.js';
 const removeFile = 'operations/removing.js';
-const RECORDS_GO = '    await engine.moveFiles(recordMoves(layout, batch, ids));\n';
-const DATA_GO = '    await engine.moveFiles(dataMoves(layout, batch, ids));\n';
+const RECORDS_GO = '    await moveFiles(engine, recordMoves(layout, batch, ids));\n';
+const DATA_GO = '    await moveFiles(engine, dataMoves(layout, batch, ids));\n';
 const MOVED = 'await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));';
 const takeFile = 'operations/take-revision.js';
 
