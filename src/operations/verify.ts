@@ -122,8 +122,7 @@ async function withDamage(
   const sharers = await damageElsewhere(context, engine, record, badBlocks, revisions);
   if (!options.repair) return { ...verdict, sharers };
   const repaired = await repair(context, engine, { record, revisions, badBlocks, sharers }, options.signal);
-  // Zeros behind the end of a truncated image are back with the first block, and need no healing of their own.
-  const isWhole = repaired.left.length === 0 && badBlocks.length === badCount;
+  const isWhole = repaired.healed.length === badCount;
   return { ...verdict, verdict: isWhole ? 'good' : 'bad', sharers, repair: repaired };
 }
 

@@ -140,13 +140,13 @@ describeWith(needsOf('ext4'), 'rot where nothing is shared', () => {
 
   it('is healed from another revision, zeros from nowhere, and a truncated image gets its end back', async () => {
     const source = join(scratchForTest(), 'disk.img');
-    const bytes = randomBytes(4 * MIB + 100);
-    bytes.fill(0, MIB, 2 * MIB).fill(0, 3 * MIB + block, 4 * MIB);
+    const bytes = randomBytes(3 * MIB + 100);
+    bytes.fill(0, MIB, 2 * MIB);
     writeFileSync(source, bytes);
     const repository = await createLiveRepository(join(filesystem.scratch(), 'repository'), source);
     const [first, second] = [await repository.backup(), await repository.backup()];
     copyFileSync(source, `${source}.kept`);
-    writeFileSync(source, randomBytes(5 * MIB));
+    writeFileSync(source, randomBytes(4 * MIB));
     const image = repository.path(first.uuid);
     for (const offset of [10, MIB + 10]) flipByte(image, offset);
     truncateSync(image, 3 * MIB + 7);
@@ -157,8 +157,7 @@ describeWith(needsOf('ext4'), 'rot where nothing is shared', () => {
     expect(result.verdicts[0]?.repair?.healed).toMatchObject([
       { offset: 0, from: repository.path(second.uuid) },
       { offset: MIB, from: null },
-      { offset: 3 * MIB, length: block, from: repository.path(second.uuid) },
-      { offset: 4 * MIB, length: 100, from: repository.path(second.uuid) },
+      { offset: 3 * MIB, length: 100, from: repository.path(second.uuid) },
     ]);
     await expectSameBytes(image, `${source}.kept`);
   });
