@@ -8,6 +8,7 @@ import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { openSource } from '../sources/open-source.ts';
+import { OUT_OF_REACH } from '../sources/source.ts';
 import type { Context } from './context.ts';
 
 /** What a new repository is to back up. */
@@ -40,14 +41,6 @@ export interface InitResult {
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
 const OTHERS = 0o077;
-/** What may be otherwise when backups are made. */
-const NOT_YET = [
-  'BACKY_SOURCE_MISSING',
-  'BACKY_SOURCE_UNREADABLE',
-  'BACKY_CLUSTER_UNREACHABLE',
-  'BACKY_TOOL_MISSING',
-  'BACKY_TOOL_FAILED',
-] as const;
 
 /**
  * Makes a directory a repository by writing its configuration. A source that is not there yet is fine.
@@ -81,7 +74,7 @@ async function checkSource({ layout, log }: Context, engine: Engine, { source }:
   try {
     await openSource(source, layout.directory, engine).describe();
   } catch (error) {
-    if (!isBackyError(error, ...NOT_YET)) throw error;
+    if (!isBackyError(error, ...OUT_OF_REACH)) throw error;
     log('warning', `${error.message}; backups will fail until it can be read`);
   }
 }

@@ -1,5 +1,5 @@
 import { isBackyError } from '../errors.ts';
-import type { Source } from '../sources/source.ts';
+import { OUT_OF_REACH, type Source } from '../sources/source.ts';
 import type { Context } from './context.ts';
 
 /** Removes old snapshots of a source, before and after a backup. */
@@ -14,14 +14,6 @@ export interface Tidying {
   report(failure?: unknown): void;
 }
 
-const UNREACHABLE = [
-  'BACKY_SOURCE_MISSING',
-  'BACKY_SOURCE_UNREADABLE',
-  'BACKY_CLUSTER_UNREACHABLE',
-  'BACKY_TOOL_MISSING',
-  'BACKY_TOOL_FAILED',
-] as const;
-
 /** @see Tidying */
 export function tidying({ log }: Context, source: Source): Tidying {
   const problems = new Set<string>();
@@ -35,7 +27,7 @@ export function tidying({ log }: Context, source: Source): Tidying {
       }
     },
     report: (failure) => {
-      if (isBackyError(failure, ...UNREACHABLE)) return;
+      if (isBackyError(failure, ...OUT_OF_REACH)) return;
       for (const problem of problems) {
         if (told.has(problem)) continue;
         told.add(problem);

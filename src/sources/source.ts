@@ -79,3 +79,12 @@ export interface Snapshot {
 
 /** After how many runs each block was read again, whatever hints said, unless configured otherwise. */
 export const DEFAULT_SAMPLE_RUNS = 30;
+
+/** The errors of a source that may be back for the next backup. */
+export const OUT_OF_REACH = [
+  'BACKY_SOURCE_MISSING',
+  'BACKY_SOURCE_UNREADABLE',
+  'BACKY_CLUSTER_UNREACHABLE',
+  'BACKY_TOOL_MISSING',
+  'BACKY_TOOL_FAILED',
+] as const;

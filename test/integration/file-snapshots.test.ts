@@ -227,13 +227,18 @@ describeWith([...needsOf('btrfs'), 'command chattr'], 'a file that btrfs writes 
 describeWith(needsOf('ext4', 'xfs'), 'a device that is mounted', () => {
   const filesystem = useFilesystem('xfs');
 
-  it('is refused, unless one insists', async () => {
+  /** A device with an ext4 on it, and the file behind it. */
+  async function repositoryOfDevice() {
     const scratch = filesystem.scratch();
     const disk = join(scratch, 'disk');
     makeSparseFile(disk, 16 * MIB);
     await mustRun('mkfs.ext4', ['-q', '-F', disk]);
     const device = await attachDevice(disk);
-    const repository = await createRepository(join(scratch, 'repository'), device);
+    return { disk, device, repository: await createRepository(join(scratch, 'repository'), device) };
+  }
+
+  it('is refused, unless one insists', async () => {
+    const { device, repository } = await repositoryOfDevice();
     await withMounted(device, 'ro,noload', async () => {
       await expectFailure(repository.backy, ['backup'], {
         code: 'BACKY_SOURCE_MOUNTED',
@@ -255,12 +260,7 @@ describeWith(needsOf('ext4', 'xfs'), 'a device that is mounted', () => {
   });
 
   it('is read from the disk: what its filesystem writes never comes to the cache of the device', async () => {
-    const scratch = filesystem.scratch();
-    const disk = join(scratch, 'disk');
-    makeSparseFile(disk, 16 * MIB);
-    await mustRun('mkfs.ext4', ['-q', '-F', disk]);
-    const device = await attachDevice(disk);
-    const repository = await createRepository(join(scratch, 'repository'), device);
+    const { disk, device, repository } = await repositoryOfDevice();
     configure(repository, 'allow-mounted: true');
     await withMounted(device, 'rw', async (directory) => {
       writeFileSync(join(directory, 'file'), randomBytes(4 * MIB));

@@ -3,6 +3,7 @@ import { formatSize } from '../../domain/size.ts';
 import type { Verdict } from '../../operations/record-verdict.ts';
 import type { VerifyResult } from '../../operations/verify.ts';
 import { escapeText } from './escape.ts';
+import { counted } from './words.ts';
 
 /** The lines of `backy verify`: one for each revision, followed by one for each thing that is wrong with it. */
 export function verifyLines({ verdicts, damaged }: VerifyResult): readonly string[] {
@@ -18,7 +19,7 @@ export function verifyLines({ verdicts, damaged }: VerifyResult): readonly strin
 }
 
 function verdictLine({ uuid, verdict, size, badCount, problem }: Verdict): string {
-  const blocks = badCount === 1 ? '1 bad block' : `${badCount} bad blocks`;
+  const blocks = counted(badCount, 'bad block');
   const remark = problem === null ? (badCount > 0 ? `  ${blocks}` : '') : `  ${escapeText(problem)}`;
   return `${uuid} ${verdict.padEnd(7)} ${formatSize(size).padStart(12)}${remark}`;
 }
@@ -27,7 +28,7 @@ function blockLines({ uuid, badCount, badBlocks, report }: Verdict): readonly st
   const others = badCount - badBlocks.length;
   return [
     ...badBlocks.map((block) => `${uuid} ${blockFacts(block)}`),
-    ...(others > 0 ? [`${uuid} and ${others} more bad ${others === 1 ? 'block' : 'blocks'}`] : []),
+    ...(others > 0 ? [`${uuid} and ${counted(others, 'more bad block')}`] : []),
     ...(report === null ? [] : [`${uuid} all of them in ${escapeText(report)}`]),
   ];
 }

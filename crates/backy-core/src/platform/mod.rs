@@ -75,8 +75,9 @@ pub(crate) struct Mapped {
 /// A second handle of an open file, which goes past the page cache: [`open_direct`]. None either where its name leads
 /// to another file by now: one image must not be made of two.
 pub(crate) fn reopen_direct(file: &File, path: &Path, access: OFlags) -> Option<File> {
-    let identity = |file: &File| fs::fstat(file).map(|stat| (stat.st_dev, stat.st_ino));
-    open_direct(path, access).filter(|direct| identity(direct).is_ok_and(|own| identity(file) == Ok(own)))
+    open_direct(path, access).filter(
+        |direct| matches!((fs::identity(direct), fs::identity(file)), (Ok(left), Ok(right)) if left == right),
+    )
 }
 
 /// Whether a failed clone means that these two places never share blocks, as opposed to a full disk, a broken

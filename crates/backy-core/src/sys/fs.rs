@@ -1,6 +1,7 @@
 //! Calls about names, sizes and blocks of files: those of `rustix::fs`.
 
 use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fd::{AsFd, OwnedFd};
@@ -19,6 +20,11 @@ pub(crate) fn metadata(file: &File) -> Result<Metadata> {
 
 pub(crate) fn fstat(file: &File) -> Result<Stat> {
     call("fstat", || fs::fstat(file))
+}
+
+/// Device and number of a file: what tells files apart, whatever their names.
+pub(crate) fn identity(file: &File) -> Result<(u64, u64)> {
+    metadata(file).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 pub(crate) fn stat(path: &Path) -> Result<Stat> {
