@@ -2,57 +2,70 @@ import { readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { expectSameBytes, hashOf, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
-import { runKilled } from '../helpers/killed.ts';
+import { type Calls, callsNeeds, compileCalls } from '../helpers/calls.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { seededRandom, testSeed } from '../helpers/random.ts';
-import { createRepository, filesOf, isTorn, readLive, type TestRepository } from '../helpers/repository.ts';
+import {
+  createRepository,
+  filesOf,
+  isTorn,
+  PROGRAM,
+  readLive,
+  type TestRepository,
+} from '../helpers/repository.ts';
 
 const sourceBytes = 16 * MIB;
 const killsEach = 25;
 
-describeWith(needsOf('btrfs', 'xfs'), `SIGKILL at random moments (BACKY_TEST_SEED=${testSeed})`, () => {
-  const [btrfs, xfs] = [useFilesystem('btrfs'), useFilesystem('xfs')];
+describeWith(
+  [...needsOf('btrfs', 'xfs'), ...callsNeeds],
+  `SIGKILL again and again (BACKY_TEST_SEED=${testSeed})`,
+  () => {
+    const [btrfs, xfs] = [useFilesystem('btrfs'), useFilesystem('xfs')];
 
-  it(`is healed by the next backup, ${2 * killsEach} times`, async () => {
-    const live = await makeRepository(xfs.scratch(), xfs.scratch());
-    readLive(live);
-    await Promise.all([killAndHeal(live), killAndHeal(await makeRepository(xfs.scratch(), btrfs.scratch()))]);
-  });
-});
+    it(`is healed by the next backup, ${2 * killsEach} times`, async () => {
+      const calls = await compileCalls(xfs.scratch());
+      const live = await makeRepository(xfs.scratch(), xfs.scratch());
+      readLive(live);
+      const cloned = await makeRepository(xfs.scratch(), btrfs.scratch());
+      await Promise.all([killAndHeal(calls, live), killAndHeal(calls, cloned)]);
+    });
+  },
+);
 
-async function killAndHeal(repository: TestRepository): Promise<void> {
+async function killAndHeal(calls: Calls, repository: TestRepository): Promise<void> {
   const random = seededRandom(testSeed);
   const states = new Map<string, string>();
-  let durationMs = await backUp(repository, states);
+  const change = (): void =>
+    writeAt(repository.source, Math.floor(random() * 12) * MIB, randomBytes(2 * MIB));
+  const command = [process.execPath, PROGRAM, '-b', repository.directory, 'backup', 'manual:killed'];
+  await backUp(repository, states);
+  change();
+  const whole = await calls.run(repository.directory, command);
   let torn = 0;
   for (let kill = 1; kill <= killsEach; kill += 1) {
-    writeAt(repository.source, Math.floor(random() * 12) * MIB, randomBytes(2 * MIB));
-    // Half of the moments are in the whole run, the other half in the short part of it in which it writes.
-    const onceTorn = kill % 2 === 0;
-    const afterMs = random() * (onceTorn ? 12 : durationMs);
-    await runKilled(repository, ['backup', 'manual:killed'], { onceTorn, afterMs });
+    change();
+    const killAt = 1 + Math.floor(random() * whole.calls.length);
+    await calls.run(repository.directory, command, { killAt });
     expectUntouched(repository, states);
     torn += isTorn(repository) ? 1 : 0;
-    durationMs = await backUp(repository, states);
+    await backUp(repository, states);
     expectHealthy(repository);
   }
-  // Otherwise the kills came too early or too late to prove anything.
+  // Otherwise the kills proved nothing.
   expect(torn, 'kills in the middle of writing').toBeGreaterThanOrEqual(killsEach / 8);
   expect(await repository.verify()).toMatchObject({ good: true });
   for (const [uuid, state] of states) expect(hashOf(repository.path(uuid))).toBe(state.split(' ').at(-1));
 }
 
-/** A backup that must work, and equal the source. Notes what its image is; returns milliseconds. */
-async function backUp(repository: TestRepository, states: Map<string, string>): Promise<number> {
-  const startedMs = performance.now();
+/** A backup that must work, and equal the source. Notes what its image is. */
+async function backUp(repository: TestRepository, states: Map<string, string>): Promise<void> {
   const { uuid } = await repository.backup();
-  const durationMs = performance.now() - startedMs;
   const image = repository.path(uuid);
   await expectSameBytes(image, repository.source);
   expect(readlinkSync(repository.path('last'))).toBe(uuid);
   states.set(uuid, `${identityOf(image)} ${hashOf(image)}`);
-  return durationMs;
 }
 
 /** Old revisions are what they were: reading all of them every time would take longer than the inodes need to tell. */

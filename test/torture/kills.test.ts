@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
+import { type Calls, callsNeeds, compileCalls } from '../helpers/calls.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { testSeed } from '../helpers/random.ts';
-import { type Calls, callsNeeds, compileCalls } from './calls.ts';
 import { isLong, isWanted, PATIENCE_MS, pointsOr, randomFor, report, spread } from './scale.ts';
 import { type Scene, sceneBuilder } from './scene.ts';
 import { judge, judgeTarget, refer, TRIALS, type Trial } from './trials.ts';
@@ -14,7 +14,7 @@ const trials = TRIALS.filter(
   ({ name, killedBefore }) => isWanted(name) && (isLong || !killedBefore || name.includes('killed forget')),
 );
 /** For one command on one filesystem. */
-const points = pointsOr(2);
+const points = pointsOr(5);
 
 describeWith(
   [...needsOf(...types), ...callsNeeds],

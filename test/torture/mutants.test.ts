@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
+import { callsNeeds, compileCalls } from '../helpers/calls.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { testSeed } from '../helpers/random.ts';
 import { PROGRAM } from '../helpers/repository.ts';
-import { callsNeeds, compileCalls } from './calls.ts';
 import { buildMutant, MUTANTS, type Mutant } from './mutants.ts';
 import { breaches } from './order-rules.ts';
 import { cutPower } from './power-cuts.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { mustRun, type Outcome, run } from '../helpers/command.ts';
-import type { Need } from '../helpers/needs.ts';
+import { mustRun, type Outcome, run } from './command.ts';
+import type { Need } from './needs.ts';
 
 /** What a machine must have for `compileCalls`. */
 export const callsNeeds: readonly Need[] = ['root', 'command cc'];
