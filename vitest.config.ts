@@ -4,7 +4,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', testTimeout: 30_000, include: ['test/unit/**/*.test.{ts,mjs}'] } },
+      { test: { name: 'unit', testTimeout: 120_000, include: ['test/unit/**/*.test.{ts,mjs}'] } },
       {
         test: {
           name: 'system',

@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import type { Session } from './session.ts';
 
-export { FAILURE, SUCCESS } from './exit-code.ts';
-
 /** What a command does; it returns its exit code. Errors are thrown. */
 export type Work = (session: Session) => Promise<number>;
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isNodeError } from '../io-error.ts';
 import { checkInvocation } from './check-invocation.ts';
-import { FAILURE, type Run, SUCCESS } from './command.ts';
+import type { Run } from './command.ts';
+import { FAILURE, SUCCESS } from './exit-code.ts';
 import { watchExitSignals } from './exit-signals.ts';
 import { causeLines, failureJson, failureLine, failureText, toReportable } from './failure.ts';
 import { addCommands, createProgram, isAnswered } from './program.ts';

@@ -1,3 +1,4 @@
+import { counted } from './counted.ts';
 import { formatSize } from './size.ts';
 
 /** A block of an image that is not what the index says. */
@@ -52,5 +53,5 @@ export function describeBadBlocks(blocks: readonly BadBlock[], count: number = b
   const others = ranges.length - NAMED_RANGES;
   if (others <= 0) return named;
   const total = blocks.reduce((sum, { length }) => sum + length, 0);
-  return `${named} and ${others} more ${others === 1 ? 'range' : 'ranges'}, ${formatSize(total)} in all`;
+  return `${named} and ${counted(others, 'more range')}, ${formatSize(total)} in all`;
 }

@@ -1,5 +1,6 @@
 import type { SourceConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { counted } from '../domain/counted.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { dueTags } from '../domain/schedule.ts';
 import { checkTags } from '../domain/tags.ts';
@@ -126,6 +127,6 @@ async function orWarn({ log }: Context, what: string, work: () => Promise<void>)
 async function makeSpace(context: Context, engine: Engine): Promise<void> {
   const { layout, log } = context;
   const gone = await emptyTrash(engine, layout, () => true, warningOf(context));
-  const revisions = gone.length === 1 ? 'revision' : 'revisions';
-  if (gone.length > 0) log('warning', `the trash was emptied to make space: ${gone.length} ${revisions}`);
+  if (gone.length > 0)
+    log('warning', `the trash was emptied to make space: ${counted(gone.length, 'revision')}`);
 }

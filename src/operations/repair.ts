@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { loadConfig } from '../config/load-config.ts';
+import { counted } from '../domain/counted.ts';
 import { type IndexedRecord, isIndexed, type RevisionRecord } from '../domain/revision.ts';
 import { isBackyError } from '../errors.ts';
 import type { BadBlock, Engine, RepairedBlock } from '../native/engine.ts';
@@ -103,7 +104,7 @@ async function healRevision(
       await asWriter(engine, layout, signal, () => engine.repairImage(options, { signal })),
     );
     const count = healing.healed.length;
-    if (count > 0) log('warning', `${count} bad ${count === 1 ? 'block' : 'blocks'} of ${uuid} healed`);
+    if (count > 0) log('warning', `${counted(count, 'bad block')} of ${uuid} healed`);
     return healing;
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { mustRun } from './command.ts';
 import { patiently } from './patiently.ts';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 
 /** Waits until the server of a disk has it be a file named `disk`. */
 export async function untilServed(disk: string): Promise<void> {

@@ -19,7 +19,7 @@ export interface HeldCommand {
 }
 
 const POLL_MS = 10;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 /** Starts a backup and holds it in the middle of its source, read live, with its partial files written to. */
 export function holdBackup(repository: TestRepository): Promise<HeldCommand> {

@@ -131,7 +131,7 @@ async function withoutSpace<Result>(
   } finally {
     rmSync(ballast, { force: true });
     // btrfs gives space back with a transaction, or some time after it, and counts it as free before.
-    for (let attempt = 0; attempt < 50; attempt += 1) {
+    for (let attempt = 0; attempt < 600; attempt += 1) {
       await run('sync', ['--file-system', directory]);
       if (freeBytes(directory) >= 2 * diskBytes) break;
       await sleep(100);

@@ -216,7 +216,7 @@ describe('what was planted in a repository (F16)', () => {
       rmSync(repository.path(name), { force: true, recursive: true });
       await mustRun('mkfifo', [repository.path(name)]);
       const limited = (directory: string, ...args: readonly string[]): Promise<Outcome> =>
-        run('timeout', ['--signal', 'KILL', '30', process.execPath, PROGRAM, '-b', directory, ...args]);
+        run('timeout', ['--signal', 'KILL', '60', process.execPath, PROGRAM, '-b', directory, ...args]);
       const outcomes = [
         await limited(scratch, 'status', '--all'),
         await limited(repository.directory, 'status'),

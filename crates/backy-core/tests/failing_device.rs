@@ -104,7 +104,7 @@ impl Drop for FailingDisk {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Asks again and again; whether it came true in time.
 fn until(patience: Duration, mut come_true: impl FnMut() -> bool) -> bool {

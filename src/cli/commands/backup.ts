@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { splitTags } from '../../domain/tags.ts';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
+import { SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionLine } from '../ui/status-table.ts';
 

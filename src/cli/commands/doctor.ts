@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { FAILURE, type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
+import { FAILURE, SUCCESS } from '../exit-code.ts';
 import { doctorLines } from '../ui/doctor-report.ts';
 
 export function doctorCommand(blank: Command, run: Run): Command {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION } from '../dry-run.ts';
+import { SUCCESS } from '../exit-code.ts';
 import { expireLines } from '../ui/expire-report.ts';
 
 interface Options {

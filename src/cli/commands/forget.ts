@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
+import { counted } from '../../domain/counted.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import type { ForgetResult } from '../../operations/forget.ts';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
+import { SUCCESS } from '../exit-code.ts';
 import { revisionsOption } from '../revision-option.ts';
 import { describeFreed } from '../ui/expire-report.ts';
-import { counted } from '../ui/words.ts';
 
 interface Options {
   readonly revision: string;

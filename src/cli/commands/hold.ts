@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { LATEST_MS, parseTimeSpan } from '../../domain/time-span.ts';
 import { backyError } from '../../errors.ts';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
+import { SUCCESS } from '../exit-code.ts';
 import { revisionsOption } from '../revision-option.ts';
 import { revisionLine } from '../ui/status-table.ts';
 

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import { counted } from '../../domain/counted.ts';
 import type { PurgeResult } from '../../operations/purge.ts';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
+import { SUCCESS } from '../exit-code.ts';
 import { escapeText } from '../ui/escape.ts';
-import { counted } from '../ui/words.ts';
 
 interface Options {
   readonly dryRun?: boolean;

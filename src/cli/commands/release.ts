@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
+import { SUCCESS } from '../exit-code.ts';
 import { revisionsOption } from '../revision-option.ts';
 import { revisionLine } from '../ui/status-table.ts';
 

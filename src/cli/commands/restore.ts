@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { formatSize } from '../../domain/size.ts';
 import type { RestoreResult } from '../../operations/restore.ts';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
+import { SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionOption } from '../revision-option.ts';
 import { refuseClosedOutput } from '../standard-output.ts';

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { DAYS_EXPECTED, isNumberOfDays } from '../../domain/simulation.ts';
 import { backyError } from '../../errors.ts';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
+import { SUCCESS } from '../exit-code.ts';
 import { scheduleLines } from '../ui/schedule-report.ts';
 
 interface Options {

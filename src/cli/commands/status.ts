@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
+import { SUCCESS } from '../exit-code.ts';
 import type { Session } from '../session.ts';
 import { statusLines } from '../ui/status-table.ts';
 

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { splitTags } from '../../domain/tags.ts';
 import type { EditTagsOptions } from '../../operations/edit-tags.ts';
-import { type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellEdit } from '../dry-run.ts';
+import { SUCCESS } from '../exit-code.ts';
 import { revisionsOption } from '../revision-option.ts';
 
 interface Options {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { FAILURE, type Run, SUCCESS } from '../command.ts';
+import type { Run } from '../command.ts';
+import { FAILURE, SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionsOption } from '../revision-option.ts';
 import { verifyLines } from '../ui/verify-report.ts';

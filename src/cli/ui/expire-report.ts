@@ -1,3 +1,4 @@
+import { counted } from '../../domain/counted.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import type { Alarm, Reason } from '../../domain/retention.ts';
 import { KEEP_ALL } from '../../domain/schedule.ts';
@@ -5,7 +6,7 @@ import { formatSize } from '../../domain/size.ts';
 import type { ExpireResult, ExpireVerdict } from '../../operations/expire.ts';
 import type { FreedStats } from '../../operations/freed-space.ts';
 import { escapeText } from './escape.ts';
-import { counted, formatLocalTime } from './words.ts';
+import { formatLocalTime } from './words.ts';
 
 /** The lines of `backy expire`: each revision with its reasons, then what that frees. */
 export function expireLines({ verdicts, alarm, freed, dryRun }: ExpireResult): readonly string[] {

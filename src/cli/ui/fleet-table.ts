@@ -1,7 +1,8 @@
+import { counted } from '../../domain/counted.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { FleetStatus, RepositoryStatus } from '../../operations/status-all.ts';
 import { escapeText } from './escape.ts';
-import { counted, formatLocalTime } from './words.ts';
+import { formatLocalTime } from './words.ts';
 
 /** The lines of `backy status --all`: name, number of revisions, data written, newest good revision, what is wrong. */
 export function fleetLines({ repositories, summary }: FleetStatus): readonly string[] {
@@ -11,7 +12,7 @@ export function fleetLines({ repositories, summary }: FleetStatus): readonly str
     ...repositories.map((repository) => repositoryLine(repository, width)),
     '',
     '== Summary',
-    counted(summary.repositories, 'repository').replace(/ys$/, 'ies'),
+    counted(summary.repositories, 'repository', 'repositories'),
     counted(summary.revisions, 'revision'),
     `${formatSize(summary.bytesWritten)} data (estimated)`,
     ...troubles(summary),

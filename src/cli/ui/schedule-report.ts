@@ -1,7 +1,8 @@
+import { counted } from '../../domain/counted.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { SimulateResult } from '../../operations/simulate.ts';
-import { counted, formatLocalTime } from './words.ts';
+import { formatLocalTime } from './words.ts';
 
 /** The lines of `backy schedule`: every backup, then what is left of them. */
 export function scheduleLines(result: SimulateResult): readonly string[] {

@@ -1,9 +1,10 @@
+import { counted } from '../../domain/counted.ts';
 import { isNoteworthy } from '../../domain/fragmentation.ts';
 import type { DamagedRevision, Hold, IncompleteRevision, RevisionRecord } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { Status, TrashedDamage, TrashedRevision } from '../../operations/status.ts';
 import { escapeText } from './escape.ts';
-import { counted, describeFragmentation, formatLocalTime } from './words.ts';
+import { describeFragmentation, formatLocalTime } from './words.ts';
 
 const TIME_WIDTH = 19;
 const SIZE_WIDTH = 12;

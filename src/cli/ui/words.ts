@@ -1,10 +1,5 @@
 import type { Fragmentation } from '../../domain/fragmentation.ts';
 
-/** A number of things: `1 revision`, `2 revisions`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
 /** A number that may be a large one: `1,234,567`. */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Control, Failure, Load } from '#native';
 import { checkLoad, operate } from '../../../src/native/operate.ts';
 
@@ -84,12 +84,19 @@ describe('operate', () => {
   });
 
   it('reports progress about five times a second, and once at the end', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const seen: number[] = [];
     const onProgress = ({ done }: { done: number }): void => void seen.push(done);
-    await operate(addon, () => sleep(500, { value: 1 }), { onProgress }, FACTS);
-    expect(seen).toEqual([1, 2, 3]);
-    await sleep(250);
-    expect(seen).toHaveLength(3);
+    const work = (): Promise<object> => new Promise((resolve) => setTimeout(resolve, 1100, {}));
+    const operation = operate(addon, work, { onProgress }, FACTS);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+    await vi.advanceTimersByTimeAsync(1000);
+    await operation;
+    expect(seen).toHaveLength(6);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(seen).toHaveLength(6);
   });
 
   it('cancels the work when an observer throws, and throws that', async () => {
