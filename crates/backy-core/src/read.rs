@@ -79,6 +79,21 @@ impl Reader {
         platform::drop_cache(&self.cached);
     }
 
+    /// Reads a range from the disk, whatever is cached of it: some filesystems answer a read past the cache from there
+    /// all the same. The rest of the file stays in memory, as somebody may be working with it.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub(crate) fn read_disk<'b>(&self, buffer: &'b mut Buffer, range: Extent) -> Result<&'b [u8]> {
+        platform::drop_range(&self.cached, range.start, range.len());
+        self.read(Via::Disk, buffer, range)
+    }
+
+    /// Whether [`Via::Disk`] goes past the cache.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct.is_some()
+    }
+
     /// Fills the front of `buffer` with the bytes of `range`, which starts on a multiple of the alignment.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::extent::{Extent, ExtentMap};
 use crate::image::expected;
 use crate::index::IndexReader;
 use crate::pool;
-use crate::read::{READ_SIZE, Reader, Via, windows_of};
+use crate::read::{READ_SIZE, Reader, windows_of};
 
 /// A segment that was written to.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,10 @@ pub(crate) fn read_back(
     touched: &[Touched],
     control: &Control,
 ) -> Result<()> {
-    written.distrust_cache();
+    // Pages that are larger than what was written can only be dropped as a whole.
+    if !written.is_direct() {
+        written.distrust_cache();
+    }
     // A restore wrote none of it, and has checked it as a whole.
     if touched.iter().any(|touched| touched.checksum.is_some()) {
         index.distrust_cache();
@@ -64,7 +67,7 @@ pub(crate) fn read_back(
         for range in touched.blocks(size).extents() {
             for window in windows_of(*range) {
                 control.pass(window.len())?;
-                let bytes = written.read(Via::Disk, buffer, window)?;
+                let bytes = written.read_disk(buffer, window)?;
                 for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
                     if Hash::of(bytes) != expected(&page, block.start) {
                         return Err(Error::new(Code::ReadBack).at(written.path()).offset(block.start));
@@ -76,4 +79,41 @@ pub(crate) fn read_back(
         Ok(())
     };
     pool::for_each(&items, control, || Buffer::new(READ_SIZE), check).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::ImageOptions;
+    use crate::platform;
+    use crate::restore::{Target, restore_image};
+    use crate::write::{WriteOptions, write_image};
+
+    /// Where the kernel can tell.
+    #[test]
+    fn what_was_not_written_to_stays_in_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let (image, index, target) = (path("image"), path("index"), path("target"));
+        let length = 40 * BLOCK_SIZE;
+        std::fs::write(path("source"), vec![7; length]).unwrap();
+        let source = path("source").into();
+        let options =
+            WriteOptions { source, image: image.clone(), index: index.clone(), ..Default::default() };
+        let stats = write_image(&options, &Control::default()).unwrap();
+        let mut drifted = vec![7; length];
+        drifted[5 * BLOCK_SIZE] = 8;
+        std::fs::write(&target, &drifted).unwrap();
+        let file = std::fs::File::open(&target).unwrap();
+        file.sync_all().unwrap();
+        let resident = || platform::resident_bytes(&file, 0, length as u64);
+        let before = resident();
+
+        let options = ImageOptions { image, index, size: stats.size, digest: stats.digest };
+        restore_image(&options, Target::Path(target.clone()), false, &Control::default()).unwrap();
+
+        // Pages may be as large as several blocks.
+        assert!(resident().zip(before).is_none_or(|(now, before)| now >= before / 2));
+        assert_eq!(std::fs::read(&target).unwrap(), vec![7; length]);
+    }
 }

@@ -117,6 +117,12 @@ pub(crate) fn drop_cache(file: &File) {
     let _ = call("fadvise", || rustix::fs::fadvise(file, 0, None, Advice::DontNeed));
 }
 
+/// The same for a range of it.
+pub(crate) fn drop_range(file: &File, offset: u64, length: u64) {
+    // Only advice.
+    let _ = call("fadvise", || rustix::fs::fadvise(file, offset, NonZeroU64::new(length), Advice::DontNeed));
+}
+
 /// Tells the kernel that a file is read from front to back.
 pub(crate) fn read_ahead(file: &File) {
     // Only advice: reading works without.
@@ -139,8 +145,7 @@ pub(crate) fn evict(file: &File, offset: u64, length: u64) -> Result<()> {
         Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP | Errno::PERM) => {}
         result => result?,
     }
-    // Only advice.
-    let _ = call("fadvise", || rustix::fs::fadvise(file, offset, NonZeroU64::new(length), Advice::DontNeed));
+    drop_range(file, offset, length);
     Ok(())
 }
 

@@ -83,6 +83,9 @@ pub(crate) fn resident_bytes(_file: &File, _offset: u64, _length: u64) -> Option
 /// Nothing to tell the kernel: [`open_direct`] does not cache.
 pub(crate) fn drop_cache(_file: &File) {}
 
+/// The same for a range of it.
+pub(crate) fn drop_range(_file: &File, _offset: u64, _length: u64) {}
+
 /// The kernel finds out by itself.
 pub(crate) fn read_ahead(_file: &File) {}
 
