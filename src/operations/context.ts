@@ -52,12 +52,12 @@ export async function openContext(directory: string, dependencies: Dependencies 
     return context;
   } catch (cause) {
     if (!isNodeError(cause, 'ENOENT', 'ENOTDIR')) throw fromNodeError(cause);
-    throw await missing(context.layout, cause);
+    throw await missingConfig(context.layout, cause);
   }
 }
 
 /** Where there are revisions somebody has lost the configuration, and must not be sent to look elsewhere. */
-async function missing({ directory, config }: Layout, cause: unknown): Promise<BackyError> {
+export async function missingConfig({ directory, config }: Layout, cause?: unknown): Promise<BackyError> {
   const { countRecords } = await import('../repository/read-revisions.ts');
   const records = await countRecords(directory);
   return records === 0

@@ -3,8 +3,10 @@ import { join, resolve } from 'node:path';
 import { isBackyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
 import { type Layout, layoutOf } from '../repository/layout.ts';
+import { countRecords } from '../repository/read-revisions.ts';
 import { readTotals, type Totals } from '../repository/totals.ts';
 import { checkDirectory } from './check-arguments.ts';
+import { missingConfig } from './context.ts';
 
 export type { Totals } from '../repository/totals.ts';
 
@@ -39,7 +41,8 @@ export interface FleetSummary {
 export async function statusOfAll(base: string): Promise<FleetStatus> {
   const directory = resolve(checkDirectory(base));
   const looks: Look[] = [];
-  for (const name of repositoriesIn(directory)) looks.push(await look(name, layoutOf(join(directory, name))));
+  for (const name of await repositoriesIn(directory))
+    looks.push(await look(name, layoutOf(join(directory, name))));
   // At the end, when most directories have been quiet for long enough to be believed.
   for (const { remember } of looks) remember?.();
   const repositories = looks.map(({ status }) => status);
@@ -60,11 +63,11 @@ export async function statusOfAll(base: string): Promise<FleetStatus> {
 }
 
 /** The names of repositories, sorted; one that has several of them, by way of links, goes by its own. */
-function repositoriesIn(directory: string): readonly string[] {
+async function repositoriesIn(directory: string): Promise<readonly string[]> {
   try {
-    const names = readdirSync(directory).filter((name) => existsSync(layoutOf(join(directory, name)).config));
     const byPlace = new Map<string, string>();
-    for (const name of names.sort()) {
+    for (const name of readdirSync(directory).sort()) {
+      if (!(await isRepository(layoutOf(join(directory, name))))) continue;
       const place = realpathSync(join(directory, name));
       if (!byPlace.has(place) || !isLink(join(directory, name))) byPlace.set(place, name);
     }
@@ -72,6 +75,11 @@ function repositoriesIn(directory: string): readonly string[] {
   } catch (error) {
     throw fromNodeError(error);
   }
+}
+
+/** Also without a configuration, which somebody lost: whoever looks over all of them is the one to hear of it. */
+async function isRepository({ config, directory }: Layout): Promise<boolean> {
+  return existsSync(config) || (await countRecords(directory).catch(() => 0)) > 0;
 }
 
 function isLink(path: string): boolean {
@@ -86,6 +94,7 @@ interface Look {
 /** What is wrong with one repository never hides another. */
 async function look(name: string, layout: Layout): Promise<Look> {
   try {
+    if (!existsSync(layout.config)) throw await missingConfig(layout);
     const { totals, ...rest } = await readTotals(layout);
     return { status: { name, totals }, ...rest };
   } catch (error) {

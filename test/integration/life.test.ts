@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { flipByte, KIB, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
@@ -232,5 +232,13 @@ describe('status of all repositories', () => {
     expect(stdout).toMatch(
       /^== Repositories\none {7}1 .*\ntwo {7}0 .*no good revision\n\n== Summary\n2 repositories\n1 revision\n/m,
     );
+    // One that has lost its configuration is no reason to show it less.
+    renameSync(one.path('config'), one.path('config.old'));
+    const { repositories, summary } = await overview();
+    expect(repositories).toMatchObject([
+      { name: 'one', problem: expect.stringMatching(/config is missing/) },
+      { name: 'two' },
+    ]);
+    expect(summary).toMatchObject({ repositories: 2, unreadable: 1 });
   });
 });
