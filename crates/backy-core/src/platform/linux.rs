@@ -113,13 +113,12 @@ pub(crate) fn resident_bytes(file: &File, offset: u64, length: u64) -> Option<u6
 
 /// Drops clean pages of a file, so that the next read asks the disk.
 pub(crate) fn drop_cache(file: &File) {
-    // Only advice: the reads that follow use O_DIRECT wherever there is one.
-    let _ = call("fadvise", || rustix::fs::fadvise(file, 0, None, Advice::DontNeed));
+    drop_range(file, 0, 0);
 }
 
-/// The same for a range of it.
+/// The same for a range of it; of 0 bytes, as `posix_fadvise(2)` has it, for all from its offset on.
 pub(crate) fn drop_range(file: &File, offset: u64, length: u64) {
-    // Only advice.
+    // Only advice: the reads that follow use O_DIRECT wherever there is one.
     let _ = call("fadvise", || rustix::fs::fadvise(file, offset, NonZeroU64::new(length), Advice::DontNeed));
 }
 
