@@ -3,8 +3,11 @@ import type { ByteRange } from './bad-blocks.ts';
 /** How far a revision is believed to equal its source. */
 export type Trust = 'trusted' | 'verified' | 'distrusted';
 
-/** In which state the source was when it was read: as after a power cut, frozen by its guest, or switched off. */
-export type Consistency = 'crash' | 'frozen' | 'offline';
+/**
+ * In which state the source was when it was read: `crash`, as after a power cut; `frozen` by its guest; `offline`,
+ * switched off; `live`, read while somebody may have written to it, so that the image may hold a mixture of states.
+ */
+export type Consistency = 'crash' | 'frozen' | 'offline' | 'live';
 
 /** Where the data came from: the type of the source and what identifies it, never a secret. */
 export interface SourceIdentity {

@@ -28,7 +28,7 @@ export const FORMAT_VERSION = 1;
 export const FIRST_WORDS = '{\n  "formatVersion"';
 
 const TRUSTS: readonly Trust[] = ['trusted', 'verified', 'distrusted'];
-const CONSISTENCIES: readonly Consistency[] = ['crash', 'frozen', 'offline'];
+const CONSISTENCIES: readonly Consistency[] = ['crash', 'frozen', 'offline', 'live'];
 const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
 const DIGEST = /^[0-9a-f]{64}$/;
 /** No record is nested anything like this; what is would exhaust the stack when it is written again. */

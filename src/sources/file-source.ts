@@ -65,7 +65,7 @@ function reasonOf({ code, details }: BackyError): string {
 }
 
 function live(path: string, { size }: SourceFacts, fallback: string): Snapshot {
-  return { name: path, size, consistency: 'crash', input: { path }, method: 'full', fallback };
+  return { name: path, size, consistency: 'live', input: { path }, method: 'full', fallback };
 }
 
 async function look(path: string, engine: Engine): Promise<SourceFacts> {

@@ -9,6 +9,7 @@ import { describeFragmentation, formatLocalTime } from './words.ts';
 const TIME_WIDTH = 19;
 const SIZE_WIDTH = 12;
 const DURATION_WIDTH = 6;
+const LIVE = 'live: read without a snapshot';
 
 /** The lines of `backy status`. Columns are only ever added on the right. */
 export function statusLines(status: Status): readonly string[] {
@@ -43,11 +44,15 @@ export function statusLines(status: Status): readonly string[] {
  * was verified; then whatever there is to say of it.
  */
 export function revisionLine(record: RevisionRecord): string {
-  const { timestamp, uuid, stats, tags, trust, verifiedAt, hold } = record;
+  const { timestamp, uuid, stats, tags, trust, verifiedAt, hold, consistency } = record;
   const { bytesWritten, duration, method, sharing, sharingReason, fallback } = stats;
   const shared = sharingReason === undefined ? sharing : `${sharing}: ${sharingReason}`;
   const verified = verifiedAt === null ? '-' : `verified ${formatLocalTime(new Date(verifiedAt))}`;
-  const remarks = [...(fallback === undefined ? [] : [fallback]), ...(hold ? [describeHold(hold)] : [])];
+  const remarks = [
+    ...(consistency === 'live' ? [LIVE] : []),
+    ...(fallback === undefined ? [] : [fallback]),
+    ...(hold ? [describeHold(hold)] : []),
+  ];
   return line({
     time: formatLocalTime(new Date(timestamp)),
     uuid,

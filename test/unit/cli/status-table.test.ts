@@ -26,6 +26,14 @@ describe('status', () => {
     else process.env.TZ = zone;
   });
 
+  it('names what was read live, because nothing else tells a mixture of states from a power cut', () => {
+    const fallback = 'a block device has no snapshot of its own';
+    const live = makeRecord({ consistency: 'live', stats: { fallback } });
+    const marked = `-  live: read without a snapshot  ${fallback}`;
+    expect(revisionLine(live).endsWith(marked)).toBe(true);
+    expect(revisionLine({ ...live, consistency: 'crash' })).not.toContain('live');
+  });
+
   it('has the shape that people parse: local time, IEC sizes, whole seconds, more columns to the right', () => {
     const damaged = [
       { uuid: '01a20b77-805a-7000-8000-000000000001', reason: 'its record is not JSON:\nbad' },

@@ -95,6 +95,10 @@ describe('parseRecord', () => {
     expect(complaint(path, value)).toMatch(expected);
   });
 
+  it.each(['crash', 'frozen', 'offline', 'live'])('takes the consistency %s', (consistency) => {
+    expect(complaint(['consistency'], consistency)).toBe('valid');
+  });
+
   it('notices every value of a wrong type, and every one that is missing (F8)', () => {
     const optional = ['stats.sharingReason', 'stats.fallback', 'source.filename'];
     for (const path of leaves(record)) {

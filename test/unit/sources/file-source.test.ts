@@ -129,7 +129,7 @@ describe('a source without a snapshot', () => {
     expect(await source.snapshot({ uuid: first, parent: makeRecord() })).toEqual({
       name: path,
       size: 4,
-      consistency: 'crash',
+      consistency: 'live',
       input: { path },
       method: 'full',
       fallback,
