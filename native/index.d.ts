@@ -394,6 +394,8 @@ export interface SnapshotOptions {
   source: string
   /** The clone to create beside it; the name must be free. */
   snapshot: string
+  /** The directory of the repository that it is for: it gets the owner of that. */
+  repository: string
 }
 
 /** What was taken. */

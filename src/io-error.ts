@@ -46,7 +46,14 @@ const ERRNO_TEXTS: ReadonlyMap<string, ErrnoText> = new Map([
       advice: 'Remount it writable; see the kernel log for why it became read-only',
     },
   ],
-  ['EACCES', { reason: 'permission denied', advice: 'Run backy as a user who may do this' }],
+  [
+    'EACCES',
+    {
+      reason: 'permission denied',
+      advice:
+        'Run backy as a user who may do this; a file of a repository belongs to the owner of its directory, which root sees to with "chown -hR --reference=DIR DIR"',
+    },
+  ],
   [
     'EPERM',
     {

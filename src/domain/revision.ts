@@ -92,6 +92,13 @@ export interface DamagedRevision {
   readonly reason: string;
 }
 
+/** A revision whose record this user may not read. Nothing is known against it. */
+export interface UnreadableRevision {
+  readonly uuid: string;
+  /** What to do about it, for people. */
+  readonly reason: string;
+}
+
 /** What a backup of the Python backy left that never finished: no revision, and gone after the next backup or purge. */
 export interface IncompleteRevision {
   readonly uuid: string;

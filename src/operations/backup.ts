@@ -65,13 +65,16 @@ export async function backup(
     let record: RevisionRecord;
     try {
       const startedAt = clock();
-      const { revisions, damaged } = await readRevisions(layout);
+      const { revisions, damaged, unreadable } = await readRevisions(layout);
+      for (const { uuid, reason } of unreadable)
+        context.log('warning', `revision ${uuid} is left out: ${reason}`);
       await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
       const tags = wanted ?? dueTags(config.schedule, revisions, startedAt);
       if (tags.length === 0) return undefined;
       const source = openSource(withForce(config.source, options.force), layout.directory, engine);
       const { requireReflink } = config;
-      const plan = { source, revisions, damaged: damaged.length, tags, startedAt, requireReflink };
+      const others = { damaged: damaged.length, unreadable: unreadable.length };
+      const plan = { source, revisions, ...others, tags, startedAt, requireReflink };
       const { rate = config.rate, idle = config.idle } = options;
       record = await takeRevision(context, engine, plan, { ...options, rate, idle });
     } catch (error) {

@@ -55,10 +55,11 @@ export function describeRevision(
 }
 
 /** Why a revision starts from nothing; undefined for the first one. */
-export function whyNoParent({ revisions, damaged }: RevisionPlan): string | undefined {
+export function whyNoParent({ revisions, damaged, unreadable }: RevisionPlan): string | undefined {
   const counts = [
     [revisions.length, 'distrusted'],
     [damaged, 'damaged'],
+    [unreadable, 'unreadable'],
   ] as const;
   const bad = counts.flatMap(([count, word]) => (count > 0 ? [`${count} ${word}`] : []));
   return bad.length > 0 ? `no earlier revision is good (${bad.join(', ')})` : undefined;

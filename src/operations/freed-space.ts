@@ -36,12 +36,14 @@ async function filesThatStay(
   layout: Layout,
   going: readonly string[],
 ): Promise<readonly string[]> {
-  const { revisions, damaged } = await readRevisions(layout);
-  const others = [...revisions, ...damaged].map(({ uuid }) => uuid).filter((uuid) => !going.includes(uuid));
+  const { revisions, damaged, unreadable } = await readRevisions(layout);
+  const others = [...revisions, ...damaged, ...unreadable]
+    .map(({ uuid }) => uuid)
+    .filter((uuid) => !going.includes(uuid));
   const trash = (await readTrash(layout)).flatMap((batch) =>
     filesOf(
       batch.layout,
-      [...batch.revisions, ...batch.damaged].map(({ uuid }) => uuid),
+      [...batch.revisions, ...batch.damaged, ...batch.unreadable].map(({ uuid }) => uuid),
     ),
   );
   const source = await sharingSource(engine, layout, revisions.at(-1)?.uuid);

@@ -1,4 +1,6 @@
+import type { UnreadableRevision } from '../domain/revision.ts';
 import { type BackyError, isBackyError } from '../errors.ts';
+import { isIoError } from '../io-error.ts';
 import type { BadBlock, Engine } from '../native/engine.ts';
 import { updateLinks } from '../repository/links.ts';
 import { asWriter } from '../repository/lock.ts';
@@ -68,7 +70,14 @@ export const NOTHING_BAD = {
 /** The verdict on a revision that could not be read. @param size of its image in bytes */
 export function failedVerdict(uuid: string, size: number, error: BackyError): Verdict {
   const verdict = condemns(error) ? 'bad' : 'unknown';
-  return { uuid, verdict, size, problem: error.message, bytesRead: 0, ...NOTHING_BAD };
+  const { message, remedy } = error;
+  const problem = isIoError(error, 'EACCES', 'EPERM') ? `${message}; ${remedy}` : message;
+  return { uuid, verdict, size, problem, bytesRead: 0, ...NOTHING_BAD };
+}
+
+/** The verdict on a revision whose record this user may not read: nothing is known against it. */
+export function unreadableVerdict({ uuid, reason }: UnreadableRevision): Verdict {
+  return { uuid, verdict: 'unknown', size: 0, problem: reason, bytesRead: 0, ...NOTHING_BAD };
 }
 
 /** Whether a failure is the fault of the revision, rather than of the machine at this moment. */

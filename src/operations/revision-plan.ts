@@ -8,6 +8,8 @@ export interface RevisionPlan {
   readonly revisions: readonly RevisionRecord[];
   /** How many more there are, which are damaged. */
   readonly damaged: number;
+  /** How many more there are, whose records may not be read. */
+  readonly unreadable: number;
   readonly tags: readonly string[];
   readonly startedAt: Date;
   readonly requireReflink: boolean;

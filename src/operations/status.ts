@@ -5,6 +5,7 @@ import {
   isHeld,
   newestGood,
   type RevisionRecord,
+  type UnreadableRevision,
 } from '../domain/revision.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { readTrash, type TrashBatch } from '../repository/trash.ts';
@@ -16,6 +17,8 @@ export interface Status {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
   readonly damaged: readonly DamagedRevision[];
+  /** What this user may not read, the trash included. Nothing is known against it. */
+  readonly unreadable: readonly UnreadableRevision[];
   /** What the next backup or purge removes. */
   readonly incomplete: readonly IncompleteRevision[];
   /** What was removed and can still be brought back, the oldest removal first. */
@@ -46,6 +49,8 @@ export interface StatusSummary {
   readonly revisions: number;
   /** How many are not. */
   readonly damaged: number;
+  /** How many this user may not read. */
+  readonly unreadable: number;
   /** How many are not to be relied upon. */
   readonly distrusted: number;
   /** How many are held. */
@@ -60,19 +65,21 @@ export interface StatusSummary {
 
 /** Lists all revisions. Needs neither the engine nor a valid configuration. @throws BACKY_IO */
 export async function status(context: Context): Promise<Status> {
-  const { revisions, damaged, incomplete } = await readRevisions(context.layout);
-  const { trash, damagedTrash } = await listTrash(context);
+  const { revisions, damaged, unreadable, incomplete } = await readRevisions(context.layout);
+  const { trash, damagedTrash, unreadableTrash } = await listTrash(context);
   const newest = newestGood(revisions);
   const newestImage = newest && fragmentationOf(newest);
   return {
     revisions,
     damaged,
+    unreadable: [...unreadable, ...unreadableTrash],
     incomplete,
     trash,
     damagedTrash,
     summary: {
       revisions: revisions.length,
       damaged: damaged.length,
+      unreadable: unreadable.length + unreadableTrash.length,
       distrusted: revisions.filter(({ trust }) => trust === 'distrusted').length,
       held: revisions.filter((record) => isHeld(record, context.clock())).length,
       trash: trash.length + damagedTrash.length,
@@ -82,9 +89,13 @@ export async function status(context: Context): Promise<Status> {
   };
 }
 
-async function listTrash(context: Context): Promise<Pick<Status, 'trash' | 'damagedTrash'>> {
+interface Trash extends Pick<Status, 'trash' | 'damagedTrash'> {
+  readonly unreadableTrash: readonly UnreadableRevision[];
+}
+
+async function listTrash(context: Context): Promise<Trash> {
   const batches = await readTrash(context.layout);
-  if (batches.length === 0) return { trash: [], damagedTrash: [] };
+  if (batches.length === 0) return { trash: [], damagedTrash: [], unreadableTrash: [] };
   const graceMs = await graceOf(context);
   const timesOf = ({ removedAt }: TrashBatch): TrashTimes => ({
     removedAt: removedAt.toISOString(),
@@ -95,5 +106,6 @@ async function listTrash(context: Context): Promise<Pick<Status, 'trash' | 'dama
     damagedTrash: batches.flatMap((batch) =>
       batch.damaged.map((revision) => ({ ...revision, ...timesOf(batch) })),
     ),
+    unreadableTrash: batches.flatMap((batch) => batch.unreadable),
   };
 }

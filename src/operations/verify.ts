@@ -13,7 +13,13 @@ import { lookUpRevisions } from '../repository/look-up.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
 import { judgeRecord } from './altered-record.ts';
 import type { Context } from './context.ts';
-import { failedVerdict, NOTHING_BAD, recordVerdict, type Verdict } from './record-verdict.ts';
+import {
+  failedVerdict,
+  NOTHING_BAD,
+  recordVerdict,
+  unreadableVerdict,
+  type Verdict,
+} from './record-verdict.ts';
 
 /** What to verify. */
 export interface VerifyOptions extends LoadOptions {
@@ -54,8 +60,8 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
   const engine = await context.engine();
   return keepingFiles(engine, layout, options.signal, async () => {
     const all = await readRevisions(layout);
-    const { revisions, damaged } = select(layout, all, options.revisions);
-    const verdicts: Verdict[] = [];
+    const { revisions, damaged, unreadable } = select(layout, all, options.revisions);
+    const verdicts: Verdict[] = unreadable.map(unreadableVerdict);
     for (const record of revisions) {
       const verdict = await judge(context, engine, { record, ...all }, options);
       const alteredRecord = await judgeRecord(context, engine, record.uuid, options.acceptRecords ?? false);
@@ -78,12 +84,14 @@ function select(
   list: RevisionList,
   spec: string | undefined,
 ): Omit<RevisionList, 'incomplete'> {
-  const { revisions, damaged } = list;
+  const { revisions, damaged, unreadable } = list;
   // That one is damaged is a finding, too.
   const named = damaged.filter(({ uuid }) => uuid === spec?.trim());
-  if (named.length > 0) return { revisions: [], damaged: named };
-  if (spec === undefined) return { revisions, damaged };
-  return { revisions: lookUpRevisions(layout, list, spec), damaged: spec.trim() === 'all' ? damaged : [] };
+  if (named.length > 0) return { revisions: [], damaged: named, unreadable: [] };
+  if (spec === undefined) return { revisions, damaged, unreadable };
+  if (spec.trim() === 'all')
+    return { revisions: lookUpRevisions(layout, { ...list, unreadable: [] }, spec), damaged, unreadable };
+  return { revisions: lookUpRevisions(layout, list, spec), damaged: [], unreadable: [] };
 }
 
 function followUp({ onProgress, ...options }: VerifyOptions, uuid: string): OperationOptions {

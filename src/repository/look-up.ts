@@ -8,32 +8,36 @@ import { type RevisionList, readRecord } from './read-revisions.ts';
 
 /**
  * The revisions that a spec names, as `findRevisions` says. That one which was meant is damaged is no reason to say that
- * there is none.
+ * there is none. As long as a record cannot be read, for want of permission, only a whole id names a revision for sure.
  *
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_RECORD_DAMAGED,
  *   BACKY_INDEX_DAMAGED, BACKY_IO
  */
 export function lookUpRevisions(layout: Layout, list: RevisionList, spec: string): readonly RevisionRecord[] {
-  return explaining(layout, list, () => findRevisions(spec, list.revisions));
+  return explaining(layout, list, spec, () => findRevisions(spec, list.revisions));
 }
 
 /** The one revision that a spec names, as `findRevision` says, and as above. */
 export function lookUpRevision(layout: Layout, list: RevisionList, spec: string): RevisionRecord {
-  return explaining(layout, list, () => findRevision(spec, list.revisions));
+  return explaining(layout, list, spec, () => findRevision(spec, list.revisions));
 }
 
-function explaining<Found>(layout: Layout, list: RevisionList, find: () => Found): Found {
+function explaining<Found>(layout: Layout, list: RevisionList, spec: string, find: () => Found): Found {
+  const [unreadable] = list.unreadable;
+  const isExact = list.revisions.some(({ uuid }) => uuid === spec.trim());
+  // Which revision is the last one, or the n-th, is unknown as long as one of them cannot be read.
+  if (unreadable && !isExact) throw whatIsWrong(layout, unreadable.uuid);
   try {
     return find();
   } catch (error) {
     if (!isBackyError(error, 'BACKY_REVISION_UNKNOWN')) throw error;
-    const spec = String(error.details.spec);
-    const id = unusable(list).find((uuid) => isBeginning(spec, uuid));
+    const wanted = String(error.details.spec);
+    const id = unusable(list).find((uuid) => isBeginning(wanted, uuid));
     if (id !== undefined) throw whatIsWrong(layout, id);
     const isAllDamaged = list.revisions.length === 0 && list.damaged.length > 0;
     if (!isAllDamaged) throw error;
     const reason = 'there is none that is not damaged';
-    throw backyError('BACKY_REVISION_UNKNOWN', { spec, reason }, { cause: error });
+    throw backyError('BACKY_REVISION_UNKNOWN', { spec: wanted, reason }, { cause: error });
   }
 }
 

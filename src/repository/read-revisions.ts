@@ -6,11 +6,12 @@ import {
   type DamagedRevision,
   type IncompleteRevision,
   type RevisionRecord,
+  type UnreadableRevision,
 } from '../domain/revision.ts';
 import { isRevisionId } from '../domain/revision-id.ts';
 import { ShapeError } from '../domain/shape.ts';
-import { backyError, isBackyError } from '../errors.ts';
-import { fromNodeError, isNodeError } from '../io-error.ts';
+import { type BackyError, backyError, isBackyError } from '../errors.ts';
+import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
 import { hasChunks } from './chunked.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
 import { type LegacyReading, parseLegacyText, readLegacyRecord } from './legacy-record.ts';
@@ -22,6 +23,7 @@ export interface RevisionList {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
   readonly damaged: readonly DamagedRevision[];
+  readonly unreadable: readonly UnreadableRevision[];
   readonly incomplete: readonly IncompleteRevision[];
 }
 
@@ -85,19 +87,21 @@ async function readThese(
 ): Promise<RevisionList> {
   const revisions: RevisionRecord[] = [];
   const damaged: DamagedRevision[] = [];
+  const unreadable: UnreadableRevision[] = [];
   const incomplete: IncompleteRevision[] = [];
   for (const [count, uuid] of ids.entries()) {
     if (count % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await nextTurn();
     const reading = readRevision(layout, uuid, names);
     if (reading?.kind === 'complete') revisions.push(reading.record);
     if (reading?.kind === 'damaged') damaged.push({ uuid, reason: reading.reason });
+    if (reading?.kind === 'unreadable') unreadable.push({ uuid, reason: reading.reason });
     if (reading?.kind === 'incomplete') incomplete.push({ uuid, reason: reading.reason });
     if (reading?.kind === 'chunked') throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
   }
-  return { revisions: revisions.sort(byAge), damaged, incomplete };
+  return { revisions: revisions.sort(byAge), damaged, unreadable, incomplete };
 }
 
-type Reading = LegacyReading | { readonly kind: 'damaged'; readonly reason: string };
+type Reading = LegacyReading | { readonly kind: 'damaged' | 'unreadable'; readonly reason: string };
 
 /** A record, or what is wrong with it; undefined when it was removed since the directory was listed. */
 function readRevision(layout: Layout, id: string, names: ReadonlySet<string>): Reading | undefined {
@@ -116,8 +120,19 @@ function readRevision(layout: Layout, id: string, names: ReadonlySet<string>): R
     }
     // A shortage on this machine says nothing about the record.
     if (errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM') throw error;
+    if (isForbidden(error)) return { kind: 'unreadable', reason: describeForbidden(layout, error) };
     return { kind: 'damaged', reason: error.message };
   }
+}
+
+/** Permissions say something about the user, and nothing about the revision. */
+function isForbidden(error: BackyError): boolean {
+  return isIoError(error, 'EACCES', 'EPERM');
+}
+
+function describeForbidden({ directory }: Layout, { details }: BackyError): string {
+  const cure = `chown -hR --reference=${directory} ${directory}`;
+  return `its record cannot be read: ${details.reason}; as root, give everything to the owner of the directory (${cure})`;
 }
 
 /** Whoever wrote it: most records are ours, and that shows in how they begin. */

@@ -5,7 +5,7 @@ import { asObject, asText, asWholeNumber, member, root, ShapeError } from '../do
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import { withPlainFile } from '../plain-file.ts';
 import { type Layout, RECORD_SUFFIX } from './layout.ts';
-import { readRevisions } from './read-revisions.ts';
+import { readRecord, readRevisions } from './read-revisions.ts';
 
 /** What there is to know of a repository at a glance. */
 export interface Totals {
@@ -48,7 +48,9 @@ export async function readTotals(layout: Layout): Promise<Reading> {
 }
 
 async function count(layout: Layout): Promise<Totals> {
-  const { revisions, damaged } = await readRevisions(layout);
+  const { revisions, damaged, unreadable } = await readRevisions(layout);
+  // Its totals are unknown then, and the error of the record says what to do.
+  for (const { uuid } of unreadable) readRecord(layout, uuid);
   const isBad = (record: RevisionRecord): boolean => !isGood(record);
   return {
     revisions: revisions.length,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { DamagedRevision, RevisionRecord } from '../domain/revision.ts';
+import type { DamagedRevision, RevisionRecord, UnreadableRevision } from '../domain/revision.ts';
 import type { BackyError } from '../errors.ts';
 import type { Engine } from '../native/engine.ts';
 import { type Layout, layoutOf } from './layout.ts';
@@ -12,6 +12,7 @@ export interface TrashBatch extends Batch {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
   readonly damaged: readonly DamagedRevision[];
+  readonly unreadable: readonly UnreadableRevision[];
 }
 
 /**
@@ -54,8 +55,8 @@ export async function moveFromTrash(
 export async function readTrash(layout: Layout): Promise<readonly TrashBatch[]> {
   const batches: TrashBatch[] = [];
   for (const batch of await batchesOf(layout)) {
-    const { revisions, damaged } = await readRevisions(batch.layout);
-    batches.push({ ...batch, revisions, damaged });
+    const { revisions, damaged, unreadable } = await readRevisions(batch.layout);
+    batches.push({ ...batch, revisions, damaged, unreadable });
   }
   return batches;
 }

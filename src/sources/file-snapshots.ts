@@ -51,7 +51,7 @@ export function fileSnapshots(path: string, repository: string, engine: Engine):
     take: async (uuid) => {
       const { file } = await place();
       const snapshot = await pathOf(uuid);
-      const { size } = await engine.takeSnapshot({ source: file, snapshot });
+      const { size } = await engine.takeSnapshot({ source: file, snapshot, repository });
       return { path: snapshot, size };
     },
     ofParent: async (uuid, image) => {

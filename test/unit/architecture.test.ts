@@ -9,7 +9,7 @@ const SOURCE = resolve(import.meta.dirname, '../../src');
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   'io-error': ['errors'],
-  'plain-file': [],
+  'plain-file': ['io-error'],
   domain: ['errors'],
   native: ['#native', 'domain', 'errors', 'io-error'],
   config: ['js-yaml', 'domain', 'errors', 'io-error', 'plain-file'],

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use crate::durable::{Existing, directory_of, rename, sync_directory, sync_directory_of};
 use crate::error::{Context, Error, Result};
+use crate::ownership::give_to_owner;
 use crate::sys::fs;
 
 /// Renames files in order, then makes that durable in every directory concerned. No name may be taken. What is
@@ -54,7 +55,11 @@ pub fn make_directory(path: &Path) -> Result<()> {
                 return Err(Error::io("mkdir", path, Errno::NOTDIR));
             }
         }
-        result => result.on("mkdir", path)?,
+        result => {
+            result.on("mkdir", path)?;
+            let made = fs::open_directory(path).on("open", path)?;
+            give_to_owner(&made, path)?;
+        }
     }
     sync_directory_of(path)
 }

@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
+use crate::ownership::{give_link_to_owner, give_to_owner};
 use crate::platform;
 use crate::sys::io::Appending;
 use crate::sys::{fs, io};
@@ -57,7 +58,8 @@ pub fn replace_links(links: &[(PathBuf, PathBuf)]) -> Result<()> {
     for (path, target) in links {
         let temporary = temporary_beside(path);
         fs::symlink(target, &temporary).on("symlink", path)?;
-        rename(&temporary, path, Existing::Replace).inspect_err(|_| {
+        let given = give_link_to_owner(&temporary).map_err(|error| error.at(path));
+        given.and_then(|()| rename(&temporary, path, Existing::Replace)).inspect_err(|_| {
             let _ = fs::unlink(&temporary);
         })?;
     }
@@ -124,6 +126,7 @@ fn fill(path: &Path, mode: u32, write: impl FnOnce(&mut dyn Write) -> std::io::R
     let mode = mode.try_into().map_err(|_| Error::io("fchmod", path, Errno::INVAL))?;
     let mode = Mode::from_raw_mode(mode);
     fs::fchmod(&file, mode).on("fchmod", path)?;
+    give_to_owner(&file, path)?;
     platform::sync(&file).on("fsync", path)?;
     close(file, path)
 }

@@ -14,6 +14,7 @@ use crate::error::{Code, Context, Error, Result};
 use crate::extent::{Extent, ExtentMap};
 use crate::header::{Header, PAGE_SIZE};
 use crate::output::write_at;
+use crate::ownership::give_to_owner;
 use crate::platform;
 use crate::sparse;
 use crate::sys::{fs, io};
@@ -166,6 +167,7 @@ impl IndexWriter {
             // Whatever keeps it from being cloned, a fresh index is as good, only larger.
             Some(Err(_)) | None => (platform::create(path).on("open", path)?, None),
         };
+        give_to_owner(&file, path)?;
         fs::ftruncate(&file, index_length(image_size)).on("ftruncate", path)?;
         Ok(Self { path: path.to_owned(), file, image_size, base })
     }

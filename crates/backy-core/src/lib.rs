@@ -46,6 +46,7 @@ mod lock;
 mod mapping;
 mod new_file;
 mod output;
+mod ownership;
 mod parent;
 mod patch;
 mod places;

@@ -7,6 +7,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
+use crate::ownership::give_to_owner;
 use crate::sys::{fs, io};
 
 /// How many may hold a lock at a time.
@@ -31,9 +32,7 @@ impl FileLock {
     /// # Errors
     /// [`Code::Locked`] with the holder's pid where it is known; [`Code::Io`].
     pub fn acquire(path: &Path, mode: LockMode) -> Result<Self> {
-        // CLOEXEC: a child must not keep the lock of a killed parent.
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file: File = fs::open(path, flags, Mode::RUSR | Mode::WUSR).on("open", path)?.into();
+        let file = open_or_create(path)?;
         let operation = match mode {
             LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
             LockMode::Shared => FlockOperation::NonBlockingLockShared,
@@ -49,6 +48,28 @@ impl FileLock {
             let _ = note_holder(&file);
         }
         Ok(Self { _file: file })
+    }
+}
+
+/// Opens the file of a lock. Only the process that creates it gives it to the owner of the directory: a file that is
+/// there already may be a second name of any other file.
+fn open_or_create(path: &Path) -> Result<File> {
+    // CLOEXEC: a child must not keep the lock of a killed parent.
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    loop {
+        match fs::open(path, flags, Mode::empty()) {
+            Err(Errno::NOENT) => {}
+            result => return Ok(result.on("open", path)?.into()),
+        }
+        match fs::open(path, flags | OFlags::CREATE | OFlags::EXCL, Mode::RUSR | Mode::WUSR) {
+            // Another process was faster.
+            Err(Errno::EXIST) => {}
+            result => {
+                let file = result.on("open", path)?.into();
+                give_to_owner(&file, path)?;
+                return Ok(file);
+            }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::durable::close;
 use crate::error::{Context, Error, Result};
 use crate::extent::Extent;
 use crate::granule::{Action, Plan};
+use crate::ownership::give_to_owner;
 use crate::platform;
 use crate::sys::{fs, io};
 
@@ -62,6 +63,11 @@ impl Output {
             turn: Mutex::default(),
             trail: Mutex::default(),
         }
+    }
+
+    /// Gives the file to the owner of the directory that it lies in, as everything in a repository.
+    pub(crate) fn give_to_owner(&self) -> Result<()> {
+        give_to_owner(&self.file, &self.path)
     }
 
     /// Takes space for a range that is about to be written, so that threads writing side by side do not cut

@@ -7,16 +7,18 @@ use rustix::fs::Mode;
 use crate::device::{self, Kind};
 use crate::durable::sync_directory_of;
 use crate::error::{Code, Context, Error, Result};
+use crate::ownership::give_to_owner_of;
 use crate::platform;
 use crate::sys::fs;
 
 /// Clones a file to a name beside it, which must be free, and makes that durable: an earlier snapshot is compared
-/// with later ones, so a power cut must not leave less of it than was read. Returns its size in bytes.
+/// with later ones, so a power cut must not leave less of it than was read. It gets the owner of the directory
+/// `repository`, which it belongs to. Returns its size in bytes.
 ///
 /// # Errors
 /// [`Code::ReflinkUnsupported`] where there is no such thing, [`Code::SourceKind`] for what is no file,
 /// [`Code::Io`]. Nothing is left behind.
-pub fn take_snapshot(source: &Path, snapshot: &Path) -> Result<u64> {
+pub fn take_snapshot(source: &Path, snapshot: &Path, repository: &Path) -> Result<u64> {
     let file = device::open_source(source)?;
     match device::facts(&file, source)? {
         Some(facts) if facts.kind == Kind::File => {}
@@ -32,6 +34,7 @@ pub fn take_snapshot(source: &Path, snapshot: &Path) -> Result<u64> {
     };
     let finished = fs::fchmod(&clone, Mode::RUSR)
         .on("fchmod", snapshot)
+        .and_then(|()| give_to_owner_of(&clone, snapshot, repository))
         .and_then(|()| platform::sync(&clone).on("fsync", snapshot))
         .and_then(|()| sync_directory_of(snapshot))
         .and_then(|()| fs::metadata(&clone).on("fstat", snapshot));
@@ -57,7 +60,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("disk"), vec![7; 100_000]).unwrap();
-        match take_snapshot(&path("disk"), &path("snapshot")) {
+        match take_snapshot(&path("disk"), &path("snapshot"), directory.path()) {
             Ok(size) => {
                 assert_eq!(size, 100_000);
                 assert_eq!(std::fs::read(path("snapshot")).unwrap(), std::fs::read(path("disk")).unwrap());
@@ -77,11 +80,14 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("disk"), "disk").unwrap();
         std::fs::write(path("precious"), "precious").unwrap();
-        let error = take_snapshot(&path("disk"), &path("precious")).unwrap_err();
+        let error = take_snapshot(&path("disk"), &path("precious"), directory.path()).unwrap_err();
         assert_eq!(error.errno, Some(rustix::io::Errno::EXIST));
         assert_eq!(std::fs::read(path("precious")).unwrap(), b"precious");
         let missing = path("missing/snapshot");
-        assert_eq!(take_snapshot(&path("disk"), &missing).unwrap_err().code, Code::Io);
-        assert_eq!(take_snapshot(directory.path(), &path("new")).unwrap_err().code, Code::SourceKind);
+        assert_eq!(take_snapshot(&path("disk"), &missing, directory.path()).unwrap_err().code, Code::Io);
+        assert_eq!(
+            take_snapshot(directory.path(), &path("new"), directory.path()).unwrap_err().code,
+            Code::SourceKind
+        );
     }
 }

@@ -95,6 +95,7 @@ fn write(
     let size = source.size;
     let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
     let Image { output, start, unshared } = clone_parent(options, parent.as_ref(), size)?;
+    output.give_to_owner()?;
     let cloned = start == Start::Parent;
     let index = create_index(options, size, fallback.is_none() && cloned)?;
     let copied = match (&parent, changes) {

@@ -139,6 +139,7 @@ impl Job<'_> {
         let parent = self.parent.as_ref();
         let without_index = parent.and_then(|parent| parent.without_index.clone());
         let Image { output, start, unshared } = self.create_image()?;
+        output.give_to_owner()?;
         let index = create_index(options, source.size, without_index.is_none() && start != Start::Hole)?;
         // Where nothing can be shared, everything is written, and must be read for that.
         let focus = focus.filter(|_| start != Start::Hole);

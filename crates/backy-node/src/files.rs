@@ -74,6 +74,8 @@ pub struct SnapshotOptions {
     pub source: String,
     /// The clone to create beside it; the name must be free.
     pub snapshot: String,
+    /// The directory of the repository that it is for: it gets the owner of that.
+    pub repository: String,
 }
 
 /// What was taken.
@@ -87,7 +89,9 @@ pub struct SnapshotStats {
 #[napi(ts_return_type = "Promise<SnapshotStats | Failure>")]
 pub fn take_snapshot(env: &Env, options: SnapshotOptions) -> Result<Object<'_>> {
     promise(env, "snapshot", move || {
-        let size = backy_core::take_snapshot(Path::new(&options.source), Path::new(&options.snapshot))?;
+        let [source, snapshot, repository] =
+            [&options.source, &options.snapshot, &options.repository].map(Path::new);
+        let size = backy_core::take_snapshot(source, snapshot, repository)?;
         Ok(SnapshotStats { size: count(size) })
     })
 }

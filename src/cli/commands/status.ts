@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
-import { SUCCESS } from '../exit-code.ts';
+import { FAILURE, SUCCESS } from '../exit-code.ts';
 import type { Session } from '../session.ts';
 import { statusLines } from '../ui/status-table.ts';
 
@@ -12,7 +12,7 @@ export function statusCommand(blank: Command, run: Run): Command {
   return blank
     .summary('list the revisions')
     .description(
-      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared, when it was verified. Damaged revisions and the trash follow.',
+      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared, when it was verified. Damaged revisions and the trash follow. The exit code is 1 if a record may not be read by this user.',
     )
     .option('--all', 'an overview of all repositories right below the directory of -b')
     .action(({ all }: Options, command: Command) =>
@@ -21,7 +21,7 @@ export function statusCommand(blank: Command, run: Run): Command {
         const { status } = await import('../../operations/status.ts');
         const result = await status(await session.repository());
         session.show(result, () => statusLines(result));
-        return SUCCESS;
+        return result.unreadable.length > 0 ? FAILURE : SUCCESS;
       }),
     );
 }

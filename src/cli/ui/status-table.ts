@@ -13,9 +13,10 @@ const LIVE = 'live: read without a snapshot';
 
 /** The lines of `backy status`. Columns are only ever added on the right. */
 export function statusLines(status: Status): readonly string[] {
-  const { revisions, damaged, incomplete, trash, damagedTrash, summary } = status;
+  const { revisions, damaged, unreadable, incomplete, trash, damagedTrash, summary } = status;
   const remarks = [
     [summary.damaged, 'damaged revision'],
+    [summary.unreadable, 'unreadable revision'],
     [summary.distrusted, 'distrusted revision'],
     [summary.held, 'held revision'],
   ] as const;
@@ -23,6 +24,7 @@ export function statusLines(status: Status): readonly string[] {
     '== Revisions',
     ...revisions.map(revisionLine),
     ...damaged.map(damagedLine),
+    ...unreadable.map((revision) => unusableLine(revision, 'unreadable')),
     ...incomplete.map((revision) => unusableLine(revision, 'incomplete')),
     '',
     ...(summary.trash > 0

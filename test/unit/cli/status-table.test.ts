@@ -40,7 +40,7 @@ describe('status', () => {
     ];
     const removed = { record: second, removedAt: '2014-04-26T00:00:00Z', keptUntil: '2014-04-27T00:00:00Z' };
     const incomplete = [{ uuid: 'Ad9xbHaQshCLfw8NP8hXcN', reason: 'its backup never finished' }];
-    const counts = { revisions: 2, damaged: 1, distrusted: 2, held: 1, trash: 1 };
+    const counts = { revisions: 2, damaged: 1, unreadable: 1, distrusted: 2, held: 1, trash: 1 };
     const newestImage = { extents: 1_234_567, extentsPerGib: 9876 };
     const summary = { ...counts, bytesWritten: 21_500_358_820, newestImage };
     const hold = { reason: 'audit\n2014', since: '2014-04-25T08:13:20Z', until: '2014-05-01T00:00:00Z' };
@@ -49,6 +49,7 @@ describe('status', () => {
       statusLines({
         revisions: [first, held],
         damaged,
+        unreadable: [{ uuid: '01a20b77-805a-7000-8000-000000000002', reason: 'its record cannot be read' }],
         incomplete,
         trash: [removed],
         damagedTrash: [],
@@ -58,6 +59,7 @@ describe('status', () => {
 2014-04-25 10:07:51 96d8b001-0ffc-4149-8c35-cf003f5638d6    20.00 GiB   252s  daily,weekly,monthly  verified  full  reflink  -
 2014-04-25 10:13:20 d95e4f6c-cfef-48ee-aec2-d7c9e91c1bec    24.34 MiB    13s  daily  verified  full  none: ext4 has no reflinks  verified 2014-04-25 11:00:00  held until 2014-05-01 02:00:00: audit\\n2014
 -                   01a20b77-805a-7000-8000-000000000001            -      -  -  damaged  -  -  its record is not JSON:\\nbad
+-                   01a20b77-805a-7000-8000-000000000002            -      -  -  unreadable  -  -  its record cannot be read
 -                   Ad9xbHaQshCLfw8NP8hXcN            -      -  -  incomplete  -  -  its backup never finished
 
 == Trash
@@ -68,6 +70,7 @@ describe('status', () => {
 20.02 GiB data (estimated)
 newest image: 1,234,567 extents (9,876 per GiB)
 1 damaged revision
+1 unreadable revision
 2 distrusted revisions
 1 held revision
 1 revision in the trash`);
@@ -102,11 +105,12 @@ newest image: 1,234,567 extents (9,876 per GiB)
     ['few for the data there is', { extents: 100_000, extentsPerGib: 4096 }],
     ['few altogether', { extents: 999, extentsPerGib: 50_000 }],
   ])('says nothing of the extents of the newest image as long as there are %s', (_, newestImage) => {
-    const counts = { revisions: 1, damaged: 0, distrusted: 0, held: 0, trash: 0 };
+    const counts = { revisions: 1, damaged: 0, unreadable: 0, distrusted: 0, held: 0, trash: 0 };
     const summary = { ...counts, bytesWritten: 1, newestImage };
     const lines = statusLines({
       revisions: [first],
       damaged: [],
+      unreadable: [],
       incomplete: [],
       trash: [],
       damagedTrash: [],
@@ -116,9 +120,25 @@ newest image: 1,234,567 extents (9,876 per GiB)
   });
 
   it('has something to say of an empty repository', () => {
-    const summary = { revisions: 0, damaged: 0, distrusted: 0, held: 0, trash: 0, bytesWritten: 0 };
+    const summary = {
+      revisions: 0,
+      damaged: 0,
+      unreadable: 0,
+      distrusted: 0,
+      held: 0,
+      trash: 0,
+      bytesWritten: 0,
+    };
     expect(
-      statusLines({ revisions: [], damaged: [], incomplete: [], trash: [], damagedTrash: [], summary }),
+      statusLines({
+        revisions: [],
+        damaged: [],
+        unreadable: [],
+        incomplete: [],
+        trash: [],
+        damagedTrash: [],
+        summary,
+      }),
     ).toEqual(['== Revisions', '', '== Summary', '0 revisions', '0 B data (estimated)']);
   });
 });

@@ -69,6 +69,7 @@ describe('a record of the Python backy', () => {
         },
       ],
       damaged: [],
+      unreadable: [],
       incomplete: [],
     });
   });
@@ -140,6 +141,7 @@ describe('a record of the Python backy', () => {
       expect(await read(text, image)).toEqual({
         revisions: [],
         damaged: [],
+        unreadable: [],
         incomplete: [{ uuid: ID, reason: `its backup never finished: the record has no ${missing}` }],
       });
   });

@@ -35,7 +35,12 @@ describe('readRevisions', () => {
       [`${older.uuid}.hashes`]: '',
       [`${older.uuid}.rev`]: formatRecord(older),
     };
-    expect(await read(repository(files))).toEqual({ revisions: [older, good], damaged: [], incomplete: [] });
+    expect(await read(repository(files))).toEqual({
+      revisions: [older, good],
+      damaged: [],
+      unreadable: [],
+      incomplete: [],
+    });
   });
 
   it.each([
@@ -49,6 +54,7 @@ describe('readRevisions', () => {
     expect(list).toEqual({
       revisions: [good],
       damaged: [{ uuid: id, reason: expect.stringMatching(reason) }],
+      unreadable: [],
       incomplete: [],
     });
   });
@@ -96,13 +102,19 @@ describe('readRevisions', () => {
     expect(await read(repository(files))).toEqual({
       revisions: [good, strange],
       damaged: [],
+      unreadable: [],
       incomplete: [],
     });
   });
 
   it('passes over names that are no ids', async () => {
     const files = { 'x.rev': '{', '.rev': '{', 'not_an_id_but_long_enough.rev': '{' };
-    expect(await read(repository(files))).toEqual({ revisions: [good], damaged: [], incomplete: [] });
+    expect(await read(repository(files))).toEqual({
+      revisions: [good],
+      damaged: [],
+      unreadable: [],
+      incomplete: [],
+    });
   });
 
   it('reads more records than may be open at a time', async () => {

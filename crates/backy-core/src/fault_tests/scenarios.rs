@@ -272,7 +272,11 @@ fn small_files() -> Vec<Scenario> {
         Scenario {
             name: "snapshot",
             prepare: |directory| fs::write(directory.join("source"), contents(1)).unwrap(),
-            run: |directory| match take_snapshot(&directory.join("source"), &directory.join("snapshot")) {
+            run: |directory| match take_snapshot(
+                &directory.join("source"),
+                &directory.join("snapshot"),
+                directory,
+            ) {
                 // Where nothing can be cloned there is nothing to be put to the test.
                 Err(error) if error.code == Code::ReflinkUnsupported => {
                     fs::copy(directory.join("source"), directory.join("snapshot")).map(|_| ()).unwrap();
@@ -395,7 +399,7 @@ fn prepare_revision(directory: &Path) {
 fn prepare_changed(directory: &Path) {
     prepare_revision(directory);
     let (source, snapshot) = (directory.join("source"), directory.join("snapshot"));
-    if take_snapshot(&source, &snapshot).is_err() {
+    if take_snapshot(&source, &snapshot, directory).is_err() {
         fs::copy(&source, &snapshot).unwrap();
     }
     overwrite(&source, BLOCK_SIZE + 5000, &[9; 20_000]);

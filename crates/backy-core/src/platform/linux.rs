@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::fd::{AsFd, AsRawFd};
-use rustix::fs::{Advice, FallocateFlags, IFlags, Mode, OFlags, StatFs};
+use rustix::fs::{Advice, AtFlags, FallocateFlags, FileType, Gid, IFlags, Mode, OFlags, StatFs, Uid};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, Ioctl, Setter, opcode};
 use rustix::process::Signal;
@@ -76,6 +76,19 @@ pub(crate) fn is_nocow(file: &File) -> bool {
 pub(crate) fn create(path: &Path) -> Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Changes the owner of a symbolic link. The check on the descriptor keeps anybody who may rename files in its directory
+/// from getting another file in this way.
+pub(crate) fn chown_link(path: &Path, user: u32, group: u32) -> Result<()> {
+    let link = fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let now = call("fstat", || rustix::fs::fstat(&link))?;
+    let is_ours = FileType::from_raw_mode(now.st_mode) == FileType::Symlink && now.st_nlink == 1;
+    if !is_ours {
+        return Ok(());
+    }
+    let (user, group) = (Some(Uid::from_raw(user)), Some(Gid::from_raw(group)));
+    call("fchownat", || rustix::fs::chownat(&link, "", user, group, AtFlags::EMPTY_PATH))
 }
 
 /// Frees the blocks of a range; it reads as zeros afterwards, the size stays.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::fd::{AsFd, AsRawFd};
-use rustix::fs::{self, CWD, CloneFlags, Mode, OFlags};
+use rustix::fs::{self, AtFlags, CWD, CloneFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
 
@@ -42,6 +42,12 @@ pub(crate) fn is_nocow(_file: &File) -> bool {
 pub(crate) fn create(path: &Path) -> Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Changes the owner of a symbolic link.
+pub(crate) fn chown_link(path: &Path, user: u32, group: u32) -> Result<()> {
+    let (user, group) = (Some(Uid::from_raw(user)), Some(Gid::from_raw(group)));
+    fs::chownat(CWD, path, user, group, AtFlags::SYMLINK_NOFOLLOW)
 }
 
 /// Frees the blocks of a range; it reads as zeros afterwards, the size stays. fcntl(2), `F_PUNCHHOLE`.

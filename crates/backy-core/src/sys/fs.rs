@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{self, AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags, SeekFrom, Stat};
+use rustix::fs::{self, AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, RenameFlags, SeekFrom, Stat, Uid};
 use rustix::io::{Errno, Result};
 
 use super::{call, syncing};
@@ -49,6 +49,12 @@ pub(crate) fn open_plain(path: &Path) -> Result<File> {
     open(path, flags, Mode::empty()).map(File::from)
 }
 
+/// Opens a directory; a symbolic link is not followed.
+pub(crate) fn open_directory(path: &Path) -> Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty()).map(File::from)
+}
+
 pub(crate) fn flock(file: &File, operation: FlockOperation) -> Result<()> {
     call("flock", || fs::flock(file, operation))
 }
@@ -67,6 +73,12 @@ pub(crate) fn chmodat(path: &Path, mode: Mode) -> Result<()> {
 
 pub(crate) fn fchmod(file: &File, mode: Mode) -> Result<()> {
     call("fchmod", || fs::fchmod(file, mode))
+}
+
+/// Changes the owner of a file.
+pub(crate) fn fchown(file: &File, user: u32, group: u32) -> Result<()> {
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    call("fchown", || fs::fchown(file, Some(user), Some(group)))
 }
 
 pub(crate) fn mkdir(path: &Path, mode: Mode) -> Result<()> {
