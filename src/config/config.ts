@@ -4,6 +4,8 @@ import type { Schedule } from '../domain/schedule.ts';
 export interface Config {
   readonly source: SourceConfig;
   readonly schedule: Schedule;
+  /** Name of the time zone whose calendar the schedule goes by; absent: that of this machine. */
+  readonly timeZone?: string;
   /** Refuse to back up where blocks cannot be shared, instead of copying. */
   readonly requireReflink: boolean;
   /** How long removed revisions can be brought back, in milliseconds. */

@@ -1,9 +1,8 @@
 import { DURATION_EXPECTED, parseDuration } from '../domain/duration.ts';
-import { KEEP_ALL, type Schedule, type ScheduleRule } from '../domain/schedule.ts';
-import { asObject, asWholeNumber, type Field, member, root, ShapeError } from '../domain/shape.ts';
-import { isTag } from '../domain/tags.ts';
+import { type Field, member, root, ShapeError } from '../domain/shape.ts';
 import { checkKeys } from './check-keys.ts';
 import { type Config, DEFAULT_GRACE_MS } from './config.ts';
+import { decodeLegacyKeep, decodeSchedule, decodeTimeZone } from './decode-schedule.ts';
 import { decodeFlag, decodeSize, optional } from './decode-setting.ts';
 import { decodeSource } from './decode-source.ts';
 import { type LegacyConfig, translateLegacy } from './legacy-config.ts';
@@ -22,10 +21,11 @@ export function decodeConfig(value: unknown): Config {
 }
 
 function decodeOwn(config: Field): Config {
-  checkKeys(config, ['source', 'schedule', 'require-reflink', 'grace-time', 'rate', 'idle']);
+  checkKeys(config, ['source', 'schedule', 'time-zone', 'require-reflink', 'grace-time', 'rate', 'idle']);
   return {
     source: decodeSource(member(config, 'source')),
     schedule: decodeSchedule(member(config, 'schedule')),
+    ...optional('timeZone', member(config, 'time-zone'), decodeTimeZone),
     requireReflink: decodeFlag(member(config, 'require-reflink')),
     graceMs: decodeGrace(member(config, 'grace-time')),
     ...optional('rate', member(config, 'rate'), decodeSize),
@@ -48,50 +48,13 @@ const UNLIMITED_SCHEDULE = Object.fromEntries(
   Object.entries(DEFAULT_SCHEDULE).map(([tag, { interval }]) => [tag, { interval, keep: 0 }]),
 );
 
-function decodeSchedule(schedule: Field, decodeRuleKeep: (keep: Field) => number = decodeKeep): Schedule {
-  const rules = asObject(schedule, 'a rule by tag, such as daily: { interval: 1d, keep: 9 }');
-  return new Map(
-    Object.keys(rules).map((tag) => [
-      decodeTag(schedule, tag),
-      decodeRule(member(schedule, tag), decodeRuleKeep),
-    ]),
-  );
-}
-
-function decodeTag({ path }: Field, tag: string): string {
-  if (isTag(tag)) return tag;
-  const problem = { path: [...path, tag], value: tag };
-  throw new ShapeError(problem, 'a tag of letters, digits, dots, colons, dashes and underscores', 'key');
-}
-
-function decodeRule(rule: Field, decodeRuleKeep: (keep: Field) => number): ScheduleRule {
-  checkKeys(rule, ['interval', 'keep']);
-  return {
-    intervalMs: decodeInterval(member(rule, 'interval')),
-    keep: decodeRuleKeep(member(rule, 'keep')),
-  };
-}
-
-function decodeKeep(keep: Field): number {
-  return asWholeNumber(keep, 'a whole number of revisions, 1 or more', 1);
-}
-
-/** To the Python backy 0 meant all. */
-function decodeLegacyKeep(keep: Field): number {
-  return asWholeNumber(keep, 'a whole number of revisions') || KEEP_ALL;
-}
-
-/** Durations are texts; a bare number, which YAML makes a number, counts seconds. */
-function decodeInterval(interval: Field): number {
-  const { value } = interval;
-  const durationMs =
-    typeof value === 'string' || typeof value === 'number' ? parseDuration(String(value)) : undefined;
-  if (durationMs === undefined) throw new ShapeError(interval, DURATION_EXPECTED);
-  return durationMs;
-}
-
 /** No time at all is a choice, too: what is removed is gone at once. */
 function decodeGrace(grace: Field): number {
   if (grace.value === undefined) return DEFAULT_GRACE_MS;
-  return grace.value === 0 || grace.value === '0' ? 0 : decodeInterval(grace);
+  const { value } = grace;
+  if (value === 0 || value === '0') return 0;
+  const durationMs =
+    typeof value === 'string' || typeof value === 'number' ? parseDuration(String(value)) : undefined;
+  if (durationMs === undefined) throw new ShapeError(grace, DURATION_EXPECTED);
+  return durationMs;
 }

@@ -1,9 +1,9 @@
 import { dump } from 'js-yaml';
 import type { SourceConfig } from './config.ts';
 
-/** A schedule as people write it: durations such as `1d`, or seconds. */
+/** A schedule as people write it: intervals such as `1d` or `1mo`, or seconds; and the time of day at which slots begin. */
 export type ScheduleInput = Readonly<
-  Record<string, { readonly interval: string | number; readonly keep: number }>
+  Record<string, { readonly interval: string | number; readonly keep: number; readonly at?: string }>
 >;
 
 /** What a configuration is made from. */

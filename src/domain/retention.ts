@@ -1,15 +1,10 @@
-import { type RevisionRecord, takenAt } from './revision.ts';
-import { CLOCK_TOLERANCE_MS, type Schedule } from './schedule.ts';
+import type { RevisionRecord } from './revision.ts';
+import { CLOCK_TOLERANCE_MS, type Schedule, type Taken, takenOf } from './schedule.ts';
 import { isManualTag } from './tags.ts';
 
 /** What retention looks at in a revision: nothing else may decide whether it is kept. */
-export interface Retainable {
+export interface Retainable extends Taken {
   readonly uuid: string;
-  /** Milliseconds since 1970. */
-  readonly takenAtMs: number;
-  readonly tags: readonly string[];
-  /** Whether it may be relied upon. */
-  readonly isGood: boolean;
   /** Held until then, in milliseconds since 1970; infinite: until it is released. */
   readonly heldUntilMs?: number;
 }
@@ -78,13 +73,13 @@ export function planRetention(
 
 /** What retention looks at in a record. */
 export function retainableOf(record: RevisionRecord): Retainable {
-  const { uuid, tags, trust, hold } = record;
+  const { uuid, hold } = record;
   const heldUntilMs = hold
     ? hold.until === null
       ? Number.POSITIVE_INFINITY
       : Date.parse(hold.until)
     : undefined;
-  const facts = { uuid, takenAtMs: takenAt(record), tags, isGood: trust !== 'distrusted' };
+  const facts = { uuid, ...takenOf(record) };
   return heldUntilMs === undefined ? facts : { ...facts, heldUntilMs };
 }
 

@@ -54,6 +54,8 @@ export interface RevisionRecord {
   readonly uuid: string;
   /** When the backup started: ISO 8601, UTC. */
   readonly timestamp: string;
+  /** A moment of the slot that the backup was asked for, ISO 8601, UTC; absent: it was not asked for by slot. */
+  readonly slot?: string;
   /** The revision whose blocks were taken over. */
   readonly parent: string | null;
   readonly tags: readonly string[];

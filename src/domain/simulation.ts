@@ -2,7 +2,9 @@ import { backyError } from '../errors.ts';
 import { DAY_MS } from './duration.ts';
 import type { Retainable } from './retention.ts';
 import { keep } from './retention-keeper.ts';
-import type { Schedule } from './schedule.ts';
+import { carriersOf, isOfSlot, newestAt, type Schedule, type Taken } from './schedule.ts';
+import { createSlots, halfOf, type Slot, type Slots } from './slots.ts';
+import { type Zone, zoneOf } from './time-zone.ts';
 
 /** More than anybody looks at; all of them are kept in memory. */
 const MOST_BACKUPS = 1_000_000;
@@ -41,6 +43,14 @@ export interface Gap {
   readonly toMs: number;
 }
 
+/** Which time to run through. */
+export interface SimulationSpan {
+  readonly startMs: number;
+  readonly days: number;
+  /** By default that of this machine. */
+  readonly zone?: Zone;
+}
+
 /**
  * Runs a schedule into the future: every backup at the moment it is due, and expiry after each. Backups succeed at
  * once; what a real service adds in waiting and failures is not in here.
@@ -51,15 +61,20 @@ export interface Gap {
 export function simulate(
   schedule: Schedule,
   present: readonly Retainable[],
-  { startMs, days }: { readonly startMs: number; readonly days: number },
+  { startMs, days, zone = zoneOf() }: SimulationSpan,
 ): Simulation {
   const endMs = startMs + days * DAY_MS;
   const backups: SimulatedBackup[] = [];
-  const dueAt = firstDue(schedule, present, startMs);
+  const slots = new Map([...schedule].map(([tag, rule]) => [tag, createSlots(rule, zone)]));
+  const dueAt = new Map<string, number>();
+  for (const [tag, slotOf] of slots) dueAt.set(tag, firstDue(carriersOf(tag, present), slotOf, startMs));
   const keeper = keep(schedule, present);
   for (let atMs = earliest(dueAt); atMs <= endMs; atMs = earliest(dueAt)) {
     const tags = [...schedule.keys()].filter((tag) => (dueAt.get(tag) ?? endMs) <= atMs);
-    for (const tag of tags) dueAt.set(tag, atMs + (schedule.get(tag)?.intervalMs ?? 0));
+    for (const tag of tags) {
+      const slotOf = slots.get(tag);
+      if (slotOf) dueAt.set(tag, dueIn(slotOf(slotOf(atMs).endMs), atMs));
+    }
     backups.push({ atMs, tags });
     if (backups.length > MOST_BACKUPS) throw tooMany(days);
     keeper.add(newcomer(atMs, tags));
@@ -98,16 +113,17 @@ export function predictBytes(takenAtMs: readonly number[], { imageBytes, bytesPe
   }, 0);
 }
 
-/** A tag is due its interval after the newest good revision that carries it; what is missed is due at once. */
-function firstDue(schedule: Schedule, present: readonly Retainable[], startMs: number): Map<string, number> {
-  const dueAt = new Map<string, number>();
-  for (const [tag, { intervalMs }] of schedule) {
-    const last = present.findLast(
-      ({ isGood, tags, takenAtMs }) => isGood && takenAtMs <= startMs && tags.includes(tag),
-    );
-    dueAt.set(tag, last ? Math.max(startMs, last.takenAtMs + intervalMs) : startMs);
-  }
-  return dueAt;
+/** When a tag is due for the first time; what is missed is due at once. */
+function firstDue(carriers: readonly Taken[], slotOf: Slots, startMs: number): number {
+  const slot = slotOf(startMs);
+  const newestMs = newestAt(carriers, startMs) ?? Number.NEGATIVE_INFINITY;
+  if (carriers.some((revision) => isOfSlot(revision, slot))) return dueIn(slotOf(slot.endMs), newestMs);
+  return Math.max(startMs, dueIn(slot, newestMs));
+}
+
+/** When a tag is due in a slot: as it begins, but not before the newest revision is half a slot old. */
+function dueIn(slot: Slot, newestMs: number): number {
+  return Math.max(slot.startMs, newestMs + halfOf(slot));
 }
 
 function earliest(dueAt: ReadonlyMap<string, number>): number {

@@ -2,7 +2,6 @@ import type { SourceConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { counted } from '../domain/counted.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
-import { dueTags } from '../domain/schedule.ts';
 import { checkTags } from '../domain/tags.ts';
 import { backyError, isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
@@ -13,6 +12,7 @@ import { lockForKeeping, lockForWriting, tryLockForRemoving } from '../repositor
 import { readRevisions } from '../repository/read-revisions.ts';
 import { emptyTrash } from '../repository/trash-upkeep.ts';
 import { openSource } from '../sources/open-source.ts';
+import { chooseTags, logNothingDue } from './choose-tags.ts';
 import { cleanUp, warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
 import { expireAfterBackup } from './expire.ts';
@@ -22,6 +22,11 @@ import { takeRevision } from './take-revision.ts';
 export interface BackupOptions extends OperationOptions {
   /** Tags of the new revision, one at least; absent: those that are due. */
   readonly tags?: readonly string[] | undefined;
+  /**
+   * A moment of the slot that the run is for. Tags that a good revision of that slot already carries are left out, so
+   * that asking again takes nothing twice; without `tags`, all tags of the schedule that the slot lacks are taken.
+   */
+  readonly slot?: Date | undefined;
   /** Take tags that the schedule does not have, and read a device that is mounted. */
   readonly force?: boolean | undefined;
 }
@@ -69,12 +74,16 @@ export async function backup(
       for (const { uuid, reason } of unreadable)
         context.log('warning', `revision ${uuid} is left out: ${reason}`);
       await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
-      const tags = wanted ?? dueTags(config.schedule, revisions, startedAt);
-      if (tags.length === 0) return undefined;
+      const request = { tags: wanted, slot: options.slot };
+      const tags = chooseTags(config, revisions, request, startedAt);
+      if (tags.length === 0) {
+        logNothingDue(context.log, config, request);
+        return undefined;
+      }
       const source = openSource(withForce(config.source, options.force), layout.directory, engine);
       const { requireReflink } = config;
       const others = { damaged: damaged.length, unreadable: unreadable.length };
-      const plan = { source, revisions, ...others, tags, startedAt, requireReflink };
+      const plan = { source, revisions, ...others, tags, startedAt, slot: options.slot, requireReflink };
       const { rate = config.rate, idle = config.idle } = options;
       record = await takeRevision(context, engine, plan, { ...options, rate, idle });
     } catch (error) {

@@ -48,6 +48,10 @@ const OPTIONS: ReadonlyMap<string, Kind> = new Map(
     revision: TEXT,
     revisions: TEXT,
     schedule: OBJECT,
+    slot: {
+      expected: 'a Date of a year from 1970 to 9999',
+      fits: (value) => value instanceof Date && value.getTime() >= 0 && value.getTime() <= LATEST_MS,
+    },
     signal: { expected: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
     tags: TEXTS,
     target: TARGET,

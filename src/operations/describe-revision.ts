@@ -19,7 +19,7 @@ export function describeRevision(
   stats: WriteStats,
   finishedAt: Date,
 ): RevisionRecord {
-  const { source, tags, startedAt } = plan;
+  const { source, tags, startedAt, slot } = plan;
   const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures } = stats;
   const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
   const reasons = [parent ? undefined : whyNoParent(plan), snapshot.fallback, stats.fallback];
@@ -28,6 +28,7 @@ export function describeRevision(
     formatVersion: FORMAT_VERSION,
     uuid,
     timestamp: startedAt.toISOString(),
+    ...(slot === undefined ? {} : { slot: slot.toISOString() }),
     parent: parent?.uuid ?? null,
     tags,
     trust: 'trusted',

@@ -12,5 +12,7 @@ export interface RevisionPlan {
   readonly unreadable: number;
   readonly tags: readonly string[];
   readonly startedAt: Date;
+  /** A moment of the slot that it is asked for. */
+  readonly slot?: Date | undefined;
   readonly requireReflink: boolean;
 }

@@ -10,6 +10,7 @@ import {
   predictBytes,
   simulate as run,
 } from '../domain/simulation.ts';
+import { zoneOf } from '../domain/time-zone.ts';
 import { backyError } from '../errors.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import type { Context } from './context.ts';
@@ -26,6 +27,8 @@ export interface SimulateOptions {
 export interface SimulateResult {
   readonly start: string;
   readonly end: string;
+  /** The tags of the schedule; without any, nothing will ever be backed up. */
+  readonly tags: readonly string[];
   /** In order of time. */
   readonly backups: readonly PlannedBackup[];
   /** What is left at the end, oldest first; those of today among it. */
@@ -61,12 +64,13 @@ export async function simulate(
 ): Promise<SimulateResult> {
   if (!isNumberOfDays(days))
     throw backyError('BACKY_INVALID_ARGUMENT', { detail: `days is ${days}, not ${DAYS_EXPECTED}` });
-  const { schedule } = await loadConfig(layout.config);
+  const { schedule, timeZone } = await loadConfig(layout.config);
   const { revisions } = await readRevisions(layout);
   const present = fromNothing ? [] : revisions.map(retainableOf);
   const { startMs, endMs, backups, kept, largestGap } = run(schedule, present, {
     startMs: clock().getTime(),
     days,
+    zone: zoneOf(timeZone),
   });
   const known = new Set(revisions.map(({ uuid }) => uuid));
   const rate = changeRate(revisions);
@@ -74,6 +78,7 @@ export async function simulate(
   return {
     start: iso(startMs),
     end: iso(endMs),
+    tags: [...schedule.keys()],
     backups: backups.map(({ atMs, tags }) => ({ at: iso(atMs), tags })),
     kept: kept.map(({ uuid, takenAtMs, tags }) => ({
       takenAt: iso(takenAtMs),

@@ -56,7 +56,7 @@ export function checkRecord(value: unknown, id: string): RevisionRecord {
 
 function parseFormat1(record: Field, id: string): RevisionRecord {
   const verifiedAt = member(record, 'verifiedAt');
-  const hold = member(record, 'hold');
+  const [hold, slot] = [member(record, 'hold'), member(record, 'slot')];
   const parent = member(record, 'parent');
   checkOptionalText(record, 'server');
   return {
@@ -64,6 +64,7 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
     formatVersion: FORMAT_VERSION,
     uuid: asText(member(record, 'uuid'), `${id}, the name of its file`, new RegExp(`^${id}$`)),
     timestamp: parseTimestamp(member(record, 'timestamp')),
+    ...(slot.value === undefined ? {} : { slot: parseTimestamp(slot) }),
     parent: parent.value === null ? null : parseId(parent),
     tags: asList(member(record, 'tags'), 'a list of tags').map(parseTag),
     trust: asOneOf(member(record, 'trust'), TRUSTS),

@@ -112,7 +112,8 @@ async function makeRepository(filesystem: LoopFilesystem): Promise<TestRepositor
 
 /** Takes a backup each day through the library, whose clock can be set. @returns the hash of each image */
 async function backUpDaily({ directory, source }: TestRepository): Promise<ReadonlyMap<string, string>> {
-  let now = new Date('2026-01-01T12:00:00Z');
+  // A Monday.
+  let now = new Date('2026-01-05T12:00:00Z');
   const repository = await openRepository(directory, { clock: () => now });
   const hashes = new Map<string, string>();
   for (let day = 0; day < days; day += 1) {

@@ -36,6 +36,8 @@ const schedule: Schedule = new Map([
   ['daily', { intervalMs: DAY_MS, keep: 9 }],
   ['weekly', { intervalMs: 7 * DAY_MS, keep: 5 }],
   ['monthly', { intervalMs: 30 * DAY_MS, keep: 4 }],
+  ['calendar', { intervalMs: 31 * DAY_MS, months: 1, keep: 4 }],
+  ['yearly', { intervalMs: 366 * DAY_MS, months: 12, keep: 2 }],
 ]);
 
 describe('the hours of a wall clock, through every change of time', () => {
@@ -63,25 +65,37 @@ describe('the hours of a wall clock, through every change of time', () => {
 /** A timer that goes off whenever the wall clock shows a full hour: twice for one that does not exist, in summer. */
 function liveThrough(firstYear: number, count: number) {
   const violations: string[] = [];
-  const lastRun = new Map<string, number>();
+  const runsIn = new Map<string, Map<string, number>>([...schedule.keys()].map((tag) => [tag, new Map()]));
+  let lastHourly: number | undefined;
   const taken = new Map<string, number>();
   let present: readonly RevisionRecord[] = [];
   let [runs, polls, changes] = [0, 0, 0];
-  let [previousMs, offset] = [Number.NaN, new Date(firstYear, 0, 1).getTimezoneOffset()];
+  let offset = new Date(firstYear, 0, 1).getTimezoneOffset();
   for (let hour = 0; ; hour += 1) {
     const now = new Date(firstYear, 0, 1, hour);
-    if (now.getFullYear() >= firstYear + count) return { runs, polls, changes, violations };
+    if (now.getFullYear() >= firstYear + count) {
+      for (const [tag, slots] of runsIn) violations.push(...irregular(tag, slots));
+      return { runs, polls, changes, violations };
+    }
     polls += 1;
     if (now.getTimezoneOffset() !== offset) changes += 1;
     offset = now.getTimezoneOffset();
     const tags = dueTags(schedule, present, now);
     const nowMs = now.getTime();
-    checkPunctual(tags, { nowMs, previousMs, lastRun }, violations);
-    previousMs = nowMs;
+    for (const [tag, slots] of runsIn) {
+      const slot = SLOT_NAMES[tag]?.(now) ?? '';
+      slots.set(slot, (slots.get(slot) ?? 0) + (tags.includes(tag) ? 1 : 0));
+    }
+    if (tags.includes('hourly')) {
+      // The timer is silent for three hours where two come twice.
+      const sinceMs = nowMs - (lastHourly ?? nowMs - HOUR_MS);
+      if (sinceMs < HOUR_MS / 2 || sinceMs > 3 * HOUR_MS)
+        violations.push(`hourly at ${now.toISOString()} comes ${sinceMs} ms after the one before`);
+      lastHourly = nowMs;
+    }
     if (tags.length === 0) continue;
     runs += 1;
     for (const tag of tags) {
-      lastRun.set(tag, nowMs);
       taken.set(tag, (taken.get(tag) ?? 0) + 1);
     }
     const uuid = `01a20b77-805a-7000-8000-${String(runs).padStart(12, '0')}`;
@@ -94,24 +108,24 @@ function liveThrough(firstYear: number, count: number) {
   }
 }
 
-interface Moment {
-  readonly nowMs: number;
-  /** When the timer went off before. */
-  readonly previousMs: number;
-  readonly lastRun: ReadonlyMap<string, number>;
+/** The slot of each tag as the calendar on the wall has it. What is hourly is looked at apart. */
+const SLOT_NAMES: Readonly<Record<string, (now: Date) => string>> = {
+  daily: (now) => String(dayOf(now)),
+  weekly: (now) => String(Math.floor((dayOf(now) + 3) / 7)),
+  monthly: (now) => String(Math.floor(dayOf(now) / 30)),
+  calendar: (now) => `${now.getFullYear()}-${now.getMonth()}`,
+  yearly: (now) => String(now.getFullYear()),
+};
+
+/** The days since 1970-01-01, a Thursday. */
+function dayOf(now: Date): number {
+  return Date.UTC(now.getFullYear(), now.getMonth(), now.getDate()) / DAY_MS;
 }
 
-/** A tag runs no sooner than its interval after the last time, and at the first opportunity from then on. */
-function checkPunctual(tags: readonly string[], moment: Moment, violations: string[]): void {
-  const { nowMs, previousMs, lastRun } = moment;
-  for (const [tag, { intervalMs }] of schedule) {
-    const last = lastRun.get(tag);
-    const when = `${tag} at ${new Date(nowMs).toISOString()}`;
-    if (last === undefined) continue;
-    if (tags.includes(tag) && nowMs - last < intervalMs) violations.push(`${when} is a double run`);
-    if (tags.includes(tag) && previousMs - last >= intervalMs) violations.push(`${when} comes late`);
-    if (!tags.includes(tag) && nowMs - last >= intervalMs) violations.push(`${when} is missed`);
-  }
+/** Exactly one run in each slot. */
+function irregular(tag: string, slots: ReadonlyMap<string, number>): readonly string[] {
+  if (tag === 'hourly') return [];
+  return [...slots].flatMap(([slot, count]) => (count === 1 ? [] : [`${tag} ran ${count} times in ${slot}`]));
 }
 
 function expire(

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { splitTags } from '../../domain/tags.ts';
+import { parseTimeSpan } from '../../domain/time-span.ts';
+import { backyError } from '../../errors.ts';
 import type { Run } from '../command.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
@@ -7,6 +9,7 @@ import { revisionLine } from '../ui/status-table.ts';
 
 interface Options extends LoadFlags {
   readonly force?: boolean;
+  readonly slot?: string;
 }
 
 export function backupCommand(blank: Command, run: Run): Command {
@@ -16,18 +19,30 @@ export function backupCommand(blank: Command, run: Run): Command {
       'Takes a new revision for the tags that are due according to the schedule, and does nothing if none is. With TAGS it takes one now. Removes what an interrupted run left behind.',
     )
     .argument('[TAGS]', 'comma list of tags of the schedule, or of tags that begin with "manual:"')
+    .option(
+      '--slot <TIME>',
+      'back up for the slot of the schedule that holds this time, such as 2026-01-31T03:00Z: without TAGS for all tags that it lacks; tags that a good revision of the slot already carries are left out',
+    )
     .option('-f, --force', 'accept any tag, and a source that is mounted')
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
     .option('--no-idle', 'wait for nothing else, whatever the configuration says')
-    .action((tags: string | undefined, { force, ...flags }: Options, command: Command) =>
+    .action((tags: string | undefined, { force, slot, ...flags }: Options, command: Command) =>
       run(command, async (session) => {
         const { backup } = await import('../../operations/backup.ts');
         const load = loadOf(flags);
         const context = await session.repository();
+        const forSlot = slot === undefined ? undefined : timeOf(slot);
         const wanted = tags === undefined ? undefined : splitTags(tags);
         const result = await session.withProgress('backup', (onProgress) =>
-          backup(context, { tags: wanted, force, ...load, signal: session.signal, onProgress }),
+          backup(context, {
+            tags: wanted,
+            slot: forSlot,
+            force,
+            ...load,
+            signal: session.signal,
+            onProgress,
+          }),
         );
         session.announce({ record: result?.record ?? null }, () =>
           result ? [revisionLine(result.record)] : [],
@@ -35,4 +50,14 @@ export function backupCommand(blank: Command, run: Run): Command {
         return SUCCESS;
       }),
     );
+}
+
+function timeOf(text: string): Date {
+  const span = parseTimeSpan(text);
+  if (span) return new Date(span.fromMs);
+  throw backyError('BACKY_USAGE', {
+    problem: `"${text}" is no time`,
+    advice:
+      'Give a time such as 2026-01-31T03:00:00Z, or 2026-01-31T03:00 as the clock of this machine shows it',
+  });
 }

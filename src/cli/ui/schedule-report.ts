@@ -1,12 +1,13 @@
 import { counted } from '../../domain/counted.ts';
 import { formatDuration } from '../../domain/duration.ts';
+import { NOTHING_EVER } from '../../domain/schedule.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { SimulateResult } from '../../operations/simulate.ts';
 import { formatLocalTime } from './words.ts';
 
 /** The lines of `backy schedule`: every backup, then what is left of them. */
 export function scheduleLines(result: SimulateResult): readonly string[] {
-  const { backups, kept, largestGap, predictedBytes, end } = result;
+  const { backups, kept, largestGap, predictedBytes, end, tags } = result;
   return [
     '== Backups',
     ...backups.map(({ at, tags }) => `${local(at)}  ${tags.join(',')}`),
@@ -17,6 +18,7 @@ export function scheduleLines(result: SimulateResult): readonly string[] {
     ),
     '',
     '== Summary',
+    ...(tags.length === 0 ? [NOTHING_EVER] : []),
     `${counted(backups.length, 'backup')}, ${counted(kept.length, 'revision')} kept`,
     ...(largestGap
       ? [

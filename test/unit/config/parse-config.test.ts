@@ -55,6 +55,19 @@ describe('parseConfig', () => {
     expect(parseConfig(`${VALID}grace-time: ${text}\n`, 'config').graceMs).toBe(graceMs);
   });
 
+  it('reads when slots begin, by the calendar of which time zone, in months and years', () => {
+    const rules = "{ interval: 1mo, keep: 9, at: 3:30 }\n  yearly: { interval: 1y, keep: 2, at: '00:00' }";
+    const text = `${VALID.replace('{ interval: 1d, keep: 9 }', rules)}time-zone: Europe/Berlin\n`;
+    expect(parseConfig(text, 'config')).toMatchObject({
+      timeZone: 'Europe/Berlin',
+      schedule: new Map([
+        ['daily', { intervalMs: 31 * DAY_MS, months: 1, keep: 9, atMs: 3.5 * 3_600_000 }],
+        ['yearly', { intervalMs: 366 * DAY_MS, months: 12, keep: 2, atMs: 0 }],
+        ['weekly', { intervalMs: 7 * DAY_MS, keep: 5 }],
+      ]),
+    });
+  });
+
   it('reads how much of the machine a backup may take', () => {
     const config = parseConfig(`${VALID}rate: 50MiB\nidle: true\n`, 'config');
     expect(config).toMatchObject({ rate: 50 * 1024 ** 2, idle: true });
@@ -101,7 +114,32 @@ describe('parseConfig', () => {
     [
       '1d,',
       '1 day,',
-      'config:5:22: schedule.daily.interval is "1 day"; expected a duration such as 30m, 12h, 1d or 2w',
+      'config:5:22: schedule.daily.interval is "1 day"; expected a duration such as 30m, 12h, 1d, 2w, 1mo or 1y',
+    ],
+    [
+      'keep: 9 }',
+      "keep: 9, at: '24:00' }",
+      `config:5:39: schedule.daily.at is "24:00"; expected a time of day such as '03:00'`,
+    ],
+    [
+      'keep: 9 }',
+      'keep: 9, at: 3 }',
+      "config:5:39: schedule.daily.at is 3; expected a time of day such as '03:00'",
+    ],
+    [
+      'schedule:',
+      'time-zone: Europe/Berln\nschedule:',
+      'config:4:12: time-zone is "Europe/Berln"; expected the time zone "Europe/Berlin"',
+    ],
+    [
+      'schedule:',
+      'time-zone: "+02:00"\nschedule:',
+      'config:4:12: time-zone is "+02:00"; expected a time zone such as Europe/Berlin or UTC',
+    ],
+    [
+      'schedule:',
+      'time-zone: 2\nschedule:',
+      'config:4:12: time-zone is 2; expected a time zone such as Europe/Berlin or UTC',
     ],
     [
       'keep: 5',
@@ -187,7 +225,7 @@ describe('parseConfig', () => {
     [
       /$/,
       '__proto__: 1\n',
-      'config:9:1: the document has the key "__proto__"; expected one of source, schedule, require-reflink, grace-time, rate, idle',
+      'config:9:1: the document has the key "__proto__"; expected one of source, schedule, time-zone, require-reflink, grace-time, rate, idle',
     ],
   ])('says where and what: %s -> %s', (from, to, expected) => {
     expect(complaint(from, to)).toBe(expected);

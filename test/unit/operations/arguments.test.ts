@@ -11,6 +11,8 @@ const MISTAKES: readonly (readonly [string, readonly unknown[], string])[] = [
   ['backup', [{ tags: [] }], 'tags is empty; leave it out for those that are due'],
   ['backup', [{ onProgress: 1 }], 'onProgress is 1, not a function'],
   ['backup', [{ signal: {} }], 'signal is {}, not an AbortSignal'],
+  ['backup', [{ slot: '2026-01-31' }], "slot is '2026-01-31', not a Date of a year from 1970 to 9999"],
+  ['backup', [{ slot: new Date(Number.NaN) }], 'slot is Invalid Date, not a Date'],
   ['restore', [], 'options is undefined, not an object'],
   ['restore', [{}], 'target is undefined, not a path or { fd } of an open descriptor'],
   ['restore', [{ target: undefined }], 'target is undefined, not a path'],

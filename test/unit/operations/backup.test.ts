@@ -75,6 +75,64 @@ describe('backup', () => {
     expect(bench.engine.locks.size).toBe(0);
   });
 
+  it('says in the log that nothing is due, and aloud that nothing ever will be', async () => {
+    const bench = workbench();
+    await backup(bench.context);
+    expect(await backup(bench.context)).toBeUndefined();
+    expect(bench.log.at(-1)).toEqual(['info', 'nothing is due']);
+    const config = join(bench.directory, 'config');
+    const settings: object = JSON.parse(readFileSync(config, 'utf8'));
+    writeFileSync(config, JSON.stringify({ ...settings, schedule: {} }));
+    expect(await backup(bench.context)).toBeUndefined();
+    expect(bench.log.at(-1)).toEqual(['warning', 'the schedule has no tags: nothing will ever be backed up']);
+    const before = bench.log.length;
+    expect((await backup(bench.context, { tags: ['manual:x'] }))?.record.tags).toEqual(['manual:x']);
+    expect(JSON.stringify(bench.log.slice(before))).not.toContain('nothing');
+  });
+
+  it('takes once for each slot what it lacks, however often it is asked', async () => {
+    const bench = workbench();
+    const take = async (slot: string, ...tags: string[]) => {
+      const options = { slot: new Date(slot), ...(tags.length > 0 ? { tags } : {}) };
+      bench.now = new Date(bench.now.getTime() + 1000);
+      const record = (await backup(bench.context, options))?.record;
+      expect(record?.slot).toBe(record && new Date(slot).toISOString());
+      return record?.tags;
+    };
+    // 2026-03-01 is a Sunday.
+    expect(await take('2026-03-01T03:00Z')).toEqual(['daily', 'weekly']);
+    expect(await take('2026-03-01T03:00Z')).toBeUndefined();
+    expect(await take('2026-03-01T22:00Z', 'daily', 'manual:x')).toEqual(['manual:x']);
+    expect(await take('2026-03-01T22:00Z', 'manual:x')).toBeUndefined();
+    expect(await take('2026-03-01T23:00Z', 'manual:x')).toEqual(['manual:x']);
+    // A slot that is past or to come, too: the day was missed, or the clock is some seconds behind.
+    expect(await take('2026-02-28T03:00Z')).toEqual(['daily']);
+    expect(await take('2026-02-28T03:00Z')).toBeUndefined();
+    expect(await take('2026-03-02T03:00Z')).toEqual(['daily', 'weekly']);
+    expect(await take('2026-03-02T03:00Z')).toBeUndefined();
+    expect(bench.log.at(-1)?.[1]).toBe(
+      'nothing is due: the slot of 2026-03-02T03:00:00.000Z has all its tags',
+    );
+    bench.now = new Date('2026-03-02T03:00:05Z');
+    expect(await backup(bench.context)).toBeUndefined();
+    bench.now = new Date('2026-03-03T03:00:05Z');
+    expect((await backup(bench.context))?.record).toMatchObject({ tags: ['daily'] });
+  });
+
+  it('goes by the calendar of the time zone of the configuration', async () => {
+    const bench = workbench();
+    const config = join(bench.directory, 'config');
+    const settings: object = JSON.parse(readFileSync(config, 'utf8'));
+    writeFileSync(config, JSON.stringify({ ...settings, 'time-zone': 'Pacific/Auckland' }));
+    // Midnight in Auckland is 11:00 in UTC.
+    bench.now = new Date('2026-03-01T10:00:00Z');
+    expect((await backup(bench.context, { tags: ['daily'] }))?.record.tags).toEqual(['daily']);
+    bench.now = new Date('2026-03-01T21:59:00Z');
+    expect((await backup(bench.context))?.record.tags).toEqual(['weekly']);
+    bench.now = new Date('2026-03-01T22:00:00Z');
+    expect((await backup(bench.context))?.record.tags).toEqual(['daily']);
+  });
+
   it('sets the links right also when nothing is due', async () => {
     const bench = workbench();
     const { record } = (await backup(bench.context)) ?? expect.unreachable();

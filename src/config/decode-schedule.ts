@@ -1,0 +1,70 @@
+import { INTERVAL_EXPECTED, type Interval, parseInterval } from '../domain/interval.ts';
+import { nearest } from '../domain/nearest.ts';
+import { KEEP_ALL, type Schedule, type ScheduleRule } from '../domain/schedule.ts';
+import { asObject, asText, asWholeNumber, type Field, member, ShapeError } from '../domain/shape.ts';
+import { isTag } from '../domain/tags.ts';
+import { parseTimeOfDay, TIME_OF_DAY_EXPECTED } from '../domain/time-of-day.ts';
+import { isTimeZone, TIME_ZONE_EXPECTED, timeZones } from '../domain/time-zone.ts';
+import { checkKeys } from './check-keys.ts';
+import { optional } from './decode-setting.ts';
+
+/** Checks the schedule of a configuration. @throws ShapeError that names the key */
+export function decodeSchedule(
+  schedule: Field,
+  decodeRuleKeep: (keep: Field) => number = decodeKeep,
+): Schedule {
+  const rules = asObject(schedule, 'a rule by tag, such as daily: { interval: 1d, keep: 9 }');
+  return new Map(
+    Object.keys(rules).map((tag) => [
+      decodeTag(schedule, tag),
+      decodeRule(member(schedule, tag), decodeRuleKeep),
+    ]),
+  );
+}
+
+/** To the Python backy 0 meant all. */
+export function decodeLegacyKeep(keep: Field): number {
+  return asWholeNumber(keep, 'a whole number of revisions') || KEEP_ALL;
+}
+
+/** The name of a time zone. @throws ShapeError */
+export function decodeTimeZone(zone: Field): string {
+  const name = asText(zone, TIME_ZONE_EXPECTED);
+  if (isTimeZone(name)) return name;
+  const near = nearest(name, timeZones());
+  throw new ShapeError(zone, near ? `the time zone "${near}"` : TIME_ZONE_EXPECTED);
+}
+
+function decodeTag({ path }: Field, tag: string): string {
+  if (isTag(tag)) return tag;
+  const problem = { path: [...path, tag], value: tag };
+  throw new ShapeError(problem, 'a tag of letters, digits, dots, colons, dashes and underscores', 'key');
+}
+
+function decodeRule(rule: Field, decodeRuleKeep: (keep: Field) => number): ScheduleRule {
+  checkKeys(rule, ['interval', 'keep', 'at']);
+  return {
+    ...decodeInterval(member(rule, 'interval')),
+    keep: decodeRuleKeep(member(rule, 'keep')),
+    ...optional('atMs', member(rule, 'at'), decodeTimeOfDay),
+  };
+}
+
+function decodeKeep(keep: Field): number {
+  return asWholeNumber(keep, 'a whole number of revisions, 1 or more', 1);
+}
+
+/** Intervals are texts; a bare number, which YAML makes a number, counts seconds. */
+function decodeInterval(field: Field): Interval {
+  const { value } = field;
+  const interval =
+    typeof value === 'string' || typeof value === 'number' ? parseInterval(String(value)) : undefined;
+  if (interval === undefined) throw new ShapeError(field, INTERVAL_EXPECTED);
+  return interval;
+}
+
+function decodeTimeOfDay(field: Field): number {
+  const atMs = parseTimeOfDay(asText(field, TIME_OF_DAY_EXPECTED));
+  if (atMs === undefined) throw new ShapeError(field, TIME_OF_DAY_EXPECTED);
+  return atMs;
+}

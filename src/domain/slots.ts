@@ -1,0 +1,104 @@
+import { DAY_MS } from './duration.ts';
+import type { Interval } from './interval.ts';
+import type { Zone } from './time-zone.ts';
+
+/** A stretch of time in which a tag is taken once, in milliseconds since 1970; the end is not part of it. */
+export interface Slot {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** How time is cut into slots. */
+export interface SlotRule extends Interval {
+  /** The time of day at which slots begin, in milliseconds since midnight; midnight by default. */
+  readonly atMs?: number;
+}
+
+/** The slot that holds a moment. */
+export type Slots = (atMs: number) => Slot;
+
+/** Days before 1970-01-01, a Thursday, on which the week began. */
+const DAYS_SINCE_MONDAY = 3;
+
+/**
+ * Cuts time into slots.
+ *
+ * Months and years begin on the first of the month, counted from January. Whole days count by the calendar of the zone,
+ * so that a day may have 23 or 25 hours: weeks from Monday, other numbers of days from 1970-01-01. What is shorter than
+ * a day is counted from the beginning of each day; a rest of up to half an interval belongs to the slot before it.
+ * Anything else is counted in hours from 1970-01-01.
+ */
+export function createSlots(rule: SlotRule, zone: Zone): Slots {
+  const { intervalMs, months, atMs: anchorMs = 0 } = rule;
+  const isPartOfDay = months === undefined && intervalMs < DAY_MS;
+  const cuts = cutsOf(isPartOfDay ? { intervalMs: DAY_MS } : rule, anchorMs, zone);
+  let last: Slot = { startMs: 0, endMs: 0 };
+  return (atMs) => {
+    if (!holds(last, atMs)) last = between(cuts, atMs, atMs + zone.offsetMs(atMs));
+    return isPartOfDay ? partOf(last, intervalMs, atMs) : last;
+  };
+}
+
+/** Whether a slot holds a moment. */
+export function holds({ startMs, endMs }: Slot, atMs: number): boolean {
+  return startMs <= atMs && atMs < endMs;
+}
+
+/** Half of a slot, in milliseconds. */
+export function halfOf({ startMs, endMs }: Slot): number {
+  return (endMs - startMs) / 2;
+}
+
+/** The moments at which one slot ends and the next one begins, by number. */
+interface Cuts {
+  /** The number of a cut that is not far from a moment. */
+  near(atMs: number, wallMs: number): number;
+  momentOf(number: number): number;
+}
+
+function cutsOf({ intervalMs, months }: Interval, anchorMs: number, zone: Zone): Cuts {
+  if (months !== undefined) {
+    return {
+      near: (_, wallMs) => Math.floor(monthOf(wallMs) / months),
+      momentOf: (number) => zone.momentOf(startOfMonth(number * months) + anchorMs),
+    };
+  }
+  const days = intervalMs / DAY_MS;
+  if (Number.isInteger(days)) {
+    const shift = days % 7 === 0 ? DAYS_SINCE_MONDAY : 0;
+    return {
+      near: (_, wallMs) => Math.floor((Math.floor(wallMs / DAY_MS) + shift) / days),
+      momentOf: (number) => zone.momentOf((number * days - shift) * DAY_MS + anchorMs),
+    };
+  }
+  const firstMs = zone.momentOf(anchorMs);
+  return {
+    near: (atMs) => Math.floor((atMs - firstMs) / intervalMs),
+    momentOf: (number) => firstMs + number * intervalMs,
+  };
+}
+
+/** The month of a time on the wall, counted from January of the year 0. */
+function monthOf(wallMs: number): number {
+  const wall = new Date(wallMs);
+  return wall.getUTCFullYear() * 12 + wall.getUTCMonth();
+}
+
+function startOfMonth(month: number): number {
+  return Date.UTC(1970, month - 1970 * 12, 1);
+}
+
+/** A cut may be some hours away from where the calendar has it, and a day that a zone left out has no length. */
+function between(cuts: Cuts, atMs: number, wallMs: number): Slot {
+  let number = cuts.near(atMs, wallMs);
+  while (cuts.momentOf(number) > atMs) number -= 1;
+  while (cuts.momentOf(number + 1) <= atMs) number += 1;
+  return { startMs: cuts.momentOf(number), endMs: cuts.momentOf(number + 1) };
+}
+
+function partOf(day: Slot, intervalMs: number, atMs: number): Slot {
+  const count = Math.max(1, Math.ceil((day.endMs - day.startMs) / intervalMs - 0.5));
+  const number = Math.min(count - 1, Math.floor((atMs - day.startMs) / intervalMs));
+  const startMs = day.startMs + number * intervalMs;
+  return { startMs, endMs: number === count - 1 ? day.endMs : startMs + intervalMs };
+}
