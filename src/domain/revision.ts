@@ -18,6 +18,10 @@ export interface SourceIdentity {
   readonly volume?: string;
   /** An image of a Ceph cluster: `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE`. */
   readonly image?: string;
+  /** The id that the cluster gave to that image. */
+  readonly imageId?: string;
+  /** The id that the cluster gave to the snapshot that was read. */
+  readonly snapshotId?: number;
 }
 
 /** What it took to make a revision. Bytes everywhere. */

@@ -35,7 +35,7 @@ export function describeRevision(
     size: stats.size,
     digest: stats.digest,
     blockSize: stats.blockSize,
-    source: source.identity,
+    source: { ...source.identity, ...snapshot.origin },
     consistency: snapshot.consistency,
     stats: {
       duration: Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000,

@@ -34,7 +34,7 @@ export async function openRbdTarget(context: Context, name: string, size: number
 
 async function sizeOf(cluster: RbdCluster, path: string, size: number): Promise<number> {
   try {
-    return await cluster.size();
+    return (await cluster.facts()).size;
   } catch (cause) {
     if (!isBackyError(cause, 'BACKY_SOURCE_MISSING')) throw cause;
     throw missing(path, size, cause);

@@ -56,6 +56,16 @@ export async function takeRevision(
   return record;
 }
 
+/** How it looks when a snapshot is lost while it is read. */
+const MAY_BE_LOSS = [
+  'BACKY_IO',
+  'BACKY_SOURCE_SHORT',
+  'BACKY_SOURCE_DIFFERS',
+  'BACKY_SOURCE_RESIZED',
+  'BACKY_PROGRAM_FAILED',
+  'BACKY_DIFF_DAMAGED',
+] as const;
+
 /** A parent without an index costs a full comparison anyway, and with that it gets one. */
 async function indexedParent(
   context: Context,
@@ -73,14 +83,15 @@ async function indexedParent(
   }
 }
 
-/** A snapshot that is lost can often not be read either; that it is lost says more. */
+/** A snapshot that is lost cannot be read either; that it is lost, or out of reach, says more. */
 async function checkingAfterwards<Result>(snapshot: Snapshot, read: () => Promise<Result>): Promise<Result> {
   try {
     const result = await read();
     await snapshot.check?.();
     return result;
   } catch (error) {
-    if (isBackyError(error, 'BACKY_IO', 'BACKY_SOURCE_SHORT')) await snapshot.check?.();
+    if (!isBackyError(error, ...MAY_BE_LOSS)) throw error;
+    await snapshot.check?.();
     throw error;
   }
 }

@@ -91,6 +91,8 @@ function parseSource(source: Field): SourceIdentity {
   checkOptionalText(source, 'filename');
   checkOptionalText(source, 'volume');
   checkOptionalText(source, 'image');
+  checkOptionalText(source, 'imageId');
+  checkOptionalCount(source, 'snapshotId');
   return { ...asObject(source), type: asText(member(source, 'type'), 'a source type') };
 }
 

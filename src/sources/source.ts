@@ -62,6 +62,8 @@ export interface Snapshot {
   /** Bytes. */
   readonly size: number;
   readonly consistency: Consistency;
+  /** More about where the revision comes from, added to the identity of the source. */
+  readonly origin?: Pick<SourceIdentity, 'imageId' | 'snapshotId'>;
   readonly input: SourceInput;
   /** How changes are found if all goes well, such as `extent-map`, `rbd-diff` or `thin-delta`; else `full`. */
   readonly method: string;

@@ -12,6 +12,7 @@ import { seededRandom, testSeed } from '../helpers/random.ts';
 import { createRbdRepository, type RbdRepository } from '../helpers/rbd-repository.ts';
 import { PROGRAM } from '../helpers/repository.ts';
 import { makeScratch } from '../helpers/scratch.ts';
+import { histories } from './ceph/histories.ts';
 
 const OBJECT = 4 * MIB;
 
@@ -107,6 +108,8 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
       expect((await repository.backy('doctor')).stdout).toContain(`${image} (rbd image, 64.00 MiB)`);
     });
   });
+
+  histories(cluster, () => makeScratch(filesystem.directory));
 
   it('is followed through writes, discards and new sizes, whatever the order', async () => {
     const { image, repository } = await setUp(21 * MIB + 512);
@@ -337,7 +340,7 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
       cluster.pause();
       try {
         rmSync(reached);
-        expect((await failing).code).toBe('BACKY_PROGRAM_FAILED');
+        expect((await failing).code).toBe('BACKY_CLUSTER_UNREACHABLE');
       } finally {
         cluster.resume();
         becomePatient();

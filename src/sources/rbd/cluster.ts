@@ -15,8 +15,18 @@ import { type BackyError, backyError } from '../../errors.ts';
 import { type RbdOutcome, runRbd } from './run-rbd.ts';
 import { sampleCommand } from './sample-command.ts';
 
+/** An image, as its cluster knows it. */
+export interface RbdImageFacts {
+  /** Stays when the image is renamed; no other image of its pool ever gets it. */
+  readonly id: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
 /** A snapshot of an image. */
 export interface RbdSnapshot {
+  /** No other snapshot of the pool ever gets it, and later ones have higher ids. */
+  readonly id: number;
   readonly name: string;
   /** Size of the image when it was taken, in bytes. */
   readonly size: number;
@@ -33,8 +43,8 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 
 /** What is done with an image and its snapshots, by commands of rbd(8). */
 export interface RbdCluster {
-  /** Size of the image, in bytes. @throws BACKY_SOURCE_MISSING */
-  size(): Promise<number>;
+  /** Id and size of the image. @throws BACKY_SOURCE_MISSING */
+  facts(): Promise<RbdImageFacts>;
   /** All snapshots of the image, also those of others. */
   snapshots(): Promise<readonly RbdSnapshot[]>;
   createSnapshot(name: string): Promise<void>;
@@ -47,7 +57,10 @@ export interface RbdCluster {
   removeMetadata(key: string): Promise<void>;
   /** The clients that have the image open. */
   watchers(): Promise<readonly string[]>;
-  /** The command that writes a snapshot, or else the image itself, to its standard output as a stream of changes. */
+  /**
+   * The command that writes a snapshot, or else the image itself, to its standard output as a stream of changes. It asks
+   * the OSDs about each object. `--whole-object` would ask the object map of the image, which a rollback makes wrong.
+   */
   exportCommand(snapshot?: string, since?: string): readonly string[];
   /** The command that writes a part of a snapshot to its standard output. */
   sampleCommand(snapshot: string): readonly string[];
@@ -74,7 +87,7 @@ export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
     throw failureOf(config, outcome);
   };
   return {
-    size: async () => readSize(await must(['info'], undefined, ...AS_JSON)),
+    facts: async () => readFacts(await must(['info'], undefined, ...AS_JSON)),
     snapshots: async () => readSnapshots(await must(['snap', 'ls'], undefined, ...AS_JSON)),
     createSnapshot: async (name) => {
       await must(['snap', 'create'], name, '--no-progress');
@@ -100,7 +113,6 @@ export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
       ...about,
       ...(snapshot === undefined ? [] : ['--snap', snapshot]),
       ...(since === undefined ? [] : ['--from-snap', since]),
-      '--whole-object',
       ...STREAM,
     ],
     sampleCommand: (snapshot) => sampleCommand(config, snapshot, timeoutMs),
@@ -142,13 +154,21 @@ function failureOf(config: CephRbdSourceConfig, outcome: RbdOutcome): BackyError
   return backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason });
 }
 
-function readSize(output: string): number {
-  return reading(output, (image) => asWholeNumber(member(image, 'size'), 'a number of bytes'));
+function readFacts(output: string): RbdImageFacts {
+  return reading(output, (image) => {
+    // Images of the first format have no id, but a prefix that is as good.
+    const id = member(image, 'id');
+    return {
+      id: asText(id.value === undefined ? member(image, 'block_name_prefix') : id, 'an id'),
+      size: asWholeNumber(member(image, 'size'), 'a number of bytes'),
+    };
+  });
 }
 
 function readSnapshots(output: string): readonly RbdSnapshot[] {
   return reading(output, (list) =>
     asList(list, 'a list of snapshots').map((snapshot) => ({
+      id: asWholeNumber(member(snapshot, 'id'), 'a number'),
       name: asText(member(snapshot, 'name'), 'a name'),
       size: asWholeNumber(member(snapshot, 'size'), 'a number of bytes'),
     })),

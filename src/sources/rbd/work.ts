@@ -3,7 +3,8 @@ import { formatRbdImage } from '../../domain/rbd-image.ts';
 import type { RevisionRecord } from '../../domain/revision.ts';
 import { type BackyError, backyError, isBackyError } from '../../errors.ts';
 import type { Snapshot, Source } from '../source.ts';
-import { type RbdCluster, rbdCluster } from './cluster.ts';
+import { baseOf } from './base.ts';
+import { type RbdCluster, type RbdImageFacts, type RbdSnapshot, rbdCluster } from './cluster.ts';
 import { markKey, repositoryMark, snapshotName } from './own-snapshot.ts';
 import { tidySnapshots } from './tidy-snapshots.ts';
 
@@ -18,7 +19,7 @@ export function openRbd(config: CephRbdSourceConfig, directory: string): RbdWork
   /** Why there is no image; found out first when tidying up, and said when it is missed. */
   let lost: BackyError | undefined;
   return {
-    describe: async () => ({ name, kind: 'rbd image', size: await cluster.size() }),
+    describe: async () => ({ name, kind: 'rbd image', size: (await cluster.facts()).size }),
     snapshot: async ({ uuid, parent }) => {
       if (lost) throw lost;
       // First the mark, then the snapshot: what a kill leaves behind in between is removed by the next run.
@@ -63,50 +64,50 @@ async function describeSnapshot(
   parent: RevisionRecord | undefined,
 ): Promise<Snapshot> {
   const name = formatRbdImage(config);
+  const image = await cluster.facts();
   const snapshots = await cluster.snapshots();
-  const snapshot = snapshotName(uuid);
-  const size = snapshots.find((candidate) => candidate.name === snapshot)?.size;
-  if (size === undefined) throw backyError('BACKY_SOURCE_MISSING', { path: `${name}@${snapshot}` });
-  const base = baseOf(
-    config,
-    snapshots.map((candidate) => candidate.name),
-    parent,
-  );
-  const { since } = base;
-  const changes =
-    since === undefined ? undefined : { since, command: cluster.exportCommand(snapshot, since) };
+  const snapshot = snapshots.find((candidate) => candidate.name === snapshotName(uuid));
+  if (!snapshot) throw backyError('BACKY_SOURCE_MISSING', { path: `${name}@${snapshotName(uuid)}` });
+  const { since, fallback } = baseOf(config, image, snapshots, parent);
+  const changes = since && {
+    since: since.name,
+    command: cluster.exportCommand(snapshot.name, since.name),
+  };
   return {
     name,
-    size,
+    size: snapshot.size,
     consistency: 'crash',
+    origin: { imageId: image.id, snapshotId: snapshot.id },
     input: {
-      name: `${name}@${snapshot}`,
-      snapshot,
-      size,
-      command: cluster.exportCommand(snapshot),
+      name: `${name}@${snapshot.name}`,
+      snapshot: snapshot.name,
+      size: snapshot.size,
+      command: cluster.exportCommand(snapshot.name),
       changes,
-      sample: cluster.sampleCommand(snapshot),
+      sample: cluster.sampleCommand(snapshot.name),
     },
     method: changes ? 'rbd-diff' : 'full',
-    ...(base.fallback === undefined ? {} : { fallback: base.fallback }),
+    ...(fallback === undefined ? {} : { fallback }),
     ...(config.sampleRuns === undefined ? {} : { sampleRuns: config.sampleRuns }),
+    check: () => checkSnapshots(name, cluster, image, since ? [snapshot, since] : [snapshot]),
   };
 }
 
-interface Base {
-  /** The snapshot to start from. */
-  readonly since?: string;
-  /** Why there is none, where there could be one. */
-  readonly fallback?: string;
-}
-
-function baseOf(
-  { fullAlways }: CephRbdSourceConfig,
-  names: readonly string[],
-  parent: RevisionRecord | undefined,
-): Base {
-  if (!parent) return {};
-  if (fullAlways) return { fallback: 'the configuration says full-always' };
-  const since = snapshotName(parent.uuid);
-  return names.includes(since) ? { since } : { fallback: `the snapshot ${since} of the parent is gone` };
+/** What was read by name was read from these very snapshots, if they are still there under their names. */
+async function checkSnapshots(
+  name: string,
+  cluster: RbdCluster,
+  image: RbdImageFacts,
+  snapshots: readonly RbdSnapshot[],
+): Promise<void> {
+  const isSame = (await cluster.facts()).id === image.id;
+  const now = isSame ? await cluster.snapshots() : [];
+  for (const { id, name: snapshot } of snapshots) {
+    if (now.some((candidate) => candidate.id === id && candidate.name === snapshot)) continue;
+    throw backyError('BACKY_SNAPSHOT_LOST', {
+      snapshot: `${name}@${snapshot}`,
+      reason: 'somebody has removed or renamed it',
+      advice: 'Find out who removes snapshots of backy, and back up again',
+    });
+  }
 }

@@ -40,10 +40,10 @@ describe('rbdCluster', () => {
 
   it('asks for size and snapshots, with every name an argument of its own', async () => {
     answer(IMAGE);
-    expect(await cluster.size()).toBe(1024000);
+    expect(await cluster.facts()).toEqual({ id: '10278fc4c41c', size: 1024000 });
     expect(args()).toBe(`${CONNECTION} info --pool rbd --namespace tenant --image -x --format json`);
     answer(SNAPSHOTS);
-    expect(await cluster.snapshots()).toEqual([{ name: 's0', size: 25165824 }]);
+    expect(await cluster.snapshots()).toEqual([{ id: 4, name: 's0', size: 25165824 }]);
   });
 
   it.each([
@@ -59,7 +59,7 @@ describe('rbdCluster', () => {
     const { exportCommand, importCommand } = rbdCluster({ ...CONFIG, user: 'backy', conf: '/c.conf' });
     const image = '--pool rbd --namespace tenant --image -x';
     expect(exportCommand('new', 'old').join(' ')).toBe(
-      `rbd --conf /c.conf --id backy ${CONNECTION} export-diff ${image} --snap new --from-snap old --whole-object --no-progress --path -`,
+      `rbd --conf /c.conf --id backy ${CONNECTION} export-diff ${image} --snap new --from-snap old --no-progress --path -`,
     );
     expect(importCommand().join(' ')).toBe(
       `rbd --conf /c.conf --id backy ${CONNECTION} import-diff ${image} --no-progress --path -`,
@@ -82,16 +82,27 @@ describe('rbdCluster', () => {
     ['', 1, 'BACKY_TOOL_FAILED'],
   ])('knows what %j means', async (stderr, exitCode, code) => {
     answer('', stderr, exitCode);
-    await expect(cluster.size()).rejects.toMatchObject({ code });
+    await expect(cluster.facts()).rejects.toMatchObject({ code });
   });
 
-  it.each(['', 'no json', '{}', '{"size":-1}', '{"size":"1"}', '[1]', 'null'])(
-    'does not take %j for an image',
-    async (stdout) => {
-      answer(stdout);
-      await expect(cluster.size()).rejects.toMatchObject({ code: 'BACKY_TOOL_FAILED' });
-    },
-  );
+  it('knows an image of the first format by the prefix of its objects', async () => {
+    answer('{"name":"x","size":8388608,"block_name_prefix":"rb.0.1f2a.238e1f29","format":1}');
+    expect(await cluster.facts()).toEqual({ id: 'rb.0.1f2a.238e1f29', size: 8388608 });
+  });
+
+  it.each([
+    '',
+    'no json',
+    '{}',
+    '{"id":"a","size":-1}',
+    '{"id":"a","size":"1"}',
+    '{"size":1}',
+    '[1]',
+    'null',
+  ])('does not take %j for an image', async (stdout) => {
+    answer(stdout);
+    await expect(cluster.facts()).rejects.toMatchObject({ code: 'BACKY_TOOL_FAILED' });
+  });
 
   it('says that a snapshot or a mark is gone, rather than failing', async () => {
     answer('', 'rbd: failed to remove snapshot: (2) No such file or directory\n', 2);
@@ -108,7 +119,7 @@ describe('rbdCluster', () => {
 
   it('names the package of a program that is missing', async () => {
     process.env.PATH = directory;
-    await expect(cluster.size()).rejects.toMatchObject({
+    await expect(cluster.facts()).rejects.toMatchObject({
       code: 'BACKY_TOOL_MISSING',
       details: { tool: 'rbd', package: 'ceph-common' },
     });

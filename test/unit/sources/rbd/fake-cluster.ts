@@ -10,8 +10,8 @@ export function fakeCluster(names: readonly string[], marks: Readonly<Record<str
   const cluster: FakeCluster = {
     names: new Set(names),
     marks: new Map(Object.entries(marks)),
-    size: async () => 1,
-    snapshots: async () => [...cluster.names].map((name) => ({ name, size: 1 })),
+    facts: async () => ({ id: 'a', size: 1 }),
+    snapshots: async () => [...cluster.names].map((name, id) => ({ id, name, size: 1 })),
     createSnapshot: async (name) => {
       cluster.names.add(name);
     },
