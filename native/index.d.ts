@@ -55,6 +55,15 @@ export interface ChangesInput {
   command: Array<string>
 }
 
+/** Refuses a path at which no file can be kept: between devices, or in a filesystem of the kernel. */
+export declare function checkPlace(path: string): Promise<undefined | Failure>
+
+/**
+ * Finds out whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
+ * read or changed.
+ */
+export declare function checkTarget(path: string, size: number): Promise<undefined | Failure>
+
 /** A source that a program hands over, as a stream of `rbd export-diff`. */
 export interface CommandInput {
   /** What the source is called in errors. */
@@ -127,7 +136,15 @@ export interface Failure {
   badCount?: number
   /** The first 10,000 of them. */
   badBlocks?: Array<BadBlock>
+  /** Who has the file open. */
+  holders?: Array<Holder>
 }
+
+/**
+ * Finds out who has files open, in the order of `paths`. This process is no holder, links are not followed, and what is
+ * missing has none.
+ */
+export declare function findHolders(paths: Array<string>): Promise<Holder[][] | Failure>
 
 /** Finds out which files have blocks of an image at the same place on the disk. */
 export declare function findSharers(options: SharerOptions): Promise<Sharer[] | Failure>
@@ -148,6 +165,16 @@ export interface FreedStats {
   estimated: boolean
   /** Why it is. */
   reason?: string
+}
+
+/** Somebody who has a file or a block device open. */
+export interface Holder {
+  /** What kind of user it is. */
+  kind: 'process' | 'loop' | 'swap' | 'mount' | 'device' | 'lock' | 'unseen'
+  /** The program, device or directory; empty where it has no name. */
+  name: string
+  /** The process, where one can be seen. */
+  pid?: number
 }
 
 /** What a directory's filesystem can do. */

@@ -773,13 +773,16 @@ if (
   }
 }
 
-const { Control, FileLock, createFile, describeSource, engineVersion, exportRbdSample, findSharers, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, checkPlace, checkTarget, createFile, describeSource, engineVersion, exportRbdSample, findHolders, findSharers, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
+export { checkPlace }
+export { checkTarget }
 export { createFile }
 export { describeSource }
 export { engineVersion }
 export { exportRbdSample }
+export { findHolders }
 export { findSharers }
 export { indexImage }
 export { lockFile }

@@ -30,6 +30,9 @@ ceph-osd             ceph-osd
 lvs                  lvm2
 thin_delta           thin-provisioning-tools
 qemu-system-x86_64   qemu-system-x86
+qemu-storage-daemon  qemu-system-common
+qemu-nbd             qemu-utils
+qemu-img             qemu-utils
 /usr/share/seabios   seabios
 busybox              busybox-static
 cpio                 cpio

@@ -196,12 +196,16 @@ const ERRORS = {
     remedy: 'Restore to a larger device or to a new file',
   },
   BACKY_TARGET_BUSY: {
-    message: 'The target {path} is in use',
-    remedy: 'Unmount it, stop what uses it, or restore to another target',
+    message: 'The target {path} is in use: {holders}',
+    remedy: '{advice}, or restore to another target',
   },
   BACKY_TARGET_KIND: {
-    message: 'The target {path} is neither a file nor a block device',
+    message: 'The target {path} is {kind}, neither a file nor a block device',
     remedy: 'Name a new file, an existing file, a block device, or - for standard output',
+  },
+  BACKY_TARGET_PROTECTED: {
+    message: 'The target {path} cannot be written: {reason}',
+    remedy: '{advice}, or restore to another target',
   },
   BACKY_CLONE_REFUSED: {
     message: 'The target {path} cannot be a clone of the image: {reason}',
@@ -213,6 +217,10 @@ const ERRORS = {
   },
 
   // Everything else
+  BACKY_NO_PLACE: {
+    message: 'No file can be kept at {path}: {reason}',
+    remedy: 'Correct the path; "lsblk" lists the devices that are attached',
+  },
   BACKY_IO: {
     message: 'Cannot {action} {path}: {reason}',
     remedy: '{advice}',

@@ -1,5 +1,4 @@
 import { appendFileSync, constants, existsSync, writeSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { isNodeError } from '../io-error.ts';
 import type { LogLevel } from '../operations/context.ts';
 import { withPlainFile } from '../plain-file.ts';
@@ -22,7 +21,7 @@ export function createLogWriter(
 ): LogWriter {
   return (level, message, now) => {
     if (file === undefined && !existsSync(layout.config)) return undefined;
-    const path = file === undefined ? layout.log : resolve(file);
+    const path = file ?? layout.log;
     const line = `${now.toISOString()} ${level.padEnd(7)} ${escapeText(message)}\n`;
     try {
       // One write a line, so that lines of processes that log at the same time do not mix.

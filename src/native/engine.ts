@@ -2,6 +2,7 @@ import type * as Native from '#native';
 import type {
   BadBlock,
   FreedStats,
+  Holder,
   HostProbe,
   IndexOptions,
   IndexStats,
@@ -21,13 +22,14 @@ import type {
 } from '#native';
 import { formatSize } from '../domain/size.ts';
 import { checkBytes, checkOffsets, checkSample, checkSource } from './check-numbers.ts';
-import { unwrap } from './failure.ts';
+import { isFailure, toBackyError, unwrap } from './failure.ts';
 import { type LoadOptions, type OperationOptions, operate } from './operate.ts';
 import type { CommandInput, SourceInput } from './source-input.ts';
 
 export type {
   BadBlock,
   FreedStats,
+  Holder,
   HostProbe,
   IndexOptions,
   IndexStats,
@@ -81,6 +83,16 @@ export interface Engine {
     readonly keep: readonly string[];
   }): Promise<FreedStats>;
   exportRbdSample(options: RbdSampleOptions): Promise<void>;
+  /** Who, other than this process, has files open, in the order of `paths`. What is missing has no holders. */
+  findHolders(paths: readonly string[]): Promise<readonly (readonly Holder[])[]>;
+  /** Refuses a path at which no file can be kept. @throws BACKY_NO_PLACE, BACKY_IO */
+  checkPlace(path: string): Promise<void>;
+  /**
+   * Finds out whether `size` bytes can be restored to a file, new or not, or a block device.
+   *
+   * @throws BACKY_TARGET_BUSY, BACKY_TARGET_KIND, BACKY_TARGET_PROTECTED, BACKY_TARGET_SMALL, BACKY_NO_PLACE, BACKY_IO
+   */
+  checkTarget(path: string, size: number): Promise<void>;
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
   takeSnapshot(options: SnapshotOptions): Promise<SnapshotStats>;
@@ -129,6 +141,13 @@ export function createEngine(addon: Addon): Engine {
     exportRbdSample: async (options) => {
       checkSample(options.runs, options.run);
       return unwrap(await addon.exportRbdSample(options));
+    },
+    findHolders: async (paths) => unwrap(await addon.findHolders([...paths])),
+    checkPlace: async (path) => unwrap(await addon.checkPlace(path)),
+    checkTarget: async (path, size) => {
+      checkBytes('size', size);
+      const outcome = await addon.checkTarget(path, size);
+      if (isFailure(outcome)) throw toBackyError(outcome, { size: formatSize(size) });
     },
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),

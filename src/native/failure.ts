@@ -1,5 +1,6 @@
 import type { Failure } from '#native';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
+import { adviceOnHolders, describeHolders } from '../domain/holder.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import { ioError } from '../io-error.ts';
 
@@ -39,6 +40,7 @@ export function toBackyError(
     pid,
     badBlocks = [],
     badCount = 0,
+    holders = [],
     message,
     detail = message,
   } = failure;
@@ -56,12 +58,21 @@ export function toBackyError(
       return backyError(code, { path, offset }, more);
     case 'BACKY_SOURCE_RESIZED':
     case 'BACKY_SOURCE_KIND':
-    case 'BACKY_TARGET_BUSY':
-    case 'BACKY_TARGET_KIND':
       return backyError(code, { path }, more);
+    case 'BACKY_TARGET_BUSY':
+      return backyError(
+        code,
+        { path, holders: describeHolders(holders), advice: adviceOnHolders(holders) },
+        { ...more, details: { heldBy: holders } },
+      );
+    case 'BACKY_TARGET_KIND':
+      return backyError(code, { path, kind: detail }, more);
+    case 'BACKY_TARGET_PROTECTED':
+      return backyError(code, { path, ...protectionText(detail, path) }, more);
     case 'BACKY_TARGET_SMALL':
       return backyError(code, { path, size }, more);
     case 'BACKY_CLONE_REFUSED':
+    case 'BACKY_NO_PLACE':
       return backyError(code, { path, reason: detail }, more);
     case 'BACKY_IMAGE_DAMAGED':
       return backyError(
@@ -80,5 +91,25 @@ export function toBackyError(
       return backyError(code, { detail }, more);
     default:
       return backyError('BACKY_PANIC', { detail: `${code}: ${detail}` }, more);
+  }
+}
+
+/** What keeps everybody from writing, by the engine's name for it. */
+function protectionText(
+  protection: string,
+  path: string,
+): { readonly reason: string; readonly advice: string } {
+  switch (protection) {
+    case 'device':
+      return {
+        reason: 'the device is read-only',
+        advice: `See why (a write-protect switch, a snapshot, a read-only export); "blockdev --setrw ${path}" lifts the mark if that is all`,
+      };
+    case 'immutable':
+      return { reason: 'it is immutable', advice: `Lift that with "chattr -i ${path}"` };
+    case 'append-only':
+      return { reason: 'it is append-only', advice: `Lift that with "chattr -a ${path}"` };
+    default:
+      return { reason: 'it is under fs-verity, for good', advice: 'Remove it' };
   }
 }

@@ -46,7 +46,7 @@ const OTHERS = 0o077;
  * Makes a directory a repository by writing its configuration. A source that is not there yet is fine.
  *
  * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_NAME, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT,
- *   BACKY_CONFIG_INVALID, BACKY_IO
+ *   BACKY_NO_PLACE, BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function init(context: Context, options: InitOptions): Promise<InitResult> {
   const { layout } = context;
@@ -55,6 +55,7 @@ export async function init(context: Context, options: InitOptions): Promise<Init
   const config = parseConfig(text, layout.config);
   await refuseExisting(layout.config);
   const engine = await context.engine();
+  await engine.checkPlace(layout.directory);
   await checkSource(context, engine, config);
   await prepareDirectory(context, engine);
   await createConfig(engine, layout.config, text);

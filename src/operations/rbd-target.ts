@@ -28,7 +28,13 @@ export async function openRbdTarget(context: Context, name: string, size: number
   const cluster = rbdCluster({ ...(await connectionOf(context)), type: 'ceph-rbd', ...image });
   if ((await sizeOf(cluster, name, size)) < size)
     throw backyError('BACKY_TARGET_SMALL', { path: name, size: formatSize(size) });
-  if ((await cluster.watchers()).length > 0) throw backyError('BACKY_TARGET_BUSY', { path: name });
+  const watchers = await cluster.watchers();
+  if (watchers.length > 0)
+    throw backyError('BACKY_TARGET_BUSY', {
+      path: name,
+      holders: `${watchers.join(', ')} has it open`,
+      advice: 'Stop the machine that uses it',
+    });
   return { name, export: [...cluster.exportCommand()], import: [...cluster.importCommand()] };
 }
 

@@ -1,5 +1,5 @@
 import { fstatSync, type Stats } from 'node:fs';
-import { lstat, readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { type BackyError, backyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
@@ -11,8 +11,6 @@ export type RestoreTarget = string | { readonly fd: number };
 /** Begins the names of targets in a Ceph cluster. Files of such names can be named with their directory. */
 export const RBD_PREFIX = 'rbd:';
 
-const BLOCK_DEVICES = '/sys/block';
-
 /** Whether a target is an image of a Ceph cluster. */
 export function isRbdTarget(target: RestoreTarget): target is string {
   return typeof target === 'string' && target.startsWith(RBD_PREFIX);
@@ -20,10 +18,10 @@ export function isRbdTarget(target: RestoreTarget): target is string {
 
 /**
  * Refuses targets whose overwriting would destroy more than they hold: files of a repository, of this one under whatever
- * name, and files that are in use as a disk. (Devices in use are refused when they are opened.)
+ * name.
  *
  * @param repository absolute path of the repository
- * @throws BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_IO
+ * @throws BACKY_TARGET_IN_REPOSITORY, BACKY_IO
  */
 export async function checkTarget(repository: string, target: RestoreTarget): Promise<void> {
   const path = typeof target === 'string' ? target : `descriptor ${target.fd}`;
@@ -32,9 +30,7 @@ export async function checkTarget(repository: string, target: RestoreTarget): Pr
     if (isPath) await checkPath(repository, target);
     const facts = isPath ? await ignoringMissing(() => stat(target)) : fstatSync(target.fd);
     if (!facts?.isFile()) return;
-    if (await isAmong(facts, await filesIn(repository), lstat)) throw inRepository(path, repository);
-    if (await isAmong(facts, await loopFiles(), statIfAllowed))
-      throw backyError('BACKY_TARGET_BUSY', { path });
+    if (await isAmong(facts, await filesIn(repository))) throw inRepository(path, repository);
   } catch (error) {
     throw fromNodeError(error);
   }
@@ -90,46 +86,20 @@ async function filesIn(directory: string): Promise<readonly string[]> {
   return (await readdir(directory)).map((name) => join(directory, name));
 }
 
-/** The files that are attached as loop devices; none where there is no such thing. */
-async function loopFiles(): Promise<readonly string[]> {
-  const devices = await ignoringMissing(() => readdir(BLOCK_DEVICES));
-  const loops = (devices ?? []).filter((name) => name.startsWith('loop'));
-  const paths = loops.map((name) =>
-    ignoringMissing(() => readFile(join(BLOCK_DEVICES, name, 'loop/backing_file'), 'utf8')),
-  );
-  return (await Promise.all(paths)).flatMap((path) => (path === undefined ? [] : [path.replace(/\n$/, '')]));
-}
-
 /** Whether one of `paths` is the very file, whatever its name. */
-async function isAmong(
-  { dev, ino }: Stats,
-  paths: readonly string[],
-  look: (path: string) => Promise<Stats | undefined>,
-): Promise<boolean> {
+async function isAmong({ dev, ino }: Stats, paths: readonly string[]): Promise<boolean> {
   for (const path of paths) {
-    const other = await ignoringMissing(() => look(path));
+    const other = await ignoringMissing(() => lstat(path));
     if (other?.dev === dev && other.ino === ino) return true;
   }
   return false;
 }
 
-/** Disks of others may lie where we may not look, or on a server that is gone: that says nothing about the target. */
-function statIfAllowed(path: string): Promise<Stats | undefined> {
-  return ignoring(['EACCES', 'EPERM', 'ELOOP', 'ESTALE', 'EIO'], () => stat(path));
-}
-
-function ignoringMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
-  return ignoring(['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV'], work);
-}
-
-async function ignoring<Result>(
-  names: readonly string[],
-  work: () => Promise<Result>,
-): Promise<Result | undefined> {
+async function ignoringMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (isNodeError(error, ...names)) return undefined;
+    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV')) return undefined;
     throw error;
   }
 }

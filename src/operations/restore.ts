@@ -3,6 +3,7 @@ import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { isGood, type RevisionRecord } from '../domain/revision.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import type {
+  Engine,
   RestoreOptions as EngineRestoreOptions,
   OperationOptions,
   RestoreStats,
@@ -49,6 +50,7 @@ export interface RestoreResult {
  *   `details.badBlocks`),
  *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_RECORD_DAMAGED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN,
  *   BACKY_REVISION_AMBIGUOUS, BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND,
+ *   BACKY_TARGET_PROTECTED, BACKY_NO_PLACE,
  *   BACKY_CLONE_REFUSED, BACKY_INVALID_ARGUMENT, BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_CLUSTER_UNREACHABLE, BACKY_PROGRAM_FAILED, BACKY_IO, BACKY_CANCELLED
  */
 export async function restore(context: Context, options: RestoreOptions): Promise<RestoreResult> {
@@ -62,7 +64,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     if (clone) checkClone(record, options);
     if (!isGood(record)) log('warning', `revision ${record.uuid} is distrusted`);
     const { image } = layout.files(record.uuid);
-    const where = await openTarget(context, target, record.size, clone ? 'targetClone' : 'target');
+    const where = await openTarget(context, engine, target, record.size, clone ? 'targetClone' : 'target');
     log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
     const stats = await namingDescriptor(target, () =>
       withIndex(context, engine, record, options, ({ record: { size, digest }, index }) =>
@@ -89,6 +91,7 @@ function checkClone(record: RevisionRecord, { target, force = false }: RestoreOp
 /** Refuses what must not be overwritten, and says how the engine gets at the rest. */
 async function openTarget(
   context: Context,
+  engine: Engine,
   target: RestoreTarget,
   size: number,
   way: 'target' | 'targetClone',
@@ -103,13 +106,22 @@ async function openTarget(
     return { targetFd: target.fd };
   }
   // A clone replaces nothing at all, as the engine says.
-  if (way === 'target') await checkLink(target);
+  if (way === 'target') {
+    await checkLink(target);
+    // Again when it is opened; but before that, an index may be made, which takes as long as reading the image.
+    await engine.checkTarget(target, size);
+  }
   return { [way]: target };
 }
 
+/** Ends in a slash, or in one of the names that every directory has. */
+const NAMES_DIRECTORY = /(^|\/)\.{0,2}$/;
+
 function normalize(target: RestoreTarget): RestoreTarget {
   if (typeof target !== 'string' || isRbdTarget(target)) return target;
-  return target === '-' ? { fd: STANDARD_OUTPUT } : resolve(target);
+  if (target === '-') return { fd: STANDARD_OUTPUT };
+  if (!NAMES_DIRECTORY.test(target)) return resolve(target);
+  throw backyError('BACKY_TARGET_KIND', { path: target, kind: 'the name of a directory' });
 }
 
 function nameOf(target: RestoreTarget): string {

@@ -44,6 +44,11 @@ export function holdRestore(
   );
 }
 
+/** Starts a restore onto a file that exists, and holds it while it compares the two. */
+export function holdComparison(repository: TestRepository, target: string): Promise<HeldCommand> {
+  return hold(['-b', repository.directory, 'restore', target], target, () => true);
+}
+
 /**
  * Starts a command that stops itself at its second read of a file: strace sends SIGSTOP along with that system
  * call. So whatever happens next happens in the middle of it, however fast or slow the machine is.

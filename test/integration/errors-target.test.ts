@@ -1,14 +1,24 @@
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { expectSameBytes, MIB, makeSparseFile, randomBytes } from '../helpers/bytes.ts';
 import { mustRun } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { attachDevice, withMounted } from '../helpers/loop-device.ts';
-import { needsOf } from '../helpers/loop-filesystem.ts';
+import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { createRepository, type TestRepository } from '../helpers/repository.ts';
+import { backy, createRepository, type TestRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
 
 describe('targets of a restore', () => {
@@ -85,6 +95,38 @@ describe('targets of a restore', () => {
       });
   });
 
+  it('must not have the name of a directory, there or not', async () => {
+    const { scratch, repository } = await filledRepository();
+    mkdirSync(join(scratch, 'there'));
+    for (const name of ['new/', 'new/.', 'there/', 'disk.img/'])
+      await expectFailure(repository.backy, ['restore', `${scratch}/${name}`], {
+        code: 'BACKY_TARGET_KIND',
+        says: [`${scratch}/${name} is the name of a directory`, 'Name a new file'],
+      });
+    await expectFailure(repository.backy, ['restore', join(scratch, 'there')], {
+      code: 'BACKY_TARGET_KIND',
+      says: ['is a directory'],
+    });
+    expect(readdirSync(scratch).sort()).toEqual(['disk.img', 'repository', 'there']);
+    expect(readdirSync(join(scratch, 'there'))).toEqual([]);
+  });
+
+  it('must not be new files between devices, nor in filesystems of the kernel', async () => {
+    const { repository } = await filledRepository();
+    const name = `backy-test-${process.pid}`;
+    for (const args of [
+      [`/dev/${name}`],
+      ['--clone', `/dev/${name}`],
+      [`/proc/${name}`],
+      [`/sys/kernel/${name}`],
+    ])
+      await expectFailure(repository.backy, ['restore', ...args], {
+        code: 'BACKY_NO_PLACE',
+        says: [dirname(args.at(-1) ?? ''), 'lsblk'],
+      });
+    expect(readdirSync('/dev').filter((each) => each.startsWith(name))).toEqual([]);
+  });
+
   it('must be in a directory that exists', async () => {
     const { scratch, repository } = await filledRepository();
     const target = join(scratch, 'no', 'such', 'directory', 'disk.img');
@@ -129,7 +171,7 @@ describeWith([...needsOf('ext4'), 'command losetup'], 'devices as targets', () =
       for (const target of [device, disk])
         await expectFailure(repository.backy, ['restore', target], {
           code: 'BACKY_TARGET_BUSY',
-          says: [target, 'Unmount it'],
+          says: [target, `Unmount ${target === device ? directory : ''}`],
         });
     });
 
@@ -140,6 +182,77 @@ describeWith([...needsOf('ext4'), 'command losetup'], 'devices as targets', () =
     expect(await repository.backy('restore', device)).toMatchObject({ exitCode: 0 });
     await mustRun('cmp', ['--bytes', String(4 * MIB), device, repository.source]);
     await expectSameBytes(repository.path('last'), repository.source);
+  });
+});
+
+describeWith(['root', ...needsOf('ext4'), 'command losetup', 'command chattr'], 'a protected target', () => {
+  const filesystem = useFilesystem('ext4', 64);
+
+  it('is refused with what lifts that, before the image is read', async () => {
+    const { scratch, repository } = await filledRepository();
+    // Whoever read it would say so.
+    chmodSync(repository.path('last'), 0o600);
+    writeFileSync(repository.path('last'), Buffer.alloc(4 * MIB));
+    const target = join(filesystem.scratch(), 'target');
+    writeFileSync(target, Buffer.alloc(8 * MIB));
+    makeSparseFile(join(scratch, 'disk'), 8 * MIB);
+    const device = await attachDevice(join(scratch, 'disk'), '--read-only');
+    await refused(repository, device, 'the device is read-only', `blockdev --setrw ${device}`);
+
+    for (const [flag, says] of [
+      ['i', 'it is immutable'],
+      ['a', 'it is append-only'],
+    ] as const)
+      for (const path of [target, dirname(target)]) {
+        await mustRun('chattr', [`+${flag}`, path]);
+        try {
+          await refused(
+            repository,
+            path === target ? target : join(path, 'new'),
+            says,
+            `"chattr -${flag} ${path}"`,
+          );
+        } finally {
+          await mustRun('chattr', [`-${flag}`, path]);
+        }
+      }
+    expect(readdirSync(dirname(target))).toEqual(['target']);
+    await expectFailure(repository.backy, ['restore', target], {
+      code: 'BACKY_IMAGE_DAMAGED',
+      says: ['is damaged'],
+    });
+  });
+
+  async function refused({ backy }: TestRepository, target: string, ...says: readonly string[]) {
+    await expectFailure(backy, ['restore', target], { code: 'BACKY_TARGET_PROTECTED', says });
+  }
+});
+
+describeWith(['root'], 'a regular file that stands where a device should', () => {
+  it('is no target, no source, and its directory no place for a repository', async () => {
+    const { scratch, repository } = await filledRepository();
+    const path = `/dev/backy-test-${process.pid}-file`;
+    onTestFinished(() => rmSync(path, { force: true }));
+    writeFileSync(path, 'old');
+
+    const noPlace = { code: 'BACKY_NO_PLACE', says: [path, 'not a device'] } as const;
+    await expectFailure(repository.backy, ['restore', path], noPlace);
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    const fresh = (...args: readonly string[]) => backy(join(scratch, 'fresh'), args);
+    await expectFailure(fresh, ['init', 'file', path], noPlace);
+    rmSync(path);
+    const within = (...args: readonly string[]) => backy(path, args);
+    await expectFailure(within, ['init', 'file', repository.source], noPlace);
+    expect(existsSync(path)).toBe(false);
+    expect(existsSync(join(scratch, 'fresh'))).toBe(false);
+  });
+
+  it('is fine as a target in memory that is for files', async () => {
+    const { repository } = await filledRepository();
+    const directory = scratchForTest('/dev/shm');
+
+    expect(await repository.backy('restore', join(directory, 'new'))).toMatchObject({ exitCode: 0 });
+    await expectSameBytes(join(directory, 'new'), repository.source);
   });
 });
 

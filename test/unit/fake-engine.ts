@@ -18,6 +18,7 @@ import { fromNodeError, ioError } from '../../src/io-error.ts';
 import type {
   Engine,
   FreedStats,
+  Holder,
   RepairedBlock,
   RestoreStats,
   Sharer,
@@ -42,6 +43,8 @@ export interface FakeEngine extends Engine {
   sharers: readonly Sharer[];
   /** What `measureFreed` finds; absent: the sizes of the files. */
   freedStats: FreedStats | undefined;
+  /** Who has files open, by path. */
+  readonly holders: Map<string, readonly Holder[]>;
 }
 
 export function fakeEngine(): FakeEngine {
@@ -55,6 +58,7 @@ export function fakeEngine(): FakeEngine {
     repaired: [],
     sharers: [],
     freedStats: undefined,
+    holders: new Map(),
     writeImage: (options, operation) =>
       call('writeImage', options, () => {
         if (operation?.signal?.aborted)
@@ -98,6 +102,10 @@ export function fakeEngine(): FakeEngine {
         const bytes = present.reduce((sum, path) => sum + statSync(path).size, 0);
         return engine.freedStats ?? { bytes, estimated: false };
       }),
+    findHolders: (paths) =>
+      call('findHolders', paths, () => paths.map((path) => engine.holders.get(path) ?? [])),
+    checkPlace: (path) => call('checkPlace', path, () => undefined),
+    checkTarget: (path) => call('checkTarget', path, () => undefined),
     probe: (directory) => call('probe', directory, () => HOST_PROBE),
     describeSource: (path) =>
       call('describeSource', path, () => {

@@ -13,6 +13,7 @@ use crate::image::ImageOptions;
 use crate::platform;
 use crate::restore::{RestoreStats, TargetKind};
 use crate::sys::fs;
+use crate::target::check_new;
 
 /// Makes `path`, which must not exist, a file of its own with the contents of the image. Index and length of the image
 /// are checked against the record, its blocks are not.
@@ -22,6 +23,7 @@ use crate::sys::fs;
 /// [`Code::Io`].
 pub(crate) fn restore_clone(options: &ImageOptions, path: &Path, control: &Control) -> Result<RestoreStats> {
     refuse_existing(path)?;
+    check_new(path)?;
     options.open_index()?;
     let image = open_image(options)?;
     control.add_total(options.size);

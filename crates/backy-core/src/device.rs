@@ -8,6 +8,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
+use crate::place::check_place;
 use crate::platform;
 use crate::sys::fs;
 
@@ -65,10 +66,15 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Kind and size of what `path` leads to; symbolic links are followed.
 ///
 /// # Errors
-/// [`Code::Io`] when it cannot be opened for reading, [`Code::SourceKind`] for directories, pipes and the like.
+/// [`Code::Io`] when it cannot be opened for reading, [`Code::SourceKind`] for directories, pipes and the like,
+/// [`Code::NoPlace`] for a file in the place of a device.
 pub fn describe(path: &Path) -> Result<Facts> {
     let file = open_source(path)?;
-    facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))
+    let facts = facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))?;
+    if facts.kind == Kind::File {
+        check_place(path)?;
+    }
+    Ok(facts)
 }
 
 /// Opens a source for reading, and for nothing else.

@@ -4,16 +4,14 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, Mode, OFlags};
-use rustix::io::Errno;
-
 use crate::block::{BLOCK_SIZE, Hash, blocks_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
-use crate::device::{self, Facts, Kind};
+use crate::device::{Facts, Kind};
 use crate::error::{BadBlock, Code, Context, Error, Result};
 use crate::extent::{Extent, ExtentMap, Part};
 use crate::granule::{Old, Plan};
+use crate::holders::refuse_held;
 use crate::image::{Image, expected};
 use crate::index::Page;
 use crate::output::Output;
@@ -21,6 +19,7 @@ use crate::read::{READ_SIZE, Reader, Via, windows_of};
 use crate::readback::{Touched, mask_of};
 use crate::restore::{Restored, touched_in};
 use crate::sys::fs;
+use crate::target::{OpenTarget, open_target};
 use crate::{pool, sparse};
 
 /// A file or device that holds something, about to become the image.
@@ -57,27 +56,9 @@ impl Scratch {
 }
 
 impl<'a> Differential<'a> {
-    /// Opens a target; a block device must not be in use.
-    pub(crate) fn open(image: &'a Image, control: &'a Control, path: &Path, device: bool) -> Result<Self> {
-        let opened = if device {
-            device::open_exclusively(path, OFlags::RDWR)
-        } else {
-            fs::open(path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).map(File::from)
-        };
-        let file = match opened {
-            Err(Errno::BUSY) => return Err(Error::new(Code::TargetBusy).at(path)),
-            Err(Errno::ISDIR) => return Err(Error::new(Code::TargetKind).at(path)),
-            result => result.on("open", path)?,
-        };
-        let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::TargetKind).at(path))?;
-        // Two at a time would both report success, and leave a mixture. Some filesystems have no locks.
-        if fs::flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
-            return Err(Error::new(Code::TargetBusy).at(path));
-        }
-        if facts.kind == Kind::Device && facts.size < image.size {
-            let detail = format!("it has {} bytes, the image {}", facts.size, image.size);
-            return Err(Error::new(Code::TargetSmall).at(path).detail(detail));
-        }
+    /// Opens a target, unless something speaks against it.
+    pub(crate) fn open(image: &'a Image, control: &'a Control, path: &Path) -> Result<Self> {
+        let OpenTarget { file, facts } = open_target(path, image.size)?;
         let data = sparse::data_extents(&file, facts, path)?.align(BLOCK_SIZE as u64, image.size);
         let reader = Reader::of(facts.kind, fs::duplicate(&file).on("dup", path)?, path);
         Ok(Self { image, control, file, facts, reader, data })
@@ -99,6 +80,8 @@ impl<'a> Differential<'a> {
     /// Writes what differs, makes it durable and reads it back.
     pub(crate) fn write(&self, differing: &[Differing]) -> Result<Vec<Restored>> {
         let path = self.reader.path();
+        // Comparing may have taken hours.
+        refuse_held(&self.file, path)?;
         if self.facts.kind == Kind::File {
             fs::ftruncate(&self.file, self.image.size).on("ftruncate", path)?;
         }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::block::Hash;
+use crate::holders::Holder;
 
 /// Result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -45,8 +46,12 @@ pub enum Code {
     TargetSmall,
     /// The restore target is mounted or otherwise in use.
     TargetBusy,
-    /// The restore target is neither a regular file nor a block device.
+    /// The restore target is neither a regular file nor a block device; `detail` says what it is.
     TargetKind,
+    /// The restore target is protected against writing, `detail` names how: `device`, `immutable`, `append-only`, `verity`.
+    TargetProtected,
+    /// No file can be kept there.
+    NoPlace,
     /// The restore target cannot share blocks with the image.
     CloneRefused,
     /// Another process holds the lock; `pid` names it where it is known.
@@ -77,6 +82,8 @@ impl Code {
             Self::TargetSmall => "BACKY_TARGET_SMALL",
             Self::TargetBusy => "BACKY_TARGET_BUSY",
             Self::TargetKind => "BACKY_TARGET_KIND",
+            Self::TargetProtected => "BACKY_TARGET_PROTECTED",
+            Self::NoPlace => "BACKY_NO_PLACE",
             Self::CloneRefused => "BACKY_CLONE_REFUSED",
             Self::Locked => "BACKY_LOCKED",
             Self::InvalidArgument => "BACKY_INVALID_ARGUMENT",
@@ -126,6 +133,8 @@ pub struct Error {
     pub pid: Option<u32>,
     /// Damaged blocks of an image.
     pub bad_blocks: Vec<BadBlock>,
+    /// Who has a target open.
+    pub holders: Vec<Holder>,
 }
 
 impl Error {
@@ -141,6 +150,7 @@ impl Error {
             offset: None,
             pid: None,
             bad_blocks: Vec::new(),
+            holders: Vec::new(),
         }
     }
 
@@ -203,6 +213,9 @@ impl fmt::Display for Error {
         }
         if let Some(detail) = &self.detail {
             write!(f, ": {detail}")?;
+        }
+        for holder in &self.holders {
+            write!(f, ": {} {}", holder.kind.name(), holder.name)?;
         }
         if !self.bad_blocks.is_empty() {
             write!(f, ", {} bad blocks", self.bad_blocks.len())?;

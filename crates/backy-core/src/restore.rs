@@ -6,7 +6,6 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::buffer::Buffer;
@@ -16,6 +15,7 @@ use crate::device::{self, Kind};
 use crate::differential::Differential;
 use crate::durable::create_whole;
 use crate::error::{BadBlock, Code, Context, Error, Result};
+use crate::holders::refuse_attached;
 use crate::image::{Image, ImageOptions};
 use crate::import::{self, CommandTarget};
 use crate::new_file;
@@ -23,6 +23,7 @@ use crate::platform;
 use crate::read::{READ_SIZE, Reader, windows_of};
 use crate::readback::Touched;
 use crate::sys::{fs, io};
+use crate::target::check_new;
 
 /// Where an image is restored to.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ pub struct RestoreStats {
 ///
 /// # Errors
 /// [`Code::ImageDamaged`] with every bad block, [`Code::IndexDamaged`], [`Code::TargetSmall`],
-/// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::CloneRefused`], [`Code::ProgramFailed`], [`Code::DiffDamaged`],
+/// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::TargetProtected`], [`Code::NoPlace`], [`Code::CloneRefused`], [`Code::ProgramFailed`], [`Code::DiffDamaged`],
 /// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
 pub fn restore_image(
     options: &ImageOptions,
@@ -98,8 +99,8 @@ pub fn restore_image(
         Target::Path(path) => match fs::stat(&path) {
             Err(Errno::NOENT) => open()?.new_file(&path),
             result => {
-                let kind = FileType::from_raw_mode(result.on("stat", &path)?.st_mode);
-                open()?.existing(&path, kind == FileType::BlockDevice)
+                result.on("stat", &path)?;
+                open()?.existing(&path)
             }
         },
     }
@@ -124,6 +125,7 @@ pub(crate) struct Restored {
 impl Restore<'_> {
     /// Writes under another name beside the target, which appears only when it is complete.
     fn new_file(&self, path: &Path) -> Result<RestoreStats> {
+        check_new(path)?;
         create_whole(path, |partial| {
             let segments = new_file::fill(&self.image, partial, self.control)?;
             let touched = touched_in(&segments);
@@ -133,8 +135,8 @@ impl Restore<'_> {
         })
     }
 
-    fn existing(&self, path: &Path, device: bool) -> Result<RestoreStats> {
-        let target = Differential::open(&self.image, self.control, path, device)?;
+    fn existing(&self, path: &Path) -> Result<RestoreStats> {
+        let target = Differential::open(&self.image, self.control, path)?;
         let kind = if target.kind() == Kind::Device { TargetKind::Device } else { TargetKind::File };
         let differing = target.compare()?;
         let bad: Vec<BadBlock> = differing.iter().flat_map(|differing| differing.bad.clone()).collect();
@@ -154,6 +156,7 @@ impl Restore<'_> {
     /// One block after the other. At the first bad one writing ends, but checking goes on to name them all.
     fn stream(&self, stream: &File) -> Result<RestoreStats> {
         let path = Path::new("-");
+        refuse_attached(stream, path)?;
         let mut buffer = Buffer::new(READ_SIZE);
         let mut all = Restored::default();
         self.control.add_total(self.image.size);

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Either, Object};
 use napi::{Env, Result};
 use napi_derive::napi;
 
-use crate::outcome::{Failure, count, promise, settle, whole};
+use crate::outcome::{Failure, Holder, count, promise, settle, whole};
 
 /// What a directory's filesystem can do.
 #[napi(object)]
@@ -211,6 +211,23 @@ pub fn make_directory(env: &Env, path: String) -> Result<Object<'_>> {
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn remove_directory(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "rmdir", move || backy_core::remove_directory(Path::new(&path)))
+}
+
+/// Finds out who has files open, in the order of `paths`. This process is no holder, links are not followed, and what is
+/// missing has none.
+#[napi(ts_return_type = "Promise<Holder[][] | Failure>")]
+pub fn find_holders(env: &Env, paths: Vec<String>) -> Result<Object<'_>> {
+    promise(env, "holders", move || {
+        let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
+        let found = backy_core::find_holders(&paths).into_iter();
+        Ok(found.map(|holders| holders.into_iter().map(Holder::from).collect::<Vec<_>>()).collect::<Vec<_>>())
+    })
+}
+
+/// Refuses a path at which no file can be kept: between devices, or in a filesystem of the kernel.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn check_place(env: &Env, path: String) -> Result<Object<'_>> {
+    promise(env, "place", move || backy_core::check_place(Path::new(&path)))
 }
 
 /// Files of one filesystem that go, and files that stay.

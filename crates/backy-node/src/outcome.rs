@@ -45,6 +45,24 @@ pub fn first_bad(blocks: &[backy_core::BadBlock]) -> Vec<BadBlock> {
     blocks.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect()
 }
 
+/// Somebody who has a file or a block device open.
+#[napi(object)]
+pub struct Holder {
+    /// What kind of user it is.
+    #[napi(ts_type = "'process' | 'loop' | 'swap' | 'mount' | 'device' | 'lock' | 'unseen'")]
+    pub kind: String,
+    /// The program, device or directory; empty where it has no name.
+    pub name: String,
+    /// The process, where one can be seen.
+    pub pid: Option<u32>,
+}
+
+impl From<backy_core::Holder> for Holder {
+    fn from(holder: backy_core::Holder) -> Self {
+        Self { kind: holder.kind.name().to_owned(), name: holder.name, pid: holder.pid }
+    }
+}
+
 /// A failed call, as data: promises resolve to it, and `failed` tells it from a result.
 #[napi(object)]
 pub struct Failure {
@@ -73,6 +91,8 @@ pub struct Failure {
     pub bad_count: Option<i64>,
     /// The first 10,000 of them.
     pub bad_blocks: Option<Vec<BadBlock>>,
+    /// Who has the file open.
+    pub holders: Option<Vec<Holder>>,
 }
 
 impl From<Error> for Failure {
@@ -90,6 +110,8 @@ impl From<Error> for Failure {
             pid: error.pid,
             bad_count: (!error.bad_blocks.is_empty()).then(|| count(error.bad_blocks.len() as u64)),
             bad_blocks: (!error.bad_blocks.is_empty()).then(|| first_bad(&error.bad_blocks)),
+            holders: (!error.holders.is_empty())
+                .then(|| error.holders.into_iter().map(Holder::from).collect()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The call that gives an image back.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use backy_core::{Code, Error, Target, TargetKind};
 use napi::bindgen_prelude::Object;
@@ -9,7 +10,7 @@ use napi_derive::napi;
 
 use crate::control::{Control, controlled};
 use crate::images::sealed;
-use crate::outcome::{BadBlock, count, first_bad};
+use crate::outcome::{BadBlock, count, first_bad, promise, whole};
 
 /// A sealed image, what its record says of it, and where to restore it to.
 #[napi(object)]
@@ -93,6 +94,13 @@ pub fn restore_image<'env>(
             .to_owned(),
         })
     })
+}
+
+/// Finds out whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
+/// read or changed.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn check_target(env: &Env, path: String, size: f64) -> Result<Object<'_>> {
+    promise(env, "target", move || backy_core::check_target(Path::new(&path), whole("size", size)?))
 }
 
 fn target_of(

@@ -43,6 +43,24 @@ describe('toBackyError', () => {
     expect(error.message).toMatch(/is damaged: it has 9 bytes too many$/);
   });
 
+  it('names who has a target open, and what protects it', () => {
+    const holders = [{ kind: 'swap', name: '/x' }] as const;
+    expect(toBackyError({ ...base, code: 'BACKY_TARGET_BUSY', holders: [...holders] })).toMatchObject({
+      message: 'The target /x is in use: the kernel swaps to it',
+      remedy: 'Switch it off with "swapoff /x", or restore to another target',
+      details: { heldBy: holders },
+    });
+    const remedies = ['device', 'immutable', 'append-only', 'verity'].map(
+      (detail) => toBackyError({ ...base, code: 'BACKY_TARGET_PROTECTED', detail }).remedy,
+    );
+    expect(remedies).toEqual([
+      expect.stringContaining('blockdev --setrw /x'),
+      'Lift that with "chattr -i /x", or restore to another target',
+      'Lift that with "chattr -a /x", or restore to another target',
+      'Remove it, or restore to another target',
+    ]);
+  });
+
   it('calls a failing pipe standard output', () => {
     const failure = { ...base, code: 'BACKY_IO', path: '-', syscall: 'write', errnoName: 'EPIPE' };
     expect(toBackyError(failure).message).toMatch(

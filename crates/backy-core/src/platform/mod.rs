@@ -13,17 +13,35 @@ mod btrfs;
 #[cfg(target_os = "linux")]
 pub(crate) use btrfs::*;
 #[cfg(target_os = "linux")]
+mod claims;
+#[cfg(target_os = "linux")]
+pub(crate) use claims::*;
+#[cfg(target_os = "linux")]
 mod extents;
 #[cfg(target_os = "linux")]
 pub(crate) use extents::*;
+#[cfg(target_os = "linux")]
+mod holders;
+#[cfg(target_os = "linux")]
+pub(crate) use holders::find_holders;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 #[cfg(target_os = "linux")]
+mod loops;
+#[cfg(target_os = "linux")]
 mod priority;
 #[cfg(target_os = "linux")]
 pub(crate) use priority::*;
+#[cfg(target_os = "linux")]
+mod protection;
+#[cfg(target_os = "linux")]
+pub(crate) use protection::*;
+#[cfg(target_os = "linux")]
+mod subject;
+#[cfg(target_os = "linux")]
+pub(crate) use subject::{Subject, keep_qemu_out};
 #[cfg(target_os = "linux")]
 mod xfs;
 
@@ -57,6 +75,32 @@ pub(crate) enum Sharing {
     Blocks,
     /// An extent is free only when nobody refers to any part of it.
     WholeExtents,
+}
+
+/// What keeps everybody from writing to a file, directory or device, whatever their rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(target_os = "macos", allow(dead_code, reason = "nothing is asked there"))]
+pub(crate) enum Protection {
+    /// The block device is read-only.
+    Device,
+    /// `chattr +i`
+    Immutable,
+    /// `chattr +a`
+    AppendOnly,
+    /// fs-verity
+    Verity,
+}
+
+impl Protection {
+    /// Its name in TypeScript, which has the words for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Immutable => "immutable",
+            Self::AppendOnly => "append-only",
+            Self::Verity => "verity",
+        }
+    }
 }
 
 /// A stretch of a file, and where it lies on the disk. Bytes.

@@ -1,0 +1,154 @@
+//! Linux: who has files and block devices open.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::loops;
+use super::subject::{Identity, Subject, identity_of};
+use crate::holders::{Holder, HolderKind};
+
+/// Finds the holders of each subject; this process is none.
+pub(crate) fn find_holders(subjects: &[&Subject]) -> Vec<Vec<Holder>> {
+    if subjects.is_empty() {
+        return Vec::new();
+    }
+    let mut search = Search::new(subjects);
+    search.loops();
+    search.swaps();
+    search.processes("fd");
+    if search.needs_more() {
+        // A file that is mapped needs no descriptor. Only root may look there.
+        search.processes("map_files");
+    }
+    search.finish()
+}
+
+struct Search<'a> {
+    subjects: &'a [&'a Subject],
+    by_identity: HashMap<Identity, Vec<usize>>,
+    found: Vec<Vec<Holder>>,
+    /// How many descriptors of it this process has.
+    own: Vec<usize>,
+}
+
+impl<'a> Search<'a> {
+    fn new(subjects: &'a [&'a Subject]) -> Self {
+        let mut by_identity: HashMap<Identity, Vec<usize>> = HashMap::new();
+        for (index, subject) in subjects.iter().enumerate() {
+            for identity in &subject.identities {
+                by_identity.entry(*identity).or_default().push(index);
+            }
+        }
+        Self {
+            subjects,
+            by_identity,
+            found: subjects.iter().map(|_| Vec::new()).collect(),
+            own: vec![0; subjects.len()],
+        }
+    }
+
+    fn loops(&mut self) {
+        for each in loops::attached() {
+            for index in self.matching(each.below) {
+                if self.subjects[index].device != Some(each.device) {
+                    self.add(index, HolderKind::Loop, &each.path, None);
+                }
+            }
+        }
+    }
+
+    fn swaps(&mut self) {
+        for path in swaps() {
+            for index in identity_of(Path::new(&path)).map(|found| self.matching(found)).unwrap_or_default() {
+                self.add(index, HolderKind::Swap, &path, None);
+            }
+        }
+    }
+
+    /// Looks through one directory of every process that lists what it has open.
+    fn processes(&mut self, list: &str) {
+        let this = fs::read_link("/proc/self").unwrap_or_default();
+        for home in numbered(Path::new("/proc")) {
+            let entries = fs::read_dir(home.join(list)).into_iter().flatten().flatten();
+            let matches: Vec<usize> = entries
+                .filter_map(|entry| identity_of(&entry.path()))
+                .flat_map(|identity| self.matching(identity))
+                .collect();
+            for index in matches {
+                if home.file_name() == Some(this.as_os_str()) {
+                    self.own[index] += 1;
+                } else {
+                    self.add_process(index, &home);
+                }
+            }
+        }
+    }
+
+    fn matching(&self, identity: Identity) -> Vec<usize> {
+        self.by_identity.get(&identity).cloned().unwrap_or_default()
+    }
+
+    fn add_process(&mut self, index: usize, home: &Path) {
+        let pid = home.file_name().and_then(|name| name.to_str()?.parse().ok());
+        if !self.found[index].iter().any(|holder| holder.pid == pid) {
+            self.add(index, HolderKind::Process, &program_of(home), pid);
+        }
+    }
+
+    fn add(&mut self, index: usize, kind: HolderKind, name: &str, pid: Option<u32>) {
+        self.found[index].push(Holder { kind, name: name.to_owned(), pid });
+    }
+
+    fn needs_more(&self) -> bool {
+        let held = |subject: &Subject| subject.open || subject.locked || subject.device.is_some();
+        self.found.iter().zip(self.subjects).any(|(found, subject)| found.is_empty() && held(subject))
+    }
+
+    /// Of what is in use by somebody who does not show, that much is said.
+    fn finish(mut self) -> Vec<Vec<Holder>> {
+        for (index, subject) in self.subjects.iter().enumerate() {
+            let is_open = subject.open && self.own[index] <= 1;
+            if !self.found[index].is_empty() {
+                continue;
+            }
+            if subject.locked {
+                self.add(index, HolderKind::Lock, "", None);
+            } else if is_open {
+                self.add(index, HolderKind::Unseen, "", None);
+            }
+        }
+        self.found
+    }
+}
+
+/// The entries of a directory whose names are numbers: in /proc, the processes.
+pub(super) fn numbered(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit()).map(|entry| entry.path())
+}
+
+/// The program that a process runs, without its directory: the kernel's own short name of it ends after 15 bytes.
+fn program_of(home: &Path) -> String {
+    let line = fs::read(home.join("cmdline")).unwrap_or_default();
+    let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
+    let name = first.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    if name.is_empty() {
+        return fs::read_to_string(home.join("comm")).unwrap_or_default().trim().to_owned();
+    }
+    String::from_utf8_lossy(name).into_owned()
+}
+
+/// The files and devices that the kernel swaps to.
+pub(super) fn swaps() -> Vec<String> {
+    let table = fs::read_to_string("/proc/swaps").unwrap_or_default();
+    table.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(unescape).collect()
+}
+
+/// A path as tables of the kernel write it: with blanks and the like in octal.
+pub(super) fn unescape(text: &str) -> String {
+    ["\\040", "\\011", "\\012", "\\134"]
+        .iter()
+        .zip([" ", "\t", "\n", "\\"])
+        .fold(text.to_owned(), |text, (octal, plain)| text.replace(octal, plain))
+}

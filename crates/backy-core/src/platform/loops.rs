@@ -1,0 +1,58 @@
+//! Linux: loop devices, and the files below them. Paths in /sys say nothing of other mount namespaces and of files that
+//! were renamed or removed; device and inode do. How many calls that takes depends on the machine, so none of them goes
+//! through the door of `sys/`.
+
+use std::fs::{self, File};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::ioctl::{self, Getter};
+
+use super::subject::{Identity, parse_number};
+
+/// A loop device that is attached.
+pub(super) struct Loop {
+    /// Its path.
+    pub path: String,
+    /// Its number.
+    pub device: u64,
+    /// What it lies on.
+    pub below: Identity,
+}
+
+/// All loop devices that this process may look at.
+pub(super) fn attached() -> Vec<Loop> {
+    let entries = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok().filter(|name| name.starts_with("loop"))?;
+            // This directory is there while the device is attached.
+            entry.path().join("loop").exists().then_some(())?;
+            let device = parse_number(fs::read_to_string(entry.path().join("dev")).ok()?.trim())?;
+            let path = format!("/dev/{name}");
+            let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let file: File = rustix::fs::open(&path, flags, Mode::empty()).ok()?.into();
+            Some(Loop { path, device, below: below(&file)? })
+        })
+        .collect()
+}
+
+/// What a loop device lies on; `None` for every other device. `LOOP_GET_STATUS64`, loop(4).
+pub(super) fn below(device: &File) -> Option<Identity> {
+    /// `struct loop_info64` of include/uapi/linux/loop.h.
+    #[repr(C)]
+    struct Info {
+        device: u64,
+        inode: u64,
+        raw_device: u64,
+        rest: [u64; 26],
+    }
+    const GET_STATUS: ioctl::Opcode = 0x4C05;
+    // SAFETY: the opcode writes exactly this structure.
+    let getter = unsafe { Getter::<GET_STATUS, Info>::new() };
+    // SAFETY: as above.
+    let info = unsafe { ioctl::ioctl(device, getter) }.ok()?;
+    Some(match info.raw_device {
+        0 => Identity::File(info.device, info.inode),
+        number => Identity::Device(number),
+    })
+}

@@ -1,0 +1,65 @@
+//! Linux: what keeps a file or device from being written to that everybody has the right to.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::{IFlags, Mode, OFlags};
+use rustix::io::Result;
+use rustix::ioctl::{Getter, opcode};
+
+use super::Protection;
+use super::linux::{control, statfs};
+use crate::sys::{call, fs};
+
+/// What protects an open file, directory or block device.
+pub(crate) fn protection_of(file: &File) -> Option<Protection> {
+    /// `FS_VERITY_FL` of include/uapi/linux/fs.h.
+    const VERITY: IFlags = IFlags::from_bits_retain(0x0010_0000);
+    if is_read_only_device(file) {
+        return Some(Protection::Device);
+    }
+    let flags = call("ioctl_getflags", || rustix::fs::ioctl_getflags(file)).ok()?;
+    let protections = [
+        (IFlags::IMMUTABLE, Protection::Immutable),
+        (IFlags::APPEND, Protection::AppendOnly),
+        (VERITY, Protection::Verity),
+    ];
+    protections.into_iter().find(|(flag, _)| flags.contains(*flag)).map(|(_, protection)| protection)
+}
+
+/// `BLKROGET`, which no other kind of file knows.
+fn is_read_only_device(file: &File) -> bool {
+    const GET_READ_ONLY: rustix::ioctl::Opcode = opcode::none(0x12, 94);
+    // SAFETY: the opcode writes an int.
+    let getter = unsafe { Getter::<GET_READ_ONLY, libc::c_int>::new() };
+    // SAFETY: as above.
+    unsafe { control("ioctl", file, getter) }.is_ok_and(|read_only| read_only != 0)
+}
+
+/// The name of a filesystem that is a face of the kernel, if it is one. magic.h, and the sources of those that are not in it.
+pub(crate) fn kernel_filesystem(path: &Path) -> Result<Option<&'static str>> {
+    const KNOWN: [(u64, &str); 18] = [
+        (0x9fa0, "proc"),
+        (0x6265_6572, "sysfs"),
+        (0x1cd1, "devpts"),
+        (0x0027_e0eb, "cgroup"),
+        (0x6367_7270, "cgroup2"),
+        (0x6462_6720, "debugfs"),
+        (0x7472_6163, "tracefs"),
+        (0x7363_6673, "securityfs"),
+        (0x6265_6570, "configfs"),
+        (0x6165_676c, "pstore"),
+        (0xcafe_4a11, "bpf"),
+        (0xde5e_81e4, "efivarfs"),
+        (0x4249_4e4d, "binfmt_misc"),
+        (0xf97c_ff8c, "selinuxfs"),
+        (0x4341_5d53, "smackfs"),
+        (0x1980_0202, "mqueue"),
+        (0x0765_5821, "resctrl"),
+        (0x9584_58f6, "hugetlbfs"),
+    ];
+    let file: File = fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?.into();
+    let magic = statfs(&file)?.f_type;
+    let known = KNOWN.iter().find(|(number, _)| u64::try_from(magic).is_ok_and(|magic| magic == *number));
+    Ok(known.map(|(_, name)| *name))
+}

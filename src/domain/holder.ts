@@ -1,0 +1,64 @@
+/** Somebody who has a file or a block device open. */
+export interface Holder {
+  /**
+   * `loop`: a loop device lies on it; `device`: another device is built on it, such as a volume group; `lock`: QEMU has
+   * locked it; `unseen`: the kernel says so, and nothing shows who it is.
+   */
+  readonly kind: 'process' | 'loop' | 'swap' | 'mount' | 'device' | 'lock' | 'unseen';
+  /** The program, device or directory; empty where it has no name. */
+  readonly name: string;
+  /** The process, where one can be seen. */
+  readonly pid?: number;
+}
+
+/** How many holders a message names. */
+const NAMED_HOLDERS = 3;
+
+/** Names the holders in one line: `qemu-system-x86_64 (process 4711) has it open`. */
+export function describeHolders(holders: readonly Holder[]): string {
+  if (holders.length === 0) return 'another program has locked it';
+  const named = holders.slice(0, NAMED_HOLDERS).map(describe).join(', ');
+  const others = holders.length - NAMED_HOLDERS;
+  return others > 0 ? `${named}, and ${others} more` : named;
+}
+
+/** What makes the first holder let go, as a sentence without a full stop. */
+export function adviceOnHolders([holder]: readonly Holder[]): string {
+  switch (holder?.kind) {
+    case 'process':
+      return `Stop ${holder.name} (process ${holder.pid})`;
+    case 'loop':
+      return `Unmount what lies on ${holder.name} and detach it with "losetup -d ${holder.name}"`;
+    case 'swap':
+      return `Switch it off with "swapoff ${holder.name}"`;
+    case 'mount':
+      return holder.pid === undefined
+        ? `Unmount ${holder.name}`
+        : `Unmount ${holder.name} there, with "nsenter -t ${holder.pid} -m umount ${holder.name}"`;
+    case 'device':
+      return `Take it out of use in ${holder.name}`;
+    case 'lock':
+      return 'Stop the virtual machine';
+    default:
+      return 'Stop what uses it, perhaps in another container';
+  }
+}
+
+function describe({ kind, name, pid }: Holder): string {
+  switch (kind) {
+    case 'process':
+      return `${name} (process ${pid}) has it open`;
+    case 'loop':
+      return `the loop device ${name} lies on it`;
+    case 'swap':
+      return 'the kernel swaps to it';
+    case 'mount':
+      return `it is mounted on ${name}${pid === undefined ? '' : ` in the namespace of process ${pid}`}`;
+    case 'device':
+      return `${name} is built on it`;
+    case 'lock':
+      return 'a virtual machine has locked it';
+    case 'unseen':
+      return 'somebody has it open who cannot be seen from here';
+  }
+}
