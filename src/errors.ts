@@ -145,6 +145,10 @@ const ERRORS = {
     message: 'Revision {uuid} is held: {reason}',
     remedy: 'Release it first with "backy release -r {uuid}", if that reason has gone',
   },
+  BACKY_REVISION_BUSY: {
+    message: 'The image {path} is in use: {holders}',
+    remedy: '{advice}; the next run tries again',
+  },
   BACKY_EXPIRY_STOPPED: {
     message: 'Nothing expires in {path}: {problem}',
     remedy: 'Look at "backy expire -n" and the clock; "backy expire --yes" does it all the same',

@@ -3,9 +3,11 @@ import { type Alarm, planRetention, type RetentionVerdict, retainableOf } from '
 import type { RevisionRecord } from '../domain/revision.ts';
 import { backyError, isBackyError } from '../errors.ts';
 import type { Engine, FreedStats } from '../native/engine.ts';
+import { findInUse } from '../repository/in-use.ts';
 import type { Layout } from '../repository/layout.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { rewriteRecord } from '../repository/seal-revision.ts';
+import { warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
 import { measureFreed } from './freed-space.ts';
 import { removeRevisions, whileAlone } from './removing.ts';
@@ -38,13 +40,19 @@ export interface ExpireVerdict extends RetentionVerdict {
  * Applies the schedule: takes expired tags away, and removes the revisions that nothing keeps.
  *
  * @throws BACKY_EXPIRY_STOPPED when the plan is implausible and not confirmed; nothing is changed then.
+ *   BACKY_REVISION_BUSY for a revision in use, which stays when all others are gone.
  *   BACKY_LOCKED, BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function expire(context: Context, options: ExpireOptions = {}): Promise<ExpireResult> {
   const { layout } = context;
   const engine = await context.engine();
   const { dryRun = false } = options;
-  if (dryRun) return { ...(await preview(engine, layout, await plan(context))), dryRun };
+  if (dryRun) {
+    const planned = await plan(context);
+    const inUse = await findInUse(engine, layout, goingOf(planned.verdicts));
+    for (const [uuid, error] of inUse) warningOf(context)(uuid, error);
+    return { ...(await preview(engine, layout, planned)), dryRun };
+  }
   return whileAlone(engine, layout, async () => {
     const planned = await plan(context);
     if (planned.alarm && !options.confirmed) throw stopped(layout.directory, planned.alarm);

@@ -1,8 +1,10 @@
 import { isGood, isHeld, newestGood, type RevisionRecord } from '../domain/revision.ts';
 import { findRevisions } from '../domain/revision-spec.ts';
 import { backyError } from '../errors.ts';
-import type { FreedStats } from '../native/engine.ts';
+import type { Engine, FreedStats } from '../native/engine.ts';
+import { findInUse } from '../repository/in-use.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
+import { warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
 import { measureFreed } from './freed-space.ts';
 import { graceOf } from './grace.ts';
@@ -33,7 +35,7 @@ export interface ForgetResult {
  * Removes revisions that a person names, whatever their tags.
  *
  * @throws BACKY_LAST_GOOD, BACKY_HELD; nothing is removed then. BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS,
- *   BACKY_LOCKED, BACKY_IO
+ *   BACKY_LOCKED. BACKY_REVISION_BUSY, BACKY_IO; everything else is removed then.
  */
 export async function forget(context: Context, options: ForgetOptions): Promise<ForgetResult> {
   const { layout } = context;
@@ -44,12 +46,22 @@ export async function forget(context: Context, options: ForgetOptions): Promise<
     const freed = await measureFreed(engine, layout, removed);
     return { removed, freed, graceMs: await graceOf(context), dryRun };
   };
-  if (dryRun) return look();
+  if (dryRun) return withoutInUse(context, engine, await look());
   return whileAlone(engine, layout, async () => {
     const result = await look();
     await removeRevisions(context, engine, result.removed, result.graceMs, 'was forgotten');
     return result;
   });
+}
+
+/** A plan leaves out what would stay, and says why. */
+async function withoutInUse(context: Context, engine: Engine, plan: ForgetResult): Promise<ForgetResult> {
+  const { layout } = context;
+  const inUse = await findInUse(engine, layout, plan.removed);
+  if (inUse.size === 0) return plan;
+  for (const [uuid, error] of inUse) warningOf(context)(uuid, error);
+  const removed = plan.removed.filter((uuid) => !inUse.has(uuid));
+  return { ...plan, removed, freed: await measureFreed(engine, layout, removed) };
 }
 
 async function select(

@@ -1,6 +1,7 @@
 import type { BackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, Lock } from '../native/engine.ts';
+import { findInUse } from '../repository/in-use.ts';
 import type { Layout } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
 import { lockForRemoving, lockForWriting } from '../repository/lock.ts';
@@ -34,10 +35,12 @@ export async function whileAlone<Result>(
 /**
  * Removes revisions: into the trash, from where they can be brought back for `graceMs` milliseconds. The links move
  * away from them first, so that `last` never leads nowhere. On a full disk, where even a rename may fail, they are
- * removed at once together with all that is in the trash. The caller holds both locks.
+ * removed at once together with all that is in the trash. What is in use stays: whoever opens it by its path again must
+ * find it. The caller holds both locks.
  *
  * @param done what the log says of each one that is gone
- * @throws BACKY_IO, also for a revision that cannot be moved, when all others are gone; it is as it was
+ * @throws BACKY_REVISION_BUSY for a revision in use, BACKY_IO also for one that cannot be moved, when all others are gone;
+ *   it is as it was
  */
 export async function removeRevisions(
   context: Context,
@@ -46,7 +49,22 @@ export async function removeRevisions(
   graceMs: number,
   done: string,
 ): Promise<void> {
-  if (ids.length === 0) return;
+  const inUse = await findInUse(engine, context.layout, ids);
+  const going = ids.filter((id) => !inUse.has(id));
+  const stuck = going.length === 0 ? [] : await removeThese(context, engine, going, graceMs, done);
+  const [problem, ...others] = [...inUse.values(), ...stuck];
+  for (const { message, remedy } of others) context.log('warning', `${message}. ${remedy}`);
+  if (problem) throw problem;
+}
+
+/** @returns why some of them cannot be moved */
+async function removeThese(
+  context: Context,
+  engine: Engine,
+  ids: readonly string[],
+  graceMs: number,
+  done: string,
+): Promise<readonly BackyError[]> {
   const { layout, log, clock } = context;
   const { revisions } = await readRevisions(layout);
   const without = (gone: readonly string[]) => revisions.filter(({ uuid }) => !gone.includes(uuid));
@@ -66,9 +84,7 @@ export async function removeRevisions(
   const gone = ids.filter((uuid) => !stuck.has(uuid));
   await updateLinks(engine, layout, without(gone));
   for (const uuid of gone) log('info', `${uuid} ${done}`);
-  const [problem, ...others] = stuck.values();
-  for (const { message, remedy } of others) log('warning', `${message}. ${remedy}`);
-  if (problem) throw problem;
+  return [...stuck.values()];
 }
 
 /** Records first: without one a revision does not exist, whatever happens next. */

@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import { isRevisionId } from '../domain/revision-id.ts';
 import { fromNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
+import { findInUse } from './in-use.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
 import { isStuck, moveFiles, type OnStuck } from './stuck.ts';
 import { type Batch, batchesOf, dataMoves, listDirectory, removeIfEmpty } from './trash-batches.ts';
@@ -35,7 +36,7 @@ export async function settleTrash(
  * Removes batches for good: of each revision the record first, then index and image. Files that are none of ours
  * stay, and so does their directory.
  *
- * @param onStuck is told of the revisions that cannot be removed, which stay
+ * @param onStuck is told of the revisions that cannot be removed or are in use, which stay
  * @returns the ids of the revisions that are gone
  */
 export async function emptyTrash(
@@ -58,7 +59,9 @@ async function removeBatch(
 ): Promise<readonly string[]> {
   const gone: string[] = [];
   const ids = [...new Set((await listDirectory(batch.directory)).map(idOf))].filter(isRevisionId);
-  for (const id of ids) {
+  const inUse = await findInUse(engine, batch, ids);
+  for (const [id, error] of inUse) onStuck(id, error);
+  for (const id of ids.filter((each) => !inUse.has(each))) {
     const { record, index, image } = batch.files(id);
     await goingOn(onStuck, id, async () => {
       await engine.removeFiles([record, index, image]);
