@@ -49,6 +49,7 @@ export async function removeRevisions(
   graceMs: number,
   done: string,
 ): Promise<void> {
+  if (ids.length === 0) return;
   const inUse = await findInUse(engine, context.layout, ids);
   const going = ids.filter((id) => !inUse.has(id));
   const stuck = going.length === 0 ? [] : await removeThese(context, engine, going, graceMs, done);
