@@ -39,6 +39,7 @@ cpio                 cpio
 depmod               kmod
 xz                   xz-utils
 zstd                 zstd
+pip3                 python3-pip
 '
 
 main() {

@@ -32,7 +32,7 @@ const STEP_LIMIT_MS = 25 * 60_000;
  * @param {string} command
  * @param {readonly string[]} args
  * @param {number} limitMs when it hangs
- * @returns {Promise<{ succeeded: boolean, output: string }>} its standard output, for counting
+ * @returns {Promise<{ succeeded: boolean, exitCode: number | null, output: string }>} with its standard output, for counting
  */
 export function stream(command, args, limitMs = STEP_LIMIT_MS) {
   return new Promise((resolve) => {
@@ -55,12 +55,12 @@ export function stream(command, args, limitMs = STEP_LIMIT_MS) {
     });
     child.on('error', (error) => {
       process.stderr.write(`cannot run ${command}: ${error.message}\n`);
-      resolve({ succeeded: false, output: '' });
+      resolve({ succeeded: false, exitCode: null, output: '' });
     });
     child.on('close', (code) => {
       clearTimeout(hanging);
       process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
-      resolve({ succeeded: code === 0, output: Buffer.concat(chunks).toString() });
+      resolve({ succeeded: code === 0, exitCode: code, output: Buffer.concat(chunks).toString() });
     });
   });
 }

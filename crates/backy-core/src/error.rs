@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use crate::block::Hash;
 use crate::holders::Holder;
+use crate::platform::BLOCK_ERRORS;
 
 /// Result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -160,13 +161,11 @@ impl Error {
         Self { syscall: Some(syscall), errno: Some(errno), ..Self::new(Code::Io) }.at(path)
     }
 
-    /// How a block could not be read, if the error spoils no more than that. The kernel says ENODATA of a sector that is
-    /// worn out, EILSEQ of one whose protection does not fit, EREMOTEIO of one that the device refuses: block/blk-core.c.
+    /// How a block could not be read, if the error spoils no more than that.
     pub(crate) fn unreadable(&self) -> Option<Errno> {
-        const OF_A_BLOCK: [Errno; 4] = [Errno::IO, Errno::NODATA, Errno::ILSEQ, Errno::REMOTEIO];
         match self.code {
             Code::SourceShort => Some(Errno::NODATA),
-            Code::Io => self.errno.filter(|errno| OF_A_BLOCK.contains(errno)),
+            Code::Io => self.errno.filter(|errno| BLOCK_ERRORS.contains(errno)),
             _ => None,
         }
     }

@@ -263,8 +263,6 @@ mod tests {
     use std::os::fd::AsRawFd;
     use std::thread;
 
-    use rustix::process::kill_process;
-
     use super::*;
 
     fn read(script: &str, control: &Control) -> Result<Vec<u8>> {
@@ -366,7 +364,7 @@ mod tests {
         let begin = Instant::now();
         let detail = beside("sleep 60 >&-");
         let pid = detail.strip_suffix(" (exit status 1)").unwrap().parse().unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
         // This one ends when nobody listens any more.
         let detail = beside("timeout 60 yes >&2");
         assert!(detail.ends_with("(exit status 1)") && detail.len() < 2 * MOST_COMPLAINT);

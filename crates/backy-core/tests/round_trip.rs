@@ -49,8 +49,7 @@ fn happen(event: &Event, file: &File, model: &mut Vec<u8>) {
             let (at, end) = (at.min(model.len()), (at + length).min(model.len()));
             model[at..end].fill(0);
             if end > at {
-                let flags = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
-                rustix::fs::fallocate(file, flags, at as u64, (end - at) as u64).unwrap();
+                punch(file, at as u64, end - at);
             }
         }
         Event::Resize { size } => {
@@ -58,6 +57,17 @@ fn happen(event: &Event, file: &File, model: &mut Vec<u8>) {
             file.set_len(size as u64).unwrap();
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn punch(file: &File, at: u64, length: usize) {
+    let flags = rustix::fs::FallocateFlags::PUNCH_HOLE | rustix::fs::FallocateFlags::KEEP_SIZE;
+    rustix::fs::fallocate(file, flags, at, length as u64).unwrap();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn punch(file: &File, at: u64, length: usize) {
+    file.write_all_at(&vec![0; length], at).unwrap();
 }
 
 struct Revision {

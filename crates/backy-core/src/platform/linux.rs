@@ -14,7 +14,11 @@ use rustix::process::Signal;
 
 use super::xfs::{limit_cow_extents, set_xfs_attributes, xfs_attributes};
 use super::{Filesystem, Sharing};
-use crate::sys::{call, fs};
+use crate::sys::{call, fs, syncing};
+
+/// The errors of one block of a disk. The kernel reports EIO, ENODATA of a sector that is worn out, EILSEQ of one whose
+/// protection does not fit, and EREMOTEIO of one that the device refuses: block/blk-core.c.
+pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILSEQ, Errno::REMOTEIO];
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure.
 /// `ioctl_ficlone(2)`; the time it takes is that of 11 to 16 µs per extent.
@@ -183,7 +187,7 @@ pub(crate) fn device_size(file: &File) -> Result<u64> {
 
 /// Makes a file or directory durable.
 pub(crate) fn sync(file: impl AsFd) -> Result<()> {
-    fs::fsync(file)
+    syncing(file, |file| rustix::fs::fsync(file))
 }
 
 /// Lets `to` share all blocks of `from`.

@@ -5,18 +5,24 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::fd::{AsFd, AsRawFd};
-use rustix::fs::{self, AtFlags, CWD, CloneFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, CloneFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
 
 use super::{Filesystem, Mapped, Protection, Sharing};
 use crate::holders::{Holder, HolderKind};
+use crate::sys::{call, fs, syncing};
 
-/// Creates `to` as a clone of `from`, sharing all its blocks. clonefile(2).
+/// The errors of one block of a disk. The driver reports a bad sector as EIO, and this system has no other number for it.
+pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILSEQ];
+
+/// Creates `to` as a clone of `from`, sharing all its blocks. It belongs to the caller, like any new file. clonefile(2).
 pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
-    fs::fclonefileat(from, CWD, to, CloneFlags::NOFOLLOW)?;
+    let flags = CloneFlags::NOFOLLOW | CloneFlags::NOOWNERCOPY;
+    call("fclonefileat", || rustix::fs::fclonefileat(from, CWD, to, flags)).map_err(as_on_linux)?;
     // A clone inherits the read-only mode of a sealed image.
-    let opened = fs::chmod(to, Mode::RUSR | Mode::WUSR)
+    let mode = Mode::RUSR | Mode::WUSR;
+    let opened = call("fchmodat", || rustix::fs::chmodat(CWD, to, mode, AtFlags::SYMLINK_NOFOLLOW))
         .and_then(|()| fs::open(to, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()));
     if opened.is_err() {
         let _ = fs::unlink(to);
@@ -34,6 +40,12 @@ pub(crate) fn create_plain_clone(from: &File, to: &Path) -> Result<File> {
     create_clone(from, to)
 }
 
+/// This system has two numbers where Linux has one: clonefile(2) and fcntl(2) fail with ENOTSUP where the filesystem lacks
+/// something, and the engine asks for EOPNOTSUPP.
+fn as_on_linux(errno: Errno) -> Errno {
+    if errno == Errno::NOTSUP { Errno::OPNOTSUPP } else { errno }
+}
+
 /// Nothing is written in place here that could not be cloned.
 pub(crate) fn is_nocow(_file: &File) -> bool {
     false
@@ -48,10 +60,11 @@ pub(crate) fn create(path: &Path) -> Result<File> {
 /// Changes the owner of a symbolic link.
 pub(crate) fn chown_link(path: &Path, user: u32, group: u32) -> Result<()> {
     let (user, group) = (Some(Uid::from_raw(user)), Some(Gid::from_raw(group)));
-    fs::chownat(CWD, path, user, group, AtFlags::SYMLINK_NOFOLLOW)
+    rustix::fs::chownat(CWD, path, user, group, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Frees the blocks of a range; it reads as zeros afterwards, the size stays. fcntl(2), `F_PUNCHHOLE`.
+/// Frees the blocks of a range; it reads as zeros afterwards, the size stays. fcntl(2), `F_PUNCHHOLE`: EINVAL for a range
+/// that does not begin and end with blocks of the filesystem.
 pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
     let range = libc::fpunchhole_t {
         fp_flags: 0,
@@ -59,13 +72,15 @@ pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
         fp_offset: i64::try_from(offset).map_err(|_| Errno::OVERFLOW)?,
         fp_length: i64::try_from(length).map_err(|_| Errno::OVERFLOW)?,
     };
-    // SAFETY: the pointer is valid for the structure that F_PUNCHHOLE reads.
-    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_PUNCHHOLE, &raw const range) };
-    if result == -1 {
+    call("fcntl_punchhole", || {
+        // SAFETY: the pointer is valid for the structure that F_PUNCHHOLE reads.
+        let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_PUNCHHOLE, &raw const range) };
+        if result != -1 {
+            return Ok(());
+        }
         Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
-    } else {
-        Ok(())
-    }
+    })
+    .map_err(as_on_linux)
 }
 
 /// No direct writes here, so nobody asks for it.
@@ -73,7 +88,8 @@ pub(crate) fn reserve(_file: &File, _offset: u64, _length: u64) -> Result<()> {
     Err(Errno::OPNOTSUPP)
 }
 
-/// A second handle whose reads are not cached.
+/// A second handle whose reads leave nothing in the cache. What is cached already comes from there all the same. fcntl(2),
+/// `F_NOCACHE`.
 pub(crate) fn open_direct(path: &Path, access: OFlags) -> Option<File> {
     let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file: File = fs::open(path, flags, Mode::empty()).ok()?.into();
@@ -119,24 +135,25 @@ pub(crate) fn device_size(file: &File) -> Result<u64> {
     Ok(u64::from(size) * count)
 }
 
-/// Makes a file or directory durable; fsync(2) alone leaves data in the drive's cache here.
+/// Makes a file or directory durable; fsync(2) alone leaves data in the drive's cache here. fcntl(2), `F_FULLFSYNC`: not
+/// every filesystem has it.
 pub(crate) fn sync(file: impl AsFd) -> Result<()> {
-    match fs::fcntl_fullfsync(&file) {
-        Err(Errno::NOTSUP | Errno::INVAL | Errno::NOTTY) => fs::fsync(file),
+    syncing(file, |file| match rustix::fs::fcntl_fullfsync(&file).map_err(as_on_linux) {
+        Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOTTY) => rustix::fs::fsync(file),
         result => result,
-    }
+    })
 }
 
-/// Which filesystem a file is on.
+/// Which filesystem a file is on. Holes are read like data: APFS has reported holes where there were data
+/// (coreutils/coreutils#68, copies on a virtual disk).
 pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
-    let name: String = fs::fstatfs(file)?
+    let name: String = rustix::fs::fstatfs(file)?
         .f_fstypename
         .iter()
         .take_while(|byte| **byte != 0)
         .map(|byte| char::from(byte.cast_unsigned()))
         .collect();
-    let holes_are_true = name == "apfs";
-    Ok(Filesystem { holes_are_true, sharing: Sharing::Unknown, direct_writes: false, name })
+    Ok(Filesystem { holes_are_true: false, sharing: Sharing::Unknown, direct_writes: false, name })
 }
 
 /// A part of a file, and the extent on the disk that it is a part of. Bytes.

@@ -125,7 +125,9 @@ pub(crate) fn taking(
 
 pub(crate) fn syncing<File: AsFd>(file: File, run: impl FnOnce(File) -> Result<()>) -> Result<()> {
     let stat = fstat(&file)?;
-    match meet("fsync", Some((stat.st_dev, stat.st_ino))) {
+    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, reason = "i32 on macOS; std casts it, too")]
+    let device = stat.st_dev as u64;
+    match meet("fsync", Some((device, stat.st_ino))) {
         Some(Fault::Fails(errno)) => Err(errno),
         _ => run(file),
     }

@@ -4,11 +4,11 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::fs::{self, AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, RenameFlags, SeekFrom, Stat, Uid};
 use rustix::io::{Errno, Result};
 
-use super::{call, syncing};
+use super::call;
 
 pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     call("open", || fs::open(path, flags, mode))
@@ -61,10 +61,6 @@ pub(crate) fn flock(file: &File, operation: FlockOperation) -> Result<()> {
 
 pub(crate) fn ftruncate(file: &File, size: u64) -> Result<()> {
     call("ftruncate", || fs::ftruncate(file, size))
-}
-
-pub(crate) fn fsync(file: impl AsFd) -> Result<()> {
-    syncing(file, |file| fs::fsync(file))
 }
 
 pub(crate) fn chmodat(path: &Path, mode: Mode) -> Result<()> {
