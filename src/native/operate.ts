@@ -1,6 +1,7 @@
 import type { Control, Failure, Load, Progress } from '#native';
 import { type BackyError, backyError } from '../errors.ts';
 import { type FailureFacts, isFailure, toBackyError } from './failure.ts';
+import { watchProgress } from './watch-progress.ts';
 
 /** How much of the machine long work may take. */
 export interface LoadOptions {
@@ -14,11 +15,12 @@ export interface LoadOptions {
 export interface OperationOptions extends LoadOptions {
   /** Aborting it cancels the work, which then fails with BACKY_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
-  /** Called five times a second while the work runs, and once when it ends. */
+  /**
+   * Called five times a second while the work runs, and once when it ends. `total` is the whole work from the first
+   * call on, and `done` never goes back.
+   */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
-
-const PROGRESS_INTERVAL_MS = 200;
 
 /** Refuses a rate that is none before anything is done. @throws BACKY_INVALID_ARGUMENT */
 export function checkLoad({ rate }: LoadOptions): void {
@@ -43,12 +45,13 @@ export async function operate<Result extends object>(
   if (signal?.aborted) throw cancelled(facts, signal);
   const control = new addon.Control(rate === undefined ? { idle } : { idle, rate });
   const cancel = (): void => control.cancel();
-  const watch = onProgress && watchProgress(control, onProgress);
+  const watch = onProgress && watchProgress(() => control.progress(), onProgress, cancel);
   signal?.addEventListener('abort', cancel, { once: true });
   try {
     const outcome = await start(control);
-    watch?.finish();
-    if (!isFailure(outcome)) return outcome;
+    const hasSucceeded = !isFailure(outcome);
+    watch?.finish(hasSucceeded);
+    if (hasSucceeded) return outcome;
     throw outcome.code === 'BACKY_CANCELLED' && signal
       ? cancelled(facts, signal)
       : toBackyError(outcome, facts);
@@ -56,28 +59,6 @@ export async function operate<Result extends object>(
     watch?.stop();
     signal?.removeEventListener('abort', cancel);
   }
-}
-
-/** An observer that throws inside a timer would end the process, so its error waits for the work to end. */
-function watchProgress(control: Control, onProgress: (progress: Progress) => void) {
-  let thrown: { readonly error: unknown } | undefined;
-  const report = (): void => {
-    if (thrown) return;
-    try {
-      onProgress(control.progress());
-    } catch (error) {
-      thrown = { error };
-      control.cancel();
-    }
-  };
-  const timer = setInterval(report, PROGRESS_INTERVAL_MS);
-  return {
-    stop: () => clearInterval(timer),
-    finish: () => {
-      report();
-      if (thrown) throw thrown.error;
-    },
-  };
 }
 
 function cancelled(

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
-import { isGood, type RevisionRecord } from '../domain/revision.ts';
+import { isGood, isIndexed, type RevisionRecord } from '../domain/revision.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import type {
   Engine,
@@ -16,6 +16,7 @@ import type { Context } from './context.ts';
 import { checkDescriptor, namingDescriptor, STANDARD_OUTPUT } from './descriptor-target.ts';
 import { withIndex } from './index-revision.ts';
 import { checkLink, checkTarget, isRbdTarget, type RestoreTarget } from './restore-target.ts';
+import { wholeProgress } from './whole-progress.ts';
 
 /** What to restore, and where to. */
 export interface RestoreOptions extends OperationOptions {
@@ -66,9 +67,14 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     const { image } = layout.files(record.uuid);
     const where = await openTarget(context, engine, target, record.size, clone ? 'targetClone' : 'target');
     log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
+    // A revision without an index is read once more, for that.
+    const pieces = Array(isIndexed(record) ? 1 : 2).fill(record.size);
+    const observers = options.onProgress ? wholeProgress(options.onProgress, pieces) : [];
+    const indexing = { ...options, onProgress: observers.at(0) };
+    const restoring = { ...options, onProgress: observers.at(-1) };
     const stats = await namingDescriptor(target, () =>
-      withIndex(context, engine, record, options, ({ record: { size, digest }, index }) =>
-        engine.restoreImage({ image, index, size, digest, force, ...where }, options),
+      withIndex(context, engine, record, indexing, ({ record: { size, digest }, index }) =>
+        engine.restoreImage({ image, index, size, digest, force, ...where }, restoring),
       ),
     );
     if (stats.badBlocks.length > 0) throw incomplete(image, stats);

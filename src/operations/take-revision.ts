@@ -22,6 +22,7 @@ import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revisi
 import { indexRevision } from './index-revision.ts';
 import type { RevisionPlan } from './revision-plan.ts';
 import { type Tidying, tidying } from './tidying.ts';
+import { wholeProgress } from './whole-progress.ts';
 
 /**
  * Writes, checks and seals a revision, and points the links to it. The caller holds the locks.
@@ -35,7 +36,9 @@ export async function takeRevision(
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
   const { layout, log } = context;
-  const parent = await indexedParent(context, engine, newestGood(plan.revisions), operation);
+  const newest = newestGood(plan.revisions);
+  const { indexing, writing } = piecesOf(operation, newest);
+  const parent = await indexedParent(context, engine, newest, indexing);
   const uuid = newRevisionId(plan.startedAt, randomBytes(10));
   const snapshots = tidying(context, plan.source);
   await snapshots.tidy(parent?.uuid);
@@ -44,7 +47,7 @@ export async function takeRevision(
     snapshots.report();
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const options = writeOptions(layout, plan, snapshot, uuid, parent);
-    const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, operation));
+    const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
     const record = describeRevision(plan, snapshot, { uuid, parent }, stats, context.clock());
     await sealRevision(engine, layout, record);
     return { record, stats };
@@ -65,6 +68,17 @@ const MAY_BE_LOSS = [
   'BACKY_PROGRAM_FAILED',
   'BACKY_DIFF_DAMAGED',
 ] as const;
+
+/** Where the parent gets its index first, that is about half of the work. */
+function piecesOf(
+  operation: OperationOptions,
+  parent: RevisionRecord | undefined,
+): { readonly indexing: OperationOptions; readonly writing: OperationOptions } {
+  const { onProgress } = operation;
+  if (!onProgress || !parent || isIndexed(parent)) return { indexing: operation, writing: operation };
+  const [indexing, writing] = wholeProgress(onProgress, [parent.size, parent.size]);
+  return { indexing: { ...operation, onProgress: indexing }, writing: { ...operation, onProgress: writing } };
+}
 
 /** A parent without an index costs a full comparison anyway, and with that it gets one. */
 async function indexedParent(

@@ -20,6 +20,7 @@ import {
   unreadableVerdict,
   type Verdict,
 } from './record-verdict.ts';
+import { wholeProgress } from './whole-progress.ts';
 
 /** What to verify. */
 export interface VerifyOptions extends LoadOptions {
@@ -31,7 +32,7 @@ export interface VerifyOptions extends LoadOptions {
   readonly acceptRecords?: boolean | undefined;
   /** Aborting it cancels the verification, which then fails with BACKY_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
-  /** Called five times a second with the progress of the revision that is being read. */
+  /** Called five times a second with the progress of all revisions together, and the one that is being read. */
   readonly onProgress?: ((progress: Progress, uuid: string) => void) | undefined;
 }
 
@@ -62,8 +63,9 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
     const all = await readRevisions(layout);
     const { revisions, damaged, unreadable } = select(layout, all, options.revisions);
     const verdicts: Verdict[] = unreadable.map(unreadableVerdict);
-    for (const record of revisions) {
-      const verdict = await judge(context, engine, { record, ...all }, options);
+    const follow = followAll(options, revisions);
+    for (const [number, record] of revisions.entries()) {
+      const verdict = await judge(context, engine, { record, ...all }, options, follow(number));
       const alteredRecord = await judgeRecord(context, engine, record.uuid, options.acceptRecords ?? false);
       verdicts.push({ ...verdict, alteredRecord });
     }
@@ -94,8 +96,21 @@ function select(
   return { revisions: lookUpRevisions(layout, list, spec), damaged: [], unreadable: [] };
 }
 
-function followUp({ onProgress, ...options }: VerifyOptions, uuid: string): OperationOptions {
-  return { ...options, onProgress: onProgress && ((progress) => onProgress(progress, uuid)) };
+/** Says how the revision of a number is followed, so that the progress of all adds up. */
+function followAll(
+  { onProgress, ...options }: VerifyOptions,
+  revisions: readonly RevisionRecord[],
+): (number: number) => OperationOptions {
+  if (!onProgress) return () => options;
+  let current = '';
+  const observers = wholeProgress(
+    (progress) => onProgress(progress, current),
+    revisions.map(({ size }) => size),
+  );
+  return (number) => {
+    current = revisions[number]?.uuid ?? '';
+    return { ...options, onProgress: observers[number] };
+  };
 }
 
 /** Reads one revision, says what else is damaged with it, and repairs it if that is wanted. */
@@ -104,13 +119,13 @@ async function judge(
   engine: Engine,
   { record, revisions }: { readonly record: RevisionRecord; readonly revisions: readonly RevisionRecord[] },
   options: VerifyOptions,
+  operation: OperationOptions,
 ): Promise<Verdict> {
-  const follow = followUp(options, record.uuid);
   if (!isIndexed(record)) {
     const { verifyUnindexed } = await import('./verify-unindexed.ts');
-    return verifyUnindexed(context, engine, record, follow);
+    return verifyUnindexed(context, engine, record, operation);
   }
-  const found = await verifyRevision(context, engine, record, follow);
+  const found = await verifyRevision(context, engine, record, operation);
   const verdict = await withDamage(context, engine, { record, revisions }, found, options);
   return recordVerdict(context, engine, verdict);
 }

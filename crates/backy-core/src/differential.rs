@@ -141,6 +141,8 @@ impl<'a> Differential<'a> {
         self.image.read_checked(via, buffer, block, page, &mut differing.bad)?;
         if differing.bad.len() == bad {
             differing.blocks.push(block);
+            // It will be written, then read back.
+            self.control.add_total(2 * block.len());
             self.control.add_changed(block.len());
         }
         Ok(())
@@ -173,6 +175,7 @@ impl<'a> Differential<'a> {
             plan.compare(block.start, bytes, Old::Bytes(self.read(Via::Cache, old, *block)?));
             restored.read += block.len();
             restored.written += output.apply(plan, bytes, block.start)?;
+            self.control.add_done(block.len());
         }
         output.start_writeback(self.image.range(number));
         let mask = mask_of(blocks.iter().copied());

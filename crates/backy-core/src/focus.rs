@@ -55,9 +55,11 @@ impl Focus {
         Self { changed: changed.align(BLOCK_SIZE as u64, size), sample }
     }
 
-    /// What may have changed, in whole blocks.
-    pub(crate) fn changed(&self) -> &ExtentMap {
-        &self.changed
+    /// About how many bytes of a source with `data` are read. It is exact where there is no sample.
+    pub(crate) fn bytes_of(&self, data: &ExtentMap) -> u64 {
+        let changed = self.changed.extents().iter().flat_map(|extent| data.within(*extent));
+        let changed: u64 = changed.map(|extent| extent.len()).sum();
+        changed + self.sample.share_of(data.bytes() - changed)
     }
 
     /// What is read of the range of a segment, in order and in whole blocks.
@@ -128,8 +130,8 @@ mod tests {
         let sizes = [(BLOCK / 2, 3 * BLOCK), (3 * BLOCK, BLOCK / 2), (BLOCK, 2 * BLOCK), (2 * BLOCK, BLOCK)];
         for (old_size, size) in sizes {
             let focus = focus(&[], Sample::default(), old_size, size);
-            assert_eq!(focus.changed().extents(), [Extent { start: 0, end: size }], "{old_size} to {size}");
+            assert_eq!(focus.changed.extents(), [Extent { start: 0, end: size }], "{old_size} to {size}");
         }
-        assert!(focus(&[], Sample::default(), BLOCK, 0).changed().extents().is_empty());
+        assert!(focus(&[], Sample::default(), BLOCK, 0).changed.extents().is_empty());
     }
 }

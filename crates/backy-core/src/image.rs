@@ -99,12 +99,11 @@ impl Image {
         self.data.parts(range)
     }
 
-    /// Reads back from the disk what was written of it to a target.
+    /// Reads back from the disk what was written of it to a target. The writer has announced these bytes.
     ///
     /// # Errors
     /// [`Code::ReadBack`], [`Code::Io`], [`Code::Cancelled`].
     pub(crate) fn read_back(&self, target: &Reader, touched: &[Touched], control: &Control) -> Result<()> {
-        control.add_total(touched.iter().map(|touched| touched.blocks(self.size).bytes()).sum());
         read_back(target, &self.index, self.size, touched, control)
     }
 

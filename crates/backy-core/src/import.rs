@@ -102,7 +102,6 @@ fn send(
     let mut restored = Restored::default();
     let mut buffer = Buffer::new(BLOCK_SIZE);
     let mut diff = DiffWriter::start(input, &command.name, None, lack.size)?;
-    control.add_total(lack.changes.iter().map(|(_, extent)| extent.len()).sum());
     for (action, extent) in &lack.changes {
         if *action == Action::Clear {
             diff.zero(*extent)?;
@@ -215,6 +214,7 @@ impl<'a> Comparison<'a> {
         self.plan.compare(block.start, bytes, old);
         for (action, extent) in self.plan.drain() {
             self.control.add_changed(extent.len());
+            self.control.add_total(extent.len());
             match self.lack.changes.last_mut() {
                 Some((last, before)) if *last == action && before.end == extent.start => {
                     before.end = extent.end;

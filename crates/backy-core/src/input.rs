@@ -83,6 +83,11 @@ impl Sample {
         let number = block.start / BLOCK_SIZE as u64;
         self.runs > 0 && number % u64::from(self.runs) == u64::from(self.run % self.runs)
     }
+
+    /// About how many of so many bytes are in it.
+    pub(crate) fn share_of(self, bytes: u64) -> u64 {
+        bytes.checked_div(u64::from(self.runs)).unwrap_or(0)
+    }
 }
 
 impl Default for Input {

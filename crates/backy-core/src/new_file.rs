@@ -19,7 +19,8 @@ use crate::restore::Restored;
 /// Creates the file and makes it durable; the name must be free. Bad blocks are left out, and reported.
 pub(crate) fn fill(image: &Image, path: &Path, control: &Control) -> Result<Vec<Restored>> {
     let file = NewFile { image, output: Output::create(path, image.size)?, control };
-    control.add_total(image.data_bytes());
+    // Everything that is written is read back.
+    control.add_total(2 * image.data_bytes());
     let segments = pool::for_each(&image.segments(), control, Scratch::new, |scratch, number| {
         file.segment(scratch, number)
     })?;

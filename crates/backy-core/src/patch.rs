@@ -118,7 +118,6 @@ struct Work<'p> {
 
 impl<'p> Work<'p> {
     fn new(patcher: &'p Patcher<'p>) -> Self {
-        patcher.control.add_total(patcher.size);
         Self {
             patcher,
             segment: None,
@@ -276,6 +275,10 @@ impl<'p> Work<'p> {
         let tally = patcher.count(&segment);
         let changed = tally.changed;
         let before = self.left.insert(number, Left { seen, touched, tally });
+        // What was written will be read back: more to go through.
+        let mask = touched & !before.as_ref().map_or(0, |left| left.touched);
+        let to_read_back = Touched { segment: number, mask, checksum: None };
+        patcher.control.add_total(to_read_back.blocks(patcher.size).bytes());
         patcher.control.add_changed(changed.saturating_sub(before.map_or(0, |left| left.tally.changed)));
         Ok(())
     }
@@ -296,10 +299,6 @@ impl<'p> Work<'p> {
         self.leave()?;
         self.advance(patcher.size);
         let mut tallies: Vec<Tally> = self.left.into_values().map(|left| left.tally).collect();
-        for touched in tallies.iter().filter_map(|tally| tally.touched) {
-            // What was written will be read back: more to go through.
-            patcher.control.add_total(touched.blocks(patcher.size).bytes());
-        }
         tallies.push(Tally { read: self.read, written: self.written, ..Tally::default() });
         Ok(tallies)
     }

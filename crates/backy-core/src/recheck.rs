@@ -32,7 +32,6 @@ pub(crate) fn recheck(
 ) -> Result<Rechecked> {
     let numbers = [sample.runs.to_string(), sample.run.to_string()];
     let command: Vec<String> = command.iter().cloned().chain(numbers).collect();
-    control.add_total(input.size / u64::from(sample.runs.max(1)));
     let mut program = Program::exporter(&command, &input.name)?;
     let output = program.output(control);
     let mut wanted = blocks_of(Extent { start: 0, end: input.size }).filter(|block| sample.has(*block));

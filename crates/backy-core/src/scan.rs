@@ -32,7 +32,7 @@ impl Scan<'_> {
         let control = self.writer.control;
         control.add_total(match self.focus {
             None => self.source.data.bytes(),
-            Some(focus) => focus.changed().extents().iter().map(|extent| self.data_bytes(*extent)).sum(),
+            Some(focus) => focus.bytes_of(&self.source.data),
         });
         let (holes, segments): (Vec<u64>, Vec<u64>) =
             (0..segments_in(self.source.size)).partition(|number| self.is_hole(*number));
@@ -60,9 +60,6 @@ impl Scan<'_> {
         for part in focus.parts(range) {
             segment.keep(Extent { start: at, end: part.range.start });
             segment.expect_same = !part.hinted;
-            if !part.hinted {
-                self.writer.control.add_total(self.data_bytes(part.range));
-            }
             self.part(hands, &mut segment, part.range)?;
             at = part.range.end;
         }
@@ -91,9 +88,5 @@ impl Scan<'_> {
             self.writer.control.add_done(window.len());
         }
         Ok(())
-    }
-
-    fn data_bytes(&self, range: Extent) -> u64 {
-        self.source.data.within(range).map(|data| data.len()).sum()
     }
 }

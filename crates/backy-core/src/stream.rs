@@ -98,6 +98,8 @@ fn write(
     output.give_to_owner()?;
     let cloned = start == Start::Parent;
     let index = create_index(options, size, fallback.is_none() && cloned)?;
+    let sampled = source.sample.as_ref().map_or(0, |_| sample_of(options).share_of(size));
+    control.add_total(size + sampled);
     let copied = match (&parent, changes) {
         (Some(parent), Some(_)) if !cloned => Some(parent.copy_to(&output, size, control)?),
         _ => None,
