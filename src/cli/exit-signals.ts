@@ -10,12 +10,20 @@ export interface ExitSignals {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** From now on the first signal cancels, so that the work can clean up, and the second one ends the process at once. */
+/** The signals that the caller ignores, by name. `bin/backy` sets it, because Node makes them deadly when it starts. */
+const IGNORED = 'BACKY_IGNORED_SIGNALS';
+
+/**
+ * From now on the first signal cancels, so that the work can clean up, and the second one ends the process at once.
+ * Signals that the caller ignores (`nohup`, a script's background job) do nothing.
+ */
 export function watchExitSignals(onCancel: () => void): ExitSignals {
   const controller = new AbortController();
+  const ignored = ignoredSignals(process.env);
   let exitCode: number | undefined;
   for (const name of SIGNALS) {
     process.on(name, () => {
+      if (ignored.has(name)) return;
       const code = 128 + constants.signals[name];
       if (exitCode !== undefined) process.exit(code);
       exitCode = code;
@@ -24,4 +32,11 @@ export function watchExitSignals(onCancel: () => void): ExitSignals {
     });
   }
   return { signal: controller.signal, exitCode: () => exitCode };
+}
+
+/** Reads the names, and takes them away from programs that backy starts. */
+function ignoredSignals(environment: NodeJS.ProcessEnv): ReadonlySet<string> {
+  const names = environment[IGNORED]?.split(' ') ?? [];
+  delete environment[IGNORED];
+  return new Set(names);
 }

@@ -5,6 +5,7 @@ import type { Run } from './command.ts';
 import { FAILURE, SUCCESS } from './exit-code.ts';
 import { watchExitSignals } from './exit-signals.ts';
 import { causeLines, failureJson, failureLine, failureText, toReportable } from './failure.ts';
+import { outliveTerminal } from './lost-terminal.ts';
 import { addCommands, createProgram, isAnswered } from './program.ts';
 import { createSession, type GlobalOptions, type Session } from './session.ts';
 import { createTerminal } from './terminal.ts';
@@ -16,6 +17,7 @@ import { createTerminal } from './terminal.ts';
  * @returns the exit code: 0 it worked, 1 an error, 128 + n ended by signal n
  */
 export async function main(args: readonly string[]): Promise<number> {
+  outliveTerminal();
   const terminal = createTerminal({ showsProgress: false });
   const signals = watchExitSignals(() => {
     if (process.stderr.isTTY) terminal.tell('cancelling; once more ends backy at once');

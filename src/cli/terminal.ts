@@ -1,6 +1,7 @@
 import { ioError } from '../io-error.ts';
 import { FAILURE } from './exit-code.ts';
 import { failureLine } from './failure.ts';
+import { wasTerminal } from './lost-terminal.ts';
 import type { ProgressBar } from './ui/progress-bar.ts';
 import type { ProgressState } from './ui/progress-meter.ts';
 
@@ -17,6 +18,7 @@ export interface Terminal {
   ): Promise<Result>;
 }
 
+const STANDARD_OUTPUT = 1;
 const CLEAR_LINE = '\r\u001b[K';
 
 /** @param showsProgress whether progress is wanted at all; it is only ever shown on a terminal */
@@ -33,6 +35,7 @@ export function createTerminal({ showsProgress }: { readonly showsProgress: bool
     withProgress: async (label, work) => {
       if (!showsProgress || !process.stderr.isTTY) return work();
       const { startProgressBar } = await import('./ui/progress-bar.ts');
+      watchAside();
       const current = await startProgressBar(label);
       bar = current;
       try {
@@ -48,7 +51,9 @@ export function createTerminal({ showsProgress }: { readonly showsProgress: bool
 /** Writes to standard output. A reader that has seen enough, such as `head`, is no error; anything else is. */
 export function writeOutput(text: string): void {
   watchOnce(process.stdout, (error) => {
-    process.stderr.write(
+    // A terminal that has gone away takes nobody's output with it: nobody is there.
+    if (wasTerminal(STANDARD_OUTPUT)) return;
+    writeAside(
       `${failureLine(ioError({ ...error, path: 'standard output', errnoName: error.code }, error))}\n`,
     );
     process.exit(FAILURE);
@@ -58,8 +63,12 @@ export function writeOutput(text: string): void {
 
 /** Nobody is left to be told that standard error fails. */
 function writeAside(text: string): void {
-  watchOnce(process.stderr, () => {});
+  watchAside();
   process.stderr.write(text);
+}
+
+function watchAside(): void {
+  watchOnce(process.stderr, () => {});
 }
 
 function watchOnce(stream: NodeJS.WriteStream, onFailure: (error: NodeJS.ErrnoException) => void): void {
