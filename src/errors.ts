@@ -234,8 +234,12 @@ const ERRORS = {
     remedy: 'Run it again to finish it',
   },
   BACKY_NATIVE_MISSING: {
-    message: 'The native engine {package} is missing or does not load here',
+    message: 'The native engine {package} is missing',
     remedy: 'Install it with "npm install {package}", or build it in a checkout with "npm run build"',
+  },
+  BACKY_NATIVE_UNUSABLE: {
+    message: 'The native engine {package} is installed but does not load: {reason}',
+    remedy: '{advice}',
   },
   BACKY_USAGE: {
     message: '{problem}',
