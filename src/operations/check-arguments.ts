@@ -1,85 +1,85 @@
 import { inspect } from 'node:util';
+import { nearest } from '../domain/nearest.ts';
 import { LATEST_MS } from '../domain/time-span.ts';
-import { backyError } from '../errors.ts';
+import { type BackyError, backyError } from '../errors.ts';
 
 /** What a value must be, in the words of an error, and whether it is. */
-interface Kind {
+export interface Kind {
   readonly expected: string;
   readonly fits: (value: unknown) => boolean;
+  readonly isRequired?: boolean;
 }
 
-const TEXT: Kind = { expected: 'a string', fits: (value) => typeof value === 'string' };
-const TEXTS: Kind = {
+export const TEXT: Kind = { expected: 'a string', fits: (value) => typeof value === 'string' };
+export const TEXTS: Kind = {
   expected: 'an array of strings',
   fits: (value) => Array.isArray(value) && value.every(TEXT.fits),
 };
-const PATH: Kind = {
+export const PATH: Kind = {
   expected: 'a path',
   fits: (value) => typeof value === 'string' && value !== '' && !value.includes('\0'),
 };
-const FLAG: Kind = { expected: 'true or false', fits: (value) => typeof value === 'boolean' };
-const OBJECT: Kind = { expected: 'an object', fits: (value) => typeof value === 'object' && value !== null };
-const TARGET: Kind = {
+export const FLAG: Kind = { expected: 'true or false', fits: (value) => typeof value === 'boolean' };
+export const OBJECT: Kind = {
+  expected: 'an object',
+  fits: (value) => typeof value === 'object' && value !== null,
+};
+export const CALLBACK: Kind = { expected: 'a function', fits: (value) => typeof value === 'function' };
+export const SIGNAL: Kind = { expected: 'an AbortSignal', fits: (value) => value instanceof AbortSignal };
+export const TARGET: Kind = {
   expected: 'a path or { fd } of an open descriptor',
   fits: (value) => PATH.fits(value) || isDescriptor(value),
 };
+export const DATE: Kind = {
+  expected: 'a Date of a year before 10000',
+  fits: (value) => value instanceof Date && !(value.getTime() > LATEST_MS),
+};
+/** The code that works with a number knows its limits. */
+export const NUMBER: Kind = { expected: 'a number', fits: () => true };
 
-/** Every option of the public calls goes by one name and is of one kind, but for numbers: who uses those knows their limits. */
-const OPTIONS: ReadonlyMap<string, Kind> = new Map(
-  Object.entries<Kind>({
-    acceptRecords: FLAG,
-    action: {
-      expected: 'set, add or remove',
-      fits: (value) => ['set', 'add', 'remove'].some((one) => one === value),
-    },
-    clone: FLAG,
-    confirmed: FLAG,
-    dryRun: FLAG,
-    evenTheLast: FLAG,
-    expected: TEXTS,
-    filename: PATH,
-    force: FLAG,
-    fromNothing: FLAG,
-    idle: FLAG,
-    onProgress: { expected: 'a function', fits: (value) => typeof value === 'function' },
-    reason: TEXT,
-    repair: FLAG,
-    requireReflink: FLAG,
-    revision: TEXT,
-    revisions: TEXT,
-    schedule: OBJECT,
-    slot: {
-      expected: 'a Date of a year from 1970 to 9999',
-      fits: (value) => value instanceof Date && value.getTime() >= 0 && value.getTime() <= LATEST_MS,
-    },
-    signal: { expected: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
-    tags: TEXTS,
-    target: TARGET,
-    type: TEXT,
-    until: {
-      expected: 'a Date of a year before 10000',
-      fits: (value) => value instanceof Date && !(value.getTime() > LATEST_MS),
-    },
-  }),
-);
+/** A moment that can lie in a slot of the schedule. */
+export const SLOT: Kind = {
+  expected: 'a Date of a year from 1970 to 9999',
+  fits: (value) => value instanceof Date && value.getTime() >= 0 && value.getTime() <= LATEST_MS,
+};
+
+/** One of a few words. */
+export function oneOf(...words: readonly string[]): Kind {
+  return {
+    expected: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
+    fits: (value) => words.some((word) => word === value),
+  };
+}
+
+/** The same kind of value, which must be there. */
+export function required(kind: Kind): Kind {
+  return { ...kind, isRequired: true };
+}
+
+/** What each option of a call must be. The compiler sees that none is missing. */
+export type OptionTable<Options> = Readonly<Record<keyof Options, Kind>>;
 
 /**
  * The options of a public call, when they are what they must be: not every caller has a compiler to tell.
  *
- * @param required the names of those that must be there
+ * @param table of all options that the call has; any other one is refused, as it may be a misspelt one
  * @throws BACKY_INVALID_ARGUMENT
  */
-export function checkOptions<Options extends object>(
-  options: Options,
-  ...required: readonly (string & keyof Options)[]
-): Options {
+export function checkOptions<Options extends object>(options: Options, table: OptionTable<Options>): Options {
   check('options', options, OBJECT);
-  const isRequired = (name: string): boolean => required.some((one) => one === name);
-  for (const name of new Set<string>([...required, ...Object.keys(options)])) {
-    const [kind, value] = [OPTIONS.get(name), Reflect.get(options, name)];
-    if (kind && (value !== undefined || isRequired(name))) check(name, value, kind);
+  const kinds = new Map<string, Kind>(Object.entries(table));
+  for (const name of Object.keys(options)) if (!kinds.has(name)) throw unknownOption(name, [...kinds.keys()]);
+  for (const [name, kind] of kinds) {
+    const value: unknown = Reflect.get(options, name);
+    if (value !== undefined || kind.isRequired) check(name, value, kind);
   }
   return options;
+}
+
+function unknownOption(name: string, known: readonly string[]): BackyError {
+  const meant = nearest(name, known);
+  const advice = meant ? `did you mean ${meant}?` : `this call takes ${known.join(', ')}`;
+  return backyError('BACKY_INVALID_ARGUMENT', { detail: `there is no option ${inspect(name)}: ${advice}` });
 }
 
 /** The path of a directory, likewise. @throws BACKY_INVALID_ARGUMENT */

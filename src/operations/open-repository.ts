@@ -1,5 +1,19 @@
 import type { RevisionRecord } from '../domain/revision.ts';
 import { type BackupOptions, type BackupResult, backup } from './backup.ts';
+import {
+  BACKUP,
+  DEPENDENCIES,
+  EDIT,
+  EDIT_TAGS,
+  EXPIRE,
+  FORGET,
+  HOLD,
+  INIT,
+  PURGE,
+  RESTORE,
+  SIMULATE,
+  VERIFY,
+} from './call-options.ts';
 import { checkDirectory, checkOptions, checkSpec } from './check-arguments.ts';
 import { createContext, type Dependencies, openContext } from './context.ts';
 import { distrust } from './distrust.ts';
@@ -68,26 +82,29 @@ export interface Repository {
  *
  * @throws BACKY_NO_REPOSITORY, BACKY_CHUNKED_REPOSITORY, BACKY_INVALID_ARGUMENT, BACKY_IO
  */
-export async function openRepository(directory: string, dependencies?: Dependencies): Promise<Repository> {
-  const context = await openContext(checkDirectory(directory), dependencies);
+export async function openRepository(
+  directory: string,
+  dependencies: Dependencies = {},
+): Promise<Repository> {
+  const context = await openContext(checkDirectory(directory), checkOptions(dependencies, DEPENDENCIES));
   return {
     directory: context.layout.directory,
-    backup: async (options = {}) => backup(context, checkOptions(options)),
-    restore: async (options) => restore(context, checkOptions(options, 'target')),
-    verify: async (options = {}) => verify(context, checkOptions(options)),
+    backup: async (options = {}) => backup(context, checkOptions(options, BACKUP)),
+    restore: async (options) => restore(context, checkOptions(options, RESTORE)),
+    verify: async (options = {}) => verify(context, checkOptions(options, VERIFY)),
     revisions: async () => (await status(context)).revisions,
     status: () => status(context),
     find: async (spec) => (await find(context, checkSpec(spec))).image,
-    expire: async (options = {}) => expire(context, checkOptions(options)),
-    forget: async (options) => forget(context, checkOptions(options, 'revisions')),
+    expire: async (options = {}) => expire(context, checkOptions(options, EXPIRE)),
+    forget: async (options) => forget(context, checkOptions(options, FORGET)),
     undelete: async (spec) => undelete(context, checkSpec(spec)),
-    editTags: async (options) => editTags(context, checkOptions(options, 'action', 'tags')),
-    hold: async (options) => hold(context, checkOptions(options, 'reason')),
+    editTags: async (options) => editTags(context, checkOptions(options, EDIT_TAGS)),
+    hold: async (options) => hold(context, checkOptions(options, HOLD)),
     release: async (revisions = 'last') => release(context, checkSpec(revisions)),
     distrust: async (revisions = 'all', options = {}) =>
-      distrust(context, checkSpec(revisions), checkOptions(options)),
-    simulate: async (options) => simulate(context, checkOptions(options)),
-    purge: async (options = {}) => purge(context, checkOptions(options)),
+      distrust(context, checkSpec(revisions), checkOptions(options, EDIT)),
+    simulate: async (options) => simulate(context, checkOptions(options, SIMULATE)),
+    purge: async (options = {}) => purge(context, checkOptions(options, PURGE)),
     doctor: () => doctor(context),
   };
 }
@@ -101,9 +118,9 @@ export async function openRepository(directory: string, dependencies?: Dependenc
 export async function initRepository(
   directory: string,
   options: InitOptions,
-  dependencies?: Dependencies,
+  dependencies: Dependencies = {},
 ): Promise<Repository> {
-  const context = createContext(checkDirectory(directory), dependencies);
-  await init(context, checkOptions(options, 'type', 'filename'));
+  const context = createContext(checkDirectory(directory), checkOptions(dependencies, DEPENDENCIES));
+  await init(context, checkOptions(options, INIT));
   return openRepository(directory, dependencies);
 }

@@ -13,6 +13,16 @@ const MISTAKES: readonly (readonly [string, readonly unknown[], string])[] = [
   ['backup', [{ signal: {} }], 'signal is {}, not an AbortSignal'],
   ['backup', [{ slot: '2026-01-31' }], "slot is '2026-01-31', not a Date of a year from 1970 to 9999"],
   ['backup', [{ slot: new Date(Number.NaN) }], 'slot is Invalid Date, not a Date'],
+  ['backup', [{ tag: ['daily'] }], "there is no option 'tag': did you mean tags?"],
+  ['backup', [{ revision: 'last' }], "there is no option 'revision'"],
+  ['expire', [{ dryrun: true }], "there is no option 'dryrun': did you mean dryRun?"],
+  [
+    'forget',
+    [{ revisions: '0', wipe: true }],
+    "there is no option 'wipe': this call takes revisions, dryRun, evenTheLast",
+  ],
+  ['purge', [{ dryRunn: undefined }], "there is no option 'dryRunn': did you mean dryRun?"],
+  ['distrust', ['0', { toString: 1 }], "there is no option 'toString'"],
   ['restore', [], 'options is undefined, not an object'],
   ['restore', [{}], 'target is undefined, not a path or { fd } of an open descriptor'],
   ['restore', [{ target: undefined }], 'target is undefined, not a path'],
@@ -57,6 +67,16 @@ describe('a call from outside', () => {
     await expect(initRepository('a', options)).rejects.toMatchObject({
       code,
       message: 'An argument is not valid: filename is undefined, not a path',
+    });
+  });
+
+  it('is refused with a misspelt dependency', async () => {
+    const { directory } = benchWithOne();
+    const dependencies: object = { logger: () => {} };
+    await expect(openRepository(directory, dependencies)).rejects.toMatchObject({
+      code: 'BACKY_INVALID_ARGUMENT',
+      message:
+        "An argument is not valid: there is no option 'logger': this call takes clock, log, engine, signal",
     });
   });
 

@@ -1,0 +1,90 @@
+import type { LoadOptions, OperationOptions } from '../native/engine.ts';
+import type { BackupOptions } from './backup.ts';
+import {
+  CALLBACK,
+  DATE,
+  FLAG,
+  NUMBER,
+  OBJECT,
+  type OptionTable,
+  oneOf,
+  PATH,
+  required,
+  SIGNAL,
+  SLOT,
+  TARGET,
+  TEXT,
+  TEXTS,
+} from './check-arguments.ts';
+import type { Dependencies } from './context.ts';
+import type { EditOptions } from './edit-records.ts';
+import type { EditTagsOptions } from './edit-tags.ts';
+import type { ExpireOptions } from './expire.ts';
+import type { ForgetOptions } from './forget.ts';
+import type { HoldOptions } from './hold.ts';
+import type { InitOptions } from './init.ts';
+import type { PurgeOptions } from './purge.ts';
+import type { RestoreOptions } from './restore.ts';
+import type { SimulateOptions } from './simulate.ts';
+import type { VerifyOptions } from './verify.ts';
+
+/** The options of each public call, for {@link checkOptions}. */
+
+const LOAD: OptionTable<LoadOptions> = { rate: NUMBER, idle: FLAG };
+const OPERATION: OptionTable<OperationOptions> = { ...LOAD, signal: SIGNAL, onProgress: CALLBACK };
+
+export const BACKUP: OptionTable<BackupOptions> = { ...OPERATION, tags: TEXTS, slot: SLOT, force: FLAG };
+
+export const RESTORE: OptionTable<RestoreOptions> = {
+  ...OPERATION,
+  target: required(TARGET),
+  revision: TEXT,
+  force: FLAG,
+  clone: FLAG,
+};
+
+export const VERIFY: OptionTable<VerifyOptions> = {
+  ...OPERATION,
+  revisions: TEXT,
+  repair: FLAG,
+  acceptRecords: FLAG,
+};
+
+export const EXPIRE: OptionTable<ExpireOptions> = { dryRun: FLAG, confirmed: FLAG };
+
+export const FORGET: OptionTable<ForgetOptions> = {
+  revisions: required(TEXT),
+  dryRun: FLAG,
+  evenTheLast: FLAG,
+};
+
+export const EDIT: OptionTable<EditOptions> = { dryRun: FLAG };
+
+export const EDIT_TAGS: OptionTable<EditTagsOptions> = {
+  ...EDIT,
+  action: required(oneOf('set', 'add', 'remove')),
+  tags: required(TEXTS),
+  revisions: TEXT,
+  expected: TEXTS,
+  force: FLAG,
+};
+
+export const HOLD: OptionTable<HoldOptions> = { reason: required(TEXT), until: DATE, revisions: TEXT };
+
+export const SIMULATE: OptionTable<SimulateOptions> = { days: NUMBER, fromNothing: FLAG };
+
+export const PURGE: OptionTable<PurgeOptions> = { dryRun: FLAG };
+
+export const INIT: OptionTable<InitOptions> = {
+  type: required(TEXT),
+  filename: required(PATH),
+  schedule: OBJECT,
+  requireReflink: FLAG,
+};
+
+export const DEPENDENCIES: OptionTable<Dependencies> = {
+  clock: CALLBACK,
+  log: CALLBACK,
+  engine: CALLBACK,
+  signal: SIGNAL,
+};
