@@ -17,14 +17,16 @@ const MAIN_FILES = [
   'LICENSE',
   'README.md',
   'CHANGELOG.md',
+  'bin/backy',
   'bin/backy.js',
   'dist/index.js',
   'dist/index.d.ts',
+  'dist/index.d.cts',
 ];
 const MAIN_FILES_NATIVE = ['native/index.js', 'native/index.d.ts'];
 /** Everything else in the main package is there by mistake. */
 const MAIN_ALLOWED =
-  /^(package\.json|LICENSE|README\.md|CHANGELOG\.md|bin\/backy\.js|dist\/.+\.(js|d\.ts)|native\/index\.(js|d\.ts))$/;
+  /^(package\.json|LICENSE|\w+\.md|(docs|bench|test)\/.+\.(md|sh)|bin\/backy(\.js)?|dist\/(.+\.js|index\.d\.c?ts)|native\/index\.(js|d\.ts))$/;
 
 const tarballs = process.argv.slice(2);
 if (tarballs.length === 0) fail('usage: node scripts/check-package.mjs TARBALL...');

@@ -51,7 +51,7 @@ export function backy(place: Place, ...args: readonly string[]): Promise<Outcome
 }
 
 /** The package.json inside a tarball. */
-export async function manifestOf(tarball: string): Promise<{ name: string; version: string }> {
+export async function manifestOf(tarball: string): Promise<{ name: string; version: string; main: string }> {
   const { stdout } = await mustRun('tar', ['-xzOf', tarball, 'package/package.json'], { cwd: checkout });
   return JSON.parse(stdout);
 }
@@ -72,12 +72,22 @@ const newerPackages = new Map([
 export async function newerNode({ platform }: Tarballs): Promise<string | undefined> {
   const name = newerPackages.get(`${process.platform}-${process.arch}`);
   if (name === undefined || platform.includes('musl')) return undefined;
-  const cache = join(checkout, '.cache', `node-${newerVersion}`);
-  const directory = join(cache, 'node_modules', name, 'bin');
-  if (!existsSync(join(directory, 'node'))) {
+  return join(await fetchPackage(name, newerVersion), 'bin');
+}
+
+/** The compiler of the oldest TypeScript that the types are for, fetched likewise. */
+export async function oldTypeScript(): Promise<string> {
+  return join(await fetchPackage('typescript', '5.0.4'), 'bin', 'tsc');
+}
+
+/** The directory of an npm package, fetched once and kept in the checkout. */
+async function fetchPackage(name: string, version: string): Promise<string> {
+  const cache = join(checkout, '.cache', `${name}-${version}`);
+  const directory = join(cache, 'node_modules', name);
+  if (!existsSync(join(directory, 'package.json'))) {
     await mkdir(cache, { recursive: true });
     const options = ['--prefix', cache, '--no-save', '--ignore-scripts'];
-    await mustRun('npm', ['install', ...options, `${name}@${newerVersion}`], { cwd: cache });
+    await mustRun('npm', ['install', ...options, `${name}@${version}`], { cwd: cache });
   }
   return directory;
 }

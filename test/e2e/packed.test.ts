@@ -10,6 +10,7 @@ import {
   manifestOf,
   mustRun,
   newerNode,
+  oldTypeScript,
   type Place,
   packCheckout,
   run,
@@ -87,7 +88,108 @@ describe('the main package alone', () => {
   });
 });
 
+describe.runIf(process.platform === 'linux')('an addon that does not load', () => {
+  let place: Place;
+  let addon: string;
+  let whole: Buffer;
+
+  beforeAll(async () => {
+    place = { directory: join(scratch, 'damaged'), nodeDirectory: thisNode };
+    await installOffline(place, [tarballs.main, tarballs.platform, ...tarballs.dependencies]);
+    const { name, main } = await manifestOf(tarballs.platform);
+    addon = join(place.directory, 'node_modules', name, main);
+    whole = await readFile(addon);
+  });
+
+  const ofAnotherMachine = (bytes: Buffer): Buffer => {
+    const copy = Buffer.from(bytes);
+    copy.writeUInt16LE(243, 18);
+    return copy;
+  };
+  it.each([
+    { what: 'empty', damage: () => Buffer.alloc(0), reason: 'file too short' },
+    {
+      what: 'cut off early',
+      damage: (bytes: Buffer) => bytes.subarray(0, 1000),
+      reason: 'has 1000 of at least ',
+    },
+    { what: 'cut off late', damage: (bytes: Buffer) => bytes.subarray(0, -1), reason: 'of at least ' },
+    { what: 'of another machine', damage: ofAnotherMachine, reason: 'cannot open shared object file' },
+  ])('is named with the reason when it is $what', async ({ damage, reason }) => {
+    await writeFile(addon, damage(whole));
+
+    const { exitCode, stderr } = await backy(place, 'doctor');
+    const json = await backy(place, '--json', 'doctor');
+
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/^backy: .+\n$/) });
+    expect(stderr).toContain(reason);
+    expect(stderr).toContain('run "npm install" on this machine');
+    expect(JSON.parse(json.stderr)).toMatchObject({
+      code: 'BACKY_NATIVE_UNUSABLE',
+      details: { reason: expect.stringContaining(reason) },
+    });
+  });
+
+  it('is used when it is whole', async () => {
+    await writeFile(addon, whole);
+    expect(await backy(place, 'doctor')).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+});
+
+describe('types', () => {
+  const consumer = `
+    import { initRepository, isBackyError, openRepository, type Progress, type RevisionRecord } from 'backy';
+    export async function use(): Promise<RevisionRecord | undefined> {
+      await initRepository('/srv/backy/web1', { type: 'file', filename: '/web1.img' });
+      const repository = await openRepository('/srv/backy/web1');
+      const onProgress = ({ done, total }: Progress): void => console.log(done / total);
+      const result = await repository.backup({ tags: ['manual:types'], onProgress });
+      // @ts-expect-error: it is dryRun
+      await repository.expire({ dryrun: true });
+      return result?.record;
+    }
+    export const code = (error: unknown) => isBackyError(error) && error.code;`;
+  const kinds = [
+    { name: 'CommonJS, resolved as Node 10 does', file: 'use.ts', module: 'commonjs', resolution: 'node' },
+    { name: 'CommonJS', file: 'use.cts', module: 'node16', resolution: 'node16' },
+    { name: 'ECMAScript modules', file: 'use.mts', module: 'node16', resolution: 'node16' },
+  ] as const;
+  let place: Place;
+
+  beforeAll(async () => {
+    place = { directory: join(scratch, 'types'), nodeDirectory: thisNode };
+    await installOffline(place, [tarballs.main, ...tarballs.dependencies]);
+  });
+
+  it.each(kinds)('fit TypeScript 5.0 with $name', async ({ file, module, resolution }) => {
+    await writeFile(join(place.directory, file), consumer);
+    const compiler = await oldTypeScript();
+    const options = ['--strict', '--noEmit', '--target', 'es2022', '--lib', 'es2022,dom'];
+    const modules = ['--module', module, '--moduleResolution', resolution];
+
+    const outcome = await run(process.execPath, [compiler, ...options, ...modules, file], {
+      cwd: place.directory,
+    });
+
+    expect(outcome).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+  });
+
+  it('belong to what require() gives as well', async () => {
+    const script = "console.log(typeof require('backy').openRepository)";
+    const { stdout } = await run(process.execPath, ['-e', script], { cwd: place.directory });
+    expect(stdout).toBe('function\n');
+  });
+});
+
 describe('the tarballs', () => {
+  it('hold every document that the README leads to', async () => {
+    const names = (await mustRun('tar', ['-tzf', tarballs.main], { cwd: scratch })).stdout.split('\n');
+    const links = [...(await readFile(join(checkout, 'README.md'), 'utf8')).matchAll(/\]\(([^)#:]+)\)/g)];
+    const documents = links.map(([, link]) => `package/${link}`);
+    expect(documents.length).toBeGreaterThan(5);
+    expect(names).toEqual(expect.arrayContaining(documents));
+  });
+
   it('hold what runs, nothing else, and no install script', async () => {
     const outcome = await check(tarballs.main, tarballs.platform);
 
