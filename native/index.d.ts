@@ -429,6 +429,12 @@ export interface SnapshotOptions {
 export interface SnapshotStats {
   /** Size in bytes. */
   size: number
+  /** Number of its filesystem. */
+  device: string
+  /** Its number there. */
+  inode: string
+  /** When it was created, in nanoseconds since 1970; absent where the filesystem does not keep that. */
+  birth?: string
 }
 
 /** What a path leads to. */

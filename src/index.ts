@@ -18,6 +18,7 @@ export type {
   RevisionStats,
   SourceIdentity,
   Trust,
+  UnreadableRevision,
 } from './domain/revision.ts';
 export { BackyError, type ErrorCode, isBackyError } from './errors.ts';
 export type { FreedStats, LoadOptions, OperationOptions, Progress } from './native/engine.ts';
@@ -37,6 +38,7 @@ export type { Verdict } from './operations/record-verdict.ts';
 export type { HealedBlock, LeftBlock, Repair, SharedDamage } from './operations/repair-result.ts';
 export type { RestoreOptions, RestoreResult } from './operations/restore.ts';
 export type { RestoreTarget } from './operations/restore-target.ts';
+export type { RetireOptions, RetireResult } from './operations/retire.ts';
 export type {
   PlannedBackup,
   PlannedRevision,

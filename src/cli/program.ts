@@ -28,6 +28,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Describe>> = new Map([
   ['distrust', async () => (await import('./commands/distrust.ts')).distrustCommand],
   ['schedule', async () => (await import('./commands/schedule.ts')).scheduleCommand],
   ['purge', async () => (await import('./commands/purge.ts')).purgeCommand],
+  ['retire', async () => (await import('./commands/retire.ts')).retireCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
 ]);
 

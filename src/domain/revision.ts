@@ -41,6 +41,8 @@ export interface RevisionStats {
   readonly sharingReason?: string;
   /** Why a better method was not taken. */
   readonly fallback?: string;
+  /** Why the source's snapshot was removed after the run, so that the next one reads everything; absent: it was not. */
+  readonly snapshotDropped?: string;
   /** In how many pieces the image lay on the disk when it was sealed; absent where nothing tells. */
   readonly extents?: number;
   /** Which sample of the blocks that nothing was said of was read again; the next revision takes the next one. */

@@ -7,6 +7,7 @@ import { backyError, isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, OperationOptions } from '../native/engine.ts';
 import { checkLoad } from '../native/operate.ts';
+import { openSnapshotList } from '../repository/left-snapshots.ts';
 import { updateLinks } from '../repository/links.ts';
 import { lockForKeeping, lockForWriting, tryLockForRemoving } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
@@ -80,7 +81,8 @@ export async function backup(
         logNothingDue(context.log, config, request);
         return undefined;
       }
-      const source = openSource(withForce(config.source, options.force), layout.directory, engine);
+      const left = await openSnapshotList(engine, layout);
+      const source = openSource(withForce(config.source, options.force), layout.directory, engine, left);
       const { requireReflink } = config;
       const others = { damaged: damaged.length, unreadable: unreadable.length };
       const plan = { source, revisions, ...others, tags, startedAt, slot: options.slot, requireReflink };

@@ -25,6 +25,7 @@ import type { HoldOptions } from './hold.ts';
 import type { InitOptions } from './init.ts';
 import type { PurgeOptions } from './purge.ts';
 import type { RestoreOptions } from './restore.ts';
+import type { RetireOptions } from './retire.ts';
 import type { SimulateOptions } from './simulate.ts';
 import type { VerifyOptions } from './verify.ts';
 
@@ -74,6 +75,9 @@ export const HOLD: OptionTable<HoldOptions> = { reason: required(TEXT), until: D
 export const SIMULATE: OptionTable<SimulateOptions> = { days: NUMBER, fromNothing: FLAG };
 
 export const PURGE: OptionTable<PurgeOptions> = { dryRun: FLAG };
+
+/** Those of `retire`. */
+export const RETIRE: OptionTable<RetireOptions> = { dryRun: FLAG };
 
 export const INIT: OptionTable<InitOptions> = {
   type: required(TEXT),

@@ -16,7 +16,7 @@ export function describeRevision(
   plan: RevisionPlan,
   snapshot: Snapshot,
   { uuid, parent }: SnapshotRequest,
-  stats: WriteStats,
+  stats: WriteStats & { readonly snapshotDropped?: string | undefined },
   finishedAt: Date,
 ): RevisionRecord {
   const { source, tags, startedAt, slot } = plan;
@@ -47,6 +47,7 @@ export function describeRevision(
       sharing,
       ...(sharingReason === undefined ? {} : { sharingReason }),
       ...(fallback === '' ? {} : { fallback }),
+      ...(stats.snapshotDropped === undefined ? {} : { snapshotDropped: stats.snapshotDropped }),
       ...(extents === undefined ? {} : { extents }),
       sampleRun: sampleRunAfter(parent),
       ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),

@@ -1,13 +1,17 @@
 import { loadConfig } from '../config/load-config.ts';
 import { cloneSeconds, type Fragmentation, isShredded } from '../domain/fragmentation.ts';
+import { describeRoom, type GuestRoom, hasRoom } from '../domain/guest-room.ts';
 import { newestGood, type RevisionRecord, sharesWithSource } from '../domain/revision.ts';
 import { formatSize } from '../domain/size.ts';
 import { isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, HostProbe } from '../native/engine.ts';
+import { openSnapshotList } from '../repository/left-snapshots.ts';
 import { openSource } from '../sources/open-source.ts';
+import type { FoundSnapshot } from '../sources/source.ts';
 import { type Context, openContext } from './context.ts';
 import { status } from './status.ts';
+import { unclaimedSnapshots } from './unclaimed-snapshots.ts';
 
 /** What this machine and the filesystem of a directory can do, measured. */
 export interface DoctorReport {
@@ -28,6 +32,10 @@ export interface DoctorReport {
     /** About how long it takes to clone it, as each backup does; removing it takes no longer. */
     readonly cloneSeconds: number;
   };
+  /** Whether guests have space beside the snapshots that are kept. Absent where no snapshot is taken. */
+  readonly snapshotRoom?: GuestRoom & { readonly enough: boolean };
+  /** Snapshots at the source that neither this repository nor one beside it knows of, and the commands that remove them. */
+  readonly unclaimedSnapshots: readonly FoundSnapshot[];
   /** `ready`: everything is there; `limited`: backups work, at a price; `unable`: they do not. */
   readonly verdict: 'ready' | 'limited' | 'unable';
   /** Why it is not `ready`; one sentence each, without a full stop. */
@@ -50,6 +58,8 @@ interface HostFinding {
 
 interface SourceFinding {
   readonly source?: SourceReport;
+  readonly room?: GuestRoom | undefined;
+  readonly unclaimed?: readonly FoundSnapshot[];
   readonly problem?: string;
 }
 
@@ -59,7 +69,8 @@ export async function doctor(context: Context): Promise<DoctorReport> {
   const engine = await context.engine();
   const { host, problem: hostProblem } = await tryOut(directory, engine);
   const isRepository = await hasRepository(context);
-  const { source, problem: sourceProblem } = isRepository ? await lookAtSource(context, engine) : {};
+  const finding: SourceFinding = isRepository ? await lookAtSource(context, engine) : {};
+  const { source, room, unclaimed = [], problem: sourceProblem } = finding;
   const problems = [hostProblem, sourceProblem].filter((problem) => problem !== undefined);
   const contents = isRepository ? await status(context) : undefined;
   const newest = newestGood(contents?.revisions ?? []);
@@ -69,6 +80,7 @@ export async function doctor(context: Context): Promise<DoctorReport> {
     ? [
         ...limitsOf(host),
         ...(isFirst && source ? tooLarge(source, host) : []),
+        ...(newest && room ? tooLittleRoom(newest, room) : []),
         ...(newest && newestImage && host.reflink ? shredded(newest, newestImage) : []),
       ]
     : [];
@@ -81,6 +93,8 @@ export async function doctor(context: Context): Promise<DoctorReport> {
     ...(host ? { host } : {}),
     ...(source ? { source } : {}),
     ...(newestImage ? { newestImage: { ...newestImage, cloneSeconds: cloneSeconds(newestImage) } } : {}),
+    ...(newest && room && hasSnapshot(newest) ? { snapshotRoom: { ...room, enough: hasRoom(room) } } : {}),
+    unclaimedSnapshots: unclaimed,
     verdict: problems.length > 0 ? 'unable' : limits.length > 0 ? 'limited' : 'ready',
     remarks: [...problems, ...limits],
   };
@@ -111,9 +125,12 @@ async function hasRepository(context: Context): Promise<boolean> {
 async function lookAtSource({ layout }: Context, engine: Engine): Promise<SourceFinding> {
   try {
     const config = await loadConfig(layout.config);
-    const source = openSource(config.source, layout.directory, engine);
+    const left = await openSnapshotList(engine, layout);
+    const source = openSource(config.source, layout.directory, engine, left);
     const { name: filename, kind, size } = await source.describe();
-    return { source: { filename, kind, size } };
+    const room = await source.room?.();
+    const unclaimed = await unclaimedSnapshots(layout, source);
+    return { source: { filename, kind, size }, room, unclaimed };
   } catch (error) {
     if (!isBackyError(error)) throw error;
     return { problem: error.message };
@@ -134,6 +151,19 @@ function tooLarge({ size }: SourceReport, { freeBytes }: HostProbe): readonly st
   return [
     `The source has ${formatSize(size)} and ${formatSize(freeBytes)} are free: it fits only if it is sparse`,
   ];
+}
+
+/** Whether a revision was read from a snapshot of its source, so that the next one will be. */
+function hasSnapshot({ consistency }: RevisionRecord): boolean {
+  return consistency !== 'live';
+}
+
+function tooLittleRoom(newest: RevisionRecord, room: GuestRoom): readonly string[] {
+  if (!hasSnapshot(newest) || hasRoom(room)) return [];
+  const consequence = sharesWithSource(newest)
+    ? 'The guest may run out of space, as source and revisions share one filesystem, and nothing but more space helps'
+    : 'Each backup reads everything, as no snapshot is kept: the guest would run out of space';
+  return [`${consequence}: ${describeRoom(room)}`];
 }
 
 /** What slows backups down without being a mistake of anyone, and what helps. */

@@ -4,6 +4,7 @@ import { isBackyError } from '../errors.ts';
 import { isNodeError } from '../io-error.ts';
 import type { Engine, FreedStats } from '../native/engine.ts';
 import type { Layout } from '../repository/layout.ts';
+import { openSnapshotList } from '../repository/left-snapshots.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { readTrash } from '../repository/trash.ts';
 import { openSource } from '../sources/open-source.ts';
@@ -59,7 +60,8 @@ async function sharingSource(
   if (newest === undefined) return [];
   try {
     const { source } = await loadConfig(layout.config);
-    const places = await openSource(source, layout.directory, engine).places?.(newest);
+    const left = await openSnapshotList(engine, layout);
+    const places = await openSource(source, layout.directory, engine, left).places?.(newest);
     const { dev } = statSync(layout.directory);
     const present = (places ?? []).filter((path) => statSync(path, { throwIfNoEntry: false })?.dev === dev);
     // The engine follows no links, and a source may be named by one.

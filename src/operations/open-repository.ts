@@ -11,6 +11,7 @@ import {
   INIT,
   PURGE,
   RESTORE,
+  RETIRE,
   SIMULATE,
   VERIFY,
 } from './call-options.ts';
@@ -27,6 +28,7 @@ import { type HoldOptions, hold, release } from './hold.ts';
 import { type InitOptions, init } from './init.ts';
 import { type PurgeOptions, type PurgeResult, purge } from './purge.ts';
 import { type RestoreOptions, type RestoreResult, restore } from './restore.ts';
+import { type RetireOptions, type RetireResult, retire } from './retire.ts';
 import { type SimulateOptions, type SimulateResult, simulate } from './simulate.ts';
 import { type Status, status } from './status.ts';
 import { type UndeleteResult, undelete } from './undelete.ts';
@@ -69,6 +71,8 @@ export interface Repository {
   simulate(options: SimulateOptions): Promise<SimulateResult>;
   /** Removes what interrupted runs left behind, and empties the trash. See {@link purge}. */
   purge(options?: PurgeOptions): Promise<PurgeResult>;
+  /** Gives the repository up: removes its snapshots from its sources; images stay. See {@link retire}. */
+  retire(options?: RetireOptions): Promise<RetireResult>;
   /** What the filesystem of the repository can do, and whether the source can be reached. See {@link doctor}. */
   doctor(): Promise<DoctorReport>;
 }
@@ -105,6 +109,7 @@ export async function openRepository(
       distrust(context, checkSpec(revisions), checkOptions(options, EDIT)),
     simulate: async (options) => simulate(context, checkOptions(options, SIMULATE)),
     purge: async (options = {}) => purge(context, checkOptions(options, PURGE)),
+    retire: async (options = {}) => retire(context, checkOptions(options, RETIRE)),
     doctor: () => doctor(context),
   };
 }

@@ -4,6 +4,7 @@ import { counted } from '../domain/counted.ts';
 import { type IndexedRecord, isIndexed, type RevisionRecord } from '../domain/revision.ts';
 import { isBackyError } from '../errors.ts';
 import type { BadBlock, Engine, RepairedBlock } from '../native/engine.ts';
+import { openSnapshotList } from '../repository/left-snapshots.ts';
 import { asWriter } from '../repository/lock.ts';
 import { openSource } from '../sources/open-source.ts';
 import type { Context } from './context.ts';
@@ -139,7 +140,8 @@ async function donorsOf(
   const donors = others.map(({ image, index }) => ({ path: image, index }));
   try {
     const { source } = await loadConfig(layout.config);
-    const places = await openSource(source, dirname(layout.config), engine).places?.(uuid);
+    const left = await openSnapshotList(engine, layout);
+    const places = await openSource(source, dirname(layout.config), engine, left).places?.(uuid);
     return [...donors, ...(places ?? []).map((path) => ({ path }))];
   } catch (error) {
     if (!isBackyError(error)) throw error;

@@ -21,6 +21,7 @@ import type { Context } from './context.ts';
 import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revision.ts';
 import { indexRevision } from './index-revision.ts';
 import type { RevisionPlan } from './revision-plan.ts';
+import { whySnapshotGoes } from './snapshot-keeping.ts';
 import { type Tidying, tidying } from './tidying.ts';
 import { wholeProgress } from './whole-progress.ts';
 
@@ -48,11 +49,13 @@ export async function takeRevision(
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const options = writeOptions(layout, plan, snapshot, uuid, parent);
     const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
-    const record = describeRevision(plan, snapshot, { uuid, parent }, stats, context.clock());
+    const snapshotDropped = await whySnapshotGoes(context, plan.source, uuid, stats);
+    const facts = { ...stats, snapshotDropped };
+    const record = describeRevision(plan, snapshot, { uuid, parent }, facts, context.clock());
     await sealRevision(engine, layout, record);
     return { record, stats };
   });
-  await snapshots.tidy(uuid);
+  await snapshots.tidy(record.stats.snapshotDropped === undefined ? uuid : undefined);
   snapshots.report();
   await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));
   report(context, plan, record, stats);

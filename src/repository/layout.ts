@@ -13,6 +13,8 @@ export interface Layout {
   readonly purgeLock: string;
   /** Cache of the totals over all revisions; the records are the truth. */
   readonly totals: string;
+  /** List of the snapshots that were left at sources. */
+  readonly snapshots: string;
   /** Directory of what was removed and can still be brought back. */
   readonly trash: string;
   /** Symbolic links to the image of the newest good revision. */
@@ -55,6 +57,7 @@ export function layoutOf(directory: string): Layout {
     backupLock: inside('.backup'),
     purgeLock: inside('.purge'),
     totals: inside('.revisions'),
+    snapshots: inside('.snapshots'),
     trash: inside('.trash'),
     imageLinks: [inside('last'), inside('latest')],
     recordLink: inside('last.rev'),

@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
@@ -64,6 +64,11 @@ export async function countRecords(directory: string): Promise<number> {
     if (isNodeError(error, 'ENOENT', 'ENOTDIR')) return 0;
     throw fromNodeError(error);
   }
+}
+
+/** Whether a directory has the record of a revision. Whether it is any good is not looked at. */
+export function holdsRecordOf(layout: Layout, id: string): boolean {
+  return existsSync(layout.files(id).record);
 }
 
 /**

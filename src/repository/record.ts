@@ -109,6 +109,7 @@ function parseStats(stats: Field): RevisionStats {
   const bytes = (key: string): number => asWholeNumber(member(stats, key), 'a number of bytes');
   checkOptionalText(stats, 'sharingReason');
   checkOptionalText(stats, 'fallback');
+  checkOptionalText(stats, 'snapshotDropped');
   checkOptionalCount(stats, 'extents');
   checkOptionalCount(stats, 'sampleRun');
   checkOptionalRanges(stats, 'hintFailures');

@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import type { FileSourceConfig } from '../config/config.ts';
+import { quoted } from '../domain/shell-word.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, SourceFacts } from '../native/engine.ts';
-import { type FileSnapshots, fileSnapshots } from './file-snapshots.ts';
-import type { Snapshot, SnapshotRequest, Source } from './source.ts';
+import { type FileSnapshots, fileSnapshots, revisionOfSnapshot } from './file-snapshots.ts';
+import { type LeftSnapshots, unsavedNotes } from './left-snapshots.ts';
+import { type Snapshot, type SnapshotRequest, type Source, whyAllIsRead } from './source.ts';
 
 /**
  * A file or block device on this machine. Symbolic links are followed, so that a path such as
@@ -15,9 +17,14 @@ import type { Snapshot, SnapshotRequest, Source } from './source.ts';
  * the same filesystem the snapshot becomes the image. Whatever stands in the way of that, the file is read as it is while
  * it is read, and the revision says why.
  */
-export function fileSource(config: FileSourceConfig, directory: string, engine: Engine): Source {
+export function fileSource(
+  config: FileSourceConfig,
+  directory: string,
+  engine: Engine,
+  left: LeftSnapshots = unsavedNotes(),
+): Source {
   const path = resolve(directory, config.filename);
-  const snapshots = fileSnapshots(path, directory, engine);
+  const snapshots = fileSnapshots(path, directory, engine, left);
   return {
     identity: { type: 'file', filename: path },
     describe: async () => {
@@ -30,6 +37,15 @@ export function fileSource(config: FileSourceConfig, directory: string, engine: 
       if (config.snapshot === false) return live(path, facts, 'snapshots are switched off');
       if (facts.kind === 'device') return live(path, facts, 'a block device has no snapshot of its own');
       return takeOrReadLive(path, facts, snapshots, request, config.sampleRuns);
+    },
+    room: async (uuid) => (config.snapshot === false ? undefined : snapshots.room(uuid)),
+    snapshotsThere: async () => {
+      const paths = await snapshots.beside();
+      return paths.map((name) => ({
+        uuid: revisionOfSnapshot(name) ?? '',
+        name,
+        removal: `rm -f -- ${quoted(name)}`,
+      }));
     },
     places: async (uuid) => [await snapshots.pathOf(uuid), path],
     tidy: (keep) => snapshots.tidy(config.snapshot === false ? undefined : keep),
@@ -45,13 +61,16 @@ async function takeOrReadLive(
 ): Promise<Snapshot> {
   try {
     const taken = await snapshots.take(uuid);
-    const previous = parent && (await snapshots.ofParent(parent.uuid, parentImage));
+    const dropped = parent?.stats.snapshotDropped;
+    const previous =
+      parent && dropped === undefined ? await snapshots.ofParent(parent.uuid, parentImage) : undefined;
     return {
       name: path,
       size: taken.size,
       consistency: 'crash',
       input: { path: taken.path, cloneable: true, ...(previous === undefined ? {} : { previous }) },
       method: 'extent-map',
+      ...(dropped === undefined ? {} : { fallback: whyAllIsRead(dropped) }),
       ...(sampleRuns === undefined ? {} : { sampleRuns }),
     };
   } catch (error) {

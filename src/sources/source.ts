@@ -1,3 +1,4 @@
+import type { GuestRoom } from '../domain/guest-room.ts';
 import type { Consistency, RevisionRecord, SourceIdentity } from '../domain/revision.ts';
 import type { SourceInput } from '../native/source-input.ts';
 
@@ -29,10 +30,33 @@ export interface Source {
    */
   tidy(keep: string | undefined): Promise<readonly string[]>;
   /**
+   * What guests may still need of the place of the source while snapshots are kept there: that of revision `uuid`, or,
+   * without one, a snapshot that is taken now, and those of other repositories. Absent, or undefined: snapshots take no
+   * room there that a guest could lack, or nothing tells.
+   *
+   * @throws BACKY_SOURCE_MISSING, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO
+   */
+  room?(uuid?: string): Promise<GuestRoom | undefined>;
+  /**
+   * All snapshots of repositories, of whichever, that lie where those of this source do.
+   *
+   * @throws BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO
+   */
+  snapshotsThere(): Promise<readonly FoundSnapshot[]>;
+  /**
    * Paths at which bytes of a revision may still be found, at the same offsets, the best one first. They are looked at
    * when a revision is repaired, and believed only when they have the right hash. Absent: there are none.
    */
   places?(uuid: string): Promise<readonly string[]>;
+}
+
+/** A snapshot that some repository left at a source. */
+export interface FoundSnapshot {
+  /** Of the revision that it was taken for. */
+  readonly uuid: string;
+  readonly name: string;
+  /** The command of a shell that removes it. */
+  readonly removal: string;
 }
 
 /** A source as it can be shown to people. */
@@ -77,6 +101,11 @@ export interface Snapshot {
    * @throws when what was read is not what the snapshot was: the revision fails
    */
   check?(): Promise<void>;
+}
+
+/** Why everything is read after a snapshot was dropped. @param reason as it stands in the record of the parent */
+export function whyAllIsRead(reason: string): string {
+  return `the snapshot of the revision before was dropped: ${reason}`;
 }
 
 /** After how many runs each block was read again, whatever hints said, unless configured otherwise. */

@@ -14,6 +14,7 @@ const CONSTANT = [
   '.backup',
   '.purge',
   '.revisions',
+  '.snapshots',
   '.trash',
   'quarantine',
   'backy.log',

@@ -116,7 +116,8 @@ export function fakeEngine(): FakeEngine {
     takeSnapshot: (options) =>
       call('takeSnapshot', options, () => {
         copyFileSync(options.source, options.snapshot, constants.COPYFILE_EXCL);
-        return { size: statSync(options.snapshot).size };
+        const { size, dev, ino, birthtimeNs } = statSync(options.snapshot, { bigint: true });
+        return { size: Number(size), device: `${dev}`, inode: `${ino}`, birth: `${birthtimeNs}` };
       }),
     lockFile: (path, mode) => acquire(engine, path, mode),
     replaceFile: (path, contents, mode) => call('replaceFile', path, () => replace(path, contents, mode)),

@@ -104,7 +104,7 @@ pub use rbd_sample::export_sample;
 pub use repair::{Donor, Outcome, RepairOptions, Repaired, repair_image};
 pub use report::Report;
 pub use restore::{RestoreStats, Target, TargetKind, restore_image};
-pub use snapshot::take_snapshot;
+pub use snapshot::{TakenSnapshot, take_snapshot};
 pub use target::check_target;
 pub use verify::{VerifyStats, verify_image, verify_mapped_image};
 pub use write::{WriteOptions, WriteStats, write_image};

@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
+
 use rustix::fs::Mode;
 
 use crate::device::{self, Kind};
@@ -11,14 +15,39 @@ use crate::ownership::give_to_owner_of;
 use crate::platform;
 use crate::sys::fs;
 
+/// A snapshot that was taken, and what tells it from any other file, whatever its name becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenSnapshot {
+    /// Size in bytes.
+    pub size: u64,
+    /// Number of its filesystem; another one after each mount, on some.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// When the file was created, in nanoseconds since 1970; `None` where the filesystem does not keep that.
+    pub birth: Option<u128>,
+}
+
+impl TakenSnapshot {
+    fn of(metadata: &Metadata) -> Self {
+        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
+        Self {
+            size: metadata.len(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            birth: metadata.created().ok().and_then(since).map(|birth| birth.as_nanos()),
+        }
+    }
+}
+
 /// Clones a file to a name beside it, which must be free, and makes that durable: an earlier snapshot is compared
 /// with later ones, so a power cut must not leave less of it than was read. It gets the owner of the directory
-/// `repository`, which it belongs to. Returns its size in bytes.
+/// `repository`, which it belongs to.
 ///
 /// # Errors
 /// [`Code::ReflinkUnsupported`] where there is no such thing, [`Code::SourceKind`] for what is no file,
 /// [`Code::Io`]. Nothing is left behind.
-pub fn take_snapshot(source: &Path, snapshot: &Path, repository: &Path) -> Result<u64> {
+pub fn take_snapshot(source: &Path, snapshot: &Path, repository: &Path) -> Result<TakenSnapshot> {
     let file = device::open_source(source)?;
     match device::facts(&file, source)? {
         Some(facts) if facts.kind == Kind::File => {}
@@ -42,7 +71,7 @@ pub fn take_snapshot(source: &Path, snapshot: &Path, repository: &Path) -> Resul
         // Best effort: its name tells whose leftover it is.
         let _ = fs::unlink(snapshot);
     }
-    finished.map(|metadata| metadata.len())
+    finished.map(|metadata| TakenSnapshot::of(&metadata))
 }
 
 fn refused(source: &Path, reason: &str) -> Error {
@@ -61,8 +90,9 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("disk"), vec![7; 100_000]).unwrap();
         match take_snapshot(&path("disk"), &path("snapshot"), directory.path()) {
-            Ok(size) => {
-                assert_eq!(size, 100_000);
+            Ok(taken) => {
+                let metadata = std::fs::metadata(path("snapshot")).unwrap();
+                assert_eq!((taken.size, taken.inode), (100_000, metadata.ino()));
                 assert_eq!(std::fs::read(path("snapshot")).unwrap(), std::fs::read(path("disk")).unwrap());
                 let mode = std::fs::metadata(path("snapshot")).unwrap().permissions().mode();
                 assert_eq!(mode & 0o7777, 0o400);

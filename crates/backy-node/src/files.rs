@@ -83,6 +83,12 @@ pub struct SnapshotOptions {
 pub struct SnapshotStats {
     /// Size in bytes.
     pub size: i64,
+    /// Number of its filesystem.
+    pub device: String,
+    /// Its number there.
+    pub inode: String,
+    /// When it was created, in nanoseconds since 1970; absent where the filesystem does not keep that.
+    pub birth: Option<String>,
 }
 
 /// Clones a file durably, to a file that its owner may read and nobody may write to.
@@ -91,8 +97,13 @@ pub fn take_snapshot(env: &Env, options: SnapshotOptions) -> Result<Object<'_>> 
     promise(env, "snapshot", move || {
         let [source, snapshot, repository] =
             [&options.source, &options.snapshot, &options.repository].map(Path::new);
-        let size = backy_core::take_snapshot(source, snapshot, repository)?;
-        Ok(SnapshotStats { size: count(size) })
+        let taken = backy_core::take_snapshot(source, snapshot, repository)?;
+        Ok(SnapshotStats {
+            size: count(taken.size),
+            device: taken.device.to_string(),
+            inode: taken.inode.to_string(),
+            birth: taken.birth.map(|birth| birth.to_string()),
+        })
     })
 }
 

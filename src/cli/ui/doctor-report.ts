@@ -1,3 +1,4 @@
+import { describeRoom } from '../../domain/guest-room.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { DoctorReport } from '../../operations/doctor.ts';
 import { escapeText } from './escape.ts';
@@ -16,13 +17,14 @@ export function doctorLines(
   report: DoctorReport,
   { verbose }: { readonly verbose: boolean },
 ): readonly string[] {
-  const { host, source, newestImage } = report;
+  const { host, source, newestImage, snapshotRoom } = report;
   const facts = [
     ['node', `${report.node} on ${report.platform}`],
     ...(verbose ? [['engine', report.engine]] : []),
     ['directory', `${report.directory} (${report.isRepository ? 'a repository' : 'no repository'})`],
     ...(host ? hostFacts(host) : []),
     ...(source ? [['source', `${source.filename} (${source.kind}, ${formatSize(source.size)})`]] : []),
+    ...(snapshotRoom ? [['snapshot room', describeSnapshotRoom(snapshotRoom)]] : []),
     ...(newestImage ? [['newest image', describeImage(newestImage)]] : []),
   ];
   return [
@@ -30,7 +32,22 @@ export function doctorLines(
     '',
     VERDICTS[report.verdict],
     ...report.remarks.map((remark) => `- ${escapeText(remark)}`),
+    ...unclaimedLines(report),
   ];
+}
+
+/** A repository in another place may need them, so that removing them is for a person. */
+function unclaimedLines({ unclaimedSnapshots }: DoctorReport): readonly string[] {
+  if (unclaimedSnapshots.length === 0) return [];
+  return [
+    '',
+    'No repository here knows of these snapshots of the source. Unless one in another directory does, remove them:',
+    ...unclaimedSnapshots.map(({ removal }) => `  ${escapeText(removal)}`),
+  ];
+}
+
+function describeSnapshotRoom(room: NonNullable<DoctorReport['snapshotRoom']>): string {
+  return `${room.enough ? 'enough' : 'too little'}: ${describeRoom(room)}`;
 }
 
 function hostFacts(host: NonNullable<DoctorReport['host']>): readonly (readonly string[])[] {

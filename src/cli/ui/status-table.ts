@@ -47,12 +47,13 @@ export function statusLines(status: Status): readonly string[] {
  */
 export function revisionLine(record: RevisionRecord): string {
   const { timestamp, uuid, stats, tags, trust, verifiedAt, hold, consistency } = record;
-  const { bytesWritten, duration, method, sharing, sharingReason, fallback } = stats;
+  const { bytesWritten, duration, method, sharing, sharingReason, fallback, snapshotDropped } = stats;
   const shared = sharingReason === undefined ? sharing : `${sharing}: ${sharingReason}`;
   const verified = verifiedAt === null ? '-' : `verified ${formatLocalTime(new Date(verifiedAt))}`;
   const remarks = [
     ...(consistency === 'live' ? [LIVE] : []),
     ...(fallback === undefined ? [] : [fallback]),
+    ...(snapshotDropped === undefined ? [] : [`the snapshot was dropped: ${snapshotDropped}`]),
     ...(hold ? [describeHold(hold)] : []),
   ];
   return line({

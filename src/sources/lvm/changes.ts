@@ -2,6 +2,7 @@ import type { RevisionRecord } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
 import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
+import { whyAllIsRead } from '../source.ts';
 import { withMetadataSnapshot } from './metadata-snapshot.ts';
 import { revisionOf } from './own-snapshot.ts';
 import { createThinDeltaReader, type Extent, type ThinPair } from './thin-delta.ts';
@@ -25,6 +26,8 @@ export async function findChanges(
   parent: RevisionRecord,
 ): Promise<Changes> {
   const before = volumes.find((volume) => revisionOf(volume) === parent.uuid);
+  const { snapshotDropped } = parent.stats;
+  if (!before && snapshotDropped !== undefined) return { fallback: whyAllIsRead(snapshotDropped) };
   if (!before) return { fallback: `the snapshot of revision ${parent.uuid} is gone` };
   const doubt = doubtAbout(before, snapshot, parent);
   if (doubt !== undefined) return { fallback: `the snapshot ${before.name} ${doubt}` };

@@ -1,6 +1,7 @@
 import type { LvmSourceConfig } from '../../config/config.ts';
 import { formatLogicalVolume } from '../../domain/logical-volume.ts';
 import type { Engine } from '../../native/engine.ts';
+import type { LeftSnapshots } from '../left-snapshots.ts';
 import type { Source } from '../source.ts';
 
 /**
@@ -8,14 +9,22 @@ import type { Source } from '../source.ts';
  * then reads what changed; of any other a temporary one, which is read in full.
  *
  * @param directory the repository; its snapshots are marked as its own
+ * @param left notes the snapshots that are made, and says which there are
  */
-export function lvmSource(config: LvmSourceConfig, directory: string, engine: Engine): Source {
+export function lvmSource(
+  config: LvmSourceConfig,
+  directory: string,
+  engine: Engine,
+  left: LeftSnapshots,
+): Source {
   // Loaded when it is needed: what runs other programs takes a while to load, and most sources are files.
   const work = () => import('./work.ts');
   return {
     identity: { type: 'lvm', volume: formatLogicalVolume(config) },
     describe: async () => (await work()).describeVolume(config),
-    snapshot: async (request) => (await work()).takeSnapshot({ config, directory, engine }, request),
-    tidy: async (keep) => (await work()).tidyVolume({ config, directory }, keep),
+    snapshot: async (request) => (await work()).takeSnapshot({ config, directory, engine, left }, request),
+    room: async () => (await work()).roomOfPool({ config, directory, left }),
+    snapshotsThere: async () => (await work()).findSnapshots(config),
+    tidy: async (keep) => (await work()).tidyVolume({ config, directory, left }, keep),
   };
 }

@@ -5,6 +5,7 @@ import { fromNodeError } from '../../io-error.ts';
 import type { Volume } from './volumes.ts';
 
 const MARK = '.backy-';
+const TAG_PREFIX = 'backy.repository=';
 
 /** The name of the snapshot of a volume that a revision is read from. */
 export function snapshotName(volume: string, uuid: string): string {
@@ -27,10 +28,16 @@ export function revisionOf({ name }: Volume): string | undefined {
 export async function repositoryTag(directory: string): Promise<string> {
   try {
     const digest = createHash('sha256').update(await realpath(directory));
-    return `backy.repository=${digest.digest('hex').slice(0, 32)}`;
+    return `${TAG_PREFIX}${digest.digest('hex').slice(0, 32)}`;
   } catch (error) {
     throw fromNodeError(error);
   }
+}
+
+/** Whether any repository made a snapshot: it has both such a name and such a tag. */
+export function hasRepositoryTag(volume: Volume): boolean {
+  const isTagged = volume.tags.some((tag) => tag.startsWith(TAG_PREFIX));
+  return revisionOf(volume) !== undefined && isTagged && volume.role.includes('public');
 }
 
 /** Whether a repository made a snapshot: it has both such a name and the tag. */

@@ -17,6 +17,8 @@ export interface Volume {
   readonly origin: string;
   /** The number of a thin volume in the metadata of its pool, or empty. */
   readonly thinId: string;
+  /** How much of a pool, or of the size of an active thin volume, has data; absent where LVM does not tell. */
+  readonly dataPercent?: number;
   readonly tags: readonly string[];
   readonly isActive: boolean;
   readonly isReadOnly: boolean;
@@ -25,7 +27,7 @@ export interface Volume {
 }
 
 const FIELDS =
-  'lv_name,lv_size,lv_layout,lv_role,pool_lv,origin,thin_id,lv_tags,lv_active,lv_permissions,lv_snapshot_invalid';
+  'lv_name,lv_size,lv_layout,lv_role,pool_lv,origin,thin_id,lv_tags,lv_active,lv_permissions,lv_snapshot_invalid,data_percent';
 
 /** The visible volumes of a group; none when there is no such group. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
 export async function listVolumes(volumeGroup: string): Promise<readonly Volume[]> {
@@ -68,11 +70,17 @@ function parseVolume(row: Field): Volume {
     pool: text('pool_lv'),
     origin: text('origin'),
     thinId: asText(member(row, 'thin_id'), 'a number', /^\d{0,15}$/),
+    ...parsePercent(member(row, 'data_percent')),
     tags: words('lv_tags'),
     isActive: text('lv_active') !== '',
     isReadOnly: text('lv_permissions') === 'read-only',
     isInvalid: text('lv_snapshot_invalid') === 'snapshot invalid',
   };
+}
+
+function parsePercent(field: Field): Pick<Volume, 'dataPercent'> {
+  if (field.value === undefined || field.value === '') return {};
+  return { dataPercent: Number(asText(field, 'a share', /^\d{1,3}(\.\d{1,9})?$/)) };
 }
 
 function saysThat(error: unknown, reason: string): boolean {

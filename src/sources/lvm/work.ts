@@ -1,10 +1,13 @@
 import type { LvmSourceConfig } from '../../config/config.ts';
+import type { GuestRoom } from '../../domain/guest-room.ts';
 import { formatLogicalVolume } from '../../domain/logical-volume.ts';
 import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
-import type { Snapshot, SnapshotRequest, SourceDescription } from '../source.ts';
+import type { LeftSnapshots } from '../left-snapshots.ts';
+import type { FoundSnapshot, Snapshot, SnapshotRequest, SourceDescription } from '../source.ts';
 import { takeClassicSnapshot } from './classic-snapshot.ts';
-import { repositoryTag } from './own-snapshot.ts';
+import { hasRepositoryTag, repositoryTag, revisionOf } from './own-snapshot.ts';
+import { roomIn } from './pool-room.ts';
 import { takeThinSnapshot } from './thin-snapshot.ts';
 import { tidySnapshots } from './tidy-snapshots.ts';
 import { isThin, listVolumes, type Volume } from './volumes.ts';
@@ -13,6 +16,7 @@ import { isThin, listVolumes, type Volume } from './volumes.ts';
 interface Place {
   readonly config: LvmSourceConfig;
   readonly directory: string;
+  readonly left: LeftSnapshots;
 }
 
 /** @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNFIT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
@@ -27,26 +31,46 @@ export async function describeVolume(config: LvmSourceConfig): Promise<SourceDes
  *   BACKY_IO
  */
 export async function takeSnapshot(
-  { config, directory, engine }: Place & { readonly engine: Engine },
+  { config, directory, engine, left }: Place & { readonly engine: Engine },
   { uuid, parent }: SnapshotRequest,
 ): Promise<Snapshot> {
   const volume = await findVolume(config);
+  await left.note({ type: 'lvm', uuid, volumeGroup: config.volumeGroup, volume: config.volume });
   const order = { engine, config, volume, uuid, tag: await repositoryTag(directory) };
   return isThin(volume) ? takeThinSnapshot(order, parent) : takeClassicSnapshot(order);
 }
 
 /** @throws BACKY_TOOL_FAILED, BACKY_IO */
 export async function tidyVolume(
-  { config, directory }: Place,
+  { config, directory, left }: Place,
   keep: string | undefined,
 ): Promise<readonly string[]> {
   try {
-    return await tidySnapshots(config.volumeGroup, await repositoryTag(directory), keep);
+    return await tidySnapshots(config.volumeGroup, await repositoryTag(directory), keep, left);
   } catch (error) {
     // Where there is no LVM there are no snapshots; the backup will say that it is missing.
     if (isBackyError(error, 'BACKY_TOOL_MISSING')) return [];
     throw error;
   }
+}
+
+/**
+ * What guests may need of the data of the pool while thin snapshots of their volumes are kept; undefined for a volume of
+ * another kind, whose snapshot has room of its own.
+ *
+ * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNFIT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
+ */
+export async function roomOfPool({ config, left }: Place): Promise<GuestRoom | undefined> {
+  const volume = await findVolume(config);
+  return isThin(volume) ? roomIn(await listVolumes(config.volumeGroup), volume, left) : undefined;
+}
+
+/** @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
+export async function findSnapshots({ volumeGroup }: LvmSourceConfig): Promise<readonly FoundSnapshot[]> {
+  return (await listVolumes(volumeGroup)).filter(hasRepositoryTag).map((volume) => {
+    const name = formatLogicalVolume({ volumeGroup, volume: volume.name });
+    return { uuid: revisionOf(volume) ?? '', name, removal: `lvremove ${name}` };
+  });
 }
 
 async function findVolume(config: LvmSourceConfig): Promise<Volume> {

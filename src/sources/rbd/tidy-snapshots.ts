@@ -1,3 +1,4 @@
+import { type LeftSnapshots, unsavedNotes } from '../left-snapshots.ts';
 import type { RbdCluster } from './cluster.ts';
 import { markedRevision, markKey, revisionOf, snapshotName } from './own-snapshot.ts';
 
@@ -7,18 +8,28 @@ import { markedRevision, markKey, revisionOf, snapshotName } from './own-snapsho
  * repository was moved.
  *
  * @param mark of the repository
+ * @param left which snapshots of the repository there are; without notes, the mark alone tells
+ * @param onKept is told when the snapshot of `keep` is there
  * @returns the names of those removed
  */
 export async function tidySnapshots(
   cluster: RbdCluster,
   mark: string,
   keep: string | undefined,
+  left: LeftSnapshots = unsavedNotes(),
+  onKept: (uuid: string) => void = () => {},
 ): Promise<readonly string[]> {
   const names = (await cluster.snapshots()).map(({ name }) => name);
   const marks = await cluster.metadata();
   if (keep !== undefined && names.includes(snapshotName(keep)) && marks.get(markKey(keep)) !== mark)
     await cluster.setMetadata(markKey(keep), mark);
-  const ours = [...marks].filter(([, value]) => value === mark).map(([key]) => markedRevision(key));
+  if (keep !== undefined && names.includes(snapshotName(keep))) onKept(keep);
+  const noted = new Set(left.all().map(({ uuid }) => uuid));
+  const isOurs = ([key, value]: readonly [string, string]): boolean =>
+    noted.has(markedRevision(key) ?? '') || (!left.isComplete && value === mark);
+  const marked = [...marks].filter(isOurs).map(([key]) => markedRevision(key));
+  const unmarked = [...noted].filter((uuid) => names.includes(snapshotName(uuid)));
+  const ours = new Set([...marked, ...unmarked]);
   const removed: string[] = [];
   for (const uuid of ours) {
     if (uuid === undefined || uuid === keep) continue;
@@ -26,6 +37,7 @@ export async function tidySnapshots(
     if (names.includes(name) && revisionOf(name) === uuid && (await cluster.removeSnapshot(name)))
       removed.push(name);
     await cluster.removeMetadata(markKey(uuid));
+    left.drop(uuid);
   }
   return removed;
 }

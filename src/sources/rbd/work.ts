@@ -1,18 +1,21 @@
 import type { CephRbdSourceConfig } from '../../config/config.ts';
+import type { LeftRbdSnapshot, LeftSnapshot } from '../../domain/left-snapshot.ts';
 import { formatRbdImage } from '../../domain/rbd-image.ts';
 import type { RevisionRecord } from '../../domain/revision.ts';
+import { quoted } from '../../domain/shell-word.ts';
 import { type BackyError, backyError, isBackyError } from '../../errors.ts';
+import type { LeftSnapshots } from '../left-snapshots.ts';
 import type { Snapshot, Source } from '../source.ts';
 import { baseOf } from './base.ts';
 import { type RbdCluster, type RbdImageFacts, type RbdSnapshot, rbdCluster } from './cluster.ts';
-import { markKey, repositoryMark, snapshotName } from './own-snapshot.ts';
+import { markedRevision, markKey, repositoryMark, revisionOf, snapshotName } from './own-snapshot.ts';
 import { tidySnapshots } from './tidy-snapshots.ts';
 
 /** What is done with an image, once it is needed. */
-export type RbdWork = Pick<Source, 'describe' | 'snapshot' | 'tidy'>;
+export type RbdWork = Pick<Source, 'describe' | 'snapshot' | 'snapshotsThere' | 'tidy'>;
 
 /** Remembers what became of the image, so that a cluster that does not answer is waited for only once. */
-export function openRbd(config: CephRbdSourceConfig, directory: string): RbdWork {
+export function openRbd(config: CephRbdSourceConfig, directory: string, left: LeftSnapshots): RbdWork {
   const name = formatRbdImage(config);
   const cluster = rbdCluster(config);
   let wasTaken = false;
@@ -22,25 +25,65 @@ export function openRbd(config: CephRbdSourceConfig, directory: string): RbdWork
     describe: async () => ({ name, kind: 'rbd image', size: (await cluster.facts()).size }),
     snapshot: async ({ uuid, parent }) => {
       if (lost) throw lost;
+      await left.note(placeOf(config, uuid));
       // First the mark, then the snapshot: what a kill leaves behind in between is removed by the next run.
       await cluster.setMetadata(markKey(uuid), await repositoryMark(directory));
       await createSnapshot(cluster, name, uuid);
       wasTaken = true;
       return describeSnapshot(config, cluster, uuid, parent);
     },
+    snapshotsThere: async () => {
+      const marked = new Set([...(await cluster.metadata()).keys()].map(markedRevision));
+      return (await cluster.snapshots()).flatMap((snapshot) => {
+        const uuid = revisionOf(snapshot.name);
+        // The Python backy marks nothing, and its snapshots have the same names.
+        if (uuid === undefined || !marked.has(uuid)) return [];
+        return [{ uuid, name: `${name}@${snapshot.name}`, removal: removalOf(config, snapshot.name) }];
+      });
+    },
     tidy: async (keep) => {
       if (lost) return [];
       try {
-        const removed = await tidySnapshots(cluster, await repositoryMark(directory), keep);
+        const removed = await tidySnapshots(cluster, await repositoryMark(directory), keep, left, (uuid) =>
+          // An earlier version took it, or the image had another name then.
+          left.amend(placeOf(config, uuid)),
+        );
+        dropOthers(config, keep, left);
         return removed.map((snapshot) => `${name}@${snapshot}`);
       } catch (error) {
         if (!isBackyError(error, 'BACKY_CLUSTER_UNREACHABLE', 'BACKY_SOURCE_MISSING')) throw error;
         lost = error;
+        // An image that has snapshots cannot be removed, so they went before it did.
+        if (error.code === 'BACKY_SOURCE_MISSING') dropOthers(config, keep, left);
         if (wasTaken) throw error;
         return [];
       }
     },
   };
+}
+
+/** The command that removes a snapshot of the image. */
+function removalOf({ pool, namespace, image, user, conf }: CephRbdSourceConfig, snapshot: string): string {
+  const options = { conf, id: user, pool, namespace, image, snap: snapshot };
+  const words = Object.entries(options).flatMap(([key, value]) =>
+    value === undefined ? [] : [`--${key}`, quoted(value)],
+  );
+  return ['rbd', 'snap', 'rm', ...words].join(' ');
+}
+
+/** The image as it is noted along with a snapshot of it. */
+function placeOf({ pool, namespace, image, user, conf }: CephRbdSourceConfig, uuid: string): LeftRbdSnapshot {
+  return { type: 'ceph-rbd', uuid, pool, namespace, image, user, conf };
+}
+
+function dropOthers(config: CephRbdSourceConfig, keep: string | undefined, left: LeftSnapshots): void {
+  for (const snapshot of left.all())
+    if (isAt(config, snapshot) && snapshot.uuid !== keep) left.drop(snapshot.uuid);
+}
+
+function isAt({ pool, namespace, image }: CephRbdSourceConfig, snapshot: LeftSnapshot): boolean {
+  const isRbd = snapshot.type === 'ceph-rbd';
+  return isRbd && snapshot.pool === pool && snapshot.namespace === namespace && snapshot.image === image;
 }
 
 async function createSnapshot(cluster: RbdCluster, source: string, uuid: string): Promise<void> {

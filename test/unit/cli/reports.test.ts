@@ -68,6 +68,7 @@ describe('the report of doctor', () => {
       totalBytes: 2 ** 31,
     },
     source: { filename: '/dev/vg0/vm', kind: 'device', size: 1 << 20 },
+    unclaimedSnapshots: [],
     verdict: 'limited',
     remarks: ['Every revision takes the space of a full copy'],
   } as const;

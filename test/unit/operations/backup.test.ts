@@ -33,10 +33,14 @@ describe('backup', () => {
     expect((await status(bench.context)).revisions).toEqual([record]);
     expect(methodsCalled(bench.engine, 'lockFile', 'describeSource')).toEqual([
       'removeFiles',
+      // The snapshot is noted before it is made.
+      'replaceFile',
       'takeSnapshot',
       'writeImage',
       'sealFiles',
       'createFile',
+      // What it is, and that no other is left.
+      'replaceFile',
       'replaceLinks',
     ]);
   });

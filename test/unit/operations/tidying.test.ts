@@ -16,7 +16,13 @@ function bench(...failures: readonly Error[]) {
     return ['old'];
   };
   const nothing = async (): Promise<never> => expect.unreachable();
-  const source: Source = { identity: { type: 'file' }, describe: nothing, snapshot: nothing, tidy };
+  const source: Source = {
+    identity: { type: 'file' },
+    describe: nothing,
+    snapshotsThere: async () => [],
+    snapshot: nothing,
+    tidy,
+  };
   return { snapshots: tidying(context, source), warnings };
 }
 

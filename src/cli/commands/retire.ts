@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { counted } from '../../domain/counted.ts';
+import type { RetireResult } from '../../operations/retire.ts';
+import type { Run } from '../command.ts';
+import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
+import { SUCCESS } from '../exit-code.ts';
+import { escapeText } from '../ui/escape.ts';
+
+interface Options {
+  readonly dryRun?: boolean;
+}
+
+export function retireCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('give the repository up: remove its snapshots from the source')
+    .description(
+      'Removes every snapshot that the repository has left at its source, also where the source was renamed, is gone or was another one before. Nothing in the repository is removed: its images stay, as plain files. Stop whatever runs backups into it first. A later backup works as ever, and reads everything.',
+    )
+    .option(...DRY_RUN_OPTION)
+    .action(({ dryRun }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { retire } = await import('../../operations/retire.ts');
+        const repository = await session.repository();
+        const result = await retire(repository, { dryRun });
+        tellOutcome(session, result, () => [
+          ...result.removed.map(escapeText),
+          lastLine(result, repository.layout.directory),
+        ]);
+        return SUCCESS;
+      }),
+    );
+}
+
+function lastLine({ removed, revisions, dryRun }: RetireResult, directory: string): string {
+  const what = counted(removed.length, 'snapshot');
+  const images = `${counted(revisions, 'revision')} ${revisions === 1 ? 'stays' : 'stay'}`;
+  return `${what} ${dryRun ? 'would be removed' : 'removed'}; ${images} in ${escapeText(directory)} as plain images`;
+}

@@ -1,0 +1,104 @@
+import { constants, readFileSync } from 'node:fs';
+import type { FileIdentity, LeftSnapshot, LeftSnapshots } from '../domain/left-snapshot.ts';
+import { isRevisionId } from '../domain/revision-id.ts';
+import { asList, asOneOf, asText, type Field, member, root, ShapeError } from '../domain/shape.ts';
+import { fromNodeError, isNodeError } from '../io-error.ts';
+import type { Engine } from '../native/engine.ts';
+import { withPlainFile } from '../plain-file.ts';
+import type { Layout } from './layout.ts';
+import { countRecords } from './read-revisions.ts';
+
+const FORMAT_VERSION = 1;
+const PRIVATE_FILE = 0o600;
+/** Hundreds of snapshots; nobody has as many. */
+const LARGEST_BYTES = 1 << 20;
+
+/**
+ * The list of snapshots at the sources of a repository, in memory and in `.snapshots`. Without a file, and with a damaged one, nothing is known; then only a repository without revisions has
+ * a complete list.
+ *
+ * @throws BACKY_IO
+ */
+export async function openSnapshotList(engine: Engine, layout: Layout): Promise<LeftSnapshots> {
+  const noted = readSnapshotList(layout);
+  const isComplete = noted !== undefined || (await countRecords(layout.directory)) === 0;
+  const snapshots = new Map(noted?.map((snapshot) => [snapshot.uuid, snapshot]));
+  let isSaved = noted !== undefined;
+  const save = async (): Promise<void> => {
+    // Nothing to note, and nothing noted before: no file.
+    if (isSaved || (noted === undefined && isComplete && snapshots.size === 0)) return;
+    await engine.replaceFile(layout.snapshots, format([...snapshots.values()]), PRIVATE_FILE);
+    isSaved = true;
+  };
+  const put = (snapshot: LeftSnapshot): void => {
+    if (JSON.stringify(snapshots.get(snapshot.uuid)) === JSON.stringify(snapshot)) return;
+    isSaved = false;
+    snapshots.set(snapshot.uuid, snapshot);
+  };
+  return {
+    isComplete,
+    all: () => [...snapshots.values()],
+    note: (snapshot) => {
+      put(snapshot);
+      return save();
+    },
+    amend: put,
+    drop: (uuid) => {
+      if (snapshots.delete(uuid)) isSaved = false;
+    },
+    save,
+  };
+}
+
+/** What the list of a repository says; undefined when there is none that could be used. @throws BACKY_IO */
+export function readSnapshotList({ snapshots }: Layout): readonly LeftSnapshot[] | undefined {
+  try {
+    const { O_RDONLY, O_NOFOLLOW } = constants;
+    const text = withPlainFile(snapshots, O_RDONLY | O_NOFOLLOW, (file) => {
+      const bytes = readFileSync(file);
+      if (bytes.length > LARGEST_BYTES) throw new SyntaxError('it is too large');
+      return bytes.toString();
+    });
+    return asList(member(root(JSON.parse(text)), 'snapshots'), 'a list of snapshots').map(parse);
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof ShapeError || isNodeError(error, 'ENOENT'))
+      return undefined;
+    throw fromNodeError(error);
+  }
+}
+
+function format(snapshots: readonly LeftSnapshot[]): string {
+  return `${JSON.stringify({ formatVersion: FORMAT_VERSION, snapshots }, undefined, 2)}\n`;
+}
+
+function parse(snapshot: Field): LeftSnapshot {
+  const text = (key: string): string => asText(member(snapshot, key), 'a text');
+  const optional = (key: string): string | undefined =>
+    member(snapshot, key).value === undefined ? undefined : text(key);
+  const uuid = text('uuid');
+  if (!isRevisionId(uuid)) throw new ShapeError(member(snapshot, 'uuid'), 'the id of a revision');
+  const type = asOneOf(member(snapshot, 'type'), ['file', 'lvm', 'ceph-rbd'] as const);
+  switch (type) {
+    case 'file':
+      return { type, uuid, path: text('path'), identity: parseIdentity(member(snapshot, 'identity')) };
+    case 'lvm':
+      return { type, uuid, volumeGroup: text('volumeGroup'), volume: text('volume') };
+    case 'ceph-rbd':
+      return {
+        type,
+        uuid,
+        pool: text('pool'),
+        namespace: optional('namespace'),
+        image: text('image'),
+        user: optional('user'),
+        conf: optional('conf'),
+      };
+  }
+}
+
+function parseIdentity(identity: Field): FileIdentity | undefined {
+  if (identity.value === undefined) return undefined;
+  const number = (key: string): string => asText(member(identity, key), 'a number', /^\d{1,30}$/);
+  const birth = member(identity, 'birth').value === undefined ? undefined : number('birth');
+  return { device: number('device'), inode: number('inode'), birth };
+}

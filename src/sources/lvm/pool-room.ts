@@ -1,0 +1,37 @@
+import type { GuestRoom } from '../../domain/guest-room.ts';
+import type { LeftSnapshots } from '../left-snapshots.ts';
+import { hasRepositoryTag, revisionOf } from './own-snapshot.ts';
+import type { Volume } from './volumes.ts';
+
+/**
+ * What guests may need of the data of a thin pool while snapshots of their volumes are kept: that of `volume`, and those
+ * of other repositories in the same pool. In the worst case all of a volume is overwritten.
+ *
+ * @param volumes all of the group
+ * @param left the snapshots of this repository, which go
+ * @returns undefined where LVM does not tell how full the pool is
+ */
+export function roomIn(
+  volumes: readonly Volume[],
+  volume: Volume,
+  left: LeftSnapshots,
+): GuestRoom | undefined {
+  const pool = volumes.find(({ name }) => name === volume.pool);
+  const ownBytes = dataBytes(volume);
+  if (pool?.dataPercent === undefined || ownBytes === undefined) return undefined;
+  const noted = new Set(left.all().map(({ uuid }) => uuid));
+  const others = volumes.filter(
+    (each) => each.pool === volume.pool && hasRepositoryTag(each) && !noted.has(revisionOf(each) ?? ''),
+  );
+  // A snapshot is not active, and has no more data than its volume can come to overwrite.
+  const otherBytes = others.map(({ origin }) => dataBytes(volumes.find(({ name }) => name === origin)) ?? 0);
+  return {
+    unshareableBytes: otherBytes.reduce((sum, bytes) => sum + bytes, ownBytes),
+    freeBytes: Math.floor((pool.size * (100 - pool.dataPercent)) / 100),
+    totalBytes: pool.size,
+  };
+}
+
+function dataBytes(volume: Volume | undefined): number | undefined {
+  return volume?.dataPercent === undefined ? undefined : Math.ceil((volume.size * volume.dataPercent) / 100);
+}
