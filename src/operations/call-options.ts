@@ -76,7 +76,6 @@ export const SIMULATE: OptionTable<SimulateOptions> = { days: NUMBER, fromNothin
 
 export const PURGE: OptionTable<PurgeOptions> = { dryRun: FLAG };
 
-/** Those of `retire`. */
 export const RETIRE: OptionTable<RetireOptions> = { dryRun: FLAG };
 
 export const INIT: OptionTable<InitOptions> = {
