@@ -20,6 +20,7 @@ export type {
   Trust,
   UnreadableRevision,
 } from './domain/revision.ts';
+export type { Run, RunNote, RunOutcome } from './domain/run-note.ts';
 export { BackyError, type ErrorCode, isBackyError } from './errors.ts';
 export type { FreedStats, LoadOptions, OperationOptions, Progress } from './native/engine.ts';
 export type { AlteredRecord } from './operations/altered-record.ts';
@@ -39,6 +40,7 @@ export type { HealedBlock, LeftBlock, Repair, SharedDamage } from './operations/
 export type { RestoreOptions, RestoreResult } from './operations/restore.ts';
 export type { RestoreTarget } from './operations/restore-target.ts';
 export type { RetireOptions, RetireResult } from './operations/retire.ts';
+export type { ScheduleStatus, TagStatus } from './operations/schedule-status.ts';
 export type {
   PlannedBackup,
   PlannedRevision,

@@ -3,7 +3,7 @@ import { DAY_MS } from './duration.ts';
 import type { Retainable } from './retention.ts';
 import { keep } from './retention-keeper.ts';
 import { carriersOf, isOfSlot, newestAt, type Schedule, type Taken } from './schedule.ts';
-import { createSlots, halfOf, type Slot, type Slots } from './slots.ts';
+import { createSlots, dueIn, type Slots } from './slots.ts';
 import { type Zone, zoneOf } from './time-zone.ts';
 
 /** More than anybody looks at; all of them are kept in memory. */
@@ -119,11 +119,6 @@ function firstDue(carriers: readonly Taken[], slotOf: Slots, startMs: number): n
   const newestMs = newestAt(carriers, startMs) ?? Number.NEGATIVE_INFINITY;
   if (carriers.some((revision) => isOfSlot(revision, slot))) return dueIn(slotOf(slot.endMs), newestMs);
   return Math.max(startMs, dueIn(slot, newestMs));
-}
-
-/** When a tag is due in a slot: as it begins, but not before the newest revision is half a slot old. */
-function dueIn(slot: Slot, newestMs: number): number {
-  return Math.max(slot.startMs, newestMs + halfOf(slot));
 }
 
 function earliest(dueAt: ReadonlyMap<string, number>): number {

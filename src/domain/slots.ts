@@ -49,6 +49,11 @@ export function halfOf({ startMs, endMs }: Slot): number {
   return (endMs - startMs) / 2;
 }
 
+/** When a tag is due in a slot: as it begins, but not before the newest revision is half a slot old. */
+export function dueIn(slot: Slot, newestMs: number): number {
+  return Math.max(slot.startMs, newestMs + halfOf(slot));
+}
+
 /** The moments at which one slot ends and the next one begins, by number. */
 interface Cuts {
   /** The number of a cut that is not far from a moment. */

@@ -17,6 +17,7 @@ import { chooseTags, logNothingDue } from './choose-tags.ts';
 import { cleanUp, warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
 import { expireAfterBackup } from './expire.ts';
+import { notingRun, type OnBegin } from './note-last-run.ts';
 import { takeRevision } from './take-revision.ts';
 
 /** What to back up for. How much of the machine it may take is what the configuration says, unless it is given here. */
@@ -41,6 +42,7 @@ export interface BackupResult {
  * Takes a new revision of the source, then expires. The revision is complete, durable and listed when this returns.
  * After a failure nothing of it is left, unless its record was in place already: then it is listed and complete, and
  * what did not work is the links or what comes after. What a crash leaves, wrong links too, the next run sets right.
+ * How the run ended is noted in the repository.
  *
  * @returns undefined when no tag is due
  * @throws BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_CHUNKED_REPOSITORY, BACKY_TAG_INVALID,
@@ -58,6 +60,14 @@ export async function backup(
     throw backyError('BACKY_INVALID_ARGUMENT', {
       detail: 'tags is empty; leave it out for those that are due',
     });
+  return notingRun(context, options, (begin) => run(context, options, begin));
+}
+
+async function run(
+  context: Context,
+  options: BackupOptions,
+  begin: OnBegin,
+): Promise<BackupResult | undefined> {
   const { layout, clock } = context;
   const config = await loadConfig(layout.config);
   const wanted = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);
@@ -77,6 +87,7 @@ export async function backup(
       await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
       const request = { tags: wanted, slot: options.slot };
       const tags = chooseTags(config, revisions, request, startedAt);
+      begin(tags);
       if (tags.length === 0) {
         logNothingDue(context.log, config, request);
         return undefined;

@@ -1,12 +1,16 @@
 import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { RunNote } from '../domain/run-note.ts';
+import { type Taken, takenOf } from '../domain/schedule.ts';
 import { isBackyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
+import { readLastRun } from '../repository/last-run.ts';
 import { type Layout, layoutOf } from '../repository/layout.ts';
-import { countRecords } from '../repository/read-revisions.ts';
+import { countRecords, readRevisions } from '../repository/read-revisions.ts';
 import { readTotals, type Totals } from '../repository/totals.ts';
 import { checkDirectory } from './check-arguments.ts';
-import { missingConfig } from './context.ts';
+import { type Dependencies, missingConfig } from './context.ts';
+import { overdueTags, scheduleStatus } from './schedule-status.ts';
 
 export type { Totals } from '../repository/totals.ts';
 
@@ -25,12 +29,24 @@ export interface RepositoryStatus {
   readonly totals?: Totals;
   /** Why it cannot be read. */
   readonly problem?: string;
+  /** What is wrong with its configuration: backups fail as long as it is. */
+  readonly misconfigured?: string;
+  /** The tags of its schedule of which a backup is missing; absent when nothing is known of the schedule. */
+  readonly overdue?: readonly string[];
+  /** Its last run of `backup`; absent when none is known of. */
+  readonly lastRun?: RunNote;
 }
 
 /** Totals over the readable repositories. */
 export interface FleetSummary {
   readonly repositories: number;
   readonly unreadable: number;
+  /** How many have a configuration that is not valid. */
+  readonly misconfigured: number;
+  /** How many lack a backup that the schedule says should be there. */
+  readonly overdue: number;
+  /** Of how many the last runs have failed. */
+  readonly failing: number;
   readonly revisions: number;
   readonly damaged: number;
   readonly distrusted: number;
@@ -38,22 +54,29 @@ export interface FleetSummary {
 }
 
 /** Looks at every repository right below a directory. @throws BACKY_INVALID_ARGUMENT, BACKY_IO when that directory cannot be read */
-export async function statusOfAll(base: string): Promise<FleetStatus> {
+export async function statusOfAll(
+  base: string,
+  { clock = () => new Date() }: Pick<Dependencies, 'clock'> = {},
+): Promise<FleetStatus> {
   const directory = resolve(checkDirectory(base));
   const looks: Look[] = [];
   for (const name of await repositoriesIn(directory))
-    looks.push(await look(name, layoutOf(join(directory, name))));
+    looks.push(await look(name, layoutOf(join(directory, name)), clock()));
   // At the end, when most directories have been quiet for long enough to be believed.
   for (const { remember } of looks) remember?.();
   const repositories = looks.map(({ status }) => status);
   const all = repositories.flatMap(({ totals }) => (totals ? [totals] : []));
   const sum = (key: 'revisions' | 'damaged' | 'distrusted' | 'bytesWritten'): number =>
     all.reduce((total, totals) => total + totals[key], 0);
+  const count = (fits: (repository: RepositoryStatus) => boolean): number => repositories.filter(fits).length;
   return {
     repositories,
     summary: {
       repositories: repositories.length,
       unreadable: repositories.length - all.length,
+      misconfigured: count(({ misconfigured }) => misconfigured !== undefined),
+      overdue: count(({ overdue = [] }) => overdue.length > 0),
+      failing: count(({ lastRun }) => (lastRun?.failures ?? 0) > 0),
       revisions: sum('revisions'),
       damaged: sum('damaged'),
       distrusted: sum('distrusted'),
@@ -92,13 +115,32 @@ interface Look {
 }
 
 /** What is wrong with one repository never hides another. */
-async function look(name: string, layout: Layout): Promise<Look> {
+async function look(name: string, layout: Layout, now: Date): Promise<Look> {
   try {
     if (!existsSync(layout.config)) throw await missingConfig(layout);
     const { totals, ...rest } = await readTotals(layout);
-    return { status: { name, totals }, ...rest };
+    return { status: { name, totals, ...(await lookAtRuns(layout, totals, now)) }, ...rest };
   } catch (error) {
     if (!isBackyError(error)) throw error;
     return { status: { name, problem: error.message } };
   }
+}
+
+type Runs = Pick<RepositoryStatus, 'misconfigured' | 'overdue' | 'lastRun'>;
+
+async function lookAtRuns(layout: Layout, totals: Totals, now: Date): Promise<Runs> {
+  const lastRun = readLastRun(layout);
+  const schedule = await scheduleStatus(layout, await carriers(layout, totals, now), now);
+  const { problem } = schedule;
+  return {
+    ...(problem === undefined ? { overdue: overdueTags(schedule) } : { misconfigured: problem }),
+    ...(lastRun ? { lastRun } : {}),
+  };
+}
+
+/** The newest revision of each tag is enough, unless one of them is dated in the future and hides what is there. */
+async function carriers(layout: Layout, { newestOfTags }: Totals, now: Date): Promise<readonly Taken[]> {
+  if (newestOfTags.some(({ takenAtMs }) => takenAtMs > now.getTime()))
+    return (await readRevisions(layout)).revisions.map(takenOf);
+  return newestOfTags.map(({ tag, ...times }) => ({ ...times, tags: [tag], isGood: true }));
 }

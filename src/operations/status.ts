@@ -7,10 +7,14 @@ import {
   type RevisionRecord,
   type UnreadableRevision,
 } from '../domain/revision.ts';
+import type { RunNote } from '../domain/run-note.ts';
+import { takenOf } from '../domain/schedule.ts';
+import { readLastRun } from '../repository/last-run.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { readTrash, type TrashBatch } from '../repository/trash.ts';
 import type { Context } from './context.ts';
 import { graceOf } from './grace.ts';
+import { overdueTags, type ScheduleStatus, scheduleStatus } from './schedule-status.ts';
 
 /** What a repository holds. */
 export interface Status {
@@ -25,6 +29,10 @@ export interface Status {
   readonly trash: readonly TrashedRevision[];
   /** What else is there: the damaged revisions, which can be brought back by their ids alone. */
   readonly damagedTrash: readonly TrashedDamage[];
+  /** Whether the backups that should be there are there. */
+  readonly schedule: ScheduleStatus;
+  /** The last run of `backup`; null: none is known of. */
+  readonly lastRun: RunNote | null;
   readonly summary: StatusSummary;
 }
 
@@ -57,6 +65,8 @@ export interface StatusSummary {
   readonly held: number;
   /** How many are in the trash. */
   readonly trash: number;
+  /** How many tags of the schedule are overdue. */
+  readonly overdue: number;
   /** Bytes written for all of them: what they take, as far as nothing is shared otherwise. */
   readonly bytesWritten: number;
   /** How the newest good image lies on the disk; absent where nothing tells. */
@@ -67,6 +77,7 @@ export interface StatusSummary {
 export async function status(context: Context): Promise<Status> {
   const { revisions, damaged, unreadable, incomplete } = await readRevisions(context.layout);
   const { trash, damagedTrash, unreadableTrash } = await listTrash(context);
+  const schedule = await scheduleStatus(context.layout, revisions.map(takenOf), context.clock());
   const newest = newestGood(revisions);
   const newestImage = newest && fragmentationOf(newest);
   return {
@@ -76,6 +87,8 @@ export async function status(context: Context): Promise<Status> {
     incomplete,
     trash,
     damagedTrash,
+    schedule,
+    lastRun: readLastRun(context.layout) ?? null,
     summary: {
       revisions: revisions.length,
       damaged: damaged.length,
@@ -83,6 +96,7 @@ export async function status(context: Context): Promise<Status> {
       distrusted: revisions.filter(({ trust }) => trust === 'distrusted').length,
       held: revisions.filter((record) => isHeld(record, context.clock())).length,
       trash: trash.length + damagedTrash.length,
+      overdue: overdueTags(schedule).length,
       bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
       ...(newestImage ? { newestImage } : {}),
     },

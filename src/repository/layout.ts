@@ -15,6 +15,10 @@ export interface Layout {
   readonly totals: string;
   /** List of the snapshots that were left at sources. */
   readonly snapshots: string;
+  /** Note of the last run of `backup`. */
+  readonly lastRun: string;
+  /** The same in the making. */
+  readonly newLastRun: string;
   /** Directory of what was removed and can still be brought back. */
   readonly trash: string;
   /** Symbolic links to the image of the newest good revision. */
@@ -58,6 +62,8 @@ export function layoutOf(directory: string): Layout {
     purgeLock: inside('.purge'),
     totals: inside('.revisions'),
     snapshots: inside('.snapshots'),
+    lastRun: inside('.last-run'),
+    newLastRun: inside('.last-run.new'),
     trash: inside('.trash'),
     imageLinks: [inside('last'), inside('latest')],
     recordLink: inside('last.rev'),

@@ -1,7 +1,17 @@
 import { constants, lstatSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isGood, newestGood, type RevisionRecord } from '../domain/revision.ts';
-import { asObject, asText, asWholeNumber, member, root, ShapeError } from '../domain/shape.ts';
+import { type Taken, takenOf } from '../domain/schedule.ts';
+import {
+  asList,
+  asObject,
+  asText,
+  asWholeNumber,
+  type Field,
+  member,
+  root,
+  ShapeError,
+} from '../domain/shape.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import { withPlainFile } from '../plain-file.ts';
 import { type Layout, RECORD_SUFFIX } from './layout.ts';
@@ -19,6 +29,16 @@ export interface Totals {
   readonly bytesWritten: number;
   /** When the newest good one was taken, ISO 8601, UTC; null: there is none. */
   readonly newest: string | null;
+  /** The newest good revision that carries a tag, one for each tag. */
+  readonly newestOfTags: readonly TagCarrier[];
+}
+
+/** The newest good revision that carries a tag. Times in milliseconds since 1970. */
+export interface TagCarrier {
+  readonly tag: string;
+  readonly takenAtMs: number;
+  /** A moment of the slot that it was asked for. */
+  readonly slotMs?: number;
 }
 
 /** Totals, and how to remember them for the next time; absent when they were remembered. */
@@ -58,31 +78,63 @@ async function count(layout: Layout): Promise<Totals> {
     distrusted: revisions.filter(isBad).length,
     bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
     newest: newestGood(revisions)?.timestamp ?? null,
+    newestOfTags: newestOfTags(revisions.map(takenOf)),
   };
 }
 
+function newestOfTags(revisions: readonly Taken[]): readonly TagCarrier[] {
+  const newest = new Map<string, TagCarrier>();
+  for (const { tags, takenAtMs, slotMs, isGood: good } of revisions) {
+    for (const tag of good ? tags : []) {
+      if (takenAtMs < (newest.get(tag)?.takenAtMs ?? Number.NEGATIVE_INFINITY)) continue;
+      newest.set(tag, { tag, takenAtMs, ...(slotMs === undefined ? {} : { slotMs }) });
+    }
+  }
+  return [...newest.values()];
+}
+
+/** What shows whether anything has changed. */
+interface Stamp {
+  /** When the directory or one of the records changed last, in nanoseconds. */
+  readonly changedNs: bigint;
+  readonly text: string;
+}
+
 /**
- * When the records changed last, in nanoseconds: each that is new, rewritten or removed changes the directory, and one
- * that is edited in place itself. To look at them takes half of the time that reading them does.
+ * The names of the files, and when a record changed last: one that is new, rewritten or edited in place has changed itself,
+ * one that is removed is no name any more. Notes of runs that took nothing change the directory alone. To look at the
+ * records takes half of the time that reading them does.
  */
-function stampOf({ directory }: Layout): bigint {
-  let { mtimeNs: newest } = statSync(directory, { bigint: true });
-  for (const name of readdirSync(directory).filter((each) => each.endsWith(RECORD_SUFFIX))) {
+function stampOf({ directory }: Layout): Stamp {
+  const { mtimeNs } = statSync(directory, { bigint: true });
+  let [newest, names] = [0n, 0];
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith('.')) continue;
+    names = (names + hashOf(name)) % Number.MAX_SAFE_INTEGER;
+    if (!name.endsWith(RECORD_SUFFIX)) continue;
     const stats = lstatSync(join(directory, name), { bigint: true, throwIfNoEntry: false });
     if (stats && stats.ctimeNs > newest) newest = stats.ctimeNs;
   }
-  return newest;
+  return { changedNs: newest > mtimeNs ? newest : mtimeNs, text: `${newest}-${names}` };
+}
+
+/** FNV-1a of 32 bits. Added up, as a directory has no order. */
+function hashOf(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < name.length; index += 1)
+    hash = Math.imul(hash ^ name.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
 }
 
 /** Changes within one tick of the filesystem's clock look like one: what is younger is not remembered. */
 const TICK_NS = 20_000_000n;
 
-function readCache({ totals }: Layout, stamp: bigint): Totals | undefined {
+function readCache({ totals }: Layout, stamp: Stamp): Totals | undefined {
   try {
     const { O_RDONLY, O_NOFOLLOW } = constants;
     const text = withPlainFile(totals, O_RDONLY | O_NOFOLLOW, (file) => readFileSync(file, 'utf8'));
     const cache = root(JSON.parse(text));
-    if (asText(member(cache, 'stamp'), 'a time') !== String(stamp)) return undefined;
+    if (asText(member(cache, 'stamp'), 'a stamp') !== stamp.text) return undefined;
     const count = (key: string): number => asWholeNumber(member(cache, key), 'a number');
     const newest = member(cache, 'newest');
     asObject(cache);
@@ -92,6 +144,7 @@ function readCache({ totals }: Layout, stamp: bigint): Totals | undefined {
       distrusted: count('distrusted'),
       bytesWritten: count('bytesWritten'),
       newest: newest.value === null ? null : asText(newest, 'a time'),
+      newestOfTags: asList(member(cache, 'newestOfTags'), 'a list').map(decodeCarrier),
     };
   } catch (error) {
     // Absent, torn, or not ours to read: it is only a cache.
@@ -100,16 +153,26 @@ function readCache({ totals }: Layout, stamp: bigint): Totals | undefined {
   }
 }
 
+function decodeCarrier(field: Field): TagCarrier {
+  const slot = member(field, 'slotMs');
+  return {
+    tag: asText(member(field, 'tag'), 'a tag'),
+    takenAtMs: asWholeNumber(member(field, 'takenAtMs'), 'a time', Number.MIN_SAFE_INTEGER),
+    ...(slot.value === undefined ? {} : { slotMs: asWholeNumber(slot, 'a time', Number.MIN_SAFE_INTEGER) }),
+  };
+}
+
 /** Whether there can be a cache: on a read-only filesystem, or as another user, it is done without. */
 function prepareCache({ totals }: Layout): boolean {
   return touch(totals, constants.O_CREAT, () => {});
 }
 
 /** In place, as a new name would change the directory it describes. A torn one does not parse. */
-function writeCache(layout: Layout, stamp: bigint, totals: Totals): void {
-  const isSettled = stampOf(layout) === stamp && BigInt(Date.now()) * 1_000_000n - stamp > TICK_NS;
+function writeCache(layout: Layout, stamp: Stamp, totals: Totals): void {
+  const { text: now, changedNs } = stampOf(layout);
+  const isSettled = now === stamp.text && BigInt(Date.now()) * 1_000_000n - changedNs > TICK_NS;
   if (!isSettled) return;
-  const text = `${JSON.stringify({ stamp: String(stamp), ...totals })}\n`;
+  const text = `${JSON.stringify({ stamp: stamp.text, ...totals })}\n`;
   touch(layout.totals, constants.O_TRUNC, (file) => void writeSync(file, text));
 }
 

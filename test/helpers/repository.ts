@@ -12,6 +12,8 @@ export const PROGRAM: string = fileURLToPath(new URL('../../bin/backy.js', impor
 /** Files of a repository that are no part of a revision. */
 const CONSTANT = [
   '.backup',
+  '.last-run',
+  '.last-run.new',
   '.purge',
   '.revisions',
   '.snapshots',

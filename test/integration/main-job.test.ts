@@ -47,7 +47,7 @@ for (const type of types) {
       const [first, second] = revisions.map(({ record }, at) => line(record, `manual:${at + 1}`));
       expect(stdout).toMatch(
         new RegExp(
-          `^== Revisions\\n${first}${second}\\n== Summary\\n2 revisions\\n[\\d.]+ (?:MiB|B) data \\(estimated\\)\\n$`,
+          `^== Revisions\\n${first}${second}\\n== Schedule\\n(.+\\n)+\\n== Summary\\n2 revisions\\n[\\d.]+ (?:MiB|B) data \\(estimated\\)\\n$`,
         ),
       );
     });

@@ -84,7 +84,7 @@ function untimely(
 
 /** Locks, the log and caches may be lost. */
 function isScratch(path: string): boolean {
-  return /\/(?:\.backup|\.purge|\.revisions|backy\.log)$/.test(path);
+  return /\/(?:\.backup|\.purge|\.revisions|\.last-run(?:\.new)?|backy\.log)$/.test(path);
 }
 
 function isUnfinished(path: string): boolean {

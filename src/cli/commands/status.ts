@@ -12,7 +12,7 @@ export function statusCommand(blank: Command, run: Run): Command {
   return blank
     .summary('list the revisions')
     .description(
-      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared, when it was verified. Damaged revisions and the trash follow. The exit code is 1 if a record may not be read by this user.',
+      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared, when it was verified. Damaged revisions and the trash follow; then how each tag of the schedule stands, and how the last run ended. The exit code is 1 if a record may not be read by this user; with --all, if anything is damaged, unreadable or misconfigured.',
     )
     .option('--all', 'an overview of all repositories right below the directory of -b')
     .action(({ all }: Options, command: Command) =>
@@ -31,5 +31,6 @@ async function showAll(session: Session): Promise<number> {
   const { fleetLines } = await import('../ui/fleet-table.ts');
   const result = await statusOfAll(session.directory().layout.directory);
   session.show(result, () => fleetLines(result));
-  return SUCCESS;
+  const { damaged, unreadable, misconfigured } = result.summary;
+  return damaged + unreadable + misconfigured > 0 ? FAILURE : SUCCESS;
 }

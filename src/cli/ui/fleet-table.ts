@@ -1,10 +1,11 @@
 import { counted } from '../../domain/counted.ts';
+import type { Run } from '../../domain/run-note.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { FleetStatus, RepositoryStatus } from '../../operations/status-all.ts';
 import { escapeText } from './escape.ts';
 import { formatLocalTime } from './words.ts';
 
-/** The lines of `backy status --all`: name, number of revisions, data written, newest good revision, what is wrong. */
+/** The lines of `backy status --all`: name, number of revisions, data written, newest good revision, what is wrong, which tags are overdue. */
 export function fleetLines({ repositories, summary }: FleetStatus): readonly string[] {
   const width = Math.max(0, ...repositories.map(({ name }) => escapeText(name).length));
   return [
@@ -17,10 +18,14 @@ export function fleetLines({ repositories, summary }: FleetStatus): readonly str
     `${formatSize(summary.bytesWritten)} data (estimated)`,
     ...troubles(summary),
     ...(summary.unreadable > 0 ? [`${summary.unreadable} unreadable`] : []),
+    ...(summary.misconfigured > 0 ? [`${summary.misconfigured} misconfigured`] : []),
+    ...(summary.overdue > 0 ? [`${summary.overdue} overdue`] : []),
+    ...(summary.failing > 0 ? [`${summary.failing} failing`] : []),
   ];
 }
 
-function repositoryLine({ name, totals, problem }: RepositoryStatus, width: number): string {
+function repositoryLine(repository: RepositoryStatus, width: number): string {
+  const { name, totals, problem } = repository;
   const label = escapeText(name).padEnd(width);
   if (!totals) return `${label}  unreadable: ${escapeText(problem ?? '')}`;
   const { revisions, bytesWritten, newest } = totals;
@@ -30,6 +35,7 @@ function repositoryLine({ name, totals, problem }: RepositoryStatus, width: numb
     formatSize(bytesWritten).padStart(12),
     newest === null ? 'no good revision' : formatLocalTime(new Date(newest)),
     ...troubles(totals),
+    ...runTroubles(repository),
   ].join('  ');
 }
 
@@ -38,4 +44,17 @@ function troubles({ damaged, distrusted }: { damaged: number; distrusted: number
     ...(damaged > 0 ? [`${damaged} damaged`] : []),
     ...(distrusted > 0 ? [`${distrusted} distrusted`] : []),
   ];
+}
+
+function runTroubles({ misconfigured, overdue = [], lastRun }: RepositoryStatus): readonly string[] {
+  const { failures = 0, lastFailure } = lastRun ?? {};
+  return [
+    ...(misconfigured === undefined ? [] : [`misconfigured: ${escapeText(misconfigured)}`]),
+    ...(overdue.length > 0 ? [`overdue: ${escapeText(overdue.join(','))}`] : []),
+    ...(failures > 0 ? [`${counted(failures, 'run')} failed: ${escapeText(reasonOf(lastFailure))}`] : []),
+  ];
+}
+
+function reasonOf(failure: Run | null | undefined): string {
+  return failure?.code ?? failure?.message ?? '';
 }

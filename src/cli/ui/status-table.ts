@@ -4,6 +4,7 @@ import type { DamagedRevision, Hold, IncompleteRevision, RevisionRecord } from '
 import { formatSize } from '../../domain/size.ts';
 import type { Status, TrashedDamage, TrashedRevision } from '../../operations/status.ts';
 import { escapeText } from './escape.ts';
+import { scheduleTable } from './schedule-table.ts';
 import { describeFragmentation, formatLocalTime } from './words.ts';
 
 const TIME_WIDTH = 19;
@@ -30,6 +31,8 @@ export function statusLines(status: Status): readonly string[] {
     ...(summary.trash > 0
       ? ['== Trash', ...trash.map(trashedLine), ...damagedTrash.map(trashedDamageLine), '']
       : []),
+    ...scheduleTable(status.schedule, status.lastRun),
+    '',
     '== Summary',
     counted(summary.revisions, 'revision'),
     `${formatSize(summary.bytesWritten)} data (estimated)`,

@@ -16,6 +16,9 @@ const second = makeRecord({
   stats: { duration: 13.2, bytesWritten: 25_522_340, sharing: 'none', sharingReason: 'ext4 has no reflinks' },
 });
 
+/** A repository without a schedule, of whose runs nothing is known. */
+const idle = { schedule: { timeZone: null, tags: [] }, lastRun: null };
+
 describe('status', () => {
   const zone = process.env.TZ;
   beforeAll(() => {
@@ -40,7 +43,7 @@ describe('status', () => {
     ];
     const removed = { record: second, removedAt: '2014-04-26T00:00:00Z', keptUntil: '2014-04-27T00:00:00Z' };
     const incomplete = [{ uuid: 'Ad9xbHaQshCLfw8NP8hXcN', reason: 'its backup never finished' }];
-    const counts = { revisions: 2, damaged: 1, unreadable: 1, distrusted: 2, held: 1, trash: 1 };
+    const counts = { revisions: 2, damaged: 1, unreadable: 1, distrusted: 2, held: 1, trash: 1, overdue: 1 };
     const newestImage = { extents: 1_234_567, extentsPerGib: 9876 };
     const summary = { ...counts, bytesWritten: 21_500_358_820, newestImage };
     const hold = { reason: 'audit\n2014', since: '2014-04-25T08:13:20Z', until: '2014-05-01T00:00:00Z' };
@@ -53,6 +56,46 @@ describe('status', () => {
         incomplete,
         trash: [removed],
         damagedTrash: [],
+        schedule: {
+          timeZone: null,
+          tags: [
+            {
+              tag: 'daily',
+              lastGood: '2014-04-25T08:13:20Z',
+              due: false,
+              dueAt: '2014-04-25T22:00:00Z',
+              overdue: false,
+              overdueAt: '2014-04-26T22:00:00Z',
+            },
+            {
+              tag: 'monthly',
+              lastGood: null,
+              due: true,
+              dueAt: '2014-03-31T22:00:00Z',
+              overdue: true,
+              overdueAt: '2014-04-15T22:00:00Z',
+            },
+          ],
+        },
+        lastRun: {
+          started: '2014-04-25T10:00:00Z',
+          ended: '2014-04-25T10:00:01Z',
+          outcome: 'nothing-due',
+          slot: null,
+          tags: [],
+          code: null,
+          message: null,
+          failures: 2,
+          lastFailure: {
+            started: '2014-04-25T09:00:00Z',
+            ended: '2014-04-25T09:00:01Z',
+            outcome: 'failed',
+            slot: '2014-04-25T09:00:00Z',
+            tags: ['daily', 'monthly'],
+            code: 'BACKY_SOURCE_MISSING',
+            message: 'The source /x\u001b does not exist',
+          },
+        },
         summary,
       }).join('\n'),
     ).toBe(`== Revisions
@@ -64,6 +107,13 @@ describe('status', () => {
 
 == Trash
 2014-04-25 10:13:20 d95e4f6c-cfef-48ee-aec2-d7c9e91c1bec    24.34 MiB    13s  daily  verified  full  none: ext4 has no reflinks  -  can be brought back until 2014-04-27 02:00:00
+
+== Schedule
+daily    last 2014-04-25 10:13:20  next due 2014-04-26 00:00:00
+monthly  never                     due since 2014-04-01 00:00:00  overdue since 2014-04-16 00:00:00
+last run 2014-04-25 12:00:00: nothing was due
+last failure 2014-04-25 11:00:00: failed for daily,monthly in the slot of 2014-04-25 11:00:00: BACKY_SOURCE_MISSING: The source /x\\u001b does not exist
+2 runs failed since one took a revision
 
 == Summary
 2 revisions
@@ -105,7 +155,7 @@ newest image: 1,234,567 extents (9,876 per GiB)
     ['few for the data there is', { extents: 100_000, extentsPerGib: 4096 }],
     ['few altogether', { extents: 999, extentsPerGib: 50_000 }],
   ])('says nothing of the extents of the newest image as long as there are %s', (_, newestImage) => {
-    const counts = { revisions: 1, damaged: 0, unreadable: 0, distrusted: 0, held: 0, trash: 0 };
+    const counts = { revisions: 1, damaged: 0, unreadable: 0, distrusted: 0, held: 0, trash: 0, overdue: 0 };
     const summary = { ...counts, bytesWritten: 1, newestImage };
     const lines = statusLines({
       revisions: [first],
@@ -114,6 +164,7 @@ newest image: 1,234,567 extents (9,876 per GiB)
       incomplete: [],
       trash: [],
       damagedTrash: [],
+      ...idle,
       summary,
     });
     expect(lines.slice(-2)).toEqual(['1 revision', '1 B data (estimated)']);
@@ -127,6 +178,7 @@ newest image: 1,234,567 extents (9,876 per GiB)
       distrusted: 0,
       held: 0,
       trash: 0,
+      overdue: 0,
       bytesWritten: 0,
     };
     expect(
@@ -137,8 +189,19 @@ newest image: 1,234,567 extents (9,876 per GiB)
         incomplete: [],
         trash: [],
         damagedTrash: [],
+        ...idle,
         summary,
       }),
-    ).toEqual(['== Revisions', '', '== Summary', '0 revisions', '0 B data (estimated)']);
+    ).toEqual([
+      '== Revisions',
+      '',
+      '== Schedule',
+      'the schedule has no tags: nothing will ever be backed up',
+      'no run is known of',
+      '',
+      '== Summary',
+      '0 revisions',
+      '0 B data (estimated)',
+    ]);
   });
 });

@@ -24,7 +24,7 @@ export interface Workbench {
   warnings(): readonly string[];
 }
 
-const CONSTANT = ['.snapshots', 'backy.log', 'config'];
+const CONSTANT = ['.last-run', '.snapshots', 'backy.log', 'config'];
 
 export function workbench(): Workbench {
   const scratch = scratchDirectory();

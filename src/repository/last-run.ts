@@ -1,0 +1,70 @@
+import { constants, readFileSync, renameSync, writeSync } from 'node:fs';
+import { RUN_OUTCOMES, type Run, type RunNote } from '../domain/run-note.ts';
+import {
+  asList,
+  asOneOf,
+  asText,
+  asWholeNumber,
+  type Field,
+  member,
+  root,
+  ShapeError,
+} from '../domain/shape.ts';
+import { isNodeError } from '../io-error.ts';
+import { withPlainFile } from '../plain-file.ts';
+import type { Layout } from './layout.ts';
+
+const { O_CREAT, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+const FORMAT_VERSION = 1;
+
+/** What the repository remembers of its runs. Undefined when there is nothing, or when it cannot be read. */
+export function readLastRun({ lastRun }: Layout): RunNote | undefined {
+  try {
+    const text = withPlainFile(lastRun, O_RDONLY | O_NOFOLLOW, (file) => readFileSync(file, 'utf8'));
+    const note = root(JSON.parse(text));
+    const lastFailure = member(note, 'lastFailure');
+    return {
+      ...decodeRun(note),
+      failures: asWholeNumber(member(note, 'failures'), 'a number'),
+      lastFailure: lastFailure.value === null ? null : decodeRun(lastFailure),
+    };
+  } catch (error) {
+    if (isNodeError(error) || error instanceof SyntaxError || error instanceof ShapeError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Replaces what the repository remembers, at once: a reader finds the old or the new. After a power cut either may be
+ * lost. Needs no engine, because a run may have failed for the lack of it.
+ *
+ * @throws the errors of Node, SyntaxError when something else than a plain file is in the way
+ */
+export function writeLastRun({ lastRun, newLastRun }: Layout, note: RunNote): void {
+  const text = `${JSON.stringify({ formatVersion: FORMAT_VERSION, ...note }, null, 2)}\n`;
+  const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+  withPlainFile(newLastRun, flags, (file) => writeSync(file, text));
+  renameSync(newLastRun, lastRun);
+}
+
+function decodeRun(run: Field): Run {
+  return {
+    started: decodeTime(member(run, 'started')),
+    ended: orNull(member(run, 'ended'), decodeTime),
+    outcome: asOneOf(member(run, 'outcome'), RUN_OUTCOMES),
+    slot: orNull(member(run, 'slot'), decodeTime),
+    tags: asList(member(run, 'tags'), 'a list of tags').map((tag) => asText(tag, 'a tag')),
+    code: orNull(member(run, 'code'), (code) => asText(code, 'the code of an error')),
+    message: orNull(member(run, 'message'), (message) => asText(message, 'a text')),
+  };
+}
+
+function decodeTime(field: Field): string {
+  const text = asText(field, 'a time');
+  if (Number.isNaN(Date.parse(text))) throw new ShapeError(field, 'a time');
+  return text;
+}
+
+function orNull<Value>(field: Field, decode: (field: Field) => Value): Value | null {
+  return field.value === null ? null : decode(field);
+}
