@@ -14,9 +14,9 @@ LETTER="Dear reader, I was deleted after the first backup."
 . "$here/host.sh"
 
 main() {
+  need_tools
   step "Building backy (a minute or two the first time)"
   quietly npm --prefix "$root" run build
-  need_tools
   enter_workspace
 
   step "A virtual machine's disk"
@@ -41,7 +41,7 @@ main() {
   run backy -b repository status
   say ""
   space_of_revisions
-  if [ "$PWD" != "$work" ]; then say "The second backup took $(size "$taken") of the filesystem."; fi
+  if is_on_btrfs; then say "The second backup took $(size "$taken") of the filesystem."; fi
 
   step "Restoring, with dd and with backy"
   run dd if=repository/last of=by-dd.img bs=4M status=none
@@ -74,15 +74,21 @@ same() {
 }
 
 # How much of each revision is its own and how much it shares with others, as the filesystem's extent maps tell.
+# On btrfs the newest must share blocks: that is what this demonstration is about.
 space_of_revisions() {
-  local record number=0
+  local record number=0 own shared
   for record in repository/*-*.rev; do
     number=$((number + 1))
-    filefrag -s -v -b4096 "${record%.rev}" | awk -F: -v number=$number '
+    read -r own shared < <(filefrag -s -v -b4096 "${record%.rev}" | awk -F: '
       $1 ~ /^ *[0-9]+$/ { if (/shared/) shared += $4; else own += $4 }
-      END { printf "   Revision %d: %.1f MiB of its own, %.1f MiB shared.\n", number, own / 256, shared / 256 }'
+      END { print own + 0, shared + 0 }')
+    say "Revision $number: $(size $((own * 4096))) of its own, $(size $((shared * 4096))) shared."
   done
+  is_on_btrfs && [ "$shared" = 0 ] && die "The newest revision shares no block with the one before."
+  return 0
 }
+
+is_on_btrfs() { [ "$PWD" != "$work" ]; }
 
 # Free bytes once everything is written.
 free_space() {

@@ -8,34 +8,54 @@ mounted=()
 
 is_root() { [ "$(id -u)" = 0 ]; }
 
+# Everything that building and showing needs. Without root there is no mounting, so nothing of btrfs is needed.
 need_tools() {
-  if is_root && ! command -v mke2fs mkfs.btrfs filefrag >/dev/null; then
-    say "Installing e2fsprogs and btrfs-progs."
-    { apt-get update && apt-get install --yes --no-install-recommends e2fsprogs btrfs-progs; } >"$log" 2>&1 ||
-      say "apt-get could not: going on with what is here."
-  fi
-  command -v mke2fs debugfs >/dev/null || die "mke2fs is missing. Install the package e2fsprogs."
+  local tools=(cc mkfs.ext4 debugfs)
+  # Elsewhere, headers have other places.
+  if command -v apt-get >/dev/null; then tools+=(/usr/include/stdio.h); fi
+  if is_root; then tools+=(losetup mkfs.btrfs); fi
+  say "Looking for the Debian packages that this needs."
+  # With CI=true it fails where something is missing in the end.
+  CI=true quietly "$root/scripts/install-debian-packages.sh" "${tools[@]}"
 }
 
 # Runs a long command quietly; what it said is shown only when it fails.
-quietly() { "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "$* failed."; }; }
+quietly() { "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "this failed: $*"; }; }
 
-# Enters $work, on btrfs when this machine lets us mount it; sets $place, words for where we are. The disk is on a
+# Enters $work, on btrfs wherever this machine lets us mount it; sets $place, words for where we are. The disk is on a
 # filesystem of its own, because a backup on the same disk is none.
 enter_workspace() {
-  if mount_btrfs repositories >"$log" 2>&1 && mount_btrfs disks >"$log" 2>&1; then
-    place="btrfs, mounted from a file"
-    cd "$work/repositories"
-    ln --symbolic "$work/disks/disk.img" disk.img
-  else
-    place="a plain directory on $(findmnt --noheadings --output FSTYPE --target "$work"), as btrfs cannot be mounted here"
+  local obstacle; obstacle=$(obstacle_to_mounting)
+  if [ -n "$obstacle" ]; then
+    place="a plain directory on $(findmnt --noheadings --output FSTYPE --target "$work")"
+    say "$obstacle, so this is shown on $place."
+    say "It cannot show how revisions share unchanged blocks: that takes btrfs or XFS."
     cd "$work"
+    return
+  fi
+  place="btrfs, mounted from a file"
+  quietly mount_btrfs repositories
+  quietly mount_btrfs disks
+  cd "$work/repositories"
+  ln --symbolic "$work/disks/disk.img" disk.img
+}
+
+# Prints why btrfs cannot be mounted here, if so. Anything else that goes wrong with it is a failure.
+obstacle_to_mounting() {
+  if ! is_root; then
+    echo "Only root can mount"
+  elif ! { mkdir "$work/probe" && mount -t tmpfs none "$work/probe" && umount "$work/probe"; } 2>"$log"; then
+    echo "Root may not mount here"
+  elif ! [ -e /dev/loop-control ]; then
+    echo "This machine has no loop devices"
+  elif ! { grep -qw btrfs /proc/filesystems || modprobe btrfs; } 2>"$log"; then
+    echo "This kernel has no btrfs"
   fi
 }
 
 mount_btrfs() {
   mkdir "$work/$1"
-  is_root && truncate --size="$FILESYSTEM_BYTES" "$work/$1.disk" &&
+  truncate --size="$FILESYSTEM_BYTES" "$work/$1.disk" &&
     mkfs.btrfs --quiet "$work/$1.disk" && mount -o loop "$work/$1.disk" "$work/$1" && mounted+=("$work/$1")
 }
 

@@ -14,6 +14,7 @@ needs='
 cc                   gcc
 /usr/include/stdio.h libc6-dev
 mkfs.ext4            e2fsprogs
+debugfs              e2fsprogs
 mkfs.btrfs           btrfs-progs
 mkfs.xfs             xfsprogs
 losetup              mount
