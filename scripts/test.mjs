@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * `npm test`: builds everything and runs every test there is. The last line says how many passed and failed.
+ * `npm test`: builds everything, runs the demonstration and every test there is. The last line says how many passed and
+ * failed. What shares nothing runs side by side: the tests of Rust, those in virtual machines, and all others.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -22,7 +23,10 @@ async function runAll() {
   const built = await build();
   // Tests of an old build would say nothing about this one.
   if (built.failed > 0) return sum(packages, built);
-  return sum(packages, await cargoTests(), await vitestTests());
+  // It builds again, under the feet of whatever ran beside it.
+  const demonstration = await demo();
+  const tests = [cargoTests(), vitestTests('guest', 'verbose'), vitestTests('unit,system', 'default')];
+  return sum(packages, demonstration, ...(await Promise.all(tests)));
 }
 
 async function installPackages() {
@@ -36,18 +40,28 @@ async function build() {
   return succeeded ? EMPTY : single(false);
 }
 
+/** The first of the two commands of the README; this is the second. */
+async function demo() {
+  const { succeeded } = await stream('npm', ['run', 'demo']);
+  say(`${succeeded ? 'ok' : 'not ok'}: demo`);
+  return single(succeeded);
+}
+
 async function cargoTests() {
-  const frozen = inCi ? ['--locked'] : [];
-  const { succeeded, output } = await stream('cargo', ['test', '--workspace', '--no-fail-fast', ...frozen]);
+  const args = ['test', '--workspace', '--no-fail-fast', ...(inCi ? ['--locked'] : [])];
+  const { succeeded, output } = await stream('cargo', args, { label: 'cargo' });
   return cargoTally(output, succeeded);
 }
 
-async function vitestTests() {
+/** Runs some of the projects of vitest.config.ts. */
+async function vitestTests(projects, reporter) {
   const scratch = mkdtempSync(join(tmpdir(), 'backy-vitest-'));
   const report = join(scratch, 'report.json');
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const chosen = projects.split(',').map((project) => `--project=${project}`);
+  const reporters = [`--reporter=${reporter}`, '--reporter=json', `--outputFile.json=${report}`];
   try {
-    const { succeeded } = await stream('npx', ['--no-install', 'vitest', 'run', ...reporters]);
+    const args = ['--no-install', 'vitest', 'run', ...chosen, ...reporters];
+    const { succeeded } = await stream('npx', args, { label: projects });
     return vitestTally(report, succeeded);
   } finally {
     rmSync(scratch, { recursive: true, force: true });

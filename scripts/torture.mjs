@@ -62,7 +62,7 @@ async function runPart(/** @type {string} */ part) {
   });
   try {
     const command = ['--no-install', 'vitest', 'run', `test/torture/${part}.test.ts`];
-    const { succeeded } = await stream('npx', command, NO_LIMIT_MS);
+    const { succeeded } = await stream('npx', command, { silenceLimitMs: NO_LIMIT_MS });
     for (const [name, group] of readRows(rows)) for (const line of [`\n${name}`, ...table(group)]) say(line);
     return succeeded;
   } finally {

@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /** The checkout, whatever directory a script was started from. */
@@ -23,25 +24,32 @@ export function readJson(/** @type {string} */ path) {
   return JSON.parse(readFileSync(path, 'utf8'));
 }
 
-/** No step takes anything like this long; one that hangs must fail, with all that it started. */
-const STEP_LIMIT_MS = 25 * 60_000;
+/**
+ * Only what says nothing at all for so long hangs, and must fail with all that it started. How long a step takes in all is
+ * no sign: a slow or busy machine is an honest one. Whatever runs here says something after each test or each file of them.
+ */
+const SILENCE_LIMIT_MS = 60 * 60_000;
 
 /**
  * Runs a command in the checkout and shows its output as it comes.
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {number} limitMs when it hangs
+ * @param {{ silenceLimitMs?: number, label?: string }} options after how much silence it is stopped; and what is put before
+ *   each line, where several run at the same time
  * @returns {Promise<{ succeeded: boolean, exitCode: number | null, output: string }>} with its standard output, for counting
  */
-export function stream(command, args, limitMs = STEP_LIMIT_MS) {
+export function stream(command, args, { silenceLimitMs = SILENCE_LIMIT_MS, label } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     const stop = () => child.pid && process.kill(-child.pid, 'SIGKILL');
     const hanging = setTimeout(() => {
-      process.stderr.write(`${command} ${args.join(' ')} hangs: stopped after ${limitMs / 60_000} minutes\n`);
+      const minutes = silenceLimitMs / 60_000;
+      process.stderr.write(
+        `${command} ${args.join(' ')} hangs: stopped after ${minutes} minutes of silence\n`,
+      );
       stop();
-    }, limitMs);
+    }, silenceLimitMs);
     // In a process group of its own it does not see the Ctrl-C that ends this one.
     const interrupted = () => {
       stop();
@@ -49,11 +57,13 @@ export function stream(command, args, limitMs = STEP_LIMIT_MS) {
     };
     process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
     const chunks = [];
-    child.stdout.on('data', (chunk) => {
-      chunks.push(chunk);
-      process.stdout.write(chunk);
-    });
+    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    for (const from of /** @type {const} */ (['stdout', 'stderr'])) {
+      child[from].on('data', () => hanging.refresh());
+      show(child[from], process[from], label);
+    }
     child.on('error', (error) => {
+      clearTimeout(hanging);
       process.stderr.write(`cannot run ${command}: ${error.message}\n`);
       resolve({ succeeded: false, exitCode: null, output: '' });
     });
@@ -63,4 +73,10 @@ export function stream(command, args, limitMs = STEP_LIMIT_MS) {
       resolve({ succeeded: code === 0, exitCode: code, output: Buffer.concat(chunks).toString() });
     });
   });
+}
+
+/** Copies a stream as it comes; with a label, line by line. */
+function show(from, to, label) {
+  if (label === undefined) from.on('data', (chunk) => to.write(chunk));
+  else createInterface({ input: from }).on('line', (line) => to.write(`${label} | ${line}\n`));
 }

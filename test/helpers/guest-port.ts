@@ -8,8 +8,8 @@ import { type Outcome, type Running, searchPath } from './command.ts';
 export type RunScript = (script: string) => Promise<Outcome>;
 
 /** How long a guest may take to boot. */
-export const BOOT_PATIENCE_MS = 90_000;
-const SCRIPT_PATIENCE_MS = 240_000;
+export const BOOT_PATIENCE_MS = 300_000;
+const SCRIPT_PATIENCE_MS = 900_000;
 
 /**
  * Waits until a guest is there and serves, see guest/serve.sh.

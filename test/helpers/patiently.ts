@@ -1,7 +1,7 @@
 /**
  * Tries again what fails by chance: between finding a free loop device and taking it, another process may take it.
  */
-export async function patiently<Result>(attempt: () => Promise<Result>, attempts = 5): Promise<Result> {
+export async function patiently<Result>(attempt: () => Promise<Result>, attempts = 20): Promise<Result> {
   try {
     return await attempt();
   } catch (error) {
