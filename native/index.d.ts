@@ -93,6 +93,9 @@ export interface CommandTarget {
 /** Like `replaceFile`, but fails with `EEXIST` when the name is taken. */
 export declare function createFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 
+/** Reads an index whose record is lost, and checks that it is one. */
+export declare function describeIndex(index: string): Promise<IndexFacts | Failure>
+
 /** Kind and size of a file or block device; symbolic links are followed. */
 export declare function describeSource(path: string): Promise<SourceFacts | Failure>
 
@@ -193,6 +196,16 @@ export interface HostProbe {
   freeBytes: number
   /** Bytes in all. */
   totalBytes: number
+}
+
+/** What an index says of its image. Sizes in bytes. */
+export interface IndexFacts {
+  /** Size of the image. */
+  size: number
+  /** Bytes that share one hash. */
+  blockSize: number
+  /** BLAKE3 of the index. */
+  digest: string
 }
 
 /** Builds the index of an image that has none, durably. On failure it may be left behind, incomplete. */

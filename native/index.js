@@ -773,12 +773,13 @@ if (
   }
 }
 
-const { Control, FileLock, checkPlace, checkTarget, createFile, describeSource, engineVersion, exportRbdSample, findHolders, findSharers, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, checkPlace, checkTarget, createFile, describeIndex, describeSource, engineVersion, exportRbdSample, findHolders, findSharers, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
 export { checkPlace }
 export { checkTarget }
 export { createFile }
+export { describeIndex }
 export { describeSource }
 export { engineVersion }
 export { exportRbdSample }

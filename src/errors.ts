@@ -22,6 +22,11 @@ const ERRORS = {
     message: '{path} exists already',
     remedy: 'Edit that file to change source or schedule, or name another directory with -b',
   },
+  BACKY_DIRECTORY_OCCUPIED: {
+    message: '{path} holds what does not belong to a repository: {names}',
+    remedy:
+      'Name a new or an empty directory with -b; "backy init --force" takes this one, and leaves those files alone',
+  },
   BACKY_CONFIG_INVALID: {
     message: '{path}:{line}:{column}: {problem}',
     remedy: 'Correct the file and try again',
@@ -158,6 +163,15 @@ const ERRORS = {
     remedy: '"backy status" lists what is in the trash, and until when',
   },
 
+  BACKY_RECORD_MISSING: {
+    message: 'The image {path} has no record',
+    remedy:
+      'Give it one with "backy adopt {uuid}", or remove it with "backy forget -r {uuid}"; until then it is left alone, and dd copies it',
+  },
+  BACKY_NOT_ADOPTABLE: {
+    message: '{path} has no image of the id "{id}" whose record is missing or cannot be read',
+    remedy: '"backy status" lists the images without a record; give whole ids',
+  },
   BACKY_RECORD_DAMAGED: {
     message: 'The record {path} is damaged: {problem}',
     remedy:

@@ -10,6 +10,7 @@ export type { BadBlock } from './domain/bad-blocks.ts';
 export type { Fragmentation } from './domain/fragmentation.ts';
 export type { Alarm, Reason, RetentionVerdict } from './domain/retention.ts';
 export type {
+  Adoption,
   Consistency,
   DamagedRevision,
   Hold,
@@ -23,6 +24,7 @@ export type {
 export type { Run, RunNote, RunOutcome } from './domain/run-note.ts';
 export { BackyError, type ErrorCode, isBackyError } from './errors.ts';
 export type { FreedStats, LoadOptions, OperationOptions, Progress } from './native/engine.ts';
+export type { AdoptOptions, AdoptResult } from './operations/adopt.ts';
 export type { AlteredRecord } from './operations/altered-record.ts';
 export type { BackupOptions, BackupResult } from './operations/backup.ts';
 export type { Dependencies, Log, LogLevel } from './operations/context.ts';
@@ -47,7 +49,13 @@ export type {
   SimulateOptions,
   SimulateResult,
 } from './operations/simulate.ts';
-export type { Status, StatusSummary, TrashedDamage, TrashedRevision } from './operations/status.ts';
+export type {
+  Status,
+  StatusSummary,
+  TrashedDamage,
+  TrashedRevision,
+  UnrecordedImage,
+} from './operations/status.ts';
 export {
   type FleetStatus,
   type FleetSummary,

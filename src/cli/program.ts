@@ -21,6 +21,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Describe>> = new Map([
   ['verify', async () => (await import('./commands/verify.ts')).verifyCommand],
   ['expire', async () => (await import('./commands/expire.ts')).expireCommand],
   ['forget', async () => (await import('./commands/forget.ts')).forgetCommand],
+  ['adopt', async () => (await import('./commands/adopt.ts')).adoptCommand],
   ['undelete', async () => (await import('./commands/undelete.ts')).undeleteCommand],
   ['tags', async () => (await import('./commands/tags.ts')).tagsCommand],
   ['hold', async () => (await import('./commands/hold.ts')).holdCommand],

@@ -1,5 +1,9 @@
 const ID = /^[0-9A-Za-z][0-9A-Za-z-]{18,35}$/;
 const OWN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+/** Of the versions 1 and 4, as in 2014, and 7. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** As the library shortuuid writes them, without characters that are easily confused. */
+const SHORT_UUID = /^[2-9A-HJ-NP-Za-km-z]{22}$/;
 
 /**
  * Whether a text is the id of a revision, of any form that backy ever used.
@@ -9,12 +13,22 @@ export function isRevisionId(text: string): boolean {
   return ID.test(text);
 }
 
-/**
- * Whether an id has the form that this backy gives to its revisions.
- * Only files of such names are ever taken for leftovers: `ID` also fits names that people give to their files.
- */
+/** Whether an id has the form that this backy gives to its revisions. */
 export function isOwnRevisionId(text: string): boolean {
   return OWN_ID.test(text);
+}
+
+/**
+ * Whether a name can only be the id of a revision, of this backy or the Python one: `ID` also fits names that people
+ * give to their files.
+ */
+export function looksLikeRevisionId(text: string): boolean {
+  return UUID.test(text) || SHORT_UUID.test(text);
+}
+
+/** The time in an id of the form that this backy gives, in milliseconds since 1970; undefined for any other. */
+export function timeOfRevisionId(id: string): number | undefined {
+  return isOwnRevisionId(id) ? Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16) : undefined;
 }
 
 /**

@@ -79,8 +79,29 @@ export interface RevisionRecord {
   readonly verifiedAt: string | null;
   /** Absent: not held. */
   readonly hold?: Hold;
+  /** Absent: the record is the one that was written when the revision was taken. */
+  readonly adopted?: Adoption;
   /** The server that the revision was copied from; absent or empty: it was taken here. */
   readonly server?: string;
+}
+
+/** That the record was made anew, because the one of the backup was lost. */
+export interface Adoption {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /**
+   * `found`: the index is that of the backup, so what equals it is what was backed up; `made`: it was made from the
+   * image at that time, so it tells changes since then and nothing else.
+   */
+  readonly index: 'found' | 'made';
+}
+
+/** What a record says of the index of its image. */
+export interface IndexFacts {
+  /** BLAKE3 of the whole index file, lower-case hex. */
+  readonly digest: string;
+  /** Bytes covered by one hash. */
+  readonly blockSize: number;
 }
 
 /** Why a revision must not be removed. */

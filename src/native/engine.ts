@@ -4,6 +4,7 @@ import type {
   FreedStats,
   Holder,
   HostProbe,
+  IndexFacts,
   IndexOptions,
   IndexStats,
   Progress,
@@ -31,6 +32,7 @@ export type {
   FreedStats,
   Holder,
   HostProbe,
+  IndexFacts,
   IndexOptions,
   IndexStats,
   LoadOptions,
@@ -70,6 +72,7 @@ export interface Engine {
   restoreImage(options: RestoreOptions, operation?: OperationOptions): Promise<RestoreStats>;
   verifyImage(options: VerifyOptions, operation?: OperationOptions): Promise<VerifyStats>;
   indexImage(options: IndexOptions, operation?: OperationOptions): Promise<IndexStats>;
+  describeIndex(index: string): Promise<IndexFacts>;
   repairImage(options: RepairOptions, operation?: OperationOptions): Promise<readonly RepairedBlock[]>;
   /** Which of the files `others` have blocks of an image, named by their offsets, at the same place on the disk. */
   findSharers(options: {
@@ -127,6 +130,7 @@ export function createEngine(addon: Addon): Engine {
     },
     indexImage: (options, operation = {}) =>
       operate(addon, (control) => addon.indexImage(options, control), operation, INDEXING),
+    describeIndex: async (index) => unwrap(await addon.describeIndex(index)),
     repairImage: async (options, operation = {}) => {
       checkBytes('size', options.size);
       checkOffsets(options.blocks);

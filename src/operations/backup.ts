@@ -14,7 +14,7 @@ import { readRevisions } from '../repository/read-revisions.ts';
 import { emptyTrash } from '../repository/trash-upkeep.ts';
 import { openSource } from '../sources/open-source.ts';
 import { chooseTags, logNothingDue } from './choose-tags.ts';
-import { cleanUp, warningOf } from './clean-up.ts';
+import { cleanUp, warningOf, warnOfUnrecorded } from './clean-up.ts';
 import type { Context } from './context.ts';
 import { expireAfterBackup } from './expire.ts';
 import { notingRun, type OnBegin } from './note-last-run.ts';
@@ -81,9 +81,10 @@ async function run(
     let record: RevisionRecord;
     try {
       const startedAt = clock();
-      const { revisions, damaged, unreadable } = await readRevisions(layout);
+      const { revisions, damaged, unreadable, unrecorded } = await readRevisions(layout);
       for (const { uuid, reason } of unreadable)
         context.log('warning', `revision ${uuid} is left out: ${reason}`);
+      warnOfUnrecorded(context, unrecorded);
       await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
       const request = { tags: wanted, slot: options.slot };
       const tags = chooseTags(config, revisions, request, startedAt);

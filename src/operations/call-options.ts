@@ -1,4 +1,5 @@
 import type { LoadOptions, OperationOptions } from '../native/engine.ts';
+import type { AdoptOptions } from './adopt.ts';
 import type { BackupOptions } from './backup.ts';
 import {
   CALLBACK,
@@ -59,6 +60,13 @@ export const FORGET: OptionTable<ForgetOptions> = {
   evenTheLast: FLAG,
 };
 
+export const ADOPT: OptionTable<AdoptOptions> = {
+  ...LOAD,
+  ids: TEXTS,
+  dryRun: FLAG,
+  signal: SIGNAL,
+};
+
 export const EDIT: OptionTable<EditOptions> = { dryRun: FLAG };
 
 export const EDIT_TAGS: OptionTable<EditTagsOptions> = {
@@ -83,6 +91,7 @@ export const INIT: OptionTable<InitOptions> = {
   filename: required(PATH),
   schedule: OBJECT,
   requireReflink: FLAG,
+  force: FLAG,
 };
 
 export const DEPENDENCIES: OptionTable<Dependencies> = {

@@ -1,18 +1,22 @@
 import { isGood, isHeld, newestGood, type RevisionRecord } from '../domain/revision.ts';
 import { findRevisions } from '../domain/revision-spec.ts';
-import { backyError } from '../errors.ts';
+import { backyError, isBackyError } from '../errors.ts';
 import type { Engine, FreedStats } from '../native/engine.ts';
 import { findInUse } from '../repository/in-use.ts';
+import type { Layout } from '../repository/layout.ts';
 import { type RevisionList, readRevisions } from '../repository/read-revisions.ts';
+import { readUnrecorded, type UnrecordedImage } from '../repository/unrecorded.ts';
+import { fittingIndex } from './adopt.ts';
+import { adoptedRecord } from './adopted-record.ts';
 import { warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
 import { measureFreed } from './freed-space.ts';
 import { graceOf } from './grace.ts';
-import { removeRevisions, whileAlone } from './removing.ts';
+import { removeImage, removeRevisions, whileAlone } from './removing.ts';
 
 /** What to forget. */
 export interface ForgetOptions {
-  /** Which revisions; a damaged one by its whole id. */
+  /** Which revisions; a damaged one, or an image without a record, by its whole id. */
   readonly revisions: string;
   /** Only say what would be done. */
   readonly dryRun?: boolean | undefined;
@@ -49,7 +53,9 @@ export async function forget(context: Context, options: ForgetOptions): Promise<
   if (dryRun) return withoutInUse(context, engine, await look());
   return whileAlone(engine, layout, async () => {
     const result = await look();
-    await removeRevisions(context, engine, result.removed, result.graceMs, 'was forgotten');
+    const image = await unrecordedImage(context, options);
+    if (image) await removeImage(context, engine, await recordOf(layout, engine, image), result.graceMs);
+    else await removeRevisions(context, engine, result.removed, result.graceMs, 'was forgotten');
     return result;
   });
 }
@@ -69,7 +75,7 @@ async function select(
   { revisions: spec, evenTheLast = false }: ForgetOptions,
 ): Promise<readonly string[]> {
   const list = await readRevisions(layout);
-  if (isDamaged(list, spec)) return [spec];
+  if (isDamaged(list, spec) || isUnrecorded(list, spec)) return [spec];
   const found = findRevisions(spec, list.revisions);
   const held = found.find((record) => isHeld(record, clock()));
   if (held) throw backyError('BACKY_HELD', { uuid: held.uuid, reason: held.hold?.reason ?? '' });
@@ -82,6 +88,29 @@ async function select(
 /** No machine removes what is damaged, but a person may: no spec but its own id means it. */
 function isDamaged({ damaged }: RevisionList, spec: string): boolean {
   return damaged.some(({ uuid }) => uuid === spec);
+}
+
+/** The same goes for an image that has no record. */
+function isUnrecorded({ unrecorded }: RevisionList, spec: string): boolean {
+  return unrecorded.some(({ uuid }) => uuid === spec);
+}
+
+async function unrecordedImage(
+  { layout }: Context,
+  { revisions: spec }: ForgetOptions,
+): Promise<UnrecordedImage | undefined> {
+  return (await readUnrecorded(layout)).unrecorded.find(({ uuid }) => uuid === spec);
+}
+
+/** The record for the trash: without an index if there is none that fits. */
+async function recordOf(layout: Layout, engine: Engine, image: UnrecordedImage): Promise<RevisionRecord> {
+  try {
+    const index = image.indexed ? await fittingIndex(layout, engine, image) : undefined;
+    return adoptedRecord(image, index);
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    return adoptedRecord(image, undefined);
+  }
 }
 
 function takesAllGood(revisions: readonly RevisionRecord[], found: readonly RevisionRecord[]): boolean {

@@ -37,8 +37,8 @@ async function filesThatStay(
   layout: Layout,
   going: readonly string[],
 ): Promise<readonly string[]> {
-  const { revisions, damaged, unreadable } = await readRevisions(layout);
-  const others = [...revisions, ...damaged, ...unreadable]
+  const { revisions, damaged, unreadable, unrecorded } = await readRevisions(layout);
+  const others = [...revisions, ...damaged, ...unreadable, ...unrecorded]
     .map(({ uuid }) => uuid)
     .filter((uuid) => !going.includes(uuid));
   const trash = (await readTrash(layout)).flatMap((batch) =>

@@ -1,13 +1,16 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type IndexedRecord, isGood, isIndexed, type RevisionRecord } from '../domain/revision.ts';
 import { isBackyError } from '../errors.ts';
-import { fromNodeError } from '../io-error.ts';
+import { fromNodeError, ioError } from '../io-error.ts';
 import type { Engine, OperationOptions } from '../native/engine.ts';
+import type { Layout } from '../repository/layout.ts';
 import { lockForWriting } from '../repository/lock.ts';
 import { readRecord } from '../repository/read-revisions.ts';
 import { sealIndex } from '../repository/seal-revision.ts';
+import { announce, readUnfinished } from '../repository/unfinished.ts';
 import type { Context } from './context.ts';
 
 /**
@@ -19,7 +22,7 @@ import type { Context } from './context.ts';
  * @throws BACKY_IO, BACKY_RECORD_DAMAGED, BACKY_CANCELLED
  */
 export async function indexRevision(
-  { layout, log }: Context,
+  { layout, log, clock }: Context,
   engine: Engine,
   uuid: string,
   operation: OperationOptions,
@@ -29,8 +32,10 @@ export async function indexRevision(
   if (isIndexed(record)) return record;
   const { image, index, partialIndex } = layout.files(uuid);
   log('info', `making the index of ${uuid}`);
-  // The record knows of no index, so what lies there was left by a run that was interrupted.
-  await engine.removeFiles([partialIndex, index]);
+  // The record knows of no index, so what lies there beside an unfinished one was left by a run that was interrupted.
+  if (readUnfinished(layout, uuid) === 'index') await discardIndex(engine, layout, uuid);
+  refuseTaken(index);
+  await announce(engine, layout, uuid, 'index', clock());
   try {
     const { size, digest, blockSize } = await engine.indexImage({ image, index: partialIndex }, operation);
     const indexed = { ...record, size, digest, blockSize };
@@ -38,9 +43,21 @@ export async function indexRevision(
     return indexed;
   } catch (error) {
     // The first failure is the one to report; the next purge cleans up.
-    await engine.removeFiles([partialIndex]).catch(() => undefined);
+    await discardIndex(engine, layout, uuid).catch(() => undefined);
     throw error;
   }
+}
+
+/** What was made of an index, unless the record knows of it by now. The unfinished record goes last. */
+async function discardIndex(engine: Engine, layout: Layout, uuid: string): Promise<void> {
+  const { index, partialIndex, unfinished } = layout.files(uuid);
+  const isSealed = isIndexed(readRecord(layout, uuid));
+  await engine.removeFiles([partialIndex, ...(isSealed ? [] : [index]), unfinished]);
+}
+
+/** Nothing proves that it is ours; and to read the whole image first would be in vain. */
+function refuseTaken(index: string): void {
+  if (existsSync(index)) throw ioError({ path: index, syscall: 'rename', errnoName: 'EEXIST' });
 }
 
 /** A revision that can be checked, and where its index is. */

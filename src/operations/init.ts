@@ -7,6 +7,8 @@ import { formatConfig, type ScheduleInput } from '../config/write-config.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
+import type { Layout } from '../repository/layout.ts';
+import { strangersIn } from '../repository/strangers.ts';
 import { openSource } from '../sources/open-source.ts';
 import { OUT_OF_REACH } from '../sources/source.ts';
 import type { Context } from './context.ts';
@@ -22,6 +24,8 @@ export interface InitOptions {
   readonly filename: string;
   /** The tags with their intervals and numbers; by default daily, weekly and monthly. */
   readonly schedule?: ScheduleInput | undefined;
+  /** Take a directory that holds what does not belong to a repository; it stays as it is. */
+  readonly force?: boolean | undefined;
   /** Refuse to back up where blocks cannot be shared. */
   readonly requireReflink?: boolean | undefined;
 }
@@ -45,8 +49,8 @@ const OTHERS = 0o077;
 /**
  * Makes a directory a repository by writing its configuration. A source that is not there yet is fine.
  *
- * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_NAME, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT,
- *   BACKY_NO_PLACE, BACKY_CONFIG_INVALID, BACKY_IO
+ * @throws BACKY_CONFIG_EXISTS, BACKY_DIRECTORY_OCCUPIED, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_NAME,
+ *   BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT, BACKY_NO_PLACE, BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function init(context: Context, options: InitOptions): Promise<InitResult> {
   const { layout } = context;
@@ -54,6 +58,7 @@ export async function init(context: Context, options: InitOptions): Promise<Init
   const text = formatConfig({ source, schedule: options.schedule, requireReflink: options.requireReflink });
   const config = parseConfig(text, layout.config);
   await refuseExisting(layout.config);
+  if (!options.force) refuseOccupied(layout);
   const engine = await context.engine();
   await engine.checkPlace(layout.directory);
   await checkSource(context, engine, config);
@@ -154,6 +159,19 @@ async function refuseExisting(path: string): Promise<void> {
     throw fromNodeError(error);
   }
   throw exists(path);
+}
+
+/** How many of the names that do not belong there are named. */
+const NAMED_STRANGERS = 5;
+
+/** Somebody keeps files there, and would not expect a repository among them: `-b .` is the default. */
+function refuseOccupied(layout: Layout): void {
+  const strangers = strangersIn(layout);
+  if (strangers.length === 0) return;
+  const others = strangers.length - NAMED_STRANGERS;
+  const named = strangers.slice(0, NAMED_STRANGERS).join(', ');
+  const names = others > 0 ? `${named} and ${others} more` : named;
+  throw backyError('BACKY_DIRECTORY_OCCUPIED', { path: layout.directory, names });
 }
 
 async function createConfig(engine: Engine, path: string, text: string): Promise<void> {

@@ -1,6 +1,8 @@
 import type { RevisionRecord } from '../domain/revision.ts';
+import { type AdoptOptions, type AdoptResult, adopt } from './adopt.ts';
 import { type BackupOptions, type BackupResult, backup } from './backup.ts';
 import {
+  ADOPT,
   BACKUP,
   DEPENDENCIES,
   EDIT,
@@ -57,6 +59,8 @@ export interface Repository {
   expire(options?: ExpireOptions): Promise<ExpireResult>;
   /** Removes revisions that a spec names. See {@link forget}. */
   forget(options: ForgetOptions): Promise<ForgetResult>;
+  /** Gives images that have lost their records new ones. See {@link adopt}. */
+  adopt(options?: AdoptOptions): Promise<AdoptResult>;
   /** Brings removed revisions back. See {@link undelete}. */
   undelete(spec: string): Promise<UndeleteResult>;
   /** Changes tags. See {@link editTags}. */
@@ -101,6 +105,7 @@ export async function openRepository(
     find: async (spec) => (await find(context, checkSpec(spec))).image,
     expire: async (options = {}) => expire(context, checkOptions(options, EXPIRE)),
     forget: async (options) => forget(context, checkOptions(options, FORGET)),
+    adopt: async (options = {}) => adopt(context, checkOptions(options, ADOPT)),
     undelete: async (spec) => undelete(context, checkSpec(spec)),
     editTags: async (options) => editTags(context, checkOptions(options, EDIT_TAGS)),
     hold: async (options) => hold(context, checkOptions(options, HOLD)),
@@ -117,7 +122,7 @@ export async function openRepository(
 /**
  * Makes a directory a repository and opens it. See {@link init}.
  *
- * @throws BACKY_CONFIG_EXISTS, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_NAME, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT,
+ * @throws BACKY_CONFIG_EXISTS, BACKY_DIRECTORY_OCCUPIED, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_NAME, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT,
  *   BACKY_CONFIG_INVALID, BACKY_INVALID_ARGUMENT, BACKY_IO
  */
 export async function initRepository(

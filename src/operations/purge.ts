@@ -1,5 +1,6 @@
 import { lockForRemoving } from '../repository/lock.ts';
-import { type CleanUpResult, cleanUp } from './clean-up.ts';
+import { readUnrecorded, type Unrecorded } from '../repository/unrecorded.ts';
+import { type CleanUpResult, cleanUp, warnOfUnrecorded } from './clean-up.ts';
 import type { Context } from './context.ts';
 
 /** How to purge. */
@@ -8,13 +9,14 @@ export interface PurgeOptions {
   readonly dryRun?: boolean | undefined;
 }
 
-/** What purging did, or would do. */
-export interface PurgeResult extends CleanUpResult {
+/** What purging did, or would do, and what it leaves alone. */
+export interface PurgeResult extends CleanUpResult, Unrecorded {
   readonly dryRun: boolean;
 }
 
 /**
- * Removes what interrupted runs left behind, and empties the trash. Revisions are never touched. A dry run is for when
+ * Removes what interrupted runs provably left behind, and empties the trash. Revisions are never touched, nor are images
+ * that have lost their records, nor anything else that backy did not demonstrably make. A dry run is for when
  * nobody else works, too: what others are writing looks like leftovers.
  *
  * @throws BACKY_LOCKED while a backup, restore or verification runs, BACKY_IO
@@ -24,7 +26,10 @@ export async function purge(context: Context, { dryRun = false }: PurgeOptions =
   const engine = await purging.engine();
   const lock = lockForRemoving(engine, context.layout);
   try {
-    return { ...(await cleanUp(purging, engine, () => true)), dryRun };
+    const result = await cleanUp(purging, engine, () => true);
+    const left = await readUnrecorded(context.layout);
+    warnOfUnrecorded(context, left.unrecorded);
+    return { ...result, ...left, dryRun };
   } finally {
     lock.release();
   }

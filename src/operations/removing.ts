@@ -1,3 +1,4 @@
+import type { RevisionRecord } from '../domain/revision.ts';
 import type { BackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, Lock } from '../native/engine.ts';
@@ -6,7 +7,8 @@ import type { Layout } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
 import { lockForRemoving, lockForWriting } from '../repository/lock.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
-import { moveToTrash } from '../repository/trash.ts';
+import { unseal } from '../repository/seal-revision.ts';
+import { moveImageToTrash, moveToTrash } from '../repository/trash.ts';
 import { emptyTrash } from '../repository/trash-upkeep.ts';
 import { warningOf } from './clean-up.ts';
 import type { Context } from './context.ts';
@@ -88,11 +90,34 @@ async function removeThese(
   return [...stuck.values()];
 }
 
+/**
+ * Removes an image that has no record, because a person said so: into the trash, from where it comes back as a revision
+ * that is distrusted. The caller holds both locks.
+ *
+ * @throws BACKY_REVISION_BUSY, BACKY_IO
+ */
+export async function removeImage(
+  context: Context,
+  engine: Engine,
+  record: RevisionRecord,
+  graceMs: number,
+): Promise<void> {
+  const { layout, log, clock } = context;
+  const { image, index } = layout.files(record.uuid);
+  const [busy] = (await findInUse(engine, layout, [record.uuid])).values();
+  if (busy) throw busy;
+  const isInTrash = await ignoringFullDisk(() => moveImageToTrash(engine, layout, record, clock()));
+  if (!isInTrash) await engine.removeFiles([index, image]);
+  if (!isInTrash || graceMs === 0) await emptyTrash(engine, layout, () => true, warningOf(context));
+  log('info', `${record.uuid}, which had no record, was forgotten`);
+}
+
 /** Records first: without one a revision does not exist, whatever happens next. */
 async function removeAtOnce(engine: Engine, layout: Layout, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
-    const { record, index, image } = layout.files(id);
-    await engine.removeFiles([record, index, image]);
+    const { unfinished, index, image } = layout.files(id);
+    await unseal(engine, layout, id);
+    await engine.removeFiles([index, image, unfinished]);
   }
 }
 

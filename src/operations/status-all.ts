@@ -49,6 +49,7 @@ export interface FleetSummary {
   readonly failing: number;
   readonly revisions: number;
   readonly damaged: number;
+  readonly unrecorded: number;
   readonly distrusted: number;
   readonly bytesWritten: number;
 }
@@ -66,7 +67,7 @@ export async function statusOfAll(
   for (const { remember } of looks) remember?.();
   const repositories = looks.map(({ status }) => status);
   const all = repositories.flatMap(({ totals }) => (totals ? [totals] : []));
-  const sum = (key: 'revisions' | 'damaged' | 'distrusted' | 'bytesWritten'): number =>
+  const sum = (key: 'revisions' | 'damaged' | 'unrecorded' | 'distrusted' | 'bytesWritten'): number =>
     all.reduce((total, totals) => total + totals[key], 0);
   const count = (fits: (repository: RepositoryStatus) => boolean): number => repositories.filter(fits).length;
   return {
@@ -79,6 +80,7 @@ export async function statusOfAll(
       failing: count(({ lastRun }) => (lastRun?.failures ?? 0) > 0),
       revisions: sum('revisions'),
       damaged: sum('damaged'),
+      unrecorded: sum('unrecorded'),
       distrusted: sum('distrusted'),
       bytesWritten: sum('bytesWritten'),
     },

@@ -12,9 +12,12 @@ import { takenOf } from '../domain/schedule.ts';
 import { readLastRun } from '../repository/last-run.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { readTrash, type TrashBatch } from '../repository/trash.ts';
+import type { UnrecordedImage } from '../repository/unrecorded.ts';
 import type { Context } from './context.ts';
 import { graceOf } from './grace.ts';
 import { overdueTags, type ScheduleStatus, scheduleStatus } from './schedule-status.ts';
+
+export type { UnrecordedImage };
 
 /** What a repository holds. */
 export interface Status {
@@ -25,6 +28,10 @@ export interface Status {
   readonly unreadable: readonly UnreadableRevision[];
   /** What the next backup or purge removes. */
   readonly incomplete: readonly IncompleteRevision[];
+  /** Finished images whose record is missing, oldest first: data that no machine removes. */
+  readonly unrecorded: readonly UnrecordedImage[];
+  /** Names of what looks like the work of an interrupted run, although nothing proves that it is. Nothing removes it. */
+  readonly foreign: readonly string[];
   /** What was removed and can still be brought back, the oldest removal first. */
   readonly trash: readonly TrashedRevision[];
   /** What else is there: the damaged revisions, which can be brought back by their ids alone. */
@@ -59,6 +66,8 @@ export interface StatusSummary {
   readonly damaged: number;
   /** How many this user may not read. */
   readonly unreadable: number;
+  /** How many images have no record. */
+  readonly unrecorded: number;
   /** How many are not to be relied upon. */
   readonly distrusted: number;
   /** How many are held. */
@@ -75,7 +84,9 @@ export interface StatusSummary {
 
 /** Lists all revisions. Needs neither the engine nor a valid configuration. @throws BACKY_IO */
 export async function status(context: Context): Promise<Status> {
-  const { revisions, damaged, unreadable, incomplete } = await readRevisions(context.layout);
+  const { revisions, damaged, unreadable, incomplete, unrecorded, foreign } = await readRevisions(
+    context.layout,
+  );
   const { trash, damagedTrash, unreadableTrash } = await listTrash(context);
   const schedule = await scheduleStatus(context.layout, revisions.map(takenOf), context.clock());
   const newest = newestGood(revisions);
@@ -85,6 +96,8 @@ export async function status(context: Context): Promise<Status> {
     damaged,
     unreadable: [...unreadable, ...unreadableTrash],
     incomplete,
+    unrecorded,
+    foreign,
     trash,
     damagedTrash,
     schedule,
@@ -93,6 +106,7 @@ export async function status(context: Context): Promise<Status> {
       revisions: revisions.length,
       damaged: damaged.length,
       unreadable: unreadable.length + unreadableTrash.length,
+      unrecorded: unrecorded.length,
       distrusted: revisions.filter(({ trust }) => trust === 'distrusted').length,
       held: revisions.filter((record) => isHeld(record, context.clock())).length,
       trash: trash.length + damagedTrash.length,

@@ -16,6 +16,7 @@ import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../nati
 import type { Layout, RevisionFiles } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
 import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
+import { announce } from '../repository/unfinished.ts';
 import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest } from '../sources/source.ts';
 import type { Context } from './context.ts';
 import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revision.ts';
@@ -48,6 +49,7 @@ export async function takeRevision(
     snapshots.report();
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const options = writeOptions(layout, plan, snapshot, uuid, parent);
+    await announce(engine, layout, uuid, 'revision', plan.startedAt);
     const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
     const snapshotDropped = await whySnapshotGoes(context, plan.source, uuid, stats);
     const facts = { ...stats, snapshotDropped };

@@ -85,7 +85,7 @@ function select(
   layout: Layout,
   list: RevisionList,
   spec: string | undefined,
-): Omit<RevisionList, 'incomplete'> {
+): Pick<RevisionList, 'revisions' | 'damaged' | 'unreadable'> {
   const { revisions, damaged, unreadable } = list;
   // That one is damaged is a finding, too.
   const named = damaged.filter(({ uuid }) => uuid === spec?.trim());
@@ -149,12 +149,17 @@ async function withDamage(
   return { ...verdict, verdict: isWhole ? 'good' : 'bad', sharers, repair: repaired };
 }
 
+/** The one thing that a good verdict does not say of every revision. */
+const OWN_INDEX =
+  'its index was made from the image when it was adopted: it has not changed since, and more is not known';
+
 async function verifyRevision(
   { layout, log, clock }: Context,
   engine: Engine,
-  { uuid, size, digest }: IndexedRecord,
+  record: IndexedRecord,
   operation: OperationOptions,
 ): Promise<Verdict> {
+  const { uuid, size, digest } = record;
   log('info', `verifying ${uuid}`);
   const { image, index } = layout.files(uuid);
   const timestamp = clock().toISOString();
@@ -173,7 +178,7 @@ async function verifyRevision(
       bytesRead,
       badCount,
       badBlocks,
-      problem: null,
+      problem: badCount === 0 && record.adopted?.index === 'made' ? OWN_INDEX : null,
       report: badCount > 0 && reportProblem === undefined ? report : null,
     };
   } catch (error) {

@@ -29,6 +29,8 @@ export interface Layout {
   report(id: string, timestamp: string): string;
   /** What became of its bad blocks, likewise; and what the names of files begin with that have their bytes. */
   repair(id: string, timestamp: string): { readonly report: string; readonly evidence: string };
+  /** Where a record that cannot be read is kept, once there is another in its place. */
+  setAside(id: string, timestamp: string): string;
   /** The files of one revision, sealed and in the making. */
   files(id: string): RevisionFiles;
 }
@@ -40,13 +42,33 @@ export interface RevisionFiles {
   readonly record: string;
   readonly partialImage: string;
   readonly partialIndex: string;
+  /** The unfinished record: it lies there from before the first byte is written until the record takes its place. */
+  readonly unfinished: string;
 }
 
 export const INDEX_SUFFIX = '.hashes';
 export const RECORD_SUFFIX = '.rev';
 export const PARTIAL_SUFFIX = '.partial';
-/** What the names of the engine's own temporary files begin with. */
-export const TEMPORARY_PREFIX = '.tmp-';
+export const UNFINISHED_SUFFIX: string = RECORD_SUFFIX + PARTIAL_SUFFIX;
+
+/**
+ * The names, beside those of revisions, that belong to a repository: of this backy, then of the Python one. Whoever adds
+ * a file to a repository adds its name here.
+ */
+export const REPOSITORY_NAMES: ReadonlySet<string> = new Set([
+  ...['config', 'backy.log', '.backup', '.purge', '.revisions', '.trash', 'quarantine'],
+  ...['last', 'latest', 'last.rev', '.last-run', '.restoring', '.snapshots'],
+  ...['chunks', '.purge_pending'],
+]);
+
+/** A temporary file of the engine: its process, a count, and the time in nanoseconds since 1970. */
+const TEMPORARY = /^\.tmp-backy-\d{1,10}-\d{1,10}-([0-9a-f]{12,16})$/;
+
+/** When a file of such a name was made, in milliseconds since 1970; undefined for a name that the engine does not give. */
+export function temporaryMadeAt(name: string): number | undefined {
+  const nanoseconds = TEMPORARY.exec(name)?.[1];
+  return nanoseconds === undefined ? undefined : Number(BigInt(`0x${nanoseconds}`) / 1_000_000n);
+}
 
 /** The layout of a repository in `directory`. */
 export function layoutOf(directory: string): Layout {
@@ -72,6 +94,7 @@ export function layoutOf(directory: string): Layout {
       report: `${finding(id, timestamp)}.repair`,
       evidence: finding(id, timestamp),
     }),
+    setAside: (id, timestamp) => finding(id, timestamp) + RECORD_SUFFIX,
     files: (id) => filesOf(inside(checked(id))),
   };
 }
@@ -84,6 +107,7 @@ function filesOf(image: string): RevisionFiles {
     record: image + RECORD_SUFFIX,
     partialImage: image + PARTIAL_SUFFIX,
     partialIndex: index + PARTIAL_SUFFIX,
+    unfinished: image + UNFINISHED_SUFFIX,
   };
 }
 

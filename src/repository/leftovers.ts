@@ -1,54 +1,78 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isOwnRevisionId, isRevisionId } from '../domain/revision-id.ts';
+import { isBackyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
-import { INDEX_SUFFIX, type Layout, PARTIAL_SUFFIX, RECORD_SUFFIX, TEMPORARY_PREFIX } from './layout.ts';
+import { INDEX_SUFFIX, type Layout, PARTIAL_SUFFIX, RECORD_SUFFIX, UNFINISHED_SUFFIX } from './layout.ts';
 import { updateLinks } from './links.ts';
-import { readRevisions, readSome } from './read-revisions.ts';
+import { readRecord, readRevisions, readSome } from './read-revisions.ts';
 import { isStuck, type OnStuck } from './stuck.ts';
+import { isTemporary } from './temporary.ts';
+import { readUnfinished } from './unfinished.ts';
 
 /**
- * The names of a directory that an interrupted run left behind: partial files, temporary files, and images and
- * indexes that no record seals. Only ids of the form that this backy writes count, for a file that a person put
- * there may have a name like any other id; but whatever its id, a revision may have been about to get its index.
+ * The files that an interrupted run provably left behind: what an unfinished record speaks of, that record last, and
+ * temporary files that are as old as their name says. Everything else may be the only copy of somebody's data.
+ *
+ * @param names the files in the directory
  */
-export function leftovers(names: readonly string[]): readonly string[] {
+export function leftovers(layout: Layout, names: readonly string[]): readonly string[] {
   const present = new Set(names);
-  return names.filter((name) => {
-    if (name.startsWith(TEMPORARY_PREFIX)) return true;
-    const unsealed = withoutSuffix(name, PARTIAL_SUFFIX);
-    const id = withoutSuffix(unsealed, INDEX_SUFFIX);
-    if (name === id + INDEX_SUFFIX + PARTIAL_SUFFIX && present.has(id + RECORD_SUFFIX))
-      return isRevisionId(id);
-    if (!isOwnRevisionId(id)) return false;
-    return unsealed !== name || !present.has(id + RECORD_SUFFIX);
+  return names.flatMap((name) => {
+    if (isTemporary(layout.directory, name)) return [name];
+    const id = withoutSuffix(name, UNFINISHED_SUFFIX);
+    return id !== name && isRevisionId(id) ? unfinishedFiles(layout, id, present) : [];
   });
 }
 
 /**
- * Removes the leftovers of a repository, and what backups of the Python backy left that never finished. The caller holds the purge lock exclusively: otherwise they may be the
- * work in progress of someone else.
+ * Removes the leftovers of a repository, and backups of the Python backy that never finished. The caller holds the
+ * purge lock exclusively: otherwise they may be the work in progress of someone else.
  *
- * @param keep ids of revisions whose files are none, although no record is beside them
  * @param onStuck is told of the files that cannot be removed
  * @returns the names of what was removed
  */
 export async function removeLeftovers(
   engine: Engine,
   layout: Layout,
-  keep: readonly string[] = [],
   onStuck: OnStuck = () => {},
 ): Promise<readonly string[]> {
-  const present = (await listFiles(layout.directory)).filter(
-    (name) => !keep.some((id) => name === id || name === id + INDEX_SUFFIX),
-  );
-  const unfinished = await unfinishedFiles(layout, present);
-  const names = [...unfinished, ...leftovers(present).filter((name) => !unfinished.includes(name))];
+  const present = await listFiles(layout.directory);
+  const incomplete = await incompleteFiles(layout, present);
+  const names = [...incomplete, ...leftovers(layout, present).filter((name) => !incomplete.includes(name))];
   const removed = await removeThese(engine, layout, names, onStuck);
   // In its first versions the links led to a revision before it was finished.
-  if (unfinished.length > 0) await updateLinks(engine, layout, (await readRevisions(layout)).revisions);
+  if (incomplete.length > 0) await updateLinks(engine, layout, (await readRevisions(layout)).revisions);
   return removed;
+}
+
+/** What an unfinished record lets go. A record beside it seals whatever the two of them do not both deny. */
+function unfinishedFiles(layout: Layout, id: string, present: ReadonlySet<string>): readonly string[] {
+  const making = readUnfinished(layout, id);
+  if (making === undefined) return [];
+  const { image, index, partialImage, partialIndex, unfinished } = layout.files(id);
+  const isRecorded = present.has(id + RECORD_SUFFIX);
+  const isIndexOurs = making === 'revision' ? !isRecorded : !isRecorded || isWithoutIndex(layout, id);
+  const isImageOurs = making === 'revision' && !isRecorded;
+  const files = [
+    ...(making === 'revision' ? [partialImage] : []),
+    partialIndex,
+    ...(isIndexOurs ? [index] : []),
+    ...(isImageOurs ? [image] : []),
+    unfinished,
+  ];
+  return files.map((path) => basename(path)).filter((name) => present.has(name));
+}
+
+/** Whether the record of a revision knows of no index. One that cannot be read may know of one. */
+function isWithoutIndex(layout: Layout, id: string): boolean {
+  try {
+    return readRecord(layout, id).digest === null;
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    return false;
+  }
 }
 
 /** All at once or, where one of them stays, one by one; where one stays, so does what comes after it of that revision. */
@@ -82,10 +106,10 @@ async function removeThese(
 }
 
 /**
- * The files of what never finished, each record last: with it gone nothing would tell what the rest was. None of our
- * own is ever unfinished.
+ * The files of what the Python backy never finished, each record last: with it gone nothing would tell what the rest
+ * was. None of our own is ever incomplete.
  */
-async function unfinishedFiles(layout: Layout, present: readonly string[]): Promise<readonly string[]> {
+async function incompleteFiles(layout: Layout, present: readonly string[]): Promise<readonly string[]> {
   const { incomplete } = await readSome(layout, present, (id) => !isOwnRevisionId(id));
   return incomplete.flatMap(({ uuid }) => {
     const { record, index, image, partialIndex } = layout.files(uuid);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { findRevision, findRevisions } from '../domain/revision-spec.ts';
-import { backyError, isBackyError } from '../errors.ts';
+import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { ioError } from '../io-error.ts';
 import type { Layout } from './layout.ts';
 import { type RevisionList, readRecord } from './read-revisions.ts';
@@ -34,11 +34,18 @@ function explaining<Found>(layout: Layout, list: RevisionList, spec: string, fin
     const wanted = String(error.details.spec);
     const id = unusable(list).find((uuid) => isBeginning(wanted, uuid));
     if (id !== undefined) throw whatIsWrong(layout, id);
+    const bare = list.unrecorded.find(({ uuid }) => isBeginning(spec, uuid));
+    if (bare) throw missingRecord(layout, bare.uuid);
     const isAllDamaged = list.revisions.length === 0 && list.damaged.length > 0;
     if (!isAllDamaged) throw error;
     const reason = 'there is none that is not damaged';
     throw backyError('BACKY_REVISION_UNKNOWN', { spec: wanted, reason }, { cause: error });
   }
+}
+
+/** That an image is there and its record is not. */
+export function missingRecord(layout: Layout, uuid: string): BackyError {
+  return backyError('BACKY_RECORD_MISSING', { path: layout.files(uuid).image, uuid });
 }
 
 function unusable({ damaged, incomplete }: RevisionList): readonly string[] {

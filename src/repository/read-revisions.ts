@@ -17,15 +17,19 @@ import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
 import { type LegacyReading, parseLegacyText, readLegacyRecord } from './legacy-record.ts';
 import { FIRST_WORDS, parseRecord } from './record.ts';
 import { readRecordFile } from './record-file.ts';
+import { findUnrecorded, type Unrecorded } from './unrecorded.ts';
 
-/** All revisions of a repository. */
-export interface RevisionList {
+/** What the records of a repository say. */
+export interface Records {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
   readonly damaged: readonly DamagedRevision[];
   readonly unreadable: readonly UnreadableRevision[];
   readonly incomplete: readonly IncompleteRevision[];
 }
+
+/** All revisions of a repository, and what lies there without a record. */
+export interface RevisionList extends Records, Unrecorded {}
 
 /** How many records are read before others get a turn. */
 const RECORDS_AT_ONCE = 256;
@@ -39,7 +43,7 @@ export async function readRevisions(layout: Layout): Promise<RevisionList> {
   const names = new Set(await listDirectory(layout.directory));
   if (names.has('chunks') && hasChunks(layout))
     throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
-  return readThese(layout, idsOf(names), names);
+  return { ...(await readThese(layout, idsOf(names), names)), ...(await findUnrecorded(layout, names)) };
 }
 
 /**
@@ -51,7 +55,7 @@ export function readSome(
   layout: Layout,
   names: readonly string[],
   fits: (id: string) => boolean,
-): Promise<RevisionList> {
+): Promise<Records> {
   const all = new Set(names);
   return readThese(layout, idsOf(all).filter(fits), all);
 }
@@ -89,7 +93,7 @@ async function readThese(
   layout: Layout,
   ids: readonly string[],
   names: ReadonlySet<string>,
-): Promise<RevisionList> {
+): Promise<Records> {
   const revisions: RevisionRecord[] = [];
   const damaged: DamagedRevision[] = [];
   const unreadable: UnreadableRevision[] = [];

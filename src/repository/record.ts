@@ -1,4 +1,5 @@
 import type {
+  Adoption,
   Consistency,
   Hold,
   RevisionRecord,
@@ -57,6 +58,7 @@ export function checkRecord(value: unknown, id: string): RevisionRecord {
 function parseFormat1(record: Field, id: string): RevisionRecord {
   const verifiedAt = member(record, 'verifiedAt');
   const [hold, slot] = [member(record, 'hold'), member(record, 'slot')];
+  const adopted = member(record, 'adopted');
   const parent = member(record, 'parent');
   checkOptionalText(record, 'server');
   return {
@@ -75,6 +77,7 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
     stats: parseStats(member(record, 'stats')),
     verifiedAt: verifiedAt.value === null ? null : parseTimestamp(verifiedAt),
     ...(hold.value === undefined ? {} : { hold: parseHold(hold) }),
+    ...(adopted.value === undefined ? {} : { adopted: parseAdoption(adopted) }),
   };
 }
 
@@ -102,6 +105,13 @@ function parseHold(hold: Field): Hold {
     reason: asText(member(hold, 'reason'), 'a text'),
     since: parseTimestamp(member(hold, 'since')),
     until: until.value === null ? null : parseTimestamp(until),
+  };
+}
+
+function parseAdoption(adopted: Field): Adoption {
+  return {
+    at: parseTimestamp(member(adopted, 'at')),
+    index: asOneOf(member(adopted, 'index'), ['found', 'made']),
   };
 }
 

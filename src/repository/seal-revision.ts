@@ -2,28 +2,30 @@ import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import type { IndexedRecord, RevisionRecord } from '../domain/revision.ts';
 import { backyError } from '../errors.ts';
-import { fromNodeError, isNodeError } from '../io-error.ts';
+import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
 import type { Checksum } from './record-checksum.ts';
 import { readRecordFile } from './record-file.ts';
 import { formatRecord, wrongChecksum } from './sealed-record.ts';
+import { moveFiles } from './stuck.ts';
 
 /** Sealed files are only read from then on. */
-const SEALED_MODE = 0o400;
+export const SEALED_MODE = 0o400;
 
 /**
- * Makes finished partial files a revision. Each step is durable before the next begins, and the record's
- * appearance is the one moment from which the revision exists.
+ * Makes finished partial files a revision. Each step is durable before the next begins. The record is complete under its
+ * unfinished name before the image gets its own; the rename that finishes it is the one moment from which the revision
+ * exists, and with it goes the proof that it did not.
  */
 export async function sealRevision(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
   const files = layout.files(record.uuid);
-  const text = formatRecord(record);
+  await engine.replaceFile(files.unfinished, formatRecord(record), SEALED_MODE);
   await engine.sealFiles([
     { from: files.partialImage, to: files.image },
     { from: files.partialIndex, to: files.index },
   ]);
-  await engine.createFile(files.record, text, SEALED_MODE);
+  await engine.sealFiles([{ from: files.unfinished, to: files.record }]);
 }
 
 /**
@@ -50,16 +52,20 @@ export function foreignChecksum(path: string): Checksum | undefined {
   }
 }
 
-/** Seals the finished index of a revision that had none, and writes it down: from then on its image can be checked. */
+/**
+ * Seals the finished index of a revision that had none, and writes it down: from then on its image can be checked. The
+ * unfinished record goes last.
+ */
 export async function sealIndex(engine: Engine, layout: Layout, record: IndexedRecord): Promise<void> {
-  const { image, index, partialIndex } = layout.files(record.uuid);
+  const { image, index, partialIndex, unfinished } = layout.files(record.uuid);
   await makePrivate(image);
   await engine.sealFiles([{ from: partialIndex, to: index }]);
   await rewriteRecord(engine, layout, record);
+  await engine.removeFiles([unfinished]);
 }
 
-/** The Python backy let a group read its images. */
-async function makePrivate(image: string): Promise<void> {
+/** The Python backy let a group read its images, and whoever copies one back makes it writable. */
+export async function makePrivate(image: string): Promise<void> {
   try {
     const file = await open(image, constants.O_RDONLY | constants.O_NOFOLLOW);
     try {
@@ -77,9 +83,23 @@ async function makePrivate(image: string): Promise<void> {
  * revision is complete and stays.
  */
 export async function discardRevision(engine: Engine, layout: Layout, id: string): Promise<void> {
-  const { record, image, index, partialImage, partialIndex } = layout.files(id);
+  const { record, image, index, partialImage, partialIndex, unfinished } = layout.files(id);
   if (await exists(record)) return;
-  await engine.removeFiles([partialImage, partialIndex, index, image]);
+  await engine.removeFiles([partialImage, partialIndex, index, image, unfinished]);
+}
+
+/**
+ * Takes a revision back: its record becomes an unfinished one, which proves that the rest may go. On a disk without space
+ * for that name the record goes at once, and the rest, if it stays then, is for a person to remove.
+ */
+export async function unseal(engine: Engine, layout: Layout, id: string): Promise<void> {
+  const { record, unfinished } = layout.files(id);
+  try {
+    await moveFiles(engine, [{ from: record, to: unfinished }]);
+  } catch (error) {
+    if (!isIoError(error, 'ENOSPC', 'EDQUOT')) throw error;
+    await engine.removeFiles([record]);
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -23,6 +23,8 @@ export interface Totals {
   readonly revisions: number;
   /** How many are not. */
   readonly damaged: number;
+  /** How many images have no record. */
+  readonly unrecorded: number;
   /** How many are not to be relied upon. */
   readonly distrusted: number;
   /** Bytes written for all of them. */
@@ -68,13 +70,14 @@ export async function readTotals(layout: Layout): Promise<Reading> {
 }
 
 async function count(layout: Layout): Promise<Totals> {
-  const { revisions, damaged, unreadable } = await readRevisions(layout);
+  const { revisions, damaged, unreadable, unrecorded } = await readRevisions(layout);
   // Its totals are unknown then, and the error of the record says what to do.
   for (const { uuid } of unreadable) readRecord(layout, uuid);
   const isBad = (record: RevisionRecord): boolean => !isGood(record);
   return {
     revisions: revisions.length,
     damaged: damaged.length,
+    unrecorded: unrecorded.length,
     distrusted: revisions.filter(isBad).length,
     bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
     newest: newestGood(revisions)?.timestamp ?? null,
@@ -141,6 +144,7 @@ function readCache({ totals }: Layout, stamp: Stamp): Totals | undefined {
     return {
       revisions: count('revisions'),
       damaged: count('damaged'),
+      unrecorded: count('unrecorded'),
       distrusted: count('distrusted'),
       bytesWritten: count('bytesWritten'),
       newest: newest.value === null ? null : asText(newest, 'a time'),

@@ -3,15 +3,15 @@ import { isRevisionId } from '../domain/revision-id.ts';
 import { fromNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { findInUse } from './in-use.ts';
-import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
+import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX, UNFINISHED_SUFFIX } from './layout.ts';
+import { unseal } from './seal-revision.ts';
 import { isStuck, moveFiles, type OnStuck } from './stuck.ts';
 import { type Batch, batchesOf, dataMoves, listDirectory, removeIfEmpty } from './trash-batches.ts';
 
 /**
- * Finishes moves that were interrupted: whatever has its record in the trash alone belongs there. Must come before
- * leftovers are looked for, as an image without a record beside it would be taken for one.
+ * Finishes moves that were interrupted: whatever has its record in the trash alone belongs there.
  *
- * @param onStuck is told of the revisions whose files cannot be moved: they are no leftovers either
+ * @param onStuck is told of the revisions whose files cannot be moved
  */
 export async function settleTrash(
   engine: Engine,
@@ -33,8 +33,9 @@ export async function settleTrash(
 }
 
 /**
- * Removes batches for good: of each revision the record first, then index and image. Files that are none of ours
- * stay, and so does their directory.
+ * Removes batches for good. Of each revision the record becomes an unfinished one first, then index and image go, and it
+ * goes last: so an image in the trash that has lost its record some other way is data, and stays. Files that are none of
+ * ours stay, too, and so does their directory.
  *
  * @param onStuck is told of the revisions that cannot be removed or are in use, which stay
  * @returns the ids of the revisions that are gone
@@ -58,13 +59,16 @@ async function removeBatch(
   onStuck: OnStuck,
 ): Promise<readonly string[]> {
   const gone: string[] = [];
-  const ids = [...new Set((await listDirectory(batch.directory)).map(idOf))].filter(isRevisionId);
+  const names = await listDirectory(batch.directory);
+  const meant = names.filter((name) => name.endsWith(RECORD_SUFFIX) || name.endsWith(UNFINISHED_SUFFIX));
+  const ids = [...new Set(meant.map(idOf))].filter(isRevisionId);
   const inUse = await findInUse(engine, batch, ids);
   for (const [id, error] of inUse) onStuck(id, error);
   for (const id of ids.filter((each) => !inUse.has(each))) {
-    const { record, index, image } = batch.files(id);
+    const { unfinished, index, image } = batch.files(id);
     await goingOn(onStuck, id, async () => {
-      await engine.removeFiles([record, index, image]);
+      await unseal(engine, batch, id);
+      await engine.removeFiles([index, image, unfinished]);
       gone.push(id);
     });
   }
@@ -82,7 +86,7 @@ async function goingOn(onStuck: OnStuck, id: string, work: () => Promise<void>):
 }
 
 function idOf(name: string): string {
-  const suffix = [RECORD_SUFFIX, INDEX_SUFFIX].find((each) => name.endsWith(each)) ?? '';
+  const suffix = [UNFINISHED_SUFFIX, RECORD_SUFFIX, INDEX_SUFFIX].find((each) => name.endsWith(each)) ?? '';
   return name.slice(0, name.length - suffix.length);
 }
 

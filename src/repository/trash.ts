@@ -4,6 +4,8 @@ import type { BackyError } from '../errors.ts';
 import type { Engine } from '../native/engine.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { readRevisions } from './read-revisions.ts';
+import { SEALED_MODE } from './seal-revision.ts';
+import { formatRecord } from './sealed-record.ts';
 import { isStuck, moveFiles } from './stuck.ts';
 import { type Batch, batchesOf, batchName, dataMoves, recordMoves, removeIfEmpty } from './trash-batches.ts';
 
@@ -39,6 +41,23 @@ export async function moveToTrash(
   }
 }
 
+/**
+ * Moves an image that has no record into the trash, with the record that it is to have when it is brought back. That is
+ * there first: whatever has its record in the trash belongs there.
+ */
+export async function moveImageToTrash(
+  engine: Engine,
+  layout: Layout,
+  record: RevisionRecord,
+  now: Date,
+): Promise<void> {
+  const batch = layoutOf(join(layout.trash, batchName(now)));
+  await engine.makeDirectory(layout.trash);
+  await engine.makeDirectory(batch.directory);
+  await engine.createFile(batch.files(record.uuid).record, formatRecord(record), SEALED_MODE);
+  await moveFiles(engine, dataMoves(layout, batch, [record.uuid]));
+}
+
 /** Moves revisions back: records last, so that none is listed before it is whole. */
 export async function moveFromTrash(
   engine: Engine,
@@ -55,8 +74,9 @@ export async function moveFromTrash(
 export async function readTrash(layout: Layout): Promise<readonly TrashBatch[]> {
   const batches: TrashBatch[] = [];
   for (const batch of await batchesOf(layout)) {
-    const { revisions, damaged, unreadable } = await readRevisions(batch.layout);
-    batches.push({ ...batch, revisions, damaged, unreadable });
+    const { revisions, damaged, unreadable, unrecorded } = await readRevisions(batch.layout);
+    const bare = unrecorded.map(({ uuid }) => ({ uuid, reason: 'its record is missing' }));
+    batches.push({ ...batch, revisions, damaged: [...damaged, ...bare], unreadable });
   }
   return batches;
 }

@@ -110,6 +110,18 @@ export function isTorn(repository: TestRepository): boolean {
   return names.length !== 3 * sealed.length;
 }
 
+/** Leaves what a run leaves that is killed: the unfinished record of a revision, and some of its files. */
+export function cutOff(
+  repository: TestRepository,
+  uuid: string,
+  ...suffixes: readonly string[]
+): readonly string[] {
+  const record = { formatVersion: 1, uuid, timestamp: new Date().toISOString(), unfinished: 'revision' };
+  writeFileSync(repository.path(`${uuid}.rev.partial`), `${JSON.stringify(record, undefined, 2)}\n`);
+  for (const suffix of suffixes) writeFileSync(repository.path(uuid + suffix), 'torn');
+  return [...suffixes, '.rev.partial'].map((suffix) => uuid + suffix);
+}
+
 /** The record of a revision as it stands on disk. */
 export function readRecord(repository: TestRepository, uuid: string): RevisionRecord {
   return JSON.parse(readFileSync(repository.path(`${uuid}.rev`), 'utf8'));

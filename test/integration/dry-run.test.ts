@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeSparseFile } from '../helpers/bytes.ts';
-import { createRepository, type TestRepository } from '../helpers/repository.ts';
+import { createRepository, cutOff, type TestRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
 
 describe('a dry run', () => {
@@ -14,7 +14,11 @@ describe('a dry run', () => {
       / {2}manual:a {2}.*\n.* {2}manual:a {2}.*\n2 revisions would change\n$/,
     ],
     ['distrust', ['-r', '0'], / {2}distrusted {2}.*\n1 revision would change\n$/],
-    ['purge', [], /^\S+\.partial\n\S+ from the trash\n1 file and 1 revision would go for good\n$/],
+    [
+      'purge',
+      [],
+      /^\S+\.partial\n\S+\.rev\.partial\n\S+ from the trash\n2 files and 1 revision would go for good\n$/,
+    ],
     ['expire', [], /nothing expires\n$/],
   ])('of %s says what would be done, with -q too, and changes nothing', async (name, args, plan) => {
     const repository = await makeRepository();
@@ -37,7 +41,7 @@ async function makeRepository(): Promise<TestRepository> {
   const { uuid } = await repository.backup();
   await repository.backup();
   await repository.backy('forget', '-r', uuid);
-  writeFileSync(repository.path(`${uuid}.partial`), '');
+  cutOff(repository, uuid, '.partial');
   return repository;
 }
 

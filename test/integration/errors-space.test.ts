@@ -7,7 +7,7 @@ import { mustRun, run } from '../helpers/command.ts';
 import { expectFailure, expectOneLine } from '../helpers/failure.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { createRepository, filesOf, PROGRAM } from '../helpers/repository.ts';
+import { createRepository, cutOff, filesOf, PROGRAM } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
 
 const full = 'no space left (ENOSPC)';
@@ -51,8 +51,8 @@ for (const { type, sizeMib } of [
       const scratch = filesystem.scratch();
       const repository = await createRepository(join(scratch, 'repository'), source);
       const { uuid } = await repository.backup();
-      const leftover = repository.path('01900000-0000-7000-8000-000000000000.partial');
-      writeFileSync(leftover, randomBytes(MIB));
+      const names = cutOff(repository, '01900000-0000-7000-8000-000000000000', '.partial');
+      writeFileSync(repository.path(names[0] ?? ''), randomBytes(MIB));
       await fill(scratch, 0);
 
       expect((await repository.backy('status')).stdout).toContain(uuid);
@@ -61,7 +61,7 @@ for (const { type, sizeMib } of [
       await expectSameBytes(`${source}.restored`, source);
       expect(await repository.backy('purge')).toMatchObject({
         exitCode: 0,
-        stdout: '01900000-0000-7000-8000-000000000000.partial\n',
+        stdout: `${names.join('\n')}\n`,
       });
       expect(repository.revisionFiles()).toHaveLength(3);
     });

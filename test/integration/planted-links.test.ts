@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expectSameBytes, MIB, randomBytes } from '../helpers/bytes.ts';
 import { expectFailure } from '../helpers/failure.ts';
-import { createRepository, type TestRepository } from '../helpers/repository.ts';
+import { createRepository, cutOff, type TestRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
 
 const secret = 'a file of somebody else\n';
@@ -56,8 +56,10 @@ describe('symbolic links planted in a repository', () => {
 
   it('as leftovers are removed, and what they lead to is not', async () => {
     const id = '01900000-0000-7000-8000-000000000000';
-    const names = [`${id}.partial`, `${id}.hashes.partial`, id, `${id}.hashes`, '.tmp-1-2-3'];
-    for (const name of names) symlinkSync(victim, repository.path(name));
+    const temporary = `.tmp-backy-1-2-${(BigInt(Date.now()) * 1_000_000n).toString(16)}`;
+    const links = [`${id}.partial`, `${id}.hashes.partial`, id, `${id}.hashes`, temporary];
+    for (const name of links) symlinkSync(victim, repository.path(name));
+    const names = [...links, ...cutOff(repository, id)];
 
     const { exitCode, stdout } = await repository.backy('purge');
 

@@ -23,7 +23,7 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'in the middle', () => {
       const earlier = await repository.backup();
       writeFileSync(repository.source, randomBytes(8 * MIB));
       const held = await holdBackup(repository);
-      expect(repository.revisionFiles().filter((file) => file.endsWith('.partial'))).toHaveLength(2);
+      expect(repository.revisionFiles().filter((file) => file.endsWith('.partial'))).toHaveLength(3);
       held.signal(name);
 
       const { exitCode, stdout, stderr } = await held.goOn();

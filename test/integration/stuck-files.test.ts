@@ -6,7 +6,7 @@ import { mustRun, run } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { createRepository, filesOf, type TestRepository } from '../helpers/repository.ts';
+import { createRepository, cutOff, filesOf, type TestRepository } from '../helpers/repository.ts';
 
 /** DESIGN: damage stays local, and the next run cleans up unaided. */
 describeWith([...needsOf('xfs'), 'command chattr'], 'a file that cannot be moved or removed', () => {
@@ -83,7 +83,7 @@ describeWith([...needsOf('xfs'), 'command chattr'], 'a file that cannot be moved
     expect({ exitCode, stderr }).toEqual({
       exitCode: 0,
       stderr: expect.stringMatching(
-        new RegExp(`^backy: warning: ${id} stays .*${id}\\.rev: it is a directory`),
+        new RegExp(`^backy: warning: ${id} stays .*${id}\\.rev\\.partial: it is a directory`),
       ),
     });
     expect(await repository.backy('backup', 'manual:x')).toMatchObject({ exitCode: 0 });
@@ -116,8 +116,7 @@ describeWith([...needsOf('xfs'), 'command chattr'], 'a file that cannot be moved
 
   it('as a leftover stays, and is named', async () => {
     const { repository } = await filledRepository();
-    const partial = '01900000-0000-7000-8000-000000000000.partial';
-    writeFileSync(repository.path(partial), '');
+    const [partial = ''] = cutOff(repository, '01900000-0000-7000-8000-000000000000', '.partial');
     await makeImmutable(repository.path(partial));
 
     const { exitCode, stderr } = await repository.backy('backup', 'manual:x');

@@ -9,6 +9,8 @@
  */
 export function breaches(calls: readonly string[], repository: string): readonly string[] {
   const found: string[] = [];
+  /** Revisions whose unfinished record is safe. */
+  const announced = new Set<string>();
   /** Files with bytes that were not synced. */
   const unsafeFiles = new Set<string>();
   /** What was done to the names of a directory since it was synced. */
@@ -26,9 +28,13 @@ export function breaches(calls: readonly string[], repository: string): readonly
       case 'allocate':
       case 'clone':
         unsafeFiles.add(path);
+        if (isInTheMaking(path) && !announced.has(stemOf(path)))
+          found.push(`${path} is made before a record of it is safe`);
         break;
       case 'fsync':
         unsafeFiles.delete(path);
+        for (const name of unsafeNames.get(path) ?? [])
+          if (name.endsWith('.rev.partial')) announced.add(stemOf(name));
         unsafeNames.delete(path);
         break;
       case 'mkdir':
@@ -91,12 +97,17 @@ function isUnfinished(path: string): boolean {
   return /\.partial$|\/\.tmp-/.test(path);
 }
 
+/** An image or index that nothing but an unfinished record explains. */
+function isInTheMaking(path: string): boolean {
+  return /\/[0-9a-f-]{36}(?:\.hashes)?\.partial$/.test(path);
+}
+
 function isRecord(path: string): boolean {
   return path.endsWith('.rev') && !path.endsWith('/last.rev');
 }
 
 function stemOf(path: string): string {
-  return (path.split('/').at(-1) ?? '').replace(/\.(?:rev|hashes)$/, '');
+  return (path.split('/').at(-1) ?? '').replace(/(?:\.(?:rev|hashes))?(?:\.partial)?$/, '');
 }
 
 function parentOf(path: string): string {

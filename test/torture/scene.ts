@@ -2,6 +2,8 @@ import {
   constants,
   copyFileSync,
   existsSync,
+  lstatSync,
+  lutimesSync,
   mkdirSync,
   readdirSync,
   readlinkSync,
@@ -218,5 +220,8 @@ function cloneTree(from: string, to: string): void {
     if (entry.isDirectory()) cloneTree(before, after);
     else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(before), after);
     else copyFileSync(before, after, constants.COPYFILE_FICLONE_FORCE);
+    // A temporary file is known by its age.
+    const { atime, mtime } = lstatSync(before);
+    lutimesSync(after, atime, mtime);
   }
 }

@@ -96,6 +96,11 @@ export function fakeEngine(): FakeEngine {
         const { blockSize, digest, bytesZero } = WRITE_STATS;
         return { size: statSync(options.image).size, blockSize, digest, bytesZero };
       }),
+    describeIndex: (index) =>
+      call('describeIndex', index, () => {
+        const { blockSize, digest } = WRITE_STATS;
+        return { size: statSync(index.replace(/\.hashes$/, '')).size, blockSize, digest };
+      }),
     measureFreed: (files) =>
       call('measureFreed', files, () => {
         const present = files.remove.filter((path) => existsSync(path));

@@ -166,7 +166,7 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
 
 /// A name of ours in the same directory, never seen before.
 pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
-    directory_of(path).join(format!(".tmp-{}", unique()))
+    directory_of(path).join(format!(".tmp-backy-{}", unique()))
 }
 
 /// A name that tells whose unfinished work it is, for directories that are not ours to purge.

@@ -1,6 +1,6 @@
 //! The calls that write and check whole images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use backy_core::{
     Code, Error, Extent, ExtentMap, Hash, Hint, ImageOptions, Input, PathInput, Report, Sample,
@@ -10,7 +10,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::control::{Control, controlled};
-use crate::outcome::{BadBlock, count, first_bad, whole};
+use crate::outcome::{BadBlock, count, first_bad, promise, whole};
 
 /// A range of bytes.
 #[napi(object)]
@@ -286,6 +286,30 @@ pub fn index_image<'env>(env: &'env Env, options: IndexOptions, control: &Contro
             block_size: count(backy_core::BLOCK_SIZE as u64),
             digest: stats.digest.to_string(),
             bytes_zero: count(stats.bytes_zero),
+        })
+    })
+}
+
+/// What an index says of its image. Sizes in bytes.
+#[napi(object)]
+pub struct IndexFacts {
+    /// Size of the image.
+    pub size: i64,
+    /// Bytes that share one hash.
+    pub block_size: i64,
+    /// BLAKE3 of the index.
+    pub digest: String,
+}
+
+/// Reads an index whose record is lost, and checks that it is one.
+#[napi(ts_return_type = "Promise<IndexFacts | Failure>")]
+pub fn describe_index(env: &Env, index: String) -> Result<Object<'_>> {
+    promise(env, "describe-index", move || {
+        let index = backy_core::IndexReader::open(Path::new(&index))?;
+        Ok(IndexFacts {
+            size: count(index.header().image_size),
+            block_size: count(backy_core::BLOCK_SIZE as u64),
+            digest: index.digest()?.to_string(),
         })
     })
 }

@@ -18,7 +18,7 @@ export function forgetCommand(blank: Command, run: Run): Command {
   return blank
     .summary('remove revisions')
     .description(
-      'Moves revisions to the trash, whatever their tags. Refuses those that are held, and the last good one. A damaged revision is named by its whole id.',
+      'Moves revisions to the trash, whatever their tags. Refuses those that are held, and the last good one. A damaged revision, or an image that has no record, is named by its whole id.',
     )
     .addOption(revisionsOption(blank).makeOptionMandatory())
     .option(...DRY_RUN_OPTION)

@@ -4,6 +4,7 @@ import { SUCCESS } from '../exit-code.ts';
 import { escapeText } from '../ui/escape.ts';
 
 interface Options {
+  readonly force?: boolean;
   readonly requireReflink?: boolean;
 }
 
@@ -11,7 +12,7 @@ export function initCommand(blank: Command, run: Run): Command {
   return blank
     .summary('make a directory a repository')
     .description(
-      'Makes the directory of -b a repository: writes its configuration, with a schedule of daily, weekly and monthly revisions. Refuses if there is one.',
+      'Makes the directory of -b a repository: writes its configuration, with a schedule of daily, weekly and monthly revisions. Refuses if there is one, or if the directory holds what does not belong to a repository.',
     )
     .argument(
       '<TYPE>',
@@ -21,11 +22,12 @@ export function initCommand(blank: Command, run: Run): Command {
       '<SOURCE>',
       'path of the disk image or block device; VG/LV of a logical volume; POOL/IMAGE or POOL/NAMESPACE/IMAGE of Ceph',
     )
+    .option('-f, --force', 'take a directory that holds other files, too; they are left alone')
     .option('--require-reflink', 'refuse backups where blocks cannot be shared between revisions')
-    .action((type: string, filename: string, { requireReflink }: Options, command: Command) =>
+    .action((type: string, filename: string, { force, requireReflink }: Options, command: Command) =>
       run(command, async (session) => {
         const { init } = await import('../../operations/init.ts');
-        const result = await init(session.directory(), { type, filename, requireReflink });
+        const result = await init(session.directory(), { type, filename, force, requireReflink });
         session.announce(result, () => [
           escapeText(`${result.config}: backs up ${result.name}, ${result.tags.join(', ')}`),
         ]);

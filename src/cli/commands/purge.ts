@@ -5,6 +5,7 @@ import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { escapeText } from '../ui/escape.ts';
+import { foreignLine } from '../ui/status-table.ts';
 
 interface Options {
   readonly dryRun?: boolean;
@@ -14,7 +15,7 @@ export function purgeCommand(blank: Command, run: Run): Command {
   return blank
     .summary('empty the trash, and remove what interrupted runs left behind')
     .description(
-      'Removes partial files, temporary files, and images that no record seals, and empties the trash. Revisions are never touched. Every backup does this, too, but leaves in the trash what has not been there for its time.',
+      'Removes what interrupted runs provably left behind, and empties the trash. Revisions are never touched, nor are images without a record or anything else that backy did not make. Every backup does this, too, but leaves in the trash what has not been there for its time.',
     )
     .option(...DRY_RUN_OPTION)
     .action(({ dryRun }: Options, command: Command) =>
@@ -24,6 +25,7 @@ export function purgeCommand(blank: Command, run: Run): Command {
         tellOutcome(session, result, () => [
           ...result.removed.map(escapeText),
           ...result.emptied.map((uuid) => `${uuid} from the trash`),
+          ...result.foreign.map(foreignLine),
           ...(dryRun ? [planLine(result)] : []),
         ]);
         return SUCCESS;

@@ -21,7 +21,9 @@ export function statusCommand(blank: Command, run: Run): Command {
         const { status } = await import('../../operations/status.ts');
         const result = await status(await session.repository());
         session.show(result, () => statusLines(result));
-        return result.unreadable.length > 0 ? FAILURE : SUCCESS;
+        const { damaged, unrecorded } = result.summary;
+        const isAllRight = damaged + unrecorded === 0 && result.unreadable.length === 0;
+        return isAllRight ? SUCCESS : FAILURE;
       }),
     );
 }

@@ -39,9 +39,13 @@ function repositoryLine(repository: RepositoryStatus, width: number): string {
   ].join('  ');
 }
 
-function troubles({ damaged, distrusted }: { damaged: number; distrusted: number }): readonly string[] {
+function troubles(
+  totals: Pick<FleetStatus['summary'], 'damaged' | 'unrecorded' | 'distrusted'>,
+): readonly string[] {
+  const { damaged, unrecorded, distrusted } = totals;
   return [
     ...(damaged > 0 ? [`${damaged} damaged`] : []),
+    ...(unrecorded > 0 ? [`${unrecorded} without a record`] : []),
     ...(distrusted > 0 ? [`${distrusted} distrusted`] : []),
   ];
 }

@@ -1,8 +1,14 @@
 import { counted } from '../../domain/counted.ts';
 import { isNoteworthy } from '../../domain/fragmentation.ts';
-import type { DamagedRevision, Hold, IncompleteRevision, RevisionRecord } from '../../domain/revision.ts';
+import type {
+  Adoption,
+  DamagedRevision,
+  Hold,
+  IncompleteRevision,
+  RevisionRecord,
+} from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
-import type { Status, TrashedDamage, TrashedRevision } from '../../operations/status.ts';
+import type { Status, TrashedDamage, TrashedRevision, UnrecordedImage } from '../../operations/status.ts';
 import { escapeText } from './escape.ts';
 import { scheduleTable } from './schedule-table.ts';
 import { describeFragmentation, formatLocalTime } from './words.ts';
@@ -18,6 +24,7 @@ export function statusLines(status: Status): readonly string[] {
   const remarks = [
     [summary.damaged, 'damaged revision'],
     [summary.unreadable, 'unreadable revision'],
+    [summary.unrecorded, 'image without a record', 'images without a record'],
     [summary.distrusted, 'distrusted revision'],
     [summary.held, 'held revision'],
   ] as const;
@@ -27,10 +34,12 @@ export function statusLines(status: Status): readonly string[] {
     ...damaged.map(damagedLine),
     ...unreadable.map((revision) => unusableLine(revision, 'unreadable')),
     ...incomplete.map((revision) => unusableLine(revision, 'incomplete')),
+    ...status.unrecorded.map(unrecordedLine),
     '',
     ...(summary.trash > 0
       ? ['== Trash', ...trash.map(trashedLine), ...damagedTrash.map(trashedDamageLine), '']
       : []),
+    ...(status.foreign.length > 0 ? ['== Foreign', ...status.foreign.map(foreignLine), ''] : []),
     ...scheduleTable(status.schedule, status.lastRun),
     '',
     '== Summary',
@@ -39,7 +48,7 @@ export function statusLines(status: Status): readonly string[] {
     ...(summary.newestImage && isNoteworthy(summary.newestImage)
       ? [`newest image: ${describeFragmentation(summary.newestImage)}`]
       : []),
-    ...remarks.flatMap(([count, noun]) => (count > 0 ? [counted(count, noun)] : [])),
+    ...remarks.flatMap(([count, noun, plural]) => (count > 0 ? [counted(count, noun, plural)] : [])),
     ...(summary.trash > 0 ? [`${counted(summary.trash, 'revision')} in the trash`] : []),
   ];
 }
@@ -49,12 +58,13 @@ export function statusLines(status: Status): readonly string[] {
  * was verified; then whatever there is to say of it.
  */
 export function revisionLine(record: RevisionRecord): string {
-  const { timestamp, uuid, stats, tags, trust, verifiedAt, hold, consistency } = record;
+  const { timestamp, uuid, stats, tags, trust, verifiedAt, hold, consistency, adopted } = record;
   const { bytesWritten, duration, method, sharing, sharingReason, fallback, snapshotDropped } = stats;
   const shared = sharingReason === undefined ? sharing : `${sharing}: ${sharingReason}`;
   const verified = verifiedAt === null ? '-' : `verified ${formatLocalTime(new Date(verifiedAt))}`;
   const remarks = [
-    ...(consistency === 'live' ? [LIVE] : []),
+    ...(consistency === 'live' && !adopted ? [LIVE] : []),
+    ...(adopted ? [describeAdoption(adopted)] : []),
     ...(fallback === undefined ? [] : [fallback]),
     ...(snapshotDropped === undefined ? [] : [`the snapshot was dropped: ${snapshotDropped}`]),
     ...(hold ? [describeHold(hold)] : []),
@@ -68,6 +78,12 @@ export function revisionLine(record: RevisionRecord): string {
   });
 }
 
+/** What the record of a revision rests on that has lost its first one. */
+function describeAdoption({ at, index }: Adoption): string {
+  const made = index === 'made' ? ', its index made from the image' : '';
+  return `adopted ${formatLocalTime(new Date(at))}${made}`;
+}
+
 /** Why and until when a revision is held. */
 function describeHold({ reason, until }: Hold): string {
   return `held${until === null ? '' : ` until ${formatLocalTime(new Date(until))}`}: ${reason}`;
@@ -76,6 +92,23 @@ function describeHold({ reason, until }: Hold): string {
 /** The line of a revision that is damaged: its id, and why. */
 export function damagedLine(revision: DamagedRevision): string {
   return unusableLine(revision, 'damaged');
+}
+
+/** The line of an image that has lost its record, and what to do. */
+function unrecordedLine({ uuid, size, timestamp }: UnrecordedImage): string {
+  const advice = `its record is missing: "backy adopt ${uuid}" makes one, "backy forget -r ${uuid}" removes it`;
+  return line({
+    time: formatLocalTime(new Date(timestamp)),
+    uuid,
+    size: formatSize(size),
+    duration: '-',
+    words: ['-', 'no record', '-', '-', advice],
+  });
+}
+
+/** The line of a file that backy may have made. */
+export function foreignLine(name: string): string {
+  return `${escapeText(name)}  nothing proves that backy made it, so nothing removes it: look at it, and remove it by hand`;
 }
 
 function trashedLine({ record, keptUntil }: TrashedRevision): string {

@@ -43,7 +43,16 @@ describe('status', () => {
     ];
     const removed = { record: second, removedAt: '2014-04-26T00:00:00Z', keptUntil: '2014-04-27T00:00:00Z' };
     const incomplete = [{ uuid: 'Ad9xbHaQshCLfw8NP8hXcN', reason: 'its backup never finished' }];
-    const counts = { revisions: 2, damaged: 1, unreadable: 1, distrusted: 2, held: 1, trash: 1, overdue: 1 };
+    const counts = {
+      revisions: 2,
+      damaged: 1,
+      unreadable: 1,
+      unrecorded: 0,
+      distrusted: 2,
+      held: 1,
+      trash: 1,
+      overdue: 1,
+    };
     const newestImage = { extents: 1_234_567, extentsPerGib: 9876 };
     const summary = { ...counts, bytesWritten: 21_500_358_820, newestImage };
     const hold = { reason: 'audit\n2014', since: '2014-04-25T08:13:20Z', until: '2014-05-01T00:00:00Z' };
@@ -54,6 +63,8 @@ describe('status', () => {
         damaged,
         unreadable: [{ uuid: '01a20b77-805a-7000-8000-000000000002', reason: 'its record cannot be read' }],
         incomplete,
+        unrecorded: [],
+        foreign: [],
         trash: [removed],
         damagedTrash: [],
         schedule: {
@@ -155,13 +166,24 @@ newest image: 1,234,567 extents (9,876 per GiB)
     ['few for the data there is', { extents: 100_000, extentsPerGib: 4096 }],
     ['few altogether', { extents: 999, extentsPerGib: 50_000 }],
   ])('says nothing of the extents of the newest image as long as there are %s', (_, newestImage) => {
-    const counts = { revisions: 1, damaged: 0, unreadable: 0, distrusted: 0, held: 0, trash: 0, overdue: 0 };
+    const counts = {
+      revisions: 1,
+      damaged: 0,
+      unreadable: 0,
+      unrecorded: 0,
+      distrusted: 0,
+      held: 0,
+      trash: 0,
+      overdue: 0,
+    };
     const summary = { ...counts, bytesWritten: 1, newestImage };
     const lines = statusLines({
       revisions: [first],
       damaged: [],
       unreadable: [],
       incomplete: [],
+      unrecorded: [],
+      foreign: [],
       trash: [],
       damagedTrash: [],
       ...idle,
@@ -175,6 +197,7 @@ newest image: 1,234,567 extents (9,876 per GiB)
       revisions: 0,
       damaged: 0,
       unreadable: 0,
+      unrecorded: 0,
       distrusted: 0,
       held: 0,
       trash: 0,
@@ -187,6 +210,8 @@ newest image: 1,234,567 extents (9,876 per GiB)
         damaged: [],
         unreadable: [],
         incomplete: [],
+        unrecorded: [],
+        foreign: [],
         trash: [],
         damagedTrash: [],
         ...idle,

@@ -12,7 +12,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { ioError } from '../../../src/io-error.ts';
 import { backup } from '../../../src/operations/backup.ts';
 import { status } from '../../../src/operations/status.ts';
-import { methodsCalled } from '../fake-engine.ts';
+import { layoutOf } from '../../../src/repository/layout.ts';
+import { announce } from '../../../src/repository/unfinished.ts';
+import { fakeEngine, methodsCalled } from '../fake-engine.ts';
 import { makeRecord, revisionId } from '../records.ts';
 import { type Workbench, workbench } from './workbench.ts';
 
@@ -36,9 +38,11 @@ describe('backup', () => {
       // The snapshot is noted before it is made.
       'replaceFile',
       'takeSnapshot',
-      'writeImage',
-      'sealFiles',
       'createFile',
+      'writeImage',
+      'replaceFile',
+      'sealFiles',
+      'sealFiles',
       // What it is, and that no other is left.
       'replaceFile',
       'replaceLinks',
@@ -287,13 +291,35 @@ describe('backup', () => {
 
   it('takes what a crash left away first', async () => {
     const bench = workbench();
-    writeFileSync(join(bench.directory, `${revisionId(9)}.partial`), 'torn');
-    writeFileSync(join(bench.directory, revisionId(8)), 'never sealed');
+    await cutOff(bench, revisionId(9), `${revisionId(9)}.partial`);
+    await cutOff(bench, revisionId(8), revisionId(8), `${revisionId(8)}.hashes`);
+    const { record } = (await backup(bench.context)) ?? expect.unreachable();
+    const { uuid } = record;
+    expect(bench.names()).toEqual([uuid, `${uuid}.hashes`, `${uuid}.rev`, ...LINKS]);
+    expect(bench.warnings()).toEqual([]);
+  });
+
+  it('takes nothing away that nobody proves to be its own, and names images that have no record', async () => {
+    const bench = workbench();
+    const strangers = [revisionId(8), `${revisionId(8)}.hashes`, `${revisionId(9)}.partial`, '.tmp-1-2-3'];
+    for (const name of strangers) writeFileSync(join(bench.directory, name), 'dear');
     await backup(bench.context);
-    expect(bench.names()).not.toContain(`${revisionId(9)}.partial`);
-    expect(bench.names()).not.toContain(revisionId(8));
+    expect(bench.names()).toEqual(expect.arrayContaining(strangers));
+    const image = join(bench.directory, revisionId(8));
+    expect(bench.warnings()).toEqual([
+      expect.stringContaining(`The image ${image} has no record. Give it one`),
+    ]);
+    // Also when there is nothing else to do.
+    expect(await backup(bench.context)).toBeUndefined();
+    expect(bench.warnings()).toHaveLength(2);
   });
 });
+
+/** Leaves what a run leaves that is killed: its unfinished record, and files of the revision. */
+async function cutOff(bench: Workbench, uuid: string, ...names: readonly string[]): Promise<void> {
+  await announce(fakeEngine(), layoutOf(bench.directory), uuid, 'revision', bench.now);
+  for (const name of names) writeFileSync(join(bench.directory, name), 'torn');
+}
 
 describe('a backup that cannot set things right first', () => {
   it.each([
@@ -302,7 +328,7 @@ describe('a backup that cannot set things right first', () => {
   ] as const)('is taken all the same, and says so: %s', async (method, words) => {
     const bench = workbench();
     bench.add(makeRecord({ uuid: revisionId(1), size: 100 }));
-    writeFileSync(join(bench.directory, `${revisionId(9)}.partial`), 'torn');
+    await cutOff(bench, revisionId(9), `${revisionId(9)}.partial`);
     bench.engine.failures.set(method, full);
     const { record } = (await backup(bench.context)) ?? expect.unreachable();
     expect(bench.warnings()).toEqual([expect.stringMatching(`^${words} before the backup: .+; .+$`)]);
@@ -322,7 +348,11 @@ describe('a backup that fails', () => {
 
   it('after its record is in place has made a revision (I5)', async () => {
     const bench = workbench();
-    bench.engine.failures.set('createFile', full);
+    const { sealFiles } = bench.engine;
+    bench.engine.sealFiles = async (pairs) => {
+      await sealFiles(pairs);
+      if (pairs.some(({ to }) => to.endsWith('.rev'))) throw full;
+    };
     await expect(backup(bench.context)).rejects.toBe(full);
     const { revisions, damaged } = await status(bench.context);
     expect([revisions.length, damaged.length]).toEqual([1, 0]);

@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { purge } from '../../../src/operations/purge.ts';
 import { restore } from '../../../src/operations/restore.ts';
 import { status } from '../../../src/operations/status.ts';
 import { verify } from '../../../src/operations/verify.ts';
+import { announce } from '../../../src/repository/unfinished.ts';
 import { methodsCalled } from '../fake-engine.ts';
 import { makeRecord, type RecordChanges, revisionId } from '../records.ts';
 import { type Workbench, workbench } from './workbench.ts';
@@ -54,10 +55,11 @@ describe('verifying an image without an index', () => {
       verifiedAt: null,
     });
     expect(methodsCalled(bench.engine, 'lockFile')).toEqual([
-      'removeFiles',
+      'createFile',
       'indexImage',
       'sealFiles',
       'replaceFile',
+      'removeFiles',
       'replaceLinks',
     ]);
     expect(statSync(join(bench.directory, ID)).mode & 0o777).toBe(0o400);
@@ -105,11 +107,23 @@ describe('verifying an image without an index', () => {
 
   it('begins anew after a crash, whatever that left', async () => {
     const bench = benchWithout();
+    await announce(bench.engine, bench.context.layout, ID, 'index', bench.now);
     for (const name of [`${ID}.hashes`, `${ID}.hashes.partial`])
       writeFileSync(join(bench.directory, name), 'torn');
     expect((await only(bench)).digest).toBeNull();
     expect((await verify(bench.context)).good).toBe(true);
     expect((await only(bench)).digest).toBe('cd'.repeat(32));
+  });
+
+  it('leaves a file alone that is in its place, and says so', async () => {
+    const bench = benchWithout();
+    writeFileSync(join(bench.directory, `${ID}.hashes`), 'checksums of somebody');
+    const { good, verdicts } = await verify(bench.context);
+    expect(good).toBe(false);
+    expect(verdicts).toMatchObject([
+      { verdict: 'unknown', problem: expect.stringMatching(/hashes: it exists already/) },
+    ]);
+    expect(readFileSync(join(bench.directory, `${ID}.hashes`), 'utf8')).toBe('checksums of somebody');
   });
 });
 
@@ -194,12 +208,13 @@ describe('backing up onto an image without an index', () => {
 });
 
 it('purging removes an index in the making, of whatever id, and no sealed one', async () => {
-  const bench = benchWithout();
+  const bench = workbench();
   const id = 'asErgTHJaw2WmhFbBVxEPB';
   bench.add(makeRecord({ uuid: id }));
+  await announce(bench.engine, bench.context.layout, id, 'index', bench.now);
   writeFileSync(join(bench.directory, `${id}.hashes.partial`), 'torn');
   writeFileSync(join(bench.directory, 'somebodys-own-file-here.hashes.partial'), 'dear');
-  expect((await purge(bench.context)).removed).toEqual([`${id}.hashes.partial`]);
+  expect((await purge(bench.context)).removed).toEqual([`${id}.hashes.partial`, `${id}.rev.partial`]);
   expect(exists(bench, `${id}.hashes`)).toBe(true);
   expect(exists(bench, 'somebodys-own-file-here.hashes.partial')).toBe(true);
 });

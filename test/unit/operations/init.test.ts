@@ -1,6 +1,7 @@
 import {
   chmodSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -13,6 +14,7 @@ import { describe, expect, it } from 'vitest';
 import { ioError } from '../../../src/io-error.ts';
 import { openContext } from '../../../src/operations/context.ts';
 import { init } from '../../../src/operations/init.ts';
+import { revisionId } from '../records.ts';
 import { scratchDirectory } from '../scratch.ts';
 import { type Workbench, workbench } from './workbench.ts';
 
@@ -108,9 +110,60 @@ describe('init', () => {
     mkdirSync(bench.target);
     writeFileSync(join(bench.target, 'other'), '');
     chmodSync(bench.target, 0o755);
-    await init(bench.context, { type: 'file', filename: bench.source });
+    await init(bench.context, { type: 'file', filename: bench.source, force: true });
     expect(modeOf(bench.target)).toBe(0o755);
     expect(bench.warnings()).toEqual([expect.stringContaining('chmod 700')]);
+  });
+
+  it.each([
+    ['disk.img'],
+    ['.tmp-1-2-3'],
+    [revisionId(1)],
+    [`${revisionId(1)}.partial`],
+    [`${revisionId(1)}.hashes`],
+    ['asErgTHJaw2WmhFbBVxEPB', 'asErgTHJaw2WmhFbBVxEPC'],
+    ['config.yaml', 'lost+found'],
+  ])('refuses a directory that holds %s, and takes it by force', async (...names) => {
+    const bench = fresh();
+    mkdirSync(bench.target);
+    for (const name of names) writeFileSync(join(bench.target, name), 'mine');
+    const options = { type: 'file', filename: bench.source };
+    const refusal = init(bench.context, options);
+    await expect(refusal).rejects.toMatchObject({ code: 'BACKY_DIRECTORY_OCCUPIED' });
+    for (const name of names) await expect(refusal).rejects.toThrow(name);
+    expect(readdirSync(bench.target)).toEqual([...names].sort());
+    await init(bench.context, { ...options, force: true });
+    for (const name of names) expect(readFileSync(join(bench.target, name), 'utf8')).toBe('mine');
+  });
+
+  it('names no more than some of what is in the way', async () => {
+    const bench = fresh();
+    mkdirSync(bench.target);
+    for (let number = 10; number < 30; number += 1) writeFileSync(join(bench.target, `file-${number}`), '');
+    const refusal = init(bench.context, { type: 'file', filename: bench.source });
+    await expect(refusal).rejects.toThrow(/file-10, .+, file-14 and 15 more$/);
+  });
+
+  it('takes a directory that holds what belongs to a repository, as after the loss of its configuration', async () => {
+    const bench = fresh();
+    mkdirSync(bench.target);
+    const of = (id: string): readonly string[] => [id, `${id}.hashes`, `${id}.rev`];
+    const cutOff = [`${revisionId(2)}.rev.partial`, `${revisionId(2)}.partial`];
+    const files = [...of(revisionId(1)), ...cutOff, 'asErgTHJaw2WmhFbBVxEPB', 'asErgTHJaw2WmhFbBVxEPB.rev'];
+    const others = [
+      'backy.log',
+      'backy.log.1.gz',
+      '.backup',
+      '.purge',
+      '.last-run',
+      '.restoring',
+      '.snapshots',
+    ];
+    for (const name of [...files, ...others]) writeFileSync(join(bench.target, name), '');
+    for (const name of ['lost+found', '.trash', 'quarantine']) mkdirSync(join(bench.target, name));
+    symlinkSync(revisionId(1), join(bench.target, 'last'));
+    await init(bench.context, { type: 'file', filename: bench.source });
+    expect(readdirSync(bench.target)).toContain('config');
   });
 
   it('accepts a source that is not there yet, with a warning', async () => {

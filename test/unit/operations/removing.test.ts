@@ -303,6 +303,8 @@ describe('what empties the trash', () => {
     expect(await purge(bench.context)).toEqual({
       removed: [],
       emptied: [revisionId(1)],
+      unrecorded: [],
+      foreign: [],
       dryRun: false,
     });
     expect(await trashed(bench)).toEqual([]);

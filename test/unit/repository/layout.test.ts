@@ -10,6 +10,7 @@ it('names the files of a revision inside the repository', () => {
     record: `/srv/backy/vm/${id}.rev`,
     partialImage: `/srv/backy/vm/${id}.partial`,
     partialIndex: `/srv/backy/vm/${id}.hashes.partial`,
+    unfinished: `/srv/backy/vm/${id}.rev.partial`,
   });
 });
 

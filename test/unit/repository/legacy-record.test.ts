@@ -71,6 +71,8 @@ describe('a record of the Python backy', () => {
       damaged: [],
       unreadable: [],
       incomplete: [],
+      unrecorded: [],
+      foreign: [],
     });
   });
 
@@ -143,6 +145,8 @@ describe('a record of the Python backy', () => {
         damaged: [],
         unreadable: [],
         incomplete: [{ uuid: ID, reason: `its backup never finished: the record has no ${missing}` }],
+        unrecorded: [],
+        foreign: [],
       });
   });
 });

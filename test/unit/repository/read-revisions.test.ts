@@ -40,6 +40,8 @@ describe('readRevisions', () => {
       damaged: [],
       unreadable: [],
       incomplete: [],
+      unrecorded: [],
+      foreign: [],
     });
   });
 
@@ -56,6 +58,8 @@ describe('readRevisions', () => {
       damaged: [{ uuid: id, reason: expect.stringMatching(reason) }],
       unreadable: [],
       incomplete: [],
+      unrecorded: [],
+      foreign: [],
     });
   });
 
@@ -104,6 +108,8 @@ describe('readRevisions', () => {
       damaged: [],
       unreadable: [],
       incomplete: [],
+      unrecorded: [],
+      foreign: [],
     });
   });
 
@@ -114,6 +120,8 @@ describe('readRevisions', () => {
       damaged: [],
       unreadable: [],
       incomplete: [],
+      unrecorded: [],
+      foreign: [],
     });
   });
 

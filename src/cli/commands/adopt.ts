@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { counted } from '../../domain/counted.ts';
+import type { AdoptResult } from '../../operations/adopt.ts';
+import type { Run } from '../command.ts';
+import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
+import { FAILURE, SUCCESS } from '../exit-code.ts';
+import { escapeText } from '../ui/escape.ts';
+import { revisionLine } from '../ui/status-table.ts';
+
+interface Options {
+  readonly dryRun?: boolean;
+}
+
+export function adoptCommand(blank: Command, run: Run): Command {
+  return blank
+    .summary('give images that have lost their records new ones')
+    .description(
+      'Makes a record for each image that has none: of the time in its id, or else of the file; of its index, which is made if it is missing; and of its size. The revisions are distrusted until "verify" has passed, and the tag "manual:adopted" keeps them. With whole IDs it takes only these, also where a record is there and cannot be read.',
+    )
+    .argument('[ID...]', 'whole ids of images, as "status" lists them')
+    .option(...DRY_RUN_OPTION)
+    .action((ids: readonly string[], { dryRun }: Options, command: Command) =>
+      run(command, async (session) => {
+        const { adopt } = await import('../../operations/adopt.ts');
+        const result = await adopt(await session.repository(), { ids, dryRun, signal: session.signal });
+        tellOutcome(session, result, () => adoptLines(result));
+        return result.refused.length > 0 ? FAILURE : SUCCESS;
+      }),
+    );
+}
+
+function adoptLines({ adopted, refused, dryRun }: AdoptResult): readonly string[] {
+  const count = counted(adopted.length, 'image');
+  return [
+    ...adopted.map(revisionLine),
+    ...refused.map(({ uuid, reason }) => `${uuid} stays without a record: ${escapeText(reason)}`),
+    dryRun ? `${count} would be adopted` : `${count} adopted; "backy verify" says whether they are good`,
+  ];
+}

@@ -1,0 +1,56 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isRevisionId } from '../domain/revision-id.ts';
+import { fromNodeError, isNodeError } from '../io-error.ts';
+import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX, REPOSITORY_NAMES, UNFINISHED_SUFFIX } from './layout.ts';
+import { isTemporary } from './temporary.ts';
+
+/** A log that was rotated keeps the name of the log. */
+const ROTATED_LOG = /^backy\.log[.-]/;
+/** What mkfs makes at the root of a filesystem. */
+const LOST_AND_FOUND = 'lost+found';
+
+/**
+ * The names in a directory that do not belong to a repository, sorted. A file that is only called as an image would be
+ * does not belong to one either: something of ours must lie beside it.
+ *
+ * @returns none where there is no directory
+ * @throws BACKY_IO
+ */
+export function strangersIn(layout: Layout): readonly string[] {
+  const names = namesIn(layout.directory);
+  const all = new Set(names);
+  return names.filter((name) => !belongs(layout, name, all)).sort();
+}
+
+function belongs(layout: Layout, name: string, names: ReadonlySet<string>): boolean {
+  if (REPOSITORY_NAMES.has(name) || ROTATED_LOG.test(name)) return true;
+  if (name === LOST_AND_FOUND) return lstatSync(join(layout.directory, name)).isDirectory();
+  if (isTemporary(layout.directory, name)) return true;
+  const [id = ''] = name.split('.');
+  return isRevisionId(id) && isOfRevision(name.slice(id.length), id, names);
+}
+
+/** Whether a file has the suffix of one, and the revision is known by another one of its files. */
+function isOfRevision(suffix: string, id: string, names: ReadonlySet<string>): boolean {
+  const has = (...suffixes: readonly string[]): boolean => suffixes.some((each) => names.has(id + each));
+  switch (suffix) {
+    case '':
+    case INDEX_SUFFIX:
+      return has(RECORD_SUFFIX, UNFINISHED_SUFFIX) || (has('') && has(INDEX_SUFFIX));
+    case RECORD_SUFFIX:
+    case UNFINISHED_SUFFIX:
+      return true;
+    default:
+      return suffix.endsWith('.partial') && has(UNFINISHED_SUFFIX);
+  }
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (isNodeError(error, 'ENOENT')) return [];
+    throw fromNodeError(error);
+  }
+}
