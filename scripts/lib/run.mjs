@@ -30,6 +30,18 @@ export function readJson(/** @type {string} */ path) {
  */
 const SILENCE_LIMIT_MS = 60 * 60_000;
 
+/** What stops each command that is running. In process groups of their own they do not see the Ctrl-C that ends this one. */
+const running = new Set();
+for (const [signal, exitCode] of /** @type {const} */ ([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+])) {
+  process.on(signal, () => {
+    for (const stop of running) stop();
+    process.exit(exitCode);
+  });
+}
+
 /**
  * Runs a command in the checkout and shows its output as it comes.
  *
@@ -42,7 +54,13 @@ const SILENCE_LIMIT_MS = 60 * 60_000;
 export function stream(command, args, { silenceLimitMs = SILENCE_LIMIT_MS, label } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-    const stop = () => child.pid && process.kill(-child.pid, 'SIGKILL');
+    const stop = () => {
+      try {
+        if (child.pid) process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // It has just ended by itself.
+      }
+    };
     const hanging = setTimeout(() => {
       const minutes = silenceLimitMs / 60_000;
       process.stderr.write(
@@ -50,12 +68,7 @@ export function stream(command, args, { silenceLimitMs = SILENCE_LIMIT_MS, label
       );
       stop();
     }, silenceLimitMs);
-    // In a process group of its own it does not see the Ctrl-C that ends this one.
-    const interrupted = () => {
-      stop();
-      process.exit(130);
-    };
-    process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+    running.add(stop);
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     for (const from of /** @type {const} */ (['stdout', 'stderr'])) {
@@ -64,12 +77,13 @@ export function stream(command, args, { silenceLimitMs = SILENCE_LIMIT_MS, label
     }
     child.on('error', (error) => {
       clearTimeout(hanging);
+      running.delete(stop);
       process.stderr.write(`cannot run ${command}: ${error.message}\n`);
       resolve({ succeeded: false, exitCode: null, output: '' });
     });
     child.on('close', (code) => {
       clearTimeout(hanging);
-      process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+      running.delete(stop);
       resolve({ succeeded: code === 0, exitCode: code, output: Buffer.concat(chunks).toString() });
     });
   });
