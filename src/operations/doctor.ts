@@ -12,6 +12,7 @@ import type { FoundSnapshot } from '../sources/source.ts';
 import { type Context, openContext } from './context.ts';
 import { status } from './status.ts';
 import { unclaimedSnapshots } from './unclaimed-snapshots.ts';
+import { adviseOnZfs, lookAtZfs, type ZfsReport } from './zfs.ts';
 
 /** What this machine and the filesystem of a directory can do, measured. */
 export interface DoctorReport {
@@ -25,6 +26,8 @@ export interface DoctorReport {
   readonly isRepository: boolean;
   /** Sizes in bytes. Absent when nothing can be tried out, because nothing can be written there. */
   readonly host?: HostProbe;
+  /** Absent when the directory is on another filesystem. */
+  readonly zfs?: ZfsReport;
   /** Absent when there is no repository or its configuration is broken. */
   readonly source?: SourceReport;
   /** How the newest good image lies on the disk. Absent when there is none, or nothing tells. */
@@ -40,6 +43,8 @@ export interface DoctorReport {
   readonly verdict: 'ready' | 'limited' | 'unable';
   /** Why it is not `ready`; one sentence each, without a full stop. */
   readonly remarks: readonly string[];
+  /** What to set so that backups cost less; one sentence each, without a full stop. */
+  readonly advice: readonly string[];
 }
 
 /** What is known of the source. */
@@ -68,6 +73,7 @@ export async function doctor(context: Context): Promise<DoctorReport> {
   const { directory } = context.layout;
   const engine = await context.engine();
   const { host, problem: hostProblem } = await tryOut(directory, engine);
+  const zfs = host?.filesystem === 'zfs' ? await lookAtZfs(directory) : undefined;
   const isRepository = await hasRepository(context);
   const finding: SourceFinding = isRepository ? await lookAtSource(context, engine) : {};
   const { source, room, unclaimed = [], problem: sourceProblem } = finding;
@@ -91,12 +97,14 @@ export async function doctor(context: Context): Promise<DoctorReport> {
     directory,
     isRepository,
     ...(host ? { host } : {}),
+    ...(zfs ? { zfs } : {}),
     ...(source ? { source } : {}),
     ...(newestImage ? { newestImage: { ...newestImage, cloneSeconds: cloneSeconds(newestImage) } } : {}),
     ...(newest && room && hasSnapshot(newest) ? { snapshotRoom: { ...room, enough: hasRoom(room) } } : {}),
     unclaimedSnapshots: unclaimed,
     verdict: problems.length > 0 ? 'unable' : limits.length > 0 ? 'limited' : 'ready',
     remarks: [...problems, ...limits],
+    advice: zfs && host ? adviseOnZfs(zfs, host.reflink) : [],
   };
 }
 

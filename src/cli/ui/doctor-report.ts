@@ -17,12 +17,13 @@ export function doctorLines(
   report: DoctorReport,
   { verbose }: { readonly verbose: boolean },
 ): readonly string[] {
-  const { host, source, newestImage, snapshotRoom } = report;
+  const { host, zfs, source, newestImage, snapshotRoom } = report;
   const facts = [
     ['node', `${report.node} on ${report.platform}`],
     ...(verbose ? [['engine', report.engine]] : []),
     ['directory', `${report.directory} (${report.isRepository ? 'a repository' : 'no repository'})`],
     ...(host ? hostFacts(host) : []),
+    ...(zfs ? [['zfs', describeZfs(zfs)]] : []),
     ...(source ? [['source', `${source.filename} (${source.kind}, ${formatSize(source.size)})`]] : []),
     ...(snapshotRoom ? [['snapshot room', describeSnapshotRoom(snapshotRoom)]] : []),
     ...(newestImage ? [['newest image', describeImage(newestImage)]] : []),
@@ -31,7 +32,7 @@ export function doctorLines(
     ...facts.map(([label = '', value = '']) => `${label.padEnd(LABEL_WIDTH)} ${escapeText(value)}`),
     '',
     VERDICTS[report.verdict],
-    ...report.remarks.map((remark) => `- ${escapeText(remark)}`),
+    ...[...report.remarks, ...report.advice].map((sentence) => `- ${escapeText(sentence)}`),
     ...unclaimedLines(report),
   ];
 }
@@ -60,6 +61,21 @@ function hostFacts(host: NonNullable<DoctorReport['host']>): readonly (readonly 
     ['hole punching', host.punchHole ? 'yes' : 'no'],
     ['direct I/O', host.directIo ? 'yes' : 'no'],
   ];
+}
+
+function describeZfs({
+  version = 'of unknown version',
+  blockCloning,
+  waitsForDirtyData,
+  recordSize,
+}: NonNullable<DoctorReport['zfs']>): string {
+  const cloning = blockCloning === undefined ? 'none' : blockCloning ? 'on' : 'off';
+  return [
+    `OpenZFS ${version}`,
+    `block cloning ${cloning}`,
+    ...(waitsForDirtyData === undefined ? [] : [`zfs_bclone_wait_dirty=${waitsForDirtyData ? 1 : 0}`]),
+    `records of ${formatSize(recordSize)}`,
+  ].join(', ');
 }
 
 function describeImage(image: NonNullable<DoctorReport['newestImage']>): string {

@@ -71,6 +71,7 @@ describe('the report of doctor', () => {
     unclaimedSnapshots: [],
     verdict: 'limited',
     remarks: ['Every revision takes the space of a full copy'],
+    advice: [],
   } as const;
 
   it('ends with the verdict and why', () => {
