@@ -475,7 +475,7 @@ export interface SourceInput {
 }
 
 /** Clones a file durably, to a file that its owner may read and nobody may write to. */
-export declare function takeSnapshot(options: SnapshotOptions): Promise<SnapshotStats | Failure>
+export declare function takeSnapshot(options: SnapshotOptions, control: Control): Promise<SnapshotStats | Failure>
 
 /** Reads a whole image against its index. Bad blocks are a result, not a failure. */
 export declare function verifyImage(options: VerifyOptions, control: Control): Promise<VerifyStats | Failure>

@@ -98,7 +98,7 @@ export interface Engine {
   checkTarget(path: string, size: number): Promise<void>;
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
-  takeSnapshot(options: SnapshotOptions): Promise<SnapshotStats>;
+  takeSnapshot(options: SnapshotOptions, operation?: OperationOptions): Promise<SnapshotStats>;
   lockFile(path: string, mode: 'exclusive' | 'shared'): Lock;
   replaceFile(path: string, contents: string, mode: number): Promise<void>;
   createFile(path: string, contents: string, mode: number): Promise<void>;
@@ -155,7 +155,8 @@ export function createEngine(addon: Addon): Engine {
     },
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
-    takeSnapshot: async (options) => unwrap(await addon.takeSnapshot(options)),
+    takeSnapshot: (options, operation = {}) =>
+      operate(addon, (control) => addon.takeSnapshot(options, control), operation, WRITING),
     lockFile: (path, mode) => unwrap(addon.lockFile(path, mode)),
     replaceFile: async (path, contents, mode) => unwrap(await addon.replaceFile(path, contents, mode)),
     createFile: async (path, contents, mode) => unwrap(await addon.createFile(path, contents, mode)),

@@ -45,7 +45,12 @@ export async function takeRevision(
   const snapshots = tidying(context, plan.source);
   await snapshots.tidy(parent?.uuid);
   const { record, stats } = await withoutRemains(context, engine, snapshots, { uuid, parent }, async () => {
-    const snapshot = await plan.source.snapshot({ uuid, parent, parentImage: snapshotImage(layout, parent) });
+    const snapshot = await plan.source.snapshot({
+      uuid,
+      parent,
+      parentImage: snapshotImage(layout, parent),
+      signal: operation.signal,
+    });
     snapshots.report();
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const options = writeOptions(layout, plan, snapshot, uuid, parent);

@@ -12,8 +12,8 @@ import type { LeftSnapshots } from './left-snapshots.ts';
 
 /** The hidden snapshots of one file that belong to one repository. */
 export interface FileSnapshots {
-  /** Clones the file as it is now. @throws BACKY_REFLINK_UNSUPPORTED, BACKY_IO */
-  take(uuid: string): Promise<{ readonly path: string; readonly size: number }>;
+  /** Clones the file as it is now. @throws BACKY_REFLINK_UNSUPPORTED, BACKY_CANCELLED, BACKY_IO */
+  take(uuid: string, signal?: AbortSignal): Promise<{ readonly path: string; readonly size: number }>;
   /** Where the snapshot of a revision is, if it is anywhere. */
   pathOf(uuid: string): Promise<string>;
   /** What to compare with: the snapshot of the parent, or if that has become its image, the image. */
@@ -75,15 +75,14 @@ export function fileSnapshots(
   };
   return {
     pathOf,
-    take: async (uuid) => {
+    take: async (uuid, signal) => {
       const { file, prefix } = await place();
       const snapshot = join(dirname(file), prefix + uuid);
       await left.note({ type: 'file', uuid, path: snapshot });
-      const { size, device, inode, birth } = await engine.takeSnapshot({
-        source: file,
-        snapshot,
-        repository,
-      });
+      const { size, device, inode, birth } = await engine.takeSnapshot(
+        { source: file, snapshot, repository },
+        { signal },
+      );
       left.amend({ type: 'file', uuid, path: snapshot, identity: { device, inode, birth } });
       return { path: snapshot, size };
     },

@@ -56,11 +56,11 @@ async function takeOrReadLive(
   path: string,
   facts: SourceFacts,
   snapshots: FileSnapshots,
-  { uuid, parent, parentImage }: SnapshotRequest,
+  { uuid, parent, parentImage, signal }: SnapshotRequest,
   sampleRuns: number | undefined,
 ): Promise<Snapshot> {
   try {
-    const taken = await snapshots.take(uuid);
+    const taken = await snapshots.take(uuid, signal);
     const dropped = parent?.stats.snapshotDropped;
     const previous =
       parent && dropped === undefined ? await snapshots.ofParent(parent.uuid, parentImage) : undefined;

@@ -77,6 +77,8 @@ export interface SnapshotRequest {
   readonly parent: RevisionRecord | undefined;
   /** Where the image of the parent is, if it began as the source's snapshot. */
   readonly parentImage?: string | undefined;
+  /** Aborting it cancels the backup. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A state of a source that can be read. */

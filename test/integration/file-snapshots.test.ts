@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { expectSameBytes, KIB, MIB, makeSparseFile, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
@@ -205,24 +205,6 @@ for (const type of ['btrfs', 'xfs'] as const) {
     });
   });
 }
-
-describeWith([...needsOf('btrfs'), 'command chattr'], 'a file that btrfs writes in place', () => {
-  const filesystem = useFilesystem('btrfs');
-
-  it('has a snapshot all the same, but the repository cannot share its blocks', async () => {
-    const scratch = filesystem.scratch();
-    mkdirSync(join(scratch, 'disks'));
-    await mustRun('chattr', ['+C', join(scratch, 'disks')]);
-    const repository = await repositoryOf(join(scratch, 'disks'), scratch);
-    expect((await repository.backup()).stats).toMatchObject({ method: 'full', bytesWritten: diskBytes });
-    writeAt(repository.source, 7 * MIB + 4096, randomBytes(4096));
-
-    const { uuid, stats } = await repository.backup();
-
-    expect(stats).toMatchObject({ method: 'extent-map', bytesWritten: 16 * KIB, bytesChanged: blockBytes });
-    await expectSameBytes(repository.path(uuid), repository.source);
-  });
-});
 
 describeWith(needsOf('ext4', 'xfs'), 'a device that is mounted', () => {
   const filesystem = useFilesystem('xfs');

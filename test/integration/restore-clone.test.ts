@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { expectSameBytes, flipByte, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
@@ -110,21 +110,6 @@ describeWith(needsOf('btrfs', 'xfs', 'ext4'), 'restore --clone where blocks cann
     expect(readdirSync(join(target, '..')).filter((name) => name.startsWith('target'))).toEqual([]);
     expect(await repository.backy('restore', target)).toMatchObject({ exitCode: 0 });
     await expectSameBytes(target, repository.source);
-  });
-
-  it('is refused in a directory of btrfs whose files are written in place', async () => {
-    const scratch = btrfs.scratch();
-    const repository = await smallRepository(scratch);
-    const directory = join(scratch, 'in-place');
-    mkdirSync(directory);
-    await mustRun('chattr', ['+C', directory]);
-
-    await expectFailure(repository.backy, ['restore', '--clone', join(directory, 'target')], {
-      code: 'BACKY_CLONE_REFUSED',
-      says: ['copy-on-write', 'without --clone'],
-    });
-
-    expect(readdirSync(directory)).toEqual([]);
   });
 
   it('is refused for what is no file, and with --force', async () => {

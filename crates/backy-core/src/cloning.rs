@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::io::Errno;
 
+use crate::clone::{Cloned, Refusal, clone_for_guest};
 use crate::control::Control;
 use crate::durable::{close, create_whole};
 use crate::error::{Code, Context, Error, Result};
@@ -28,9 +29,9 @@ pub(crate) fn restore_clone(options: &ImageOptions, path: &Path, control: &Contr
     let image = open_image(options)?;
     control.add_total(options.size);
     create_whole(path, |partial| {
-        let clone = match platform::create_plain_clone(&image, partial) {
-            Err(errno) if platform::never_clones(errno) => return Err(refused(path, &image, errno)),
-            result => result.on("ioctl_ficlone", partial)?,
+        let clone = match clone_for_guest(&image, partial, control)? {
+            Cloned::Shared(clone) => clone,
+            Cloned::Refused(refusal) => return Err(refused(path, refusal)),
         };
         platform::sync(&clone).on("fsync", partial)?;
         close(clone, partial)?;
@@ -65,15 +66,12 @@ fn open_image(options: &ImageOptions) -> Result<File> {
     if length == options.size { Ok(image) } else { Err(options.wrong_length(length)) }
 }
 
-fn refused(path: &Path, image: &File, errno: Errno) -> Error {
+fn refused(path: &Path, Refusal { errno, reason }: Refusal) -> Error {
     let reason = match errno {
-        Errno::XDEV => Ok("it lies on another filesystem than the repository".to_owned()),
-        _ => platform::filesystem(image).map(|filesystem| platform::no_reflink(&filesystem, errno)),
+        Errno::XDEV => "it lies on another filesystem than the repository".to_owned(),
+        _ => reason,
     };
-    reason.map_or_else(
-        |errno| Error::io("fstatfs", path, errno),
-        |reason| Error::new(Code::CloneRefused).at(path).detail(reason),
-    )
+    Error::new(Code::CloneRefused).at(path).detail(reason)
 }
 
 #[cfg(test)]

@@ -3,9 +3,14 @@
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::error::{Code, Error, Result};
 use crate::rate::Rate;
+
+/// After which a pause looks whether it was cancelled.
+const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// Shared between the caller and the threads of one operation.
 #[derive(Debug, Default)]
@@ -60,6 +65,20 @@ impl Control {
     pub(crate) fn pass(&self, bytes: u64) -> Result<()> {
         self.rate.as_ref().inspect(|rate| rate.wait(bytes, || self.is_cancelled()));
         self.check()
+    }
+
+    /// Waits. Tells whether it did so to the end: cancelling cuts it short.
+    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "nothing is waited for there"))]
+    pub(crate) fn pause(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while !self.is_cancelled() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            sleep(left.min(LONGEST_SLEEP));
+        }
+        false
     }
 
     fn is_cancelled(&self) -> bool {

@@ -161,6 +161,7 @@ impl<'a> Differential<'a> {
         }
         let page = self.image.page(number)?;
         let Scratch { new, old, plan } = scratch;
+        let mut cleared = ExtentMap::default();
         for block in blocks {
             self.control.pass(block.len())?;
             let mut bad = Vec::new();
@@ -174,9 +175,10 @@ impl<'a> Differential<'a> {
             }
             plan.compare(block.start, bytes, Old::Bytes(self.read(Via::Cache, old, *block)?));
             restored.read += block.len();
-            restored.written += output.apply(plan, bytes, block.start)?;
+            restored.written += output.apply_writes(plan, bytes, block.start, &mut cleared)?;
             self.control.add_done(block.len());
         }
+        output.clear_all(&cleared)?;
         output.start_writeback(self.image.range(number));
         let mask = mask_of(blocks.iter().copied());
         restored.touched = Some(Touched { segment: number, mask, checksum: None });

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in};
+use crate::clone::{Cloned, clone_file};
+use crate::control::Control;
 use crate::device::{Facts, Kind};
 use crate::digest::{PIECE_SIZE, digest};
 use crate::durable::close;
@@ -160,12 +162,18 @@ pub(crate) struct IndexWriter {
 impl IndexWriter {
     /// Creates the index of an image of `image_size` bytes, if possible as a clone of `base`; the name must
     /// be free.
-    pub(crate) fn create(path: &Path, image_size: u64, base: Option<IndexReader>) -> Result<Self> {
-        let clone = base.as_ref().map(|base| platform::create_clone(&base.file, path));
+    pub(crate) fn create(
+        path: &Path,
+        image_size: u64,
+        base: Option<IndexReader>,
+        control: &Control,
+    ) -> Result<Self> {
+        let clone = base.as_ref().map(|base| clone_file(&base.file, path, control));
         let (file, base) = match clone {
-            Some(Ok(file)) => (file, base),
+            Some(Ok(Cloned::Shared(file))) => (file, base),
+            Some(Err(error)) if error.code == Code::Cancelled => return Err(error),
             // Whatever keeps it from being cloned, a fresh index is as good, only larger.
-            Some(Err(_)) | None => (platform::create(path).on("open", path)?, None),
+            Some(Ok(Cloned::Refused(_)) | Err(_)) | None => (platform::create(path).on("open", path)?, None),
         };
         give_to_owner(&file, path)?;
         fs::ftruncate(&file, index_length(image_size)).on("ftruncate", path)?;
@@ -277,7 +285,7 @@ mod tests {
             for (generation, path) in [first, second].iter().zip(&paths) {
                 let blocks = generation.len() * BLOCKS_PER_SEGMENT - missing;
                 let base = parent.map(|path: &PathBuf| IndexReader::open(path).unwrap());
-                let writer = IndexWriter::create(path, (blocks * BLOCK_SIZE) as u64, base).unwrap();
+                let writer = IndexWriter::create(path, (blocks * BLOCK_SIZE) as u64, base, &Control::default()).unwrap();
                 let pages: Vec<Page> = generation
                     .iter()
                     .enumerate()
@@ -304,7 +312,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index");
         let size = 100 * 1024 * SEGMENT_SIZE;
-        let writer = IndexWriter::create(&path, size, None).unwrap();
+        let writer = IndexWriter::create(&path, size, None, &Control::default()).unwrap();
         writer.put(7, &Page::ZERO).unwrap();
         writer.finish(blocks_in(size)).unwrap();
         let metadata = std::fs::metadata(&path).unwrap();
@@ -317,7 +325,7 @@ mod tests {
     fn a_wrong_length_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index");
-        IndexWriter::create(&path, 1 << 30, None).unwrap().finish(0).unwrap();
+        IndexWriter::create(&path, 1 << 30, None, &Control::default()).unwrap().finish(0).unwrap();
         for length in [0, 4095, index_length(1 << 30) - 1, index_length(1 << 30) + 1] {
             File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
             assert_eq!(IndexReader::open(&path).err().unwrap().code, Code::IndexDamaged, "{length}");
@@ -329,7 +337,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index");
         let size = 2 * SEGMENT_SIZE;
-        let writer = IndexWriter::create(&path, size, None).unwrap();
+        let writer = IndexWriter::create(&path, size, None, &Control::default()).unwrap();
         let page = page_of(7, BLOCKS_PER_SEGMENT);
         writer.put(0, &page).unwrap();
         writer.put(1, &page).unwrap();
@@ -353,7 +361,7 @@ mod tests {
     fn another_index_than_the_record_names_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index");
-        IndexWriter::create(&path, 1 << 30, None).unwrap().finish(0).unwrap();
+        IndexWriter::create(&path, 1 << 30, None, &Control::default()).unwrap().finish(0).unwrap();
         let reader = IndexReader::open(&path).unwrap();
         let digest = reader.digest().unwrap();
         assert!(reader.expect(1 << 30, &digest).is_ok());

@@ -38,7 +38,7 @@ pub fn index_image(image: &Path, index: &Path, control: &Control) -> Result<Inde
     let size = facts.size;
     let data = sparse::data_extents(reader.file(), facts, image)?.align(BLOCK_SIZE as u64, size);
     control.add_total(data.bytes());
-    let writer = IndexWriter::create(index, size, None)?;
+    let writer = IndexWriter::create(index, size, None, control)?;
     let segments: Vec<u64> = (0..segments_in(size)).collect();
     let work = Work { reader, size, data, writer, control };
     let indexed = pool::for_each(

@@ -16,6 +16,8 @@
 mod block;
 mod buffer;
 mod changes;
+mod clearing;
+mod clone;
 mod cloning;
 mod control;
 mod counted;

@@ -9,10 +9,11 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::buffer::ALIGNMENT;
+use crate::clearing;
 use crate::device::Kind;
 use crate::durable::close;
 use crate::error::{Context, Error, Result};
-use crate::extent::Extent;
+use crate::extent::{Extent, ExtentMap};
 use crate::granule::{Action, Plan};
 use crate::ownership::give_to_owner;
 use crate::platform;
@@ -87,10 +88,24 @@ impl Output {
     /// Carries out what was planned for the window of `bytes` that starts at `offset`; returns the bytes
     /// written, holes not counted.
     pub(crate) fn apply(&self, plan: &mut Plan, bytes: &[u8], offset: u64) -> Result<u64> {
+        let mut cleared = ExtentMap::default();
+        let written = self.apply_writes(plan, bytes, offset, &mut cleared)?;
+        self.clear_all(&cleared)?;
+        Ok(written)
+    }
+
+    /// The same, but what is to be cleared is only added to `cleared`: larger pieces are more likely to free something.
+    pub(crate) fn apply_writes(
+        &self,
+        plan: &mut Plan,
+        bytes: &[u8],
+        offset: u64,
+        cleared: &mut ExtentMap,
+    ) -> Result<u64> {
         let mut written = 0;
         for (action, extent) in plan.drain() {
             match action {
-                Action::Clear => self.clear(extent)?,
+                Action::Clear => cleared.append(extent),
                 Action::Write => {
                     let within = |at: u64| usize::try_from(at - offset).expect("inside the window");
                     self.write(&bytes[within(extent.start)..within(extent.end)], extent.start)?;
@@ -101,22 +116,19 @@ impl Output {
         Ok(written)
     }
 
+    /// Makes ranges read as zeros.
+    pub(crate) fn clear_all(&self, ranges: &ExtentMap) -> Result<()> {
+        ranges.extents().iter().try_for_each(|range| self.clear(*range))
+    }
+
     /// Makes a range read as zeros: a hole where there can be one.
     pub(crate) fn clear(&self, range: Extent) -> Result<()> {
-        if self.kind == Kind::File {
-            match platform::punch_hole(&self.file, range.start, range.len()) {
-                Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => {}
-                result => {
-                    return result.on("fallocate", &self.path).map_err(|error| error.offset(range.start));
-                }
+        let zeros = [0; clearing::PIECE_SIZE];
+        for rest in clearing::free(&self.file, &self.path, self.kind, range)?.extents() {
+            for piece in rest.pieces(zeros.len() as u64) {
+                let length = usize::try_from(piece.len()).expect("at most the zeros");
+                self.write_cached(&zeros[..length], piece.start)?;
             }
-        }
-        let zeros = [0; 64 * 1024];
-        let mut at = range.start;
-        while at < range.end {
-            let length = (range.end - at).min(zeros.len() as u64);
-            self.write_cached(&zeros[..usize::try_from(length).expect("at most the zeros")], at)?;
-            at += length;
         }
         Ok(())
     }

@@ -147,7 +147,9 @@ mod tests {
             lie_apart((left.0, &[left.1]), (right.0, &[right.1]), &directory).unwrap()
         };
         assert_eq!(lie_apart((&original, second), (&copy, second)), Ok(true));
-        let Ok(clone) = platform::create_clone(&original, &path("clone")) else { return };
+        let Ok(clone) = platform::create_clone(&original, &path("clone"), &crate::Control::default()) else {
+            return;
+        };
         assert_eq!(lie_apart((&original, second), (&clone, second)), Ok(false));
         assert_eq!(lie_apart((&original, second), (&clone, whole)), Ok(false));
         let first = Extent::at(0, BLOCK_SIZE as u64);

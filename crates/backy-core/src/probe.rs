@@ -5,8 +5,10 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+use crate::clone::{Cloned, clone_file};
+use crate::control::Control;
 use crate::durable::temporary_beside;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::output::write_at;
 use crate::platform;
 use crate::sys::fs;
@@ -31,12 +33,12 @@ pub struct HostProbe {
 /// Tries everything out with temporary files in `directory`; none is left behind.
 ///
 /// # Errors
-/// [`crate::Code::Io`] when the directory cannot be opened or written to.
-pub fn probe(directory: &Path) -> Result<HostProbe> {
+/// [`crate::Code::Io`] when the directory cannot be opened or written to; [`crate::Code::Cancelled`].
+pub fn probe(directory: &Path, control: &Control) -> Result<HostProbe> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle: File = fs::open(directory, flags, Mode::empty()).on("open", directory)?.into();
     let space = fs::fstatvfs(&handle).on("fstatvfs", directory)?;
-    let reflink_refused = reflink_refused(directory)?;
+    let reflink_refused = reflink_refused(directory, control)?;
     let (punch_hole, direct_io) = with_sample(directory, |path, file| {
         let direct = platform::open_direct(path, OFlags::RDONLY).is_some();
         Ok((platform::punch_hole(file, 0, SAMPLE.len() as u64).is_ok(), direct))
@@ -52,16 +54,12 @@ pub fn probe(directory: &Path) -> Result<HostProbe> {
 }
 
 /// Clones a small file in `directory`; `None` when that works, else the reason in words.
-pub(crate) fn reflink_refused(directory: &Path) -> Result<Option<String>> {
+pub(crate) fn reflink_refused(directory: &Path, control: &Control) -> Result<Option<String>> {
     with_sample(directory, |path, file| {
         let clone = temporary_beside(path);
-        match platform::create_clone(file, &clone) {
-            Ok(_) => fs::unlink(&clone).on("unlink", &clone).map(|()| None),
-            Err(errno) if platform::never_clones(errno) => {
-                let filesystem = platform::filesystem(file).on("fstatfs", path)?;
-                Ok(Some(platform::no_reflink(&filesystem, errno)))
-            }
-            Err(errno) => Err(Error::io("ioctl_ficlone", &clone, errno)),
+        match clone_file(file, &clone, control)? {
+            Cloned::Shared(_) => fs::unlink(&clone).on("unlink", &clone).map(|()| None),
+            Cloned::Refused(refusal) => Ok(Some(refusal.reason)),
         }
     })
 }
@@ -84,7 +82,7 @@ mod tests {
     #[test]
     fn it_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();
-        let probe = probe(directory.path()).unwrap();
+        let probe = probe(directory.path(), &Control::default()).unwrap();
         assert!(!probe.filesystem.is_empty());
         assert!(probe.total_bytes >= probe.free_bytes);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);

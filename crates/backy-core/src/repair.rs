@@ -92,7 +92,7 @@ pub fn repair_image(options: &RepairOptions, control: &Control) -> Result<Vec<Re
         if let Some(block) = inspect(&image, range, &mut buffer)? {
             let outcome = match &given_up {
                 Some(reason) => Outcome::Left(reason.clone()),
-                None => mend(options, &image, &block).unwrap_or_else(|error| {
+                None => mend(options, &image, &block, control).unwrap_or_else(|error| {
                     // What could not be made durable is not tried again: a disk that fails is not written to.
                     given_up = error.syscall.filter(|call| *call == "fsync").map(|_| error.to_string());
                     Outcome::Left(error.to_string())
@@ -116,7 +116,7 @@ fn inspect(image: &Image, range: Extent, buffer: &mut Buffer) -> Result<Option<B
     Ok(bad.pop())
 }
 
-fn mend(options: &RepairOptions, image: &Image, block: &BadBlock) -> Result<Outcome> {
+fn mend(options: &RepairOptions, image: &Image, block: &BadBlock, control: &Control) -> Result<Outcome> {
     let range = Extent::at(block.offset, block.length);
     let (from, good) = if block.expected.is_zero() {
         (None, None)
@@ -128,7 +128,7 @@ fn mend(options: &RepairOptions, image: &Image, block: &BadBlock) -> Result<Outc
     };
     let evidence = keep_evidence(&options.evidence, image, range)?;
     match good {
-        Some(good) => put(image, &good[..length_of(range)], range)?,
+        Some(good) => put(image, &good[..length_of(range)], range, control)?,
         None => clear(image, range)?,
     }
     if inspect(image, range, &mut Buffer::new(BLOCK_SIZE))?.is_some() {
@@ -215,14 +215,14 @@ fn keep_evidence(prefix: &Path, image: &Image, range: Extent) -> Result<PathBuf>
 }
 
 /// Lets the image have these bytes, in blocks of the disk that they have never been in.
-fn put(image: &Image, bytes: &[u8], range: Extent) -> Result<()> {
+fn put(image: &Image, bytes: &[u8], range: Extent, control: &Control) -> Result<()> {
     let path = image.reader.path();
     let temporary = temporary_beside(path);
     let fresh = platform::create(&temporary).on("open", &temporary)?;
     let result = fill(&fresh, &temporary, bytes).and_then(|()| {
         let target = open_sealed(image)?;
-        match platform::clone_range(&fresh, &target, range.len(), range.start) {
-            // No reflinks: the bad block is nobody else's, and is written where it is.
+        match platform::clone_range(&fresh, &target, range.len(), range.start, control) {
+            // No reflinks: the bad block is nobody else's, and is written where it is. ZFS writes nothing in place.
             Err(errno) if platform::never_clones(errno) => write_at(&target, path, bytes, range.start)?,
             result => result.on("ioctl_ficlonerange", path).map_err(|error| error.offset(range.start))?,
         }
@@ -330,7 +330,7 @@ mod tests {
         let (image, bytes) = image_in(&directory);
         let older = directory.join("older");
         // Where nothing is shared there is nothing to be taken for the bad bytes.
-        if platform::create_clone(&File::open(&image.image).unwrap(), &older).is_err() {
+        if platform::create_clone(&File::open(&image.image).unwrap(), &older, &Control::default()).is_err() {
             return;
         }
         let file = File::options().write(true).open(&image.image).unwrap();

@@ -8,6 +8,8 @@ use std::time::SystemTime;
 
 use rustix::fs::Mode;
 
+use crate::clone::{Cloned, clone_file};
+use crate::control::Control;
 use crate::device::{self, Kind};
 use crate::durable::sync_directory_of;
 use crate::error::{Code, Context, Error, Result};
@@ -46,20 +48,22 @@ impl TakenSnapshot {
 ///
 /// # Errors
 /// [`Code::ReflinkUnsupported`] where there is no such thing, [`Code::SourceKind`] for what is no file,
-/// [`Code::Io`]. Nothing is left behind.
-pub fn take_snapshot(source: &Path, snapshot: &Path, repository: &Path) -> Result<TakenSnapshot> {
+/// [`Code::Cancelled`], [`Code::Io`]. Nothing is left behind.
+pub fn take_snapshot(
+    source: &Path,
+    snapshot: &Path,
+    repository: &Path,
+    control: &Control,
+) -> Result<TakenSnapshot> {
     let file = device::open_source(source)?;
     match device::facts(&file, source)? {
         Some(facts) if facts.kind == Kind::File => {}
         Some(_) => return Err(refused(source, "a block device cannot be cloned")),
         None => return Err(Error::new(Code::SourceKind).at(source)),
     }
-    let clone = match platform::create_snapshot(&file, snapshot) {
-        Err(errno) if platform::never_clones(errno) => {
-            let filesystem = platform::filesystem(&file).on("fstatfs", source)?;
-            return Err(refused(source, &platform::no_reflink(&filesystem, errno)));
-        }
-        result => result.on("ioctl_ficlone", snapshot)?,
+    let clone = match clone_file(&file, snapshot, control)? {
+        Cloned::Shared(clone) => clone,
+        Cloned::Refused(refusal) => return Err(refused(source, &refusal.reason)),
     };
     let finished = fs::fchmod(&clone, Mode::RUSR)
         .on("fchmod", snapshot)
@@ -89,7 +93,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("disk"), vec![7; 100_000]).unwrap();
-        match take_snapshot(&path("disk"), &path("snapshot"), directory.path()) {
+        match take_snapshot(&path("disk"), &path("snapshot"), directory.path(), &Control::default()) {
             Ok(taken) => {
                 let metadata = std::fs::metadata(path("snapshot")).unwrap();
                 assert_eq!((taken.size, taken.inode), (100_000, metadata.ino()));
@@ -110,13 +114,19 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("disk"), "disk").unwrap();
         std::fs::write(path("precious"), "precious").unwrap();
-        let error = take_snapshot(&path("disk"), &path("precious"), directory.path()).unwrap_err();
+        let error = take_snapshot(&path("disk"), &path("precious"), directory.path(), &Control::default())
+            .unwrap_err();
         assert_eq!(error.errno, Some(rustix::io::Errno::EXIST));
         assert_eq!(std::fs::read(path("precious")).unwrap(), b"precious");
         let missing = path("missing/snapshot");
-        assert_eq!(take_snapshot(&path("disk"), &missing, directory.path()).unwrap_err().code, Code::Io);
         assert_eq!(
-            take_snapshot(directory.path(), &path("new"), directory.path()).unwrap_err().code,
+            take_snapshot(&path("disk"), &missing, directory.path(), &Control::default()).unwrap_err().code,
+            Code::Io
+        );
+        assert_eq!(
+            take_snapshot(directory.path(), &path("new"), directory.path(), &Control::default())
+                .unwrap_err()
+                .code,
             Code::SourceKind
         );
     }

@@ -94,10 +94,10 @@ fn write(
 ) -> Result<WriteStats> {
     let size = source.size;
     let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
-    let Image { output, start, unshared } = clone_parent(options, parent.as_ref(), size)?;
+    let Image { output, start, unshared } = clone_parent(options, parent.as_ref(), size, control)?;
     output.give_to_owner()?;
     let cloned = start == Start::Parent;
-    let index = create_index(options, size, fallback.is_none() && cloned)?;
+    let index = create_index(options, size, fallback.is_none() && cloned, control)?;
     let sampled = source.sample.as_ref().map_or(0, |_| sample_of(options).share_of(size));
     control.add_total(size + sampled);
     let copied = match (&parent, changes) {

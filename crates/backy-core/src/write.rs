@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 
 use crate::block::Hash;
+use crate::clone::{Cloned, clone_file};
 use crate::control::Control;
 use crate::device::Kind;
 use crate::durable::directory_of;
@@ -18,7 +19,6 @@ use crate::input::{Input, PathInput, Sample};
 use crate::output::Output;
 use crate::parent::Parent;
 use crate::places::identity;
-use crate::platform;
 use crate::probe::reflink_refused;
 use crate::read::Reader;
 use crate::readback::{Touched, read_back};
@@ -140,7 +140,8 @@ impl Job<'_> {
         let without_index = parent.and_then(|parent| parent.without_index.clone());
         let Image { output, start, unshared } = self.create_image()?;
         output.give_to_owner()?;
-        let index = create_index(options, source.size, without_index.is_none() && start != Start::Hole)?;
+        let index =
+            create_index(options, source.size, without_index.is_none() && start != Start::Hole, control)?;
         // Where nothing can be shared, everything is written, and must be read for that.
         let focus = focus.filter(|_| start != Start::Hole);
         let compare_bytes = options.compare_bytes;
@@ -181,22 +182,19 @@ impl Job<'_> {
             if let Some(output) = self.adopt()? {
                 return Ok(Image::shared(output, Start::Source));
             }
-            match platform::create_clone(self.source.reader.file(), path) {
-                Ok(file) => return Ok(Image::shared(Output::cloned(file, path, size)?, Start::Source)),
-                // It lies elsewhere.
-                Err(errno) if platform::never_clones(errno) => {}
-                Err(errno) => return Err(Error::io("ioctl_ficlone", path, errno)),
+            // Else it lies elsewhere.
+            if let Cloned::Shared(file) = clone_file(self.source.reader.file(), path, self.control)? {
+                return Ok(Image::shared(Output::cloned(file, path, size)?, Start::Source));
             }
         }
-        clone_parent(self.options, self.parent.as_ref(), size)
+        clone_parent(self.options, self.parent.as_ref(), size, self.control)
     }
 
     /// The snapshot itself under the name of the image, where one filesystem has both: cloning it once more would
     /// cost as much for each extent as the snapshot did.
     fn adopt(&self) -> Result<Option<Output>> {
         let (snapshot, image) = (self.source.reader.file(), &self.options.image);
-        // What is written in place has no checksums, and cannot be cloned to where there are some.
-        if platform::is_nocow(snapshot) || fs::link(&self.input.path, image).is_err() {
+        if fs::link(&self.input.path, image).is_err() {
             return Ok(None);
         }
         let file = fs::open_plain(image).on("open", image)?;
@@ -216,17 +214,20 @@ pub(crate) fn open_parent(options: &WriteOptions) -> Result<Option<Parent>> {
 }
 
 /// The image as a clone of the parent, or all hole.
-pub(crate) fn clone_parent(options: &WriteOptions, parent: Option<&Parent>, size: u64) -> Result<Image> {
+pub(crate) fn clone_parent(
+    options: &WriteOptions,
+    parent: Option<&Parent>,
+    size: u64,
+    control: &Control,
+) -> Result<Image> {
     let path = &options.image;
     let unshared = match parent {
-        None => reflink_refused(directory_of(path))?,
-        Some(parent) => match platform::create_clone(parent.image.file(), path) {
-            Ok(file) => return Ok(Image::shared(Output::cloned(file, path, size)?, Start::Parent)),
-            Err(errno) if platform::never_clones(errno) => {
-                let filesystem = platform::filesystem(parent.image.file()).on("fstatfs", path)?;
-                Some(platform::no_reflink(&filesystem, errno))
+        None => reflink_refused(directory_of(path), control)?,
+        Some(parent) => match clone_file(parent.image.file(), path, control)? {
+            Cloned::Shared(file) => {
+                return Ok(Image::shared(Output::cloned(file, path, size)?, Start::Parent));
             }
-            Err(errno) => return Err(Error::io("ioctl_ficlone", path, errno)),
+            Cloned::Refused(refusal) => Some(refusal.reason),
         },
     };
     match unshared {
@@ -238,9 +239,14 @@ pub(crate) fn clone_parent(options: &WriteOptions, parent: Option<&Parent>, size
 }
 
 /// The index, if wanted as a clone of the parent's.
-pub(crate) fn create_index(options: &WriteOptions, size: u64, clone: bool) -> Result<IndexWriter> {
+pub(crate) fn create_index(
+    options: &WriteOptions,
+    size: u64,
+    clone: bool,
+    control: &Control,
+) -> Result<IndexWriter> {
     let base = options.parent_index.as_deref().filter(|_| clone).map(IndexReader::open).transpose()?;
-    IndexWriter::create(&options.index, size, base)
+    IndexWriter::create(&options.index, size, base, control)
 }
 
 /// An image before anything is written to it.

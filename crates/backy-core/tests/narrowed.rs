@@ -113,7 +113,7 @@ impl Bench {
 
     fn snapshot(&self, disk: &Path, number: usize) -> Option<PathBuf> {
         let snapshot = self.path(&format!("snapshot-{number}"));
-        match take_snapshot(disk, &snapshot, std::path::Path::new(".")) {
+        match take_snapshot(disk, &snapshot, std::path::Path::new("."), &Control::default()) {
             Ok(_) => Some(snapshot),
             Err(error) if error.code == Code::ReflinkUnsupported => None,
             Err(error) => panic!("{error}"),

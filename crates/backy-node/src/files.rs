@@ -7,6 +7,7 @@ use napi::bindgen_prelude::{Either, Object};
 use napi::{Env, Result};
 use napi_derive::napi;
 
+use crate::control::{Control, controlled};
 use crate::outcome::{Failure, Holder, count, promise, settle, whole};
 
 /// What a directory's filesystem can do.
@@ -32,7 +33,7 @@ pub struct HostProbe {
 #[napi(ts_return_type = "Promise<HostProbe | Failure>")]
 pub fn probe(env: &Env, directory: String) -> Result<Object<'_>> {
     promise(env, "probe", move || {
-        let probe = backy_core::probe(Path::new(&directory))?;
+        let probe = backy_core::probe(Path::new(&directory), &backy_core::Control::default())?;
         Ok(HostProbe {
             filesystem: probe.filesystem,
             reflink: probe.reflink_refused.is_none(),
@@ -93,11 +94,15 @@ pub struct SnapshotStats {
 
 /// Clones a file durably, to a file that its owner may read and nobody may write to.
 #[napi(ts_return_type = "Promise<SnapshotStats | Failure>")]
-pub fn take_snapshot(env: &Env, options: SnapshotOptions) -> Result<Object<'_>> {
-    promise(env, "snapshot", move || {
+pub fn take_snapshot<'env>(
+    env: &'env Env,
+    options: SnapshotOptions,
+    control: &Control,
+) -> Result<Object<'env>> {
+    controlled(env, "snapshot", control, move |control| {
         let [source, snapshot, repository] =
             [&options.source, &options.snapshot, &options.repository].map(Path::new);
-        let taken = backy_core::take_snapshot(source, snapshot, repository)?;
+        let taken = backy_core::take_snapshot(source, snapshot, repository, control)?;
         Ok(SnapshotStats {
             size: count(taken.size),
             device: taken.device.to_string(),

@@ -71,6 +71,21 @@ export function oddities({ guest, thin, classic, names }: GuestVolumes): void {
     expect(line).toBe('backy: The program lvs is missing. Install it; on Debian it is in the package lvm2.');
   });
 
+  it('as targets: thin ones stay thin', async () => {
+    const repository = await thin('lean');
+    await repository.backup();
+    const allocated = async () =>
+      Number(await guest.mustRun('lvs --noheadings --nosuffix -o data_percent vg-0/lean'));
+    expect(await allocated()).toBe(25);
+    // All of it, and in the last third half a chunk of what is to be zeros beside what stays.
+    await guest.mustRun(overwriting('lean', 0, 16 * MIB));
+
+    expect(await repository.backy('restore /dev/vg-0/lean')).toMatchObject({ exitCode: 0 });
+
+    await guest.mustRun('cmp /dev/vg-0/lean /srv/backy/lean/last');
+    expect(await allocated()).toBe(25);
+  });
+
   it('as devices: neither read nor overwritten while they are mounted', async () => {
     await guest.mustRun(`
       lvcreate -q -L 16M -n target vg-0 && mkfs.ext4 -q /dev/vg-0/target

@@ -131,7 +131,7 @@ fn reading() -> Vec<Scenario> {
         },
         Scenario {
             name: "probe",
-            run: |directory| probe(directory).map(|_| ()),
+            run: |directory| probe(directory, &Control::default()).map(|_| ()),
             is_done: |_| true,
             // Whatever a hole meets is the answer.
             forgives: &["fallocate"],
@@ -276,6 +276,7 @@ fn small_files() -> Vec<Scenario> {
                 &directory.join("source"),
                 &directory.join("snapshot"),
                 directory,
+                &Control::default(),
             ) {
                 // Where nothing can be cloned there is nothing to be put to the test.
                 Err(error) if error.code == Code::ReflinkUnsupported => {
@@ -399,7 +400,7 @@ fn prepare_revision(directory: &Path) {
 fn prepare_changed(directory: &Path) {
     prepare_revision(directory);
     let (source, snapshot) = (directory.join("source"), directory.join("snapshot"));
-    if take_snapshot(&source, &snapshot, directory).is_err() {
+    if take_snapshot(&source, &snapshot, directory, &Control::default()).is_err() {
         fs::copy(&source, &snapshot).unwrap();
     }
     overwrite(&source, BLOCK_SIZE + 5000, &[9; 20_000]);

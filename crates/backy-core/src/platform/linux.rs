@@ -12,8 +12,10 @@ use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, Ioctl, Setter, opcode};
 use rustix::process::Signal;
 
+use super::unwritten::{Wanted, patiently};
 use super::xfs::{limit_cow_extents, set_xfs_attributes, xfs_attributes};
 use super::{Filesystem, Sharing};
+use crate::control::Control;
 use crate::sys::{call, fs, syncing};
 
 /// The errors of one block of a disk. The kernel reports EIO, ENODATA of a sector that is worn out, EILSEQ of one whose
@@ -22,11 +24,29 @@ pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILS
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure.
 /// `ioctl_ficlone(2)`; the time it takes is that of 11 to 16 µs per extent.
-pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
+pub(crate) fn create_clone(from: &File, to: &Path, control: &Control) -> Result<File> {
     let file = create(to)?;
     // The hint must be there before the first block is shared, and other filesystems have none: no failure.
     let _ = limit_cow_extents(&file);
-    match clone_into(&file, from) {
+    fill_with_clone(from, file, to, control)
+}
+
+/// The same for a file that guests write to: XFS hands on the hint of an image, without which such a file is better off.
+pub(crate) fn create_plain_clone(from: &File, to: &Path, control: &Control) -> Result<File> {
+    let file = create(to)?;
+    let attributes = xfs_attributes(&file);
+    let file = fill_with_clone(from, file, to, control)?;
+    // Only hints: the file is complete without.
+    let _ = attributes.and_then(|attributes| set_xfs_attributes(&file, attributes));
+    Ok(file)
+}
+
+fn fill_with_clone(from: &File, file: File, to: &Path, control: &Control) -> Result<File> {
+    let cloned = match patiently(Wanted::File, from, control, || clone_into(&file, from)) {
+        Err(Errno::INVAL) => clone_unlike(&file, from),
+        result => result,
+    };
+    match cloned {
         Ok(()) => Ok(file),
         Err(errno) => {
             let _ = fs::unlink(to);
@@ -35,45 +55,24 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
     }
 }
 
-/// The same for a snapshot of a file that is not ours: btrfs clones only between files that are alike in whether
-/// they are written in place.
-pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
-    let file = create(to)?;
-    // It may become an image.
-    let _ = limit_cow_extents(&file);
-    clone_alike(from, &file, to).map(|()| file)
-}
-
-/// The same for a file that guests write to: XFS hands on the hint of an image, without which such a file is better off.
-pub(crate) fn create_plain_clone(from: &File, to: &Path) -> Result<File> {
-    let file = create(to)?;
-    let attributes = xfs_attributes(&file);
-    clone_alike(from, &file, to)?;
-    // Only hints: the file is complete without.
-    let _ = attributes.and_then(|attributes| set_xfs_attributes(&file, attributes));
-    Ok(file)
-}
-
-fn clone_alike(from: &File, file: &File, to: &Path) -> Result<()> {
-    let cloned = copy_nocow(from, file).and_then(|()| clone_into(file, from));
-    if cloned.is_err() {
-        let _ = fs::unlink(to);
+/// Clones into an empty file that btrfs has made unlike `from`: with checksums or without them. A new file is what its
+/// directory and the mount options say, and `btrfs_remap_file_range()` wants both files to be alike. The flag NOCOW
+/// decides about the checksums of an empty file, whatever the mount options say.
+fn clone_unlike(to: &File, from: &File) -> Result<()> {
+    let refused = Err(Errno::INVAL);
+    let Ok(own) = call("ioctl_getflags", || rustix::fs::ioctl_getflags(to)) else { return refused };
+    // btrfs compresses no file without checksums.
+    let without_checksums = own.difference(IFlags::COMPRESSED).union(IFlags::NOCOW);
+    for flags in [own.difference(IFlags::NOCOW), without_checksums] {
+        if call("ioctl_setflags", || rustix::fs::ioctl_setflags(to, flags)).is_err() {
+            continue;
+        }
+        let cloned = clone_into(to, from);
+        if cloned != refused {
+            return cloned;
+        }
     }
-    cloned
-}
-
-fn copy_nocow(from: &File, to: &File) -> Result<()> {
-    if !is_nocow(from) {
-        return Ok(());
-    }
-    let own = call("ioctl_getflags", || rustix::fs::ioctl_getflags(to))?;
-    call("ioctl_setflags", || rustix::fs::ioctl_setflags(to, own | IFlags::NOCOW))
-}
-
-/// Whether btrfs writes a file in place. Other filesystems have no such flags, and no such files.
-pub(crate) fn is_nocow(file: &File) -> bool {
-    call("ioctl_getflags", || rustix::fs::ioctl_getflags(file))
-        .is_ok_and(|flags| flags.contains(IFlags::NOCOW))
+    refused
 }
 
 /// Creates a file that nobody else may read; the name must be free.
@@ -197,7 +196,13 @@ fn clone_into(to: &File, from: &File) -> Result<()> {
 
 /// Lets a range of `to` share the blocks of the first bytes of `from`: all of it at once, or nothing.
 /// `ioctl_ficlonerange(2)`; a length that is no multiple of the filesystem's block must end where both files do.
-pub(crate) fn clone_range(from: &File, to: &File, length: u64, to_offset: u64) -> Result<()> {
+pub(crate) fn clone_range(
+    from: &File,
+    to: &File,
+    length: u64,
+    to_offset: u64,
+    patience: &Control,
+) -> Result<()> {
     /// `struct file_clone_range` of include/uapi/linux/fs.h.
     #[repr(C)]
     struct Range {
@@ -207,11 +212,13 @@ pub(crate) fn clone_range(from: &File, to: &File, length: u64, to_offset: u64) -
         to_offset: u64,
     }
     const CLONE_RANGE: ioctl::Opcode = opcode::write::<Range>(0x94, 13);
-    let range = Range { from: from.as_raw_fd().into(), from_offset: 0, length, to_offset };
-    // SAFETY: the opcode reads exactly this structure.
-    let setter = unsafe { Setter::<CLONE_RANGE, Range>::new(range) };
-    // SAFETY: as above.
-    unsafe { control("ioctl_ficlonerange", to, setter) }
+    let range = || Range { from: from.as_raw_fd().into(), from_offset: 0, length, to_offset };
+    patiently(Wanted::Range, from, patience, || {
+        // SAFETY: the opcode reads exactly this structure.
+        let setter = unsafe { Setter::<CLONE_RANGE, Range>::new(range()) };
+        // SAFETY: as above.
+        unsafe { control("ioctl_ficlonerange", to, setter) }
+    })
 }
 
 /// What became of a raw call.

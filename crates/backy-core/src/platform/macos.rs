@@ -10,6 +10,7 @@ use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
 
 use super::{Filesystem, Mapped, Protection, Sharing};
+use crate::control::Control;
 use crate::holders::{Holder, HolderKind};
 use crate::sys::{call, fs, syncing};
 
@@ -17,7 +18,7 @@ use crate::sys::{call, fs, syncing};
 pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILSEQ];
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. It belongs to the caller, like any new file. clonefile(2).
-pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
+pub(crate) fn create_clone(from: &File, to: &Path, _control: &Control) -> Result<File> {
     let flags = CloneFlags::NOFOLLOW | CloneFlags::NOOWNERCOPY;
     call("fclonefileat", || rustix::fs::fclonefileat(from, CWD, to, flags)).map_err(as_on_linux)?;
     // A clone inherits the read-only mode of a sealed image.
@@ -30,25 +31,15 @@ pub(crate) fn create_clone(from: &File, to: &Path) -> Result<File> {
     opened.map(File::from)
 }
 
-/// The same for a snapshot of a file that is not ours.
-pub(crate) fn create_snapshot(from: &File, to: &Path) -> Result<File> {
-    create_clone(from, to)
-}
-
 /// The same for a file that guests write to.
-pub(crate) fn create_plain_clone(from: &File, to: &Path) -> Result<File> {
-    create_clone(from, to)
+pub(crate) fn create_plain_clone(from: &File, to: &Path, control: &Control) -> Result<File> {
+    create_clone(from, to, control)
 }
 
 /// This system has two numbers where Linux has one: clonefile(2) and fcntl(2) fail with ENOTSUP where the filesystem lacks
 /// something, and the engine asks for EOPNOTSUPP.
 fn as_on_linux(errno: Errno) -> Errno {
     if errno == Errno::NOTSUP { Errno::OPNOTSUPP } else { errno }
-}
-
-/// Nothing is written in place here that could not be cloned.
-pub(crate) fn is_nocow(_file: &File) -> bool {
-    false
 }
 
 /// Creates a file that nobody else may read; the name must be free.
@@ -81,6 +72,11 @@ pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
         Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
     })
     .map_err(as_on_linux)
+}
+
+/// No thin volumes here.
+pub(crate) fn discard_thin(_file: &File, _offset: u64, _length: u64) -> Result<()> {
+    Err(Errno::OPNOTSUPP)
 }
 
 /// No direct writes here, so nobody asks for it.
@@ -201,7 +197,13 @@ pub(crate) fn idle_processor_priority() -> Result<()> {
 }
 
 /// Whole files can be cloned here, ranges cannot.
-pub(crate) fn clone_range(_from: &File, _to: &File, _length: u64, _to_offset: u64) -> Result<()> {
+pub(crate) fn clone_range(
+    _from: &File,
+    _to: &File,
+    _length: u64,
+    _to_offset: u64,
+    _control: &Control,
+) -> Result<()> {
     Err(Errno::OPNOTSUPP)
 }
 

@@ -43,6 +43,12 @@ mod subject;
 #[cfg(target_os = "linux")]
 pub(crate) use subject::{Subject, keep_qemu_out};
 #[cfg(target_os = "linux")]
+mod thin;
+#[cfg(target_os = "linux")]
+pub(crate) use thin::*;
+#[cfg(target_os = "linux")]
+mod unwritten;
+#[cfg(target_os = "linux")]
 mod xfs;
 
 #[cfg(target_os = "macos")]
@@ -124,19 +130,29 @@ pub(crate) fn reopen_direct(file: &File, path: &Path, access: OFlags) -> Option<
     )
 }
 
-/// Whether a failed clone means that these two places never share blocks, as opposed to a full disk, a broken
+/// Whether a failed clone means that these two places share no blocks, as opposed to a full disk, a broken
 /// one, or whatever else must not quietly turn into a full copy. EINVAL: btrfs, between files with and without
-/// copy-on-write.
+/// checksums; ZFS, of a range that is not aligned to its records. EAGAIN: ZFS, after all the patience there is.
 pub(crate) fn never_clones(errno: Errno) -> bool {
-    matches!(errno, Errno::OPNOTSUPP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS)
+    matches!(
+        errno,
+        Errno::OPNOTSUPP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS | Errno::AGAIN
+    )
 }
 
 /// The reason people read when blocks cannot be shared.
 pub(crate) fn no_reflink(filesystem: &Filesystem, errno: Errno) -> String {
     let name = &filesystem.name;
     match errno {
+        Errno::XDEV if name == "zfs" => format!("{name} does not clone from one dataset to another"),
         Errno::XDEV => format!("{name} does not clone from one filesystem to another"),
-        Errno::INVAL => format!("{name} does not clone between files with and without copy-on-write"),
+        Errno::INVAL => format!("{name} does not clone between files with and without checksums"),
+        Errno::AGAIN => {
+            format!("{name} did not finish writing the file in time, and clones only what it has written")
+        }
+        _ if name == "zfs" => {
+            format!("{name} clones no blocks here, for which it needs OpenZFS 2.2 and zfs_bclone_enabled=1")
+        }
         _ => format!("{name} has no reflinks"),
     }
 }

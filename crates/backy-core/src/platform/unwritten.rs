@@ -1,0 +1,121 @@
+//! Cloning what ZFS has not written yet.
+//!
+//! ZFS clones only blocks that a finished transaction group has written. It refuses with EAGAIN until then, which is
+//! up to `zfs_txg_timeout` seconds after the last write, 5 by default: `zfs_clone_range()` and `dmu_read_l0_bps()` of
+//! `OpenZFS` 2.3.
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use rustix::fs::SeekFrom;
+use rustix::io::{Errno, Result};
+
+use super::linux::{filesystem, sync};
+use crate::control::Control;
+use crate::sys::fs;
+
+/// Several groups of a busy pool.
+#[cfg(not(test))]
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Tests wait for less.
+#[cfg(test)]
+const PATIENCE: Duration = Duration::from_millis(400);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What is cloned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    File,
+    Range,
+}
+
+/// Runs `clone`, which shares blocks of `from`, again and again as long as they are not written, for a limited time.
+/// Fails with EAGAIN if that is in vain, or if `control` is cancelled meanwhile.
+pub(super) fn patiently(
+    wanted: Wanted,
+    from: &File,
+    control: &Control,
+    clone: impl Fn() -> Result<()>,
+) -> Result<()> {
+    let first = clone();
+    if !is_early(first, wanted, from) {
+        return first;
+    }
+    // Its failure is for those who write this file. Whether the blocks are written is what the next clone says.
+    let _ = sync(from);
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // ZFS has to finish the group before it can tell where data are: `dmu_offset_next()`. This needs no privileges,
+        // unlike "zpool sync". With zfs_dmu_offset_next_sync=0 it does not help, but time does.
+        let _ = fs::seek(from, SeekFrom::Data(0));
+        let result = clone();
+        if !is_early(result, wanted, from) {
+            return result;
+        }
+        if started.elapsed() >= PATIENCE || !control.pause(pause) {
+            return Err(Errno::AGAIN);
+        }
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
+/// Whether ZFS refused blocks because they are not written yet. It reports EINVAL where that is so of the end of a long
+/// file only, as it has cloned less than it was asked for then. Of a range, EINVAL says that it is not aligned.
+fn is_early(result: Result<()>, wanted: Wanted, from: &File) -> bool {
+    match result {
+        Err(Errno::AGAIN) => true,
+        Err(Errno::INVAL) if wanted == Wanted::File => {
+            filesystem(from).is_ok_and(|filesystem| filesystem.name == "zfs")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Tries with a clone that is refused so many times. Returns how often it was tried.
+    fn try_with(errno: Errno, refusals: usize, control: &Control) -> (Result<()>, usize) {
+        let file = tempfile::tempfile().unwrap();
+        let tries = Cell::new(0);
+        let result = patiently(Wanted::File, &file, control, || {
+            tries.set(tries.get() + 1);
+            if tries.get() <= refusals { Err(errno) } else { Ok(()) }
+        });
+        (result, tries.get())
+    }
+
+    #[test]
+    fn it_tries_until_the_blocks_are_written() {
+        for refusals in 0..4 {
+            assert_eq!(try_with(Errno::AGAIN, refusals, &Control::default()), (Ok(()), refusals + 1));
+        }
+    }
+
+    #[test]
+    fn its_patience_ends() {
+        let (result, tries) = try_with(Errno::AGAIN, usize::MAX, &Control::default());
+        assert_eq!(result, Err(Errno::AGAIN));
+        assert!((3..20).contains(&tries), "{tries} tries");
+    }
+
+    #[test]
+    fn cancelling_ends_the_wait() {
+        let control = Control::default();
+        control.cancel();
+        assert_eq!(try_with(Errno::AGAIN, usize::MAX, &control), (Err(Errno::AGAIN), 2));
+    }
+
+    /// The temporary directory is on no ZFS, where EINVAL means something else.
+    #[test]
+    fn other_failures_are_final() {
+        for errno in [Errno::OPNOTSUPP, Errno::XDEV, Errno::NOSPC, Errno::INVAL] {
+            assert_eq!(try_with(errno, usize::MAX, &Control::default()), (Err(errno), 1));
+        }
+    }
+}
