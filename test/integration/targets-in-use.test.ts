@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { MIB, makeSparseFile, randomBytes } from '../helpers/bytes.ts';
 import { cleanUpWith } from '../helpers/clean-up.ts';
-import { mustRun, run } from '../helpers/command.ts';
+import { mustRun, type Outcome, run } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { holdComparison, holdingNeeds } from '../helpers/held-command.ts';
 import { type HoldingProgram, qemuNeeds, startHolder, startMachine } from '../helpers/holder.ts';
-import { attachDevice } from '../helpers/loop-device.ts';
+import { attachDevice, withMounted } from '../helpers/loop-device.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith, type Need } from '../helpers/needs.ts';
-import { createRepository, type TestRepository } from '../helpers/repository.ts';
+import { createRepository, PROGRAM, type TestRepository } from '../helpers/repository.ts';
 
 const SIZE = 4 * MIB;
 const needs: readonly Need[] = [
@@ -185,23 +185,42 @@ describeWith(needs, 'a target in use', () => {
     expect(readFileSync(target).equals(before)).toBe(true);
   });
 
+  it('by a program of another container is left alone', async () => {
+    const target = existingFile();
+    const holder = await startHolder(target, 'sh', '-c', 'exec 3<"$1"; exec sleep 600', 'sh', target);
+    const apart = ['--pid', '--fork', '--mount-proc', process.execPath, PROGRAM];
+    const contained = (...args: readonly string[]) =>
+      run('unshare', [...apart, '-b', repository.directory, ...args]);
+
+    await expectFailure(contained, ['restore', target], {
+      code: 'BACKY_TARGET_BUSY',
+      says: [target, 'somebody has it open who cannot be seen from here', 'container'],
+    });
+    await holder.stop();
+    expect(await contained('restore', target)).toMatchObject({ exitCode: 0 });
+  });
+
   it('as the output of a shell is left alone, too, where it is a disk', async () => {
     const target = existingFile();
     const device = await attachDevice(target);
-    const program = [process.execPath, 'bin/backy.js', '-b', repository.directory, 'restore', '-'];
-    const before = readFileSync(target);
+    await streamIsRefused(target, device);
 
-    const { stderr, exitCode } = await run('sh', [
-      '-c',
-      'target=$1; shift; exec "$@" 1<>"$target"',
-      'sh',
-      target,
-      ...program,
-    ]);
-
-    expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(device) });
-    expect(readFileSync(target).equals(before)).toBe(true);
+    await mustRun('mkfs.ext4', ['-q', '-F', device]);
+    await withMounted(device, 'rw', (directory) => streamIsRefused(device, directory));
+    expect(await streamTo(device)).toMatchObject({ exitCode: 0 });
   });
+
+  async function streamIsRefused(target: string, holder: string): Promise<void> {
+    const before = readFileSync(target);
+    expect(await streamTo(target)).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(holder) });
+    expect(readFileSync(target).equals(before)).toBe(true);
+  }
+
+  /** The shell does not cut off what is there, and has it open itself. */
+  function streamTo(target: string): Promise<Outcome> {
+    const program = [process.execPath, PROGRAM, '-b', repository.directory, 'restore', '-'];
+    return run('sh', ['-c', 'exec 1<>"$1"; shift; "$@"; exit $?', 'sh', target, ...program]);
+  }
 
   function existingFile(size = 2 * SIZE): string {
     const target = join(filesystem.scratch(), 'target');

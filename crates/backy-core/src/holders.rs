@@ -1,10 +1,14 @@
 //! Who has a file or a block device open: a target in use is not overwritten, an image in use is not removed.
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::device;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::device::{self, Facts, Kind};
 use crate::error::{Code, Error, Result};
 use crate::platform::{self, Subject};
 use crate::sys::fs;
@@ -59,28 +63,22 @@ impl HolderKind {
 /// that is neither a regular file nor a block device, has no holders; symbolic links are not followed.
 #[must_use]
 pub fn find_holders(paths: &[PathBuf]) -> Vec<Vec<Holder>> {
-    let subjects: Vec<Option<Subject>> = paths.iter().map(|path| subject_at(path)).collect();
-    let suspects: Vec<&Subject> = subjects.iter().flatten().collect();
-    let mut found = platform::find_holders(&suspects).into_iter();
-    subjects.iter().map(|subject| subject.as_ref().and_then(|_| found.next()).unwrap_or_default()).collect()
+    patiently(|| {
+        let subjects: Vec<Option<Subject>> = paths.iter().map(|path| subject_at(path)).collect();
+        let suspects: Vec<&Subject> = subjects.iter().flatten().collect();
+        let mut found = platform::find_holders(&suspects).into_iter();
+        let of = |subject: &Option<Subject>| subject.as_ref().and_then(|_| found.next()).unwrap_or_default();
+        subjects.iter().map(of).collect()
+    })
 }
 
-/// Refuses a target that somebody else has open. Services look at devices for a moment, so a second look decides.
+/// Refuses a target that somebody else has open.
 ///
 /// # Errors
 /// [`Code::TargetBusy`] naming the holders.
 pub(crate) fn refuse_held(file: &File, path: &Path) -> Result<()> {
-    for attempt in 1.. {
-        let holders = holders_of(file);
-        if holders.is_empty() {
-            break;
-        }
-        if attempt == ATTEMPTS {
-            return Err(busy(path, holders));
-        }
-        std::thread::sleep(PAUSE);
-    }
-    Ok(())
+    let holders = patiently(|| vec![holders_of(file)]).remove(0);
+    if holders.is_empty() { Ok(()) } else { Err(busy(path, holders)) }
 }
 
 /// Refuses a stream that leads to a file or device in use. Processes do not count: a shell that redirects its own output
@@ -90,8 +88,12 @@ pub(crate) fn refuse_held(file: &File, path: &Path) -> Result<()> {
 /// [`Code::TargetBusy`] naming the holders.
 pub(crate) fn refuse_attached(file: &File, path: &Path) -> Result<()> {
     let of_processes = [HolderKind::Process, HolderKind::Unseen];
-    let mut holders = holders_of(file);
-    holders.retain(|holder| !of_processes.contains(&holder.kind));
+    let mut holders = claims_on_device(file)?;
+    for holder in holders_of(file) {
+        if !of_processes.contains(&holder.kind) && !holders.contains(&holder) {
+            holders.push(holder);
+        }
+    }
     if holders.is_empty() { Ok(()) } else { Err(busy(path, holders)) }
 }
 
@@ -107,6 +109,29 @@ pub(crate) fn holders_at(path: &Path) -> Vec<Holder> {
 
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Looks again while somebody shows: services look at devices for a moment, and so do indexers at files.
+fn patiently(look: impl Fn() -> Vec<Vec<Holder>>) -> Vec<Vec<Holder>> {
+    let mut found = look();
+    for _ in 1..ATTEMPTS {
+        if found.iter().all(Vec::is_empty) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        found = look();
+    }
+    found
+}
+
+/// What the kernel uses an open block device for. A file has no such use.
+fn claims_on_device(file: &File) -> Result<Vec<Holder>> {
+    let path = PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()));
+    let is_device = matches!(device::facts(file, &path)?, Some(Facts { kind: Kind::Device, .. }));
+    match is_device.then(|| device::open_exclusively(&path, OFlags::RDONLY)) {
+        Some(Err(Errno::BUSY)) => Ok(platform::claims_on(&path)),
+        _ => Ok(Vec::new()),
+    }
+}
 
 fn holders_of(file: &File) -> Vec<Holder> {
     let Some(subject) = Subject::of(file) else { return Vec::new() };
