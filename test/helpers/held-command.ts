@@ -1,10 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { cleanUpWith } from './clean-up.ts';
 import { type Outcome, type Running, start } from './command.ts';
 import type { Need } from './needs.ts';
 import { PROGRAM, readLive, type TestRepository } from './repository.ts';
+import { scratchForTest } from './scratch.ts';
 
 /** What a machine must have to hold a command. */
 export const holdingNeeds: readonly Need[] = ['root', 'command strace'];
@@ -56,13 +58,17 @@ export function holdComparison(repository: TestRepository, target: string): Prom
 async function hold(args: readonly string[], file: string, isWriting: () => boolean): Promise<HeldCommand> {
   const stop = ['-e', 'trace=pread64', '-P', file, '-e', 'inject=pread64:signal=SIGSTOP:when=2'];
   // -D: the tracer is not the parent, so that the child we have is the command.
-  const strace = ['-D', '-f', '-qq', '-o', '/dev/null', ...stop];
+  const log = join(scratchForTest(), 'strace');
+  const strace = ['-D', '-f', '-qq', '-o', log, ...stop];
   const running = start('strace', [...strace, process.execPath, PROGRAM, ...args], {
     env: { BACKY_THREADS: '1' },
   });
   const cleanUp = cleanUpWith('kill -KILL "-$1" 2>/dev/null || true', String(running.pid));
   onTestFinished(() => cleanUp.now());
-  await untilStopped(running, isWriting);
+  // On a busy machine the tracer may take its time with every call, which looks like standing still.
+  const hasStopped = (): boolean =>
+    existsSync(log) && readFileSync(log, 'utf8').includes('stopped by SIGSTOP');
+  await untilStopped(running, () => hasStopped() && isWriting());
   return {
     pid: running.pid,
     signal: (name) => process.kill(running.pid, name),
