@@ -26,9 +26,10 @@ export function readJson(/** @type {string} */ path) {
 
 /**
  * Only what says nothing at all for so long hangs, and must fail with all that it started. How long a step takes in all is
- * no sign: a slow or busy machine is an honest one. Whatever runs here says something after each test or each file of them.
+ * no sign: a slow or busy machine is an honest one. Whatever runs here says something after
+ * each test or each file of them; the longest of them builds the modules of a guest first, for which it has an hour.
  */
-const SILENCE_LIMIT_MS = 60 * 60_000;
+const SILENCE_LIMIT_MS = 90 * 60_000;
 
 /** What stops each command that is running. In process groups of their own they do not see the Ctrl-C that ends this one. */
 const running = new Set();
