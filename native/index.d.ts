@@ -90,6 +90,33 @@ export interface CommandTarget {
   import: Array<string>
 }
 
+/** A revision, and the snapshot that it was made of. */
+export interface CompareOptions {
+  /** What is read. */
+  source: SourceInput
+  /** The image of the revision, for errors. */
+  image: string
+  /** Its index. */
+  index: string
+  /** Size of the image in bytes. */
+  size: number
+  /** BLAKE3 of the index. */
+  digest: string
+}
+
+/** Reads a whole snapshot and compares every block with the index of the revision that was made of it. */
+export declare function compareSource(options: CompareOptions, control: Control): Promise<CompareStats | Failure>
+
+/** What comparing a revision with a snapshot found. Sizes in bytes. */
+export interface CompareStats {
+  /** Read from the source. */
+  bytesRead: number
+  /** How many blocks of the source are not what the index says. */
+  differentCount: number
+  /** The first 10,000 of them. */
+  different: Array<BadBlock>
+}
+
 /** Like `replaceFile`, but fails with `EEXIST` when the name is taken. */
 export declare function createFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 

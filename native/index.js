@@ -773,11 +773,12 @@ if (
   }
 }
 
-const { Control, FileLock, checkPlace, checkTarget, createFile, describeIndex, describeSource, engineVersion, exportRbdSample, findHolders, findSharers, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, checkPlace, checkTarget, compareSource, createFile, describeIndex, describeSource, engineVersion, exportRbdSample, findHolders, findSharers, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
 export { checkPlace }
 export { checkTarget }
+export { compareSource }
 export { createFile }
 export { describeIndex }
 export { describeSource }
@@ -801,4 +802,3 @@ export { sealFiles }
 export { takeSnapshot }
 export { verifyImage }
 export { writeImage }
-export const __napiBindingTarget = __napiLoadedBindingTarget

@@ -49,6 +49,8 @@ export interface RevisionStats {
   readonly sampleRun?: number;
   /** Where the source's own account of what changed was found wrong. */
   readonly hintFailures?: readonly ByteRange[];
+  /** The revision whose source was read in full, and on which all hints since rest; often itself. */
+  readonly fullRead?: string;
 }
 
 /**
@@ -66,6 +68,10 @@ export interface RevisionRecord {
   readonly parent: string | null;
   readonly tags: readonly string[];
   readonly trust: Trust;
+  /** Why it is distrusted although its image is what the index says; absent for damage, and when it is not distrusted. */
+  readonly distrustedBecause?: string;
+  /** Revisions that this one proved to be in doubt, and whose records do not say so yet. */
+  readonly suspects?: readonly string[];
   /** Size of the image in bytes. */
   readonly size: number;
   /** BLAKE3 of the whole index file, lower-case hex; null: it has no index yet, as it is of the Python backy. */

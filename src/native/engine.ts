@@ -1,6 +1,7 @@
 import type * as Native from '#native';
 import type {
   BadBlock,
+  CompareStats,
   FreedStats,
   Holder,
   HostProbe,
@@ -29,6 +30,7 @@ import type { CommandInput, SourceInput } from './source-input.ts';
 
 export type {
   BadBlock,
+  CompareStats,
   FreedStats,
   Holder,
   HostProbe,
@@ -55,6 +57,9 @@ export type {
 /** What to write a revision from, and where. */
 export type WriteOptions = Omit<Native.WriteOptions, 'source'> & { readonly source: SourceInput };
 
+/** A revision, and the snapshot that it was made of. */
+export type CompareOptions = Omit<Native.CompareOptions, 'source'> & { readonly source: SourceInput };
+
 /** The addon as it is imported. */
 export type Addon = typeof import('#native');
 
@@ -71,6 +76,7 @@ export interface Engine {
   writeImage(options: WriteOptions, operation?: OperationOptions): Promise<WriteStats>;
   restoreImage(options: RestoreOptions, operation?: OperationOptions): Promise<RestoreStats>;
   verifyImage(options: VerifyOptions, operation?: OperationOptions): Promise<VerifyStats>;
+  compareSource(options: CompareOptions, operation?: OperationOptions): Promise<CompareStats>;
   indexImage(options: IndexOptions, operation?: OperationOptions): Promise<IndexStats>;
   describeIndex(index: string): Promise<IndexFacts>;
   repairImage(options: RepairOptions, operation?: OperationOptions): Promise<readonly RepairedBlock[]>;
@@ -128,6 +134,12 @@ export function createEngine(addon: Addon): Engine {
       checkBytes('size', options.size);
       return operate(addon, (control) => addon.verifyImage(options, control), operation, VERIFYING);
     },
+    compareSource: async (options, operation = {}) => {
+      checkBytes('size', options.size);
+      checkSource(options.source);
+      const compared = { ...options, source: sourceForAddon(options.source) };
+      return operate(addon, (control) => addon.compareSource(compared, control), operation, COMPARING);
+    },
     indexImage: (options, operation = {}) =>
       operate(addon, (control) => addon.indexImage(options, control), operation, INDEXING),
     describeIndex: async (index) => unwrap(await addon.describeIndex(index)),
@@ -174,13 +186,18 @@ const WRITING = { work: 'backup', aftermath: 'nothing of it is left' };
 const RESTORING = { work: 'restore', aftermath: 'a target that existed before is not complete' };
 const INDEXING = { work: 'making of the index', aftermath: 'the image has none yet' };
 const REPAIRING = { work: 'repair', aftermath: 'what was healed stays so, the rest is as it was' };
+const COMPARING = { work: 'comparison', aftermath: 'nothing is known of the revision' };
 const VERIFYING = { work: 'verification', aftermath: 'what it had not finished is unchanged' };
 
 /** The addon takes arrays that it could change. */
 function forAddon({ source, ...options }: WriteOptions): Native.WriteOptions {
-  if ('command' in source) return { ...options, source: { command: commandForAddon(source) } };
+  return { ...options, source: sourceForAddon(source) };
+}
+
+function sourceForAddon(source: SourceInput): Native.SourceInput {
+  if ('command' in source) return { command: commandForAddon(source) };
   const { changed, ...input } = source;
-  return { ...options, source: { ...input, ...(changed ? { changed: [...changed] } : {}) } };
+  return { ...input, ...(changed ? { changed: [...changed] } : {}) };
 }
 
 function commandForAddon({ changes, sample, ...input }: CommandInput): Native.CommandInput {

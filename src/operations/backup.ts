@@ -86,6 +86,7 @@ async function run(
         context.log('warning', `revision ${uuid} is left out: ${reason}`);
       warnOfUnrecorded(context, unrecorded);
       await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
+      await orWarn(context, 'not all doubts were written down', () => settle(context, engine, revisions));
       const request = { tags: wanted, slot: options.slot };
       const tags = chooseTags(config, revisions, request, startedAt);
       begin(tags);
@@ -111,6 +112,13 @@ async function run(
   } finally {
     writing.release();
   }
+}
+
+/** Finishes what a run that was interrupted after it had found a hint to be wrong has begun. */
+async function settle(context: Context, engine: Engine, revisions: readonly RevisionRecord[]): Promise<void> {
+  if (revisions.every(({ suspects = [] }) => suspects.length === 0)) return;
+  const { settleDoubts } = await import('./doubt-revisions.ts');
+  await settleDoubts(context, engine, revisions);
 }
 
 function withForce(source: SourceConfig, force = false): SourceConfig {

@@ -1,4 +1,5 @@
 import { badRanges } from '../domain/bad-blocks.ts';
+import { fullReadOf } from '../domain/doubt.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import type { WriteStats } from '../native/engine.ts';
 import { FORMAT_VERSION } from '../repository/record.ts';
@@ -24,6 +25,8 @@ export function describeRevision(
   const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
   const reasons = [parent ? undefined : whyNoParent(plan), snapshot.fallback, stats.fallback];
   const fallback = reasons.filter((reason) => reason !== undefined).join('; ');
+  const method = methodOf(snapshot, stats);
+  const fullRead = stats.narrowed ? parent && fullReadOf(parent, plan.revisions) : uuid;
   return {
     formatVersion: FORMAT_VERSION,
     uuid,
@@ -43,7 +46,7 @@ export function describeRevision(
       bytesWritten,
       bytesChanged,
       bytesZero,
-      method: methodOf(snapshot, stats),
+      method,
       sharing,
       ...(sharingReason === undefined ? {} : { sharingReason }),
       ...(fallback === '' ? {} : { fallback }),
@@ -51,6 +54,7 @@ export function describeRevision(
       ...(extents === undefined ? {} : { extents }),
       sampleRun: sampleRunAfter(parent),
       ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),
+      ...(fullRead === undefined ? {} : { fullRead }),
     },
     verifiedAt: null,
   };

@@ -1,4 +1,5 @@
 import type { UnreadableRevision } from '../domain/revision.ts';
+import { type RevisionRecord, sharesWithSource } from '../domain/revision.ts';
 import { type BackyError, isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { BadBlock, Engine } from '../native/engine.ts';
@@ -96,17 +97,27 @@ export async function distrustRevision(context: Context, engine: Engine, uuid: s
   }
 }
 
+/** An image that began as the source's snapshot still is what the source was: if the index fits, all of it is right. */
+function provesSource(record: RevisionRecord): boolean {
+  return sharesWithSource(record);
+}
+
 async function rewrite(
-  { layout, clock, signal }: Context,
+  { layout, clock, log, signal }: Context,
   engine: Engine,
   { uuid, verdict }: Pick<Verdict, 'uuid' | 'verdict'>,
 ): Promise<void> {
   await asWriter(engine, layout, signal, async () => {
     // Read again under the lock: someone may have written it meanwhile.
     const record = readRecord(layout, uuid);
-    const trust = verdict === 'good' ? 'verified' : 'distrusted';
+    const isDoubted = record.distrustedBecause !== undefined && !provesSource(record);
+    const trust = verdict === 'good' && !isDoubted ? 'verified' : 'distrusted';
     const verifiedAt = verdict === 'good' ? clock().toISOString() : record.verifiedAt;
-    await rewriteRecord(engine, layout, { ...record, trust, verifiedAt });
+    const { distrustedBecause: _reason, ...undoubted } = record;
+    const base = trust === 'verified' ? undoubted : record;
+    await rewriteRecord(engine, layout, { ...base, trust, verifiedAt });
+    if (verdict === 'good' && isDoubted)
+      log('warning', `${uuid} is what was written, but stays distrusted: ${record.distrustedBecause}`);
     await updateLinks(engine, layout, (await readRevisions(layout)).revisions);
   });
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
+import { isDamagedOnDisk } from '../domain/doubt.ts';
 import {
   byAge,
-  isGood,
   isIndexed,
   newestGood,
   type RevisionRecord,
@@ -15,6 +15,7 @@ import { isBackyError } from '../errors.ts';
 import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../native/engine.ts';
 import type { Layout, RevisionFiles } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
+import { readRevisions } from '../repository/read-revisions.ts';
 import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
 import { announce } from '../repository/unfinished.ts';
 import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest } from '../sources/source.ts';
@@ -58,15 +59,54 @@ export async function takeRevision(
     const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
     const snapshotDropped = await whySnapshotGoes(context, plan.source, uuid, stats);
     const facts = { ...stats, snapshotDropped };
-    const record = describeRevision(plan, snapshot, { uuid, parent }, facts, context.clock());
+    const described = describeRevision(plan, snapshot, { uuid, parent }, facts, context.clock());
+    const record = stats.hintFailures.length > 0 ? await nameSuspects(context, plan, described) : described;
     await sealRevision(engine, layout, record);
     return { record, stats };
   });
+  report(context, plan, record, stats);
+  // Before the snapshot of the parent goes.
+  if (record.suspects)
+    await doubtRevisions(context, engine, plan, record, { ...operation, onProgress: undefined });
   await snapshots.tidy(record.stats.snapshotDropped === undefined ? uuid : undefined);
   snapshots.report();
-  await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));
-  report(context, plan, record, stats);
+  const revisions = record.suspects ? (await readRevisions(layout)).revisions : [...plan.revisions, record];
+  await updateLinks(engine, layout, [...revisions].sort(byAge));
   return record;
+}
+
+/** The suspects stand in the record of the revision that proved a hint to be wrong, so they are in doubt from its commit on. */
+async function nameSuspects(
+  { layout }: Context,
+  { revisions }: RevisionPlan,
+  record: RevisionRecord,
+): Promise<RevisionRecord> {
+  const parent = revisions.find(({ uuid }) => uuid === record.parent);
+  if (!parent) return record;
+  const { findSuspects } = await import('./doubt-revisions.ts');
+  const suspects = await findSuspects(layout, parent, revisions);
+  return suspects.length > 0 ? { ...record, suspects } : record;
+}
+
+/** A hint was wrong: what rests on those before it may be, too. */
+async function doubtRevisions(
+  context: Context,
+  engine: Engine,
+  { source, revisions }: RevisionPlan,
+  record: RevisionRecord,
+  operation: OperationOptions,
+): Promise<void> {
+  // Loaded when it is needed, which is hardly ever.
+  const { compareWithSnapshot, settleDoubts } = await import('./doubt-revisions.ts');
+  try {
+    await settleDoubts(context, engine, [...revisions, record]);
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    context.log('warning', `the next backup writes down what is in doubt: ${error.message}`);
+  }
+  const parent = revisions.find(({ uuid }) => uuid === record.parent);
+  if (!parent || !record.suspects?.includes(parent.uuid)) return;
+  await compareWithSnapshot(context, engine, { source, record: parent }, operation);
 }
 
 /** How it looks when a snapshot is lost while it is read. */
@@ -147,7 +187,7 @@ function writeOptions(
   const known = isIndexed(parent)
     ? { parentImage, parentIndex, parentDigest: parent.digest }
     : { parentImage };
-  return { ...options, ...known, compareBytes: !revisions.every(isGood) };
+  return { ...options, ...known, compareBytes: revisions.some(isDamagedOnDisk) };
 }
 
 /** Runs `work`; when it fails, removes the unfinished revision before the failure is passed on. */

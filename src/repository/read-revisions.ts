@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { withDoubts } from '../domain/doubt.ts';
 import {
   byAge,
   type DamagedRevision,
@@ -107,7 +108,7 @@ async function readThese(
     if (reading?.kind === 'incomplete') incomplete.push({ uuid, reason: reading.reason });
     if (reading?.kind === 'chunked') throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
   }
-  return { revisions: revisions.sort(byAge), damaged, unreadable, incomplete };
+  return { revisions: withDoubts(revisions.sort(byAge)), damaged, unreadable, incomplete };
 }
 
 type Reading = LegacyReading | { readonly kind: 'damaged' | 'unreadable'; readonly reason: string };

@@ -61,6 +61,8 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
   const adopted = member(record, 'adopted');
   const parent = member(record, 'parent');
   checkOptionalText(record, 'server');
+  checkOptionalText(record, 'distrustedBecause');
+  checkOptionalIds(record, 'suspects');
   return {
     ...withoutChecksum(asObject(record)),
     formatVersion: FORMAT_VERSION,
@@ -123,6 +125,7 @@ function parseStats(stats: Field): RevisionStats {
   checkOptionalCount(stats, 'extents');
   checkOptionalCount(stats, 'sampleRun');
   checkOptionalRanges(stats, 'hintFailures');
+  checkOptionalText(stats, 'fullRead');
   return {
     ...asObject(stats),
     duration: parseDuration(member(stats, 'duration')),
@@ -144,6 +147,11 @@ function checkOptionalText(parent: Field, key: string): void {
 function checkOptionalCount(parent: Field, key: string): void {
   const field = member(parent, key);
   if (field.value !== undefined) asWholeNumber(field, 'a whole number');
+}
+
+function checkOptionalIds(parent: Field, key: string): void {
+  const field = member(parent, key);
+  if (field.value !== undefined) asList(field, 'a list of ids').forEach(parseId);
 }
 
 function checkOptionalRanges(parent: Field, key: string): void {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { FileSourceConfig } from '../config/config.ts';
 import { quoted } from '../domain/shell-word.ts';
@@ -46,6 +47,10 @@ export function fileSource(
         name,
         removal: `rm -f -- ${quoted(name)}`,
       }));
+    },
+    reopen: async ({ uuid }) => {
+      const snapshot = await snapshots.pathOf(uuid);
+      return existsSync(snapshot) ? { path: snapshot } : undefined;
     },
     places: async (uuid) => [await snapshots.pathOf(uuid), path],
     tidy: (keep) => snapshots.tidy(config.snapshot === false ? undefined : keep),

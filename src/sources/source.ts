@@ -44,6 +44,13 @@ export interface Source {
    */
   snapshotsThere(): Promise<readonly FoundSnapshot[]>;
   /**
+   * How the snapshot that a revision was read from can be read once more; undefined when it is gone. Absent: the source
+   * keeps none.
+   *
+   * @throws what `describe` throws
+   */
+  reopen?(record: RevisionRecord): Promise<SourceInput | undefined>;
+  /**
    * Paths at which bytes of a revision may still be found, at the same offsets, the best one first. They are looked at
    * when a revision is repaired, and believed only when they have the right hash. Absent: there are none.
    */

@@ -16,6 +16,14 @@ import { histories } from './ceph/histories.ts';
 
 const OBJECT = 4 * MIB;
 
+/** In the place of rbd: a stream for the right snapshots of an image of 16 MiB, with no change in it. */
+const NO_CHANGE = [
+  'case " $* " in *" --from-snap "*)',
+  '  while [ "$1" != --snap ]; do shift; done; to=$2; from=$4',
+  '  printf "rbd diff v1\\nf\\052\\000\\000\\000%st\\052\\000\\000\\000%ss\\000\\000\\000\\001\\000\\000\\000\\000e" "$from" "$to" ;;',
+  '*) exec "$RBD" "$@" ;; esac',
+].join('\n');
+
 const needs = [...cephNeeds, ...needsOf('btrfs', 'ext4')];
 
 describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, () => {
@@ -295,15 +303,8 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
     it('reads everything, and says so, when what changed was not all that changed', async () => {
       await withRevision();
       // One block of N, with N = 1: each is compared.
-      repository.configure('sample-runs: 1');
-      // A stream for the right snapshots, with no change in it.
-      const script = [
-        'case " $* " in *" --from-snap "*)',
-        '  while [ "$1" != --snap ]; do shift; done; to=$2; from=$4',
-        '  printf "rbd diff v1\\nf\\052\\000\\000\\000%st\\052\\000\\000\\000%ss\\000\\000\\000\\001\\000\\000\\000\\000e" "$from" "$to" ;;',
-        '*) exec "$RBD" "$@" ;; esac',
-      ];
-      repository.replaceRbd(script.join('\n'));
+      const becomeUsual = repository.configure('sample-runs: 1');
+      repository.replaceRbd(NO_CHANGE);
       const record = await repository.backup();
       expect(record.stats).toMatchObject({
         method: 'full',
@@ -312,6 +313,36 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
       expect(record.stats.hintFailures).toEqual([{ offset: 6 * MIB, length: 512 * KIB }]);
       await expectRevision(repository, record, image);
       good = record;
+      becomeUsual();
+    });
+
+    it('distrusts what such a stream made of the revision before, and not what equals its snapshot', async () => {
+      await withRevision();
+      const trusts = async (): Promise<readonly string[]> => {
+        const { stdout } = await repository.backy('--json', 'status');
+        const { revisions }: { revisions: readonly RevisionRecord[] } = JSON.parse(stdout);
+        return revisions.slice(-3).map(({ trust }) => trust);
+      };
+      const becomeUsual = repository.configure('sample-runs: 1000');
+      repository.replaceRbd(NO_CHANGE);
+      const wrong = await repository.backup();
+      expect(wrong.stats).toMatchObject({ method: 'rbd-diff', bytesChanged: 0 });
+      becomeUsual();
+      repository.replaceRbd();
+      const becomeUsualAgain = repository.configure('sample-runs: 1');
+      const { exitCode, stderr } = await repository.backy('backup', 'manual:x');
+      expect(exitCode).toBe(0);
+      expect(stderr).toContain(`${wrong.uuid} is wrong: it differs from its snapshot in bytes ${6 * MIB}-`);
+      expect((await trusts()).slice(1)).toEqual(['distrusted', 'trusted']);
+      // Again a stream that lies, but this time at once found out: what was there before is right.
+      const right = await repository.backup();
+      await cluster.write(image, { offset: 6 * MIB, bytes: randomBytes(300 * KIB) });
+      repository.replaceRbd(NO_CHANGE);
+      const second = await repository.backy('backup', 'manual:y');
+      expect(second.stderr).toContain(`${right.uuid} equals its snapshot, and is trusted again`);
+      expect((await trusts()).slice(1)).toEqual(['trusted', 'trusted']);
+      becomeUsualAgain();
+      isReady = false;
     });
 
     it('gives up a cluster that does not answer, in one line', async () => {

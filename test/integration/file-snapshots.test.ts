@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { expectSameBytes, KIB, MIB, makeSparseFile, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
@@ -149,6 +150,51 @@ for (const type of ['btrfs', 'xfs'] as const) {
       await expectSameBytes(repository.path(second?.uuid ?? ''), repository.source);
     });
 
+    it.each(['another', 'the same'] as const)(
+      'is distrusted with all that rests on hints when one was wrong before, on %s filesystem',
+      async (place) => {
+        const scratch = sources.scratch();
+        const repository = place === 'another' ? await apart() : await repositoryOf(scratch, scratch);
+        configure(repository, 'sample-runs: 1000');
+        const full = await repository.backup();
+        await repository.backup();
+        const parent = (await repository.status()).revisions[1]?.uuid ?? '';
+        const snapshot = snapshotPath(repository, parent);
+        // The snapshot of the parent is that of a later state, so what changed in block 50 is not seen.
+        writeAt(repository.source, 50 * blockBytes, randomBytes(5));
+        rmSync(snapshot, { force: true });
+        await mustRun('cp', ['--reflink=always', repository.source, snapshot]);
+        const wrong = await repository.backup();
+        expect(wrong.stats).toMatchObject({ method: place === 'another' ? 'extent-map' : 'clone' });
+        const config = repository.path('config');
+        writeFileSync(config, readFileSync(config, 'utf8').replace('sample-runs: 1000', 'sample-runs: 1'));
+
+        const { exitCode, stderr } = await repository.backy('backup', 'manual:again');
+
+        expect(exitCode).toBe(0);
+        expect(stderr).toContain(`2 revisions may lack changes and cannot be trusted any more: ${parent}, `);
+        expect(stderr).toContain(
+          `${wrong.uuid} is wrong: it differs from its snapshot in bytes ${50 * blockBytes}-`,
+        );
+        const { revisions } = await repository.status();
+        const [, suspect, lacking, good] = revisions;
+        expect(revisions.map(({ trust }) => trust)).toEqual([
+          'trusted',
+          'distrusted',
+          'distrusted',
+          'trusted',
+        ]);
+        expect(suspect?.distrustedBecause).toContain(good?.uuid);
+        expect(lacking?.distrustedBecause).toContain('differs from its snapshot');
+        expect(good?.stats.fullRead).toBe(good?.uuid);
+        expect(lacking?.stats.fullRead).toBe(full.uuid);
+        await expectSameBytes(repository.path('last'), repository.source);
+        expect((await repository.backy('status')).stdout).toMatch(/distrusted: it differs from its snapshot/);
+        await repository.backy('verify');
+        expect((await repository.status()).revisions[2]?.trust).toBe('distrusted');
+      },
+    );
+
     it('keeps the snapshot it needs when a backup fails, and loses the one of a backup that was killed', async () => {
       const repository = await apart();
       const { uuid } = await repository.backup();
@@ -275,6 +321,15 @@ function snapshotsOf({ source }: TestRepository): readonly string[] {
     .filter((name) => name.startsWith(`.${basename(source)}.backy-`))
     .map((name) => join(directory, name))
     .sort();
+}
+
+/** Where the hidden snapshot of a revision is, or would be. */
+function snapshotPath({ source, path }: TestRepository, uuid: string): string {
+  const owner = createHash('sha256')
+    .update(realpathSync(path('')))
+    .digest('hex')
+    .slice(0, 8);
+  return join(dirname(source), `.${basename(source)}.backy-${owner}-${uuid}`);
 }
 
 function configure({ path }: TestRepository, setting: string): void {

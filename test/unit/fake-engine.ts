@@ -16,6 +16,7 @@ import { dirname } from 'node:path';
 import { backyError } from '../../src/errors.ts';
 import { fromNodeError, ioError } from '../../src/io-error.ts';
 import type {
+  CompareStats,
   Engine,
   FreedStats,
   Holder,
@@ -39,6 +40,7 @@ export interface FakeEngine extends Engine {
   writeStats: Partial<WriteStats>;
   restoreStats: Partial<RestoreStats>;
   verifyStats: Partial<VerifyStats>;
+  compareStats: CompareStats;
   repaired: readonly RepairedBlock[];
   sharers: readonly Sharer[];
   /** What `measureFreed` finds; absent: the sizes of the files. */
@@ -55,6 +57,7 @@ export function fakeEngine(): FakeEngine {
     writeStats: {},
     restoreStats: {},
     verifyStats: {},
+    compareStats: { bytesRead: 1, differentCount: 0, different: [] },
     repaired: [],
     sharers: [],
     freedStats: undefined,
@@ -88,6 +91,7 @@ export function fakeEngine(): FakeEngine {
         }
         return stats;
       }),
+    compareSource: (options) => call('compareSource', options, () => engine.compareStats),
     repairImage: (options) => call('repairImage', options, () => engine.repaired),
     findSharers: (options) => call('findSharers', options, () => engine.sharers),
     indexImage: (options) =>

@@ -11,6 +11,7 @@ use crate::extent::{Extent, ExtentMap, Part};
 use crate::index::{IndexReader, Page};
 use crate::read::{Reader, Via};
 use crate::readback::{Touched, read_back};
+use crate::source::Source;
 use crate::sparse;
 use crate::sys::fs;
 
@@ -32,6 +33,15 @@ impl ImageOptions {
     pub(crate) fn open_index(&self) -> Result<IndexReader> {
         let index = IndexReader::open(&self.index)?;
         index.expect(self.size, &self.digest).map(|()| index)
+    }
+
+    /// Fails if a source, which has `size` bytes, does not have those of the image.
+    pub(crate) fn expect_size(&self, size: u64, source: &Path) -> Result<()> {
+        if size == self.size {
+            return Ok(());
+        }
+        let detail = format!("from {} to {size} bytes", self.size);
+        Err(Error::new(Code::SourceResized).at(source).detail(detail))
     }
 
     /// What is wrong with an image of such a length.
@@ -77,6 +87,16 @@ impl Image {
         // What a truncated image lacks is no hole: it is looked at, and found missing.
         data = data.union(&ExtentMap::normalise(vec![Extent { start: length, end: options.size }]));
         Ok(Self { reader, index, size: options.size, data: data.align(BLOCK_SIZE as u64, options.size) })
+    }
+
+    /// A source in the place of the image that was once made of it.
+    ///
+    /// # Errors
+    /// [`Code::IndexDamaged`], [`Code::SourceResized`] when it does not have the size of the image, [`Code::Io`].
+    pub(crate) fn of_source(options: &ImageOptions, source: Source) -> Result<Self> {
+        let index = options.open_index()?;
+        options.expect_size(source.size, source.reader.path())?;
+        Ok(Self { reader: source.reader, index, size: options.size, data: source.data })
     }
 
     /// The numbers of all segments.

@@ -19,6 +19,7 @@ mod changes;
 mod clearing;
 mod clone;
 mod cloning;
+mod compare;
 mod control;
 mod counted;
 mod device;
@@ -79,6 +80,7 @@ mod verify;
 mod write;
 
 pub use block::{BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE};
+pub use compare::{Compared, compare_source};
 pub use control::{Control, Progress};
 pub use device::{Facts, Kind, describe, is_busy};
 pub use diff_writer::DiffWriter;

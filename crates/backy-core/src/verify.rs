@@ -60,17 +60,25 @@ fn verify(
 ) -> Result<VerifyStats> {
     report.map_or(Ok(()), Report::expect_free)?;
     let image = Image::open(options)?;
-    control.add_total(image.data_bytes());
-    let verification = Verification { image: &image, mapped, control };
-    let buffer = || Buffer::new(READ_SIZE);
-    let segments = pool::for_each(&image.segments(), control, buffer, |buffer, segment| {
-        verification.segment(segment, buffer)
-    })?;
-    let bad_blocks: Vec<BadBlock> = segments.into_iter().flatten().collect();
+    let bad_blocks = bad_blocks_of(&image, mapped, control)?;
     let written = report.map_or(Ok(()), |report| report.write(&bad_blocks));
     let report_problem = written.err().map(|error| error.to_string());
     let blocks = blocks_in(image.size);
     Ok(VerifyStats { blocks, bytes_read: image.data_bytes(), bad_blocks, report_problem })
+}
+
+/// Every block that is not what the index says.
+///
+/// # Errors
+/// [`crate::Code::Io`], [`crate::Code::Cancelled`].
+pub(crate) fn bad_blocks_of(image: &Image, mapped: bool, control: &Control) -> Result<Vec<BadBlock>> {
+    control.add_total(image.data_bytes());
+    let verification = Verification { image, mapped, control };
+    let buffer = || Buffer::new(READ_SIZE);
+    let segments = pool::for_each(&image.segments(), control, buffer, |buffer, segment| {
+        verification.segment(segment, buffer)
+    })?;
+    Ok(segments.into_iter().flatten().collect())
 }
 
 /// What all segments are verified with.

@@ -253,6 +253,50 @@ pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Cont
     })
 }
 
+/// A revision, and the snapshot that it was made of.
+#[napi(object)]
+pub struct CompareOptions {
+    /// What is read.
+    pub source: SourceInput,
+    /// The image of the revision, for errors.
+    pub image: String,
+    /// Its index.
+    pub index: String,
+    /// Size of the image in bytes.
+    pub size: f64,
+    /// BLAKE3 of the index.
+    pub digest: String,
+}
+
+/// What comparing a revision with a snapshot found. Sizes in bytes.
+#[napi(object)]
+pub struct CompareStats {
+    /// Read from the source.
+    pub bytes_read: i64,
+    /// How many blocks of the source are not what the index says.
+    pub different_count: i64,
+    /// The first 10,000 of them.
+    pub different: Vec<BadBlock>,
+}
+
+/// Reads a whole snapshot and compares every block with the index of the revision that was made of it.
+#[napi(ts_return_type = "Promise<CompareStats | Failure>")]
+pub fn compare_source<'env>(
+    env: &'env Env,
+    options: CompareOptions,
+    control: &Control,
+) -> Result<Object<'env>> {
+    controlled(env, "compare", control, move |control| {
+        let image = sealed(options.image, options.index, options.size, &options.digest)?;
+        let compared = backy_core::compare_source(&image, &input_of(options.source)?, control)?;
+        Ok(CompareStats {
+            bytes_read: count(compared.bytes_read),
+            different_count: count(compared.different.len() as u64),
+            different: first_bad(&compared.different),
+        })
+    })
+}
+
 /// An image without an index.
 #[napi(object)]
 pub struct IndexOptions {

@@ -58,7 +58,8 @@ export function statusLines(status: Status): readonly string[] {
  * was verified; then whatever there is to say of it.
  */
 export function revisionLine(record: RevisionRecord): string {
-  const { timestamp, uuid, stats, tags, trust, verifiedAt, hold, consistency, adopted } = record;
+  const { timestamp, uuid, stats, tags, trust, distrustedBecause, verifiedAt, hold, consistency, adopted } =
+    record;
   const { bytesWritten, duration, method, sharing, sharingReason, fallback, snapshotDropped } = stats;
   const shared = sharingReason === undefined ? sharing : `${sharing}: ${sharingReason}`;
   const verified = verifiedAt === null ? '-' : `verified ${formatLocalTime(new Date(verifiedAt))}`;
@@ -67,6 +68,7 @@ export function revisionLine(record: RevisionRecord): string {
     ...(adopted ? [describeAdoption(adopted)] : []),
     ...(fallback === undefined ? [] : [fallback]),
     ...(snapshotDropped === undefined ? [] : [`the snapshot was dropped: ${snapshotDropped}`]),
+    ...(distrustedBecause === undefined ? [] : [`distrusted: ${distrustedBecause}`]),
     ...(hold ? [describeHold(hold)] : []),
   ];
   return line({

@@ -23,6 +23,7 @@ export function lvmSource(
     identity: { type: 'lvm', volume: formatLogicalVolume(config) },
     describe: async () => (await work()).describeVolume(config),
     snapshot: async (request) => (await work()).takeSnapshot({ config, directory, engine, left }, request),
+    reopen: async (record) => (await work()).reopenSnapshot(config, record),
     room: async () => (await work()).roomOfPool({ config, directory, left }),
     snapshotsThere: async () => (await work()).findSnapshots(config),
     tidy: async (keep) => (await work()).tidyVolume({ config, directory, left }, keep),

@@ -1,15 +1,18 @@
 import type { LvmSourceConfig } from '../../config/config.ts';
 import type { GuestRoom } from '../../domain/guest-room.ts';
 import { formatLogicalVolume } from '../../domain/logical-volume.ts';
+import type { RevisionRecord } from '../../domain/revision.ts';
 import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
 import type { LeftSnapshots } from '../left-snapshots.ts';
-import type { FoundSnapshot, Snapshot, SnapshotRequest, SourceDescription } from '../source.ts';
+import type { FoundSnapshot, PathInput, Snapshot, SnapshotRequest, SourceDescription } from '../source.ts';
 import { takeClassicSnapshot } from './classic-snapshot.ts';
+import { devicePath } from './device-name.ts';
 import { hasRepositoryTag, repositoryTag, revisionOf } from './own-snapshot.ts';
 import { roomIn } from './pool-room.ts';
 import { takeThinSnapshot } from './thin-snapshot.ts';
 import { tidySnapshots } from './tidy-snapshots.ts';
+import { runTool } from './tool.ts';
 import { isThin, listVolumes, type Volume } from './volumes.ts';
 
 /** A volume and the repository that it is backed up into. */
@@ -38,6 +41,21 @@ export async function takeSnapshot(
   await left.note({ type: 'lvm', uuid, volumeGroup: config.volumeGroup, volume: config.volume });
   const order = { engine, config, volume, uuid, tag: await repositoryTag(directory) };
   return isThin(volume) ? takeThinSnapshot(order, parent) : takeClassicSnapshot(order);
+}
+
+/** The thin snapshot of a revision, made readable; `tidyVolume` puts it away. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
+export async function reopenSnapshot(
+  { volumeGroup }: LvmSourceConfig,
+  { uuid }: RevisionRecord,
+): Promise<PathInput | undefined> {
+  const volumes = await listVolumes(volumeGroup);
+  const snapshot = volumes.find(
+    (volume) => revisionOf(volume) === uuid && isThin(volume) && volume.isReadOnly,
+  );
+  if (!snapshot) return undefined;
+  const name = formatLogicalVolume({ volumeGroup, volume: snapshot.name });
+  await runTool('lvchange', ['--quiet', '--activate', 'y', '--ignoreactivationskip', name]);
+  return { path: devicePath(volumeGroup, snapshot.name) };
 }
 
 /** @throws BACKY_TOOL_FAILED, BACKY_IO */

@@ -23,6 +23,7 @@ export function rbdSource(config: CephRbdSourceConfig, directory: string, left: 
     describe: async () => (await work()).describe(),
     snapshot: async (request) => (await work()).snapshot(request),
     snapshotsThere: async () => (await work()).snapshotsThere(),
+    reopen: async (record) => (await work()).reopen(record),
     tidy: async (keep) => (await work()).tidy(keep),
   };
 }

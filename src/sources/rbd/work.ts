@@ -5,14 +5,15 @@ import type { RevisionRecord } from '../../domain/revision.ts';
 import { quoted } from '../../domain/shell-word.ts';
 import { type BackyError, backyError, isBackyError } from '../../errors.ts';
 import type { LeftSnapshots } from '../left-snapshots.ts';
-import type { Snapshot, Source } from '../source.ts';
+import type { CommandInput, Snapshot, Source } from '../source.ts';
 import { baseOf } from './base.ts';
 import { type RbdCluster, type RbdImageFacts, type RbdSnapshot, rbdCluster } from './cluster.ts';
 import { markedRevision, markKey, repositoryMark, revisionOf, snapshotName } from './own-snapshot.ts';
 import { tidySnapshots } from './tidy-snapshots.ts';
 
 /** What is done with an image, once it is needed. */
-export type RbdWork = Pick<Source, 'describe' | 'snapshot' | 'snapshotsThere' | 'tidy'>;
+export type RbdWork = Pick<Source, 'describe' | 'snapshot' | 'snapshotsThere' | 'tidy'> &
+  Required<Pick<Source, 'reopen'>>;
 
 /** Remembers what became of the image, so that a cluster that does not answer is waited for only once. */
 export function openRbd(config: CephRbdSourceConfig, directory: string, left: LeftSnapshots): RbdWork {
@@ -40,6 +41,15 @@ export function openRbd(config: CephRbdSourceConfig, directory: string, left: Le
         if (uuid === undefined || !marked.has(uuid)) return [];
         return [{ uuid, name: `${name}@${snapshot.name}`, removal: removalOf(config, snapshot.name) }];
       });
+    },
+    reopen: async (record) => {
+      const { since } = baseOf(
+        { ...config, fullAlways: false },
+        await cluster.facts(),
+        await cluster.snapshots(),
+        record,
+      );
+      return since && inputOf(name, cluster, since);
     },
     tidy: async (keep) => {
       if (lost) return [];
@@ -121,18 +131,21 @@ async function describeSnapshot(
     size: snapshot.size,
     consistency: 'crash',
     origin: { imageId: image.id, snapshotId: snapshot.id },
-    input: {
-      name: `${name}@${snapshot.name}`,
-      snapshot: snapshot.name,
-      size: snapshot.size,
-      command: cluster.exportCommand(snapshot.name),
-      changes,
-      sample: cluster.sampleCommand(snapshot.name),
-    },
+    input: { ...inputOf(name, cluster, snapshot), changes },
     method: changes ? 'rbd-diff' : 'full',
     ...(fallback === undefined ? {} : { fallback }),
     ...(config.sampleRuns === undefined ? {} : { sampleRuns: config.sampleRuns }),
     check: () => checkSnapshots(name, cluster, image, since ? [snapshot, since] : [snapshot]),
+  };
+}
+
+function inputOf(image: string, cluster: RbdCluster, { name, size }: RbdSnapshot): CommandInput {
+  return {
+    name: `${image}@${name}`,
+    snapshot: name,
+    size,
+    command: cluster.exportCommand(name),
+    sample: cluster.sampleCommand(name),
   };
 }
 

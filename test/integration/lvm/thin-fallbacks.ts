@@ -58,6 +58,8 @@ export function thinFallbacks({ guest, thin, overwrite, names, keepsMetadata }: 
   });
 
   it('when what it says is not true, which a sample finds out', async () => {
+    const before = await repository.backup();
+    expect(before.stats.method).toBe('thin-delta');
     // Each block is in one of 30 samples, so at most 30 runs are needed; all of the volume is overwritten, so one is.
     await overwrite('web-2', 0, 16 * MIB);
     const blind = `$real "$@" | sed 's/<\\(different\\|right_only\\|left_only\\) /<same /'`;
@@ -65,6 +67,12 @@ export function thinFallbacks({ guest, thin, overwrite, names, keepsMetadata }: 
       const { stats } = await repository.backup();
       expect(stats).toMatchObject({ method: 'full', fallback: expect.any(String), bytesWritten: 16 * MIB });
       expect(stats.hintFailures).not.toEqual([]);
+      // Compared with its snapshot, the revision before proved to be right.
+      const record = await guest.mustRun(`cat ${repository.directory}/${before.uuid}.rev`);
+      expect(JSON.parse(record)).toMatchObject({ trust: 'trusted' });
+      expect(JSON.parse(record)).not.toHaveProperty('distrustedBecause');
+      const { uuid } = await repository.backup();
+      expect(await names('web-2')).toEqual(['web-2', `web-2.backy-${uuid}`]);
     });
   });
 }
