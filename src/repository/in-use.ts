@@ -14,13 +14,23 @@ export async function findInUse(
   layout: Layout,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, BackyError>> {
-  const images = ids.map((id) => layout.files(id).image);
-  const inUse = new Map<string, BackyError>();
-  for (const [index, heldBy] of (await engine.findHolders(images)).entries()) {
-    const [uuid = '', path = ''] = [ids[index], images[index]];
-    if (heldBy.length === 0) continue;
+  const images = new Map(ids.map((id) => [layout.files(id).image, id]));
+  const held = await findHeldFiles(engine, [...images.keys()]);
+  return new Map([...held].map(([path, error]) => [images.get(path) ?? path, error]));
+}
+
+/** The same for files of any kind, by their paths. */
+export async function findHeldFiles(
+  engine: Engine,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, BackyError>> {
+  const held = new Map<string, BackyError>();
+  if (paths.length === 0) return held;
+  for (const [index, heldBy] of (await engine.findHolders(paths)).entries()) {
+    const path = paths[index];
+    if (path === undefined || heldBy.length === 0) continue;
     const facts = { path, holders: describeHolders(heldBy), advice: adviceOnHolders(heldBy) };
-    inUse.set(uuid, backyError('BACKY_REVISION_BUSY', facts, { details: { uuid, heldBy } }));
+    held.set(path, backyError('BACKY_REVISION_BUSY', facts, { details: { heldBy } }));
   }
-  return inUse;
+  return held;
 }

@@ -4,6 +4,7 @@ import { isOwnRevisionId, isRevisionId } from '../domain/revision-id.ts';
 import { isBackyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
+import { findHeldFiles } from './in-use.ts';
 import { INDEX_SUFFIX, type Layout, PARTIAL_SUFFIX, RECORD_SUFFIX, UNFINISHED_SUFFIX } from './layout.ts';
 import { updateLinks } from './links.ts';
 import { readRecord, readRevisions, readSome } from './read-revisions.ts';
@@ -30,7 +31,7 @@ export function leftovers(layout: Layout, names: readonly string[]): readonly st
  * Removes the leftovers of a repository, and backups of the Python backy that never finished. The caller holds the
  * purge lock exclusively: otherwise they may be the work in progress of someone else.
  *
- * @param onStuck is told of the files that cannot be removed
+ * @param onStuck is told of the files that cannot be removed, or that somebody has open
  * @returns the names of what was removed
  */
 export async function removeLeftovers(
@@ -41,7 +42,7 @@ export async function removeLeftovers(
   const present = await listFiles(layout.directory);
   const incomplete = await incompleteFiles(layout, present);
   const names = [...incomplete, ...leftovers(layout, present).filter((name) => !incomplete.includes(name))];
-  const removed = await removeThese(engine, layout, names, onStuck);
+  const removed = await removeUnused(engine, layout, names, onStuck);
   // In its first versions the links led to a revision before it was finished.
   if (incomplete.length > 0) await updateLinks(engine, layout, (await readRevisions(layout)).revisions);
   return removed;
@@ -75,6 +76,27 @@ function isWithoutIndex(layout: Layout, id: string): boolean {
   }
 }
 
+/** Nothing of a revision goes while somebody has a file of it open. */
+async function removeUnused(
+  engine: Engine,
+  layout: Layout,
+  names: readonly string[],
+  onStuck: OnStuck,
+): Promise<readonly string[]> {
+  const held = await findHeldFiles(
+    engine,
+    names.map((name) => join(layout.directory, name)),
+  );
+  for (const [path, error] of held) onStuck(basename(path), error);
+  const inUse = new Set([...held.keys()].map((path) => idOf(basename(path))));
+  return removeThese(
+    engine,
+    layout,
+    names.filter((name) => !inUse.has(idOf(name))),
+    onStuck,
+  );
+}
+
 /** All at once or, where one of them stays, one by one; where one stays, so does what comes after it of that revision. */
 async function removeThese(
   engine: Engine,
@@ -91,7 +113,7 @@ async function removeThese(
   const removed: string[] = [];
   const stuck = new Set<string>();
   for (const name of names) {
-    const id = [PARTIAL_SUFFIX, INDEX_SUFFIX, RECORD_SUFFIX].reduce(withoutSuffix, name);
+    const id = idOf(name);
     if (stuck.has(id)) continue;
     try {
       await engine.removeFiles([join(directory, name)]);
@@ -126,6 +148,11 @@ async function listFiles(directory: string): Promise<readonly string[]> {
   } catch (error) {
     throw fromNodeError(error);
   }
+}
+
+/** The revision that a file belongs to; the name itself for a temporary file. */
+function idOf(name: string): string {
+  return [PARTIAL_SUFFIX, INDEX_SUFFIX, RECORD_SUFFIX].reduce(withoutSuffix, name);
 }
 
 function withoutSuffix(name: string, suffix: string): string {

@@ -61,6 +61,21 @@ describe('leftovers', () => {
     expect(found(damaged)).toEqual(all(sealed, '.rev.partial'));
   });
 
+  it('stay as a whole while somebody has one of their files open, and go when that ends', async () => {
+    const layout = repository(...all(unsealed, ...SUFFIXES), ...all(sealed, '.partial'));
+    const engine = fakeEngine();
+    for (const id of [unsealed, sealed]) await announce(engine, layout, id, 'revision', now);
+    const { partialImage } = layout.files(unsealed);
+    engine.holders.set(partialImage, [{ kind: 'loop', name: '/dev/loop3' }]);
+    const told: string[] = [];
+    const removed = await removeLeftovers(engine, layout, (name, { code }) => told.push(`${name} ${code}`));
+    expect(removed).toEqual(all(sealed, '.partial', '.rev.partial'));
+    expect(told).toEqual([`${unsealed}.partial BACKY_REVISION_BUSY`]);
+    expect(names(layout)).toEqual(all(unsealed, ...SUFFIXES, '.rev.partial').sort());
+    engine.holders.clear();
+    expect(await removeLeftovers(engine, layout)).toHaveLength(5);
+  });
+
   it('never include an image whose index was in the making', async () => {
     const layout = repository(...all(unsealed, '', '.hashes', '.hashes.partial'));
     await announce(fakeEngine(), layout, unsealed, 'index', now);
