@@ -123,7 +123,7 @@ export declare function createFile(path: string, contents: string, mode: number)
 /** Reads an index whose record is lost, and checks that it is one. */
 export declare function describeIndex(index: string): Promise<IndexFacts | Failure>
 
-/** Kind and size of a file or block device; symbolic links are followed. */
+/** Kind, size and format of a file or block device; symbolic links are followed. */
 export declare function describeSource(path: string): Promise<SourceFacts | Failure>
 
 /** A file or device that may have the right bytes, at the same offset. */
@@ -485,6 +485,10 @@ export interface SourceFacts {
   size: number
   /** Whether it is a device that is mounted or otherwise in use. */
   busy: boolean
+  /** A format of images that its first bytes show, such as `qcow2`; absent when it seems raw. */
+  format?: string
+  /** Why not all of that image is in it, such as `it has a backing file`. */
+  elsewhere?: string
 }
 
 /** How the bytes of a source are got at: a path, with what is known of it, or a command. */

@@ -53,6 +53,11 @@ const ERRORS = {
     message: 'The source {path} is neither a file nor a block device',
     remedy: 'Name a disk image or a block device as the source',
   },
+  BACKY_SOURCE_FORMAT: {
+    message: 'The source {name} is a {format} image that is not complete by itself: {elsewhere}',
+    remedy:
+      'Make one file of it with "qemu-img convert -O raw"; if it is a raw disk whose guest wrote such bytes, set format: raw in the source of the configuration',
+  },
   BACKY_SOURCE_MOUNTED: {
     message: 'The source {path} is mounted or otherwise in use',
     remedy:

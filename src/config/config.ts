@@ -22,8 +22,14 @@ export const DEFAULT_GRACE_MS = 86_400_000;
 /** A source by its type. */
 export type SourceConfig = FileSourceConfig | LvmSourceConfig | CephRbdSourceConfig;
 
+/** Settings that every source has. */
+interface SourceSettings {
+  /** Says that it is a raw disk, whatever its first bytes look like. */
+  readonly format?: 'raw';
+}
+
 /** A file or block device on this machine. */
-export interface FileSourceConfig {
+export interface FileSourceConfig extends SourceSettings {
   readonly type: 'file';
   /** A relative path is relative to the repository. Symbolic links are followed at each backup. */
   readonly filename: string;
@@ -36,7 +42,7 @@ export interface FileSourceConfig {
 }
 
 /** A logical volume of LVM on this machine. */
-export interface LvmSourceConfig {
+export interface LvmSourceConfig extends SourceSettings {
   readonly type: 'lvm';
   readonly volumeGroup: string;
   readonly volume: string;
@@ -47,7 +53,7 @@ export interface LvmSourceConfig {
 }
 
 /** An image of a Ceph cluster. */
-export interface CephRbdSourceConfig {
+export interface CephRbdSourceConfig extends SourceSettings {
   readonly type: 'ceph-rbd';
   readonly pool: string;
   readonly namespace?: string;

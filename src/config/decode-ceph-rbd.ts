@@ -3,7 +3,7 @@ import { isRbdName } from '../domain/rbd-image.ts';
 import { asText, type Field, member, ShapeError } from '../domain/shape.ts';
 import { checkKeys } from './check-keys.ts';
 import type { CephRbdSourceConfig } from './config.ts';
-import { decodeFlag, decodeRuns, optional } from './decode-setting.ts';
+import { decodeFlag, decodeFormat, decodeRuns, optional } from './decode-setting.ts';
 
 const KEYS = [
   'type',
@@ -15,6 +15,7 @@ const KEYS = [
   'full-always',
   'timeout',
   'sample-runs',
+  'format',
 ] as const;
 /** What ceph(8) takes behind `client.`, kept to what cannot be taken for anything else. */
 const USER = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
@@ -32,6 +33,7 @@ export function decodeCephRbdSource(source: Field): CephRbdSourceConfig {
     ...optional('fullAlways', member(source, 'full-always'), decodeFlag),
     ...optional('timeout', member(source, 'timeout'), decodeTimeout),
     ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
+    ...optional('format', member(source, 'format'), decodeFormat),
   };
 }
 

@@ -28,6 +28,12 @@ export function decodeSwitch(field: Field): boolean {
   throw new ShapeError(field, 'on or off');
 }
 
+/** The format of a source, where somebody says it. */
+export function decodeFormat(field: Field): 'raw' {
+  if (field.value === 'raw') return 'raw';
+  throw new ShapeError(field, 'raw, the only format that can be declared');
+}
+
 /** The engine has 32 bits for it. */
 const MOST_RUNS = 2 ** 32 - 1;
 

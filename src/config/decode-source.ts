@@ -4,7 +4,7 @@ import { SNAPSHOT_ROOM_EXPECTED, snapshotRoom } from '../domain/snapshot-room.ts
 import { checkKeys } from './check-keys.ts';
 import { type FileSourceConfig, type LvmSourceConfig, SOURCE_TYPES, type SourceConfig } from './config.ts';
 import { decodeCephRbdSource } from './decode-ceph-rbd.ts';
-import { decodeFlag, decodeRuns, decodeSwitch, optional } from './decode-setting.ts';
+import { decodeFlag, decodeFormat, decodeRuns, decodeSwitch, optional } from './decode-setting.ts';
 
 /** Checks the source of a configuration. @throws ShapeError that names the key */
 export function decodeSource(given: Field): SourceConfig {
@@ -29,24 +29,26 @@ function withoutAlias({ path, value }: Field): Field {
 }
 
 function decodeFileSource(source: Field): FileSourceConfig {
-  checkKeys(source, ['type', 'filename', 'snapshot', 'sample-runs', 'allow-mounted']);
+  checkKeys(source, ['type', 'filename', 'snapshot', 'sample-runs', 'allow-mounted', 'format']);
   return {
     type: 'file',
     filename: asText(member(source, 'filename'), 'the path of a file or block device', /^[^\0]+$/),
     ...optional('snapshot', member(source, 'snapshot'), decodeSwitch),
     ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
     ...optional('allowMounted', member(source, 'allow-mounted'), decodeFlag),
+    ...optional('format', member(source, 'format'), decodeFormat),
   };
 }
 
 function decodeLvmSource(source: Field): LvmSourceConfig {
-  checkKeys(source, ['type', 'volume-group', 'volume', 'snapshot-size', 'sample-runs']);
+  checkKeys(source, ['type', 'volume-group', 'volume', 'snapshot-size', 'sample-runs', 'format']);
   return {
     type: 'lvm',
     volumeGroup: decodeLvmName(member(source, 'volume-group')),
     volume: decodeLvmName(member(source, 'volume')),
     ...optional('snapshotSize', member(source, 'snapshot-size'), decodeSnapshotSize),
     ...optional('sampleRuns', member(source, 'sample-runs'), decodeRuns),
+    ...optional('format', member(source, 'format'), decodeFormat),
   };
 }
 

@@ -22,6 +22,8 @@ export interface SourceIdentity {
   readonly imageId?: string;
   /** The id that the cluster gave to the snapshot that was read. */
   readonly snapshotId?: number;
+  /** A format such as `qcow2` that its first bytes show; absent for a raw disk. */
+  readonly format?: string;
 }
 
 /** What it took to make a revision. Bytes everywhere. */

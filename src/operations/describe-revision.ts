@@ -17,11 +17,11 @@ export function describeRevision(
   plan: RevisionPlan,
   snapshot: Snapshot,
   { uuid, parent }: SnapshotRequest,
-  stats: WriteStats & { readonly snapshotDropped?: string | undefined },
+  stats: WriteStats & { readonly snapshotDropped?: string | undefined; readonly format?: string | undefined },
   finishedAt: Date,
 ): RevisionRecord {
   const { source, tags, startedAt, slot } = plan;
-  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures } = stats;
+  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures, format } = stats;
   const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
   const reasons = [parent ? undefined : whyNoParent(plan), snapshot.fallback, stats.fallback];
   const fallback = reasons.filter((reason) => reason !== undefined).join('; ');
@@ -38,7 +38,7 @@ export function describeRevision(
     size: stats.size,
     digest: stats.digest,
     blockSize: stats.blockSize,
-    source: { ...source.identity, ...snapshot.origin },
+    source: { ...source.identity, ...snapshot.origin, ...(format === undefined ? {} : { format }) },
     consistency: snapshot.consistency,
     stats: {
       duration: Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000,

@@ -7,6 +7,7 @@ import { isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, HostProbe } from '../native/engine.ts';
 import { openSnapshotList } from '../repository/left-snapshots.ts';
+import { formatWarning } from '../sources/image-format.ts';
 import { openSource } from '../sources/open-source.ts';
 import type { FoundSnapshot } from '../sources/source.ts';
 import { type Context, openContext } from './context.ts';
@@ -54,6 +55,8 @@ export interface SourceReport {
   readonly kind: string;
   /** Bytes. */
   readonly size: number;
+  /** Such as `qcow2`; absent for a raw disk. */
+  readonly format?: string;
 }
 
 interface HostFinding {
@@ -85,6 +88,7 @@ export async function doctor(context: Context): Promise<DoctorReport> {
   const limits = host
     ? [
         ...limitsOf(host),
+        ...(source?.format === undefined ? [] : [formatWarning(source.filename, source.format)]),
         ...(isFirst && source ? tooLarge(source, host) : []),
         ...(newest && room ? tooLittleRoom(newest, room) : []),
         ...(newest && newestImage && host.reflink ? shredded(newest, newestImage) : []),
@@ -135,10 +139,10 @@ async function lookAtSource({ layout }: Context, engine: Engine): Promise<Source
     const config = await loadConfig(layout.config);
     const left = await openSnapshotList(engine, layout);
     const source = openSource(config.source, layout.directory, engine, left);
-    const { name: filename, kind, size } = await source.describe();
+    const { name: filename, kind, size, format } = await source.describe();
     const room = await source.room?.();
     const unclaimed = await unclaimedSnapshots(layout, source);
-    return { source: { filename, kind, size }, room, unclaimed };
+    return { source: { filename, kind, size, ...(format === undefined ? {} : { format }) }, room, unclaimed };
   } catch (error) {
     if (!isBackyError(error)) throw error;
     return { problem: error.message };

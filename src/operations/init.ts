@@ -9,6 +9,7 @@ import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Layout } from '../repository/layout.ts';
 import { strangersIn } from '../repository/strangers.ts';
+import { formatWarning } from '../sources/image-format.ts';
 import { openSource } from '../sources/open-source.ts';
 import { OUT_OF_REACH } from '../sources/source.ts';
 import type { Context } from './context.ts';
@@ -78,7 +79,8 @@ function checkType(type: string): SourceConfig['type'] {
 /** A source may appear later, or only be readable later, but a directory will never be one. */
 async function checkSource({ layout, log }: Context, engine: Engine, { source }: Config): Promise<void> {
   try {
-    await openSource(source, layout.directory, engine).describe();
+    const { name, format } = await openSource(source, layout.directory, engine).describe();
+    if (format !== undefined) log('warning', formatWarning(name, format));
   } catch (error) {
     if (!isBackyError(error, ...OUT_OF_REACH)) throw error;
     log('warning', `${error.message}; backups will fail until it can be read`);

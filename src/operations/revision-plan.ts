@@ -1,8 +1,10 @@
+import type { SourceConfig } from '../config/config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import type { Source } from '../sources/source.ts';
 
 /** Everything that is decided before a revision is taken. */
 export interface RevisionPlan {
+  readonly config: SourceConfig;
   readonly source: Source;
   /** What the repository holds, oldest first. */
   readonly revisions: readonly RevisionRecord[];

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { nameOfSource } from '../config/source-name.ts';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { isDamagedOnDisk } from '../domain/doubt.ts';
 import {
@@ -18,6 +19,7 @@ import { updateLinks } from '../repository/links.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
 import { announce } from '../repository/unfinished.ts';
+import { foreignFormat, formatWarning } from '../sources/image-format.ts';
 import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest } from '../sources/source.ts';
 import type { Context } from './context.ts';
 import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revision.ts';
@@ -58,7 +60,8 @@ export async function takeRevision(
     await announce(engine, layout, uuid, 'revision', plan.startedAt);
     const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
     const snapshotDropped = await whySnapshotGoes(context, plan.source, uuid, stats);
-    const facts = { ...stats, snapshotDropped };
+    const format = await formatOf(engine, plan, snapshot, layout.files(uuid).partialImage);
+    const facts = { ...stats, snapshotDropped, format };
     const described = describeRevision(plan, snapshot, { uuid, parent }, facts, context.clock());
     const record = stats.hintFailures.length > 0 ? await nameSuspects(context, plan, described) : described;
     await sealRevision(engine, layout, record);
@@ -107,6 +110,16 @@ async function doubtRevisions(
   const parent = revisions.find(({ uuid }) => uuid === record.parent);
   if (!parent || !record.suspects?.includes(parent.uuid)) return;
   await compareWithSnapshot(context, engine, { source, record: parent }, operation);
+}
+
+/** The format of what was read, whatever kind of source it comes from. @throws BACKY_SOURCE_FORMAT */
+async function formatOf(
+  engine: Engine,
+  { config }: RevisionPlan,
+  { name }: Snapshot,
+  image: string,
+): Promise<string | undefined> {
+  return foreignFormat(name, await engine.describeSource(image), config);
 }
 
 /** How it looks when a snapshot is lost while it is read. */
@@ -218,12 +231,13 @@ async function withoutRemains<Result>(
 function report(
   { log }: Context,
   plan: RevisionPlan,
-  { uuid, parent, size, stats }: RevisionRecord,
+  { uuid, parent, size, source, stats }: RevisionRecord,
   { fallback, hintFailures }: WriteStats,
 ): void {
   const { revisions, startedAt } = plan;
   const { method, sharing, sharingReason = 'unknown reason', bytesWritten, duration } = stats;
   log('info', `sealed ${uuid}: ${method}, ${formatSize(bytesWritten)} written in ${Math.round(duration)} s`);
+  if (source.format !== undefined) log('warning', formatWarning(nameOfSource(plan.config), source.format));
   const unshared = sharing === 'none' ? sharingReason : parent === null ? whyNoParent(plan) : undefined;
   if (unshared !== undefined) log('warning', `revision ${uuid} shares no blocks with others: ${unshared}`);
   if (fallback !== undefined) log('warning', `revision ${uuid} took longer than need be: ${fallback}`);

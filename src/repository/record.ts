@@ -97,6 +97,7 @@ function parseSource(source: Field): SourceIdentity {
   checkOptionalText(source, 'volume');
   checkOptionalText(source, 'image');
   checkOptionalText(source, 'imageId');
+  checkOptionalText(source, 'format');
   checkOptionalCount(source, 'snapshotId');
   return { ...asObject(source), type: asText(member(source, 'type'), 'a source type') };
 }

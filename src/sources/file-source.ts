@@ -6,6 +6,7 @@ import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, SourceFacts } from '../native/engine.ts';
 import { type FileSnapshots, fileSnapshots, revisionOfSnapshot } from './file-snapshots.ts';
+import { foreignFormat } from './image-format.ts';
 import { type LeftSnapshots, unsavedNotes } from './left-snapshots.ts';
 import { type Snapshot, type SnapshotRequest, type Source, whyAllIsRead } from './source.ts';
 
@@ -29,11 +30,12 @@ export function fileSource(
   return {
     identity: { type: 'file', filename: path },
     describe: async () => {
-      const { kind, size } = await look(path, engine);
-      return { name: path, kind, size };
+      const { kind, size, ...format } = await look(path, engine);
+      return { name: path, kind, size, format: foreignFormat(path, format, config) };
     },
     snapshot: async (request) => {
       const facts = await look(path, engine);
+      foreignFormat(path, facts, config);
       if (facts.busy && !config.allowMounted) throw backyError('BACKY_SOURCE_MOUNTED', { path });
       if (config.snapshot === false) return live(path, facts, 'snapshots are switched off');
       if (facts.kind === 'device') return live(path, facts, 'a block device has no snapshot of its own');

@@ -11,8 +11,8 @@ export interface Source {
   /**
    * What is there now. Takes nothing and changes nothing.
    *
-   * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT, BACKY_TOOL_MISSING,
-   *   BACKY_TOOL_FAILED
+   * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT, BACKY_SOURCE_FORMAT,
+   *   BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
    */
   describe(): Promise<SourceDescription>;
   /**
@@ -74,6 +74,8 @@ export interface SourceDescription {
   readonly kind: string;
   /** Bytes. */
   readonly size: number;
+  /** Such as `qcow2`; absent for a raw disk, and where nothing tells. */
+  readonly format?: string | undefined;
 }
 
 /** What a snapshot is taken for. */

@@ -56,15 +56,26 @@ pub struct SourceFacts {
     pub size: i64,
     /// Whether it is a device that is mounted or otherwise in use.
     pub busy: bool,
+    /// A format of images that its first bytes show, such as `qcow2`; absent when it seems raw.
+    pub format: Option<String>,
+    /// Why not all of that image is in it, such as `it has a backing file`.
+    pub elsewhere: Option<String>,
 }
 
-/// Kind and size of a file or block device; symbolic links are followed.
+/// Kind, size and format of a file or block device; symbolic links are followed.
 #[napi(ts_return_type = "Promise<SourceFacts | Failure>")]
 pub fn describe_source(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "describe", move || {
-        let facts = backy_core::describe(Path::new(&path))?;
-        let kind = if facts.kind == Kind::File { "file" } else { "device" }.to_owned();
-        Ok(SourceFacts { kind, size: count(facts.size), busy: backy_core::is_busy(Path::new(&path))? })
+        let path = Path::new(&path);
+        let facts = backy_core::describe(path)?;
+        let format = backy_core::foreign_format(path)?;
+        Ok(SourceFacts {
+            kind: if facts.kind == Kind::File { "file" } else { "device" }.to_owned(),
+            size: count(facts.size),
+            busy: backy_core::is_busy(path)?,
+            format: format.map(|format| format.name.to_owned()),
+            elsewhere: format.and_then(|format| format.elsewhere).map(str::to_owned),
+        })
     })
 }
 

@@ -24,7 +24,7 @@ export function doctorLines(
     ['directory', `${report.directory} (${report.isRepository ? 'a repository' : 'no repository'})`],
     ...(host ? hostFacts(host) : []),
     ...(zfs ? [['zfs', describeZfs(zfs)]] : []),
-    ...(source ? [['source', `${source.filename} (${source.kind}, ${formatSize(source.size)})`]] : []),
+    ...(source ? [['source', describeSource(source)]] : []),
     ...(snapshotRoom ? [['snapshot room', describeSnapshotRoom(snapshotRoom)]] : []),
     ...(newestImage ? [['newest image', describeImage(newestImage)]] : []),
   ];
@@ -45,6 +45,11 @@ function unclaimedLines({ unclaimedSnapshots }: DoctorReport): readonly string[]
     'No repository here knows of these snapshots of the source. Unless one in another directory does, remove them:',
     ...unclaimedSnapshots.map(({ removal }) => `  ${escapeText(removal)}`),
   ];
+}
+
+function describeSource({ filename, kind, format, size }: NonNullable<DoctorReport['source']>): string {
+  const facts = [kind, ...(format ? [format] : []), formatSize(size)];
+  return `${filename} (${facts.join(', ')})`;
 }
 
 function describeSnapshotRoom(room: NonNullable<DoctorReport['snapshotRoom']>): string {

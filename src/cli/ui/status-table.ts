@@ -58,14 +58,26 @@ export function statusLines(status: Status): readonly string[] {
  * was verified; then whatever there is to say of it.
  */
 export function revisionLine(record: RevisionRecord): string {
-  const { timestamp, uuid, stats, tags, trust, distrustedBecause, verifiedAt, hold, consistency, adopted } =
-    record;
+  const {
+    timestamp,
+    uuid,
+    source,
+    stats,
+    tags,
+    trust,
+    distrustedBecause,
+    verifiedAt,
+    hold,
+    consistency,
+    adopted,
+  } = record;
   const { bytesWritten, duration, method, sharing, sharingReason, fallback, snapshotDropped } = stats;
   const shared = sharingReason === undefined ? sharing : `${sharing}: ${sharingReason}`;
   const verified = verifiedAt === null ? '-' : `verified ${formatLocalTime(new Date(verifiedAt))}`;
   const remarks = [
     ...(consistency === 'live' && !adopted ? [LIVE] : []),
     ...(adopted ? [describeAdoption(adopted)] : []),
+    ...(source.format === undefined ? [] : [`a ${source.format} image, not a raw disk`]),
     ...(fallback === undefined ? [] : [fallback]),
     ...(snapshotDropped === undefined ? [] : [`the snapshot was dropped: ${snapshotDropped}`]),
     ...(distrustedBecause === undefined ? [] : [`distrusted: ${distrustedBecause}`]),

@@ -2,6 +2,7 @@ import { formatLogicalVolume } from '../../domain/logical-volume.ts';
 import { formatSize } from '../../domain/size.ts';
 import { snapshotRoom } from '../../domain/snapshot-room.ts';
 import { backyError } from '../../errors.ts';
+import { foreignFormat } from '../image-format.ts';
 import type { Snapshot } from '../source.ts';
 import { createSnapshot, type SnapshotOrder, snapshotOf } from './create-snapshot.ts';
 import { devicePath } from './device-name.ts';
@@ -11,7 +12,7 @@ import { listVolumes } from './volumes.ts';
  * Takes a temporary snapshot of a volume that is not thin. What is overwritten while it lasts goes into room of its
  * own; when that is used up, the snapshot is lost, which `check` finds out.
  *
- * @throws BACKY_SOURCE_UNFIT when the volume is inactive, BACKY_SNAPSHOT_FAILED, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED,
+ * @throws BACKY_SOURCE_UNFIT when the volume is inactive, BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED,
  *   BACKY_IO
  */
 export async function takeClassicSnapshot(order: SnapshotOrder): Promise<Snapshot> {
@@ -26,7 +27,8 @@ export async function takeClassicSnapshot(order: SnapshotOrder): Promise<Snapsho
   const advice = `It needs ${formatSize(room)} in the volume group ${volumeGroup}: free some, or set snapshot-size in the configuration`;
   return createSnapshot(order, { options: ['--size', `${room}b`], advice }, async (name) => {
     const path = devicePath(volumeGroup, name);
-    const { size } = await engine.describeSource(path);
+    const { size, ...format } = await engine.describeSource(path);
+    foreignFormat(formatLogicalVolume(config), format, config);
     return {
       ...snapshotOf(order),
       size,

@@ -1,6 +1,7 @@
 import { formatLogicalVolume } from '../../domain/logical-volume.ts';
 import type { RevisionRecord } from '../../domain/revision.ts';
 import { backyError } from '../../errors.ts';
+import { foreignFormat } from '../image-format.ts';
 import type { Snapshot } from '../source.ts';
 import { findChanges } from './changes.ts';
 import { createSnapshot, type SnapshotOrder, snapshotOf } from './create-snapshot.ts';
@@ -12,7 +13,7 @@ import { listVolumes } from './volumes.ts';
  * Takes a thin snapshot and finds out what changed since that of the parent. It takes no room of its own at first, and
  * LVM activates it only when told to.
  *
- * @throws BACKY_SNAPSHOT_FAILED, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO
+ * @throws BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO
  */
 export function takeThinSnapshot(
   order: SnapshotOrder,
@@ -30,7 +31,8 @@ export function takeThinSnapshot(
     const changes = parent && (await findChanges(engine, volumeGroup, volumes, snapshot, parent));
     await runTool('lvchange', ['--quiet', '--activate', 'y', '--ignoreactivationskip', full]);
     const path = devicePath(volumeGroup, name);
-    const { size } = await engine.describeSource(path);
+    const { size, ...format } = await engine.describeSource(path);
+    foreignFormat(formatLogicalVolume(config), format, config);
     return {
       ...snapshotOf(order),
       size,
