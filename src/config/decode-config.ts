@@ -2,7 +2,14 @@ import { DURATION_EXPECTED, parseDuration } from '../domain/duration.ts';
 import { type Field, member, root, ShapeError } from '../domain/shape.ts';
 import { checkKeys } from './check-keys.ts';
 import { type Config, DEFAULT_GRACE_MS } from './config.ts';
-import { decodeLegacyKeep, decodeSchedule, decodeTimeZone } from './decode-schedule.ts';
+import {
+  decodeKeep,
+  decodeLegacyKeep,
+  decodeSchedule,
+  decodeTag,
+  decodeTimeZone,
+  keepTag,
+} from './decode-schedule.ts';
 import { decodeFlag, decodeSize, optional } from './decode-setting.ts';
 import { decodeSource } from './decode-source.ts';
 import { type LegacyConfig, translateLegacy } from './legacy-config.ts';
@@ -12,19 +19,23 @@ import { DEFAULT_SCHEDULE } from './write-config.ts';
  * Checks the plain values of a configuration, by hand: loading a schema library would take longer than
  * reading a source that has not changed.
  *
+ * @param isNew whether this backy wrote it: then tags are checked, which an old one may have called anything
  * @throws ShapeError that names the key
  */
-export function decodeConfig(value: unknown): Config {
+export function decodeConfig(value: unknown, isNew: boolean): Config {
   const config = root(value);
   const legacy = translateLegacy(config);
-  return legacy ? decodeLegacy(legacy) : decodeOwn(config);
+  return legacy ? decodeLegacy(legacy) : decodeOwn(config, isNew);
 }
 
-function decodeOwn(config: Field): Config {
+function decodeOwn(config: Field, isNew: boolean): Config {
   checkKeys(config, ['source', 'schedule', 'time-zone', 'require-reflink', 'grace-time', 'rate', 'idle']);
   return {
     source: decodeSource(member(config, 'source')),
-    schedule: decodeSchedule(member(config, 'schedule')),
+    schedule: decodeSchedule(member(config, 'schedule'), {
+      decodeTag: isNew ? decodeTag : keepTag,
+      decodeKeep,
+    }),
     ...optional('timeZone', member(config, 'time-zone'), decodeTimeZone),
     requireReflink: decodeFlag(member(config, 'require-reflink')),
     graceMs: decodeGrace(member(config, 'grace-time')),
@@ -38,7 +49,7 @@ function decodeLegacy({ source, schedule }: LegacyConfig): Config {
   const given = schedule.value === undefined ? root(UNLIMITED_SCHEDULE) : schedule;
   return {
     source: decodeSource(source),
-    schedule: decodeSchedule(given, decodeLegacyKeep),
+    schedule: decodeSchedule(given, { decodeTag: keepTag, decodeKeep: decodeLegacyKeep }),
     requireReflink: false,
     graceMs: DEFAULT_GRACE_MS,
   };

@@ -8,16 +8,25 @@ import { isTimeZone, TIME_ZONE_EXPECTED, timeZones } from '../domain/time-zone.t
 import { checkKeys } from './check-keys.ts';
 import { optional } from './decode-setting.ts';
 
+/** How a schedule is read: strictly, if this backy wrote it. */
+export interface ScheduleStyle {
+  /** Takes a tag from its key. */
+  readonly decodeTag: (schedule: Field, tag: string) => string;
+  readonly decodeKeep: (keep: Field) => number;
+}
+
+/** A tag as it is: an old configuration may have called it anything. */
+export function keepTag(_: Field, tag: string): string {
+  return tag;
+}
+
 /** Checks the schedule of a configuration. @throws ShapeError that names the key */
-export function decodeSchedule(
-  schedule: Field,
-  decodeRuleKeep: (keep: Field) => number = decodeKeep,
-): Schedule {
+export function decodeSchedule(schedule: Field, { decodeTag, decodeKeep }: ScheduleStyle): Schedule {
   const rules = asObject(schedule, 'a rule by tag, such as daily: { interval: 1d, keep: 9 }');
   return new Map(
     Object.keys(rules).map((tag) => [
       decodeTag(schedule, tag),
-      decodeRule(member(schedule, tag), decodeRuleKeep),
+      decodeRule(member(schedule, tag), decodeKeep),
     ]),
   );
 }
@@ -35,7 +44,8 @@ export function decodeTimeZone(zone: Field): string {
   throw new ShapeError(zone, near ? `the time zone "${near}"` : TIME_ZONE_EXPECTED);
 }
 
-function decodeTag({ path }: Field, tag: string): string {
+/** The tag of a configuration that is new. @throws ShapeError */
+export function decodeTag({ path }: Field, tag: string): string {
   if (isTag(tag)) return tag;
   const problem = { path: [...path, tag], value: tag };
   throw new ShapeError(problem, 'a tag of letters, digits, dots, colons, dashes and underscores', 'key');
@@ -50,7 +60,8 @@ function decodeRule(rule: Field, decodeRuleKeep: (keep: Field) => number): Sched
   };
 }
 
-function decodeKeep(keep: Field): number {
+/** How many are kept. @throws ShapeError */
+export function decodeKeep(keep: Field): number {
   return asWholeNumber(keep, 'a whole number of revisions, 1 or more', 1);
 }
 

@@ -6,6 +6,7 @@ import { invalidConfig, readConfigFile } from './config-file.ts';
 import { decodeConfig } from './decode-config.ts';
 import { isChunkedConfig } from './legacy-config.ts';
 import { parseYaml } from './parse-yaml.ts';
+import { HEADING } from './write-config.ts';
 
 /**
  * Reads the configuration of a repository.
@@ -22,7 +23,7 @@ export function parseConfig(text: string, path: string): Config {
   if ('problem' in document) throw invalidConfig(path, document.position, document.problem);
   if (isChunkedConfig(document.value)) throw backyError('BACKY_CHUNKED_REPOSITORY', { path: dirname(path) });
   try {
-    return decodeConfig(document.value);
+    return decodeConfig(document.value, text.startsWith(HEADING));
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
     throw invalidConfig(path, document.locate(error.path, error.concerns), error.message);

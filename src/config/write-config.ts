@@ -20,7 +20,8 @@ export const DEFAULT_SCHEDULE: ScheduleInput = {
   monthly: { interval: '30d', keep: 4 },
 };
 
-const HEADING = '# What backy backs up into this directory, and when.';
+/** The first line of a configuration that this backy wrote. */
+export const HEADING = '# What backy backs up into this directory, and when.';
 /** From here on maps are written on one line: a rule of the schedule. */
 const RULE_LEVEL = 2;
 

@@ -3,22 +3,16 @@ import { nearest } from './nearest.ts';
 import type { Schedule } from './schedule.ts';
 
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
-const RECORDED_TAG = /^[^,\p{Cc}]{1,200}$/u;
 /** Nobody gives this many; but each makes the record larger, and one that is too large is taken for damaged. */
 const MOST_TAGS = 100;
 const MANUAL_PREFIX = 'manual:';
 
-/** Whether a text is a tag. */
+/**
+ * Whether a text is a tag that may be given to something new. The Python backy took any text for one, the empty one
+ * included: what a schedule or a record has stays what it is.
+ */
 export function isTag(text: string): boolean {
   return TAG.test(text);
-}
-
-/**
- * Whether a text in a record is a tag. The Python backy took more for one than we give; what it once gave stays
- * what it is.
- */
-export function isRecordedTag(text: string): boolean {
-  return RECORDED_TAG.test(text);
 }
 
 /** Whether a tag was given by hand: no schedule knows it, and it keeps its revision until it is taken away. */
@@ -39,8 +33,9 @@ export function splitTags(list: string): readonly string[] {
  */
 export function checkTags(tags: readonly string[], schedule?: Schedule): readonly string[] {
   for (const tag of tags) {
+    if (schedule?.has(tag)) continue;
     if (!isTag(tag)) throw backyError('BACKY_TAG_INVALID', { tag });
-    if (schedule && !schedule.has(tag) && !isManualTag(tag)) throw unknownTag(tag, schedule);
+    if (schedule && !isManualTag(tag)) throw unknownTag(tag, schedule);
   }
   return limitTags([...new Set(tags)]);
 }

@@ -26,9 +26,7 @@ export interface EditTagsOptions extends EditOptions {
  */
 export async function editTags(context: Context, options: EditTagsOptions): Promise<EditResult> {
   const { action, revisions = 'last', expected, force = false } = options;
-  const isFree = force || action === 'remove';
-  const { schedule } = isFree ? {} : await loadConfig(context.layout.config);
-  const tags = checkTags(options.tags, schedule);
+  const tags = action === 'remove' ? options.tags : await checkedTags(context, options.tags, force);
   const edit = (record: RevisionRecord): RevisionRecord => {
     if (expected && !isSameSet(record.tags, expected)) throw differ(record, expected);
     const wanted = apply(action, record.tags, tags);
@@ -39,6 +37,15 @@ export async function editTags(context: Context, options: EditTagsOptions): Prom
   for (const { uuid, tags: now } of result.revisions)
     context.log('info', `${uuid} has the tags ${listed(now)}`);
   return result;
+}
+
+/** Only tags that are given are checked: what a revision has can be taken away, whatever it is called. */
+async function checkedTags(
+  { layout }: Context,
+  tags: readonly string[],
+  force: boolean,
+): Promise<readonly string[]> {
+  return checkTags(tags, force ? undefined : (await loadConfig(layout.config)).schedule);
 }
 
 function apply(

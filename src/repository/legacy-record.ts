@@ -119,8 +119,17 @@ const UNTAGGED = 'manual:untagged';
 /** At first there were no tags, then one, then a list. */
 function translateTags(record: Field): unknown {
   const [tags, tag] = [member(record, 'tags').value, member(record, 'tag').value];
-  if (tags === undefined) return [tag || UNTAGGED];
-  return tags || (tag ? [tag] : []);
+  const listed = tags === undefined ? [tag ?? UNTAGGED] : tags || (isPresent(tag) ? [tag] : []);
+  return Array.isArray(listed) ? listed.map(asTagText) : listed;
+}
+
+function isPresent(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** YAML has numbers and truth values where people wrote a word; in the schedule the same one is a text. */
+function asTagText(tag: unknown): unknown {
+  return typeof tag === 'number' || typeof tag === 'boolean' ? String(tag) : tag;
 }
 
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,6})?(Z|[ ]?[+-]\d\d:\d\d)?$/;

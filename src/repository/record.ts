@@ -19,7 +19,6 @@ import {
   root,
   ShapeError,
 } from '../domain/shape.ts';
-import { isRecordedTag } from '../domain/tags.ts';
 import { withoutChecksum } from './record-checksum.ts';
 
 /** The format of records that this version writes. */
@@ -179,9 +178,7 @@ function parseTimestamp(field: Field): string {
 }
 
 function parseTag(field: Field): string {
-  const tag = asText(field, 'a tag');
-  if (!isRecordedTag(tag)) throw new ShapeError(field, 'a tag');
-  return tag;
+  return asText(field, 'a tag');
 }
 
 function parseId(field: Field): string {

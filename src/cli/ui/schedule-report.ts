@@ -3,18 +3,18 @@ import { formatDuration } from '../../domain/duration.ts';
 import { NOTHING_EVER } from '../../domain/schedule.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { SimulateResult } from '../../operations/simulate.ts';
-import { formatLocalTime } from './words.ts';
+import { formatLocalTime, formatTags } from './words.ts';
 
 /** The lines of `backy schedule`: every backup, then what is left of them. */
 export function scheduleLines(result: SimulateResult): readonly string[] {
   const { backups, kept, largestGap, predictedBytes, end, tags } = result;
   return [
     '== Backups',
-    ...backups.map(({ at, tags }) => `${local(at)}  ${tags.join(',')}`),
+    ...backups.map(({ at, tags }) => `${local(at)}  ${formatTags(tags)}`),
     '',
     `== Kept on ${local(end)}`,
     ...kept.map(
-      ({ takenAt, tags, uuid }) => `${local(takenAt)}  ${tags.join(',') || '-'}${uuid ? `  ${uuid}` : ''}`,
+      ({ takenAt, tags, uuid }) => `${local(takenAt)}  ${formatTags(tags)}${uuid ? `  ${uuid}` : ''}`,
     ),
     '',
     '== Summary',

@@ -3,14 +3,14 @@ import type { Run, RunNote } from '../../domain/run-note.ts';
 import { NOTHING_EVER } from '../../domain/schedule.ts';
 import type { ScheduleStatus, TagStatus } from '../../operations/schedule-status.ts';
 import { escapeText } from './escape.ts';
-import { formatLocalTime } from './words.ts';
+import { formatLocalTime, formatTags } from './words.ts';
 
 const TIME_WIDTH = 19;
 
 /** What `backy status` says of the schedule: a line for each tag, and the last run. */
 export function scheduleTable(schedule: ScheduleStatus, lastRun: RunNote | null): readonly string[] {
   const { tags, problem } = schedule;
-  const width = Math.max(0, ...tags.map(({ tag }) => escapeText(tag).length));
+  const width = Math.max(0, ...tags.map(({ tag }) => escapeText(formatTags([tag])).length));
   const isUntouched = tags.length > 0 && tags.every(({ lastGood }) => lastGood === null);
   return [
     '== Schedule',
@@ -24,7 +24,7 @@ export function scheduleTable(schedule: ScheduleStatus, lastRun: RunNote | null)
 
 function tagLine({ tag, lastGood, due, dueAt, overdue, overdueAt }: TagStatus, width: number): string {
   return [
-    tag.padEnd(width),
+    formatTags([tag]).padEnd(width),
     lastGood === null ? 'never'.padEnd('last '.length + TIME_WIDTH) : `last ${local(lastGood)}`,
     due ? `due since ${local(dueAt)}` : `next due ${local(dueAt)}`,
     ...(overdue ? [`overdue since ${local(overdueAt)}`] : []),
@@ -44,7 +44,7 @@ function runLines({ failures, lastFailure, ...run }: RunNote): readonly string[]
 function describeRun({ started, outcome, tags, slot, code, message }: Run): string {
   const words = outcome === 'running' ? 'not ended: it is running, or was cut off' : OUTCOMES[outcome];
   const purpose = [
-    ...(tags.length > 0 ? [` for ${tags.join(',')}`] : []),
+    ...(tags.length > 0 ? [` for ${formatTags(tags)}`] : []),
     ...(slot === null ? [] : [` in the slot of ${local(slot)}`]),
   ].join('');
   const reason = [code, message].filter((text) => text !== null).join(': ');

@@ -11,7 +11,7 @@ import { formatSize } from '../../domain/size.ts';
 import type { Status, TrashedDamage, TrashedRevision, UnrecordedImage } from '../../operations/status.ts';
 import { escapeText } from './escape.ts';
 import { scheduleTable } from './schedule-table.ts';
-import { describeFragmentation, formatLocalTime } from './words.ts';
+import { describeFragmentation, formatLocalTime, formatTags } from './words.ts';
 
 const TIME_WIDTH = 19;
 const SIZE_WIDTH = 12;
@@ -88,7 +88,7 @@ export function revisionLine(record: RevisionRecord): string {
     uuid,
     size: formatSize(bytesWritten),
     duration: `${Math.round(duration)}s`,
-    words: [tags.join(',') || '-', trust, method, shared, verified, ...remarks],
+    words: [formatTags(tags), trust, method, shared, verified, ...remarks],
   });
 }
 

@@ -5,6 +5,11 @@ export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** Tags as people read them: a tag of the Python backy may have an empty name. */
+export function formatTags(tags: readonly string[]): string {
+  return tags.map((tag) => tag || '""').join(',') || '-';
+}
+
 /** How an image lies on the disk: `12,345 extents (1,234 per GiB)`. */
 export function describeFragmentation({ extents, extentsPerGib }: Fragmentation): string {
   const noun = extents === 1 ? 'extent' : 'extents';

@@ -177,11 +177,6 @@ describe('parseConfig', () => {
       '',
       'config:7:5: schedule.weekly.keep is missing; expected a whole number of revisions, 1 or more',
     ],
-    [
-      'daily',
-      '-daily',
-      'config:5:3: schedule has the key "-daily"; expected a tag of letters, digits, dots, colons, dashes and underscores',
-    ],
     ['type: file', 'type: nfs', 'config:2:9: source.type is "nfs"; expected one of: file, lvm, ceph-rbd'],
     [
       '/dev/vg0/vm',
@@ -350,4 +345,20 @@ schedule:
       }),
     );
   });
+});
+
+it('checks the tags of a configuration that backy wrote, and takes those of any other as they are', () => {
+  const names = ['', '-daily', 'täglich', 'a,b', 'every day', 'constructor', '2014', 'x'.repeat(300)];
+  for (const name of names) {
+    const schedule = { [name]: { interval: '1d', keep: 3 } };
+    const config = { source: { type: 'file', filename: '/dev/vg0/vm' }, schedule };
+    expect([...parseConfig(JSON.stringify(config), 'config').schedule.keys()]).toEqual([name]);
+  }
+  const text = formatConfig({
+    source: { type: 'file', filename: '/dev/vg0/vm' },
+    schedule: { '-daily': { interval: '1d', keep: 3 } },
+  });
+  expect(complaintAbout(text)).toMatch(
+    /^config:\d+:3: schedule has the key "-daily"; expected a tag of letters/,
+  );
 });

@@ -71,7 +71,6 @@ describe('parseRecord', () => {
     [['timestamp'], 1_767_225_600, /^timestamp is /],
     [['parent'], '../../etc/passwd-and-more', /^parent is /],
     [['tags'], 'daily', /^tags is "daily"; expected a list of tags$/],
-    [['tags'], ['a', 'b,c'], /^tags\.1 is "b,c"; expected a tag$/],
     [['trust'], 'TRUSTED', /^trust is "TRUSTED"; expected one of: trusted, verified, distrusted$/],
     [['size'], -1, /^size is -1/],
     [['size'], 1.5, /^size is 1.5/],
