@@ -1,9 +1,9 @@
 import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { RunNote } from '../domain/run-note.ts';
 import { type Taken, takenOf } from '../domain/schedule.ts';
 import { isBackyError } from '../errors.ts';
-import { fromNodeError } from '../io-error.ts';
+import { fromNodeError, isIoError } from '../io-error.ts';
 import { readLastRun } from '../repository/last-run.ts';
 import { type Layout, layoutOf } from '../repository/layout.ts';
 import { countRecords, readRevisions } from '../repository/read-revisions.ts';
@@ -102,9 +102,17 @@ async function repositoriesIn(directory: string): Promise<readonly string[]> {
   }
 }
 
-/** Also without a configuration, which somebody lost: whoever looks over all of them is the one to hear of it. */
+/**
+ * Also without a configuration, which somebody lost: whoever looks over all of them is the one to hear of it. What this
+ * user may not look into may be the repository of another user.
+ */
 async function isRepository({ config, directory }: Layout): Promise<boolean> {
-  return existsSync(config) || (await countRecords(directory).catch(() => 0)) > 0;
+  if (existsSync(config)) return true;
+  try {
+    return (await countRecords(directory)) > 0;
+  } catch (error) {
+    return isIoError(error, 'EACCES', 'EPERM') && basename(directory) !== 'lost+found';
+  }
 }
 
 function isLink(path: string): boolean {

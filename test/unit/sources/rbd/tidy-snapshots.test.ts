@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type LeftSnapshots, unsavedNotes } from '../../../../src/sources/left-snapshots.ts';
 import { tidySnapshots } from '../../../../src/sources/rbd/tidy-snapshots.ts';
 import { fakeCluster } from './fake-cluster.ts';
 
@@ -47,4 +48,25 @@ describe('tidySnapshots', () => {
     expect(await tidySnapshots(cluster, OURS, NEW)).toEqual([]);
     expect([...cluster.marks.keys()]).toEqual(['backy.readme', 'other']);
   });
+
+  it('goes by what is noted, whatever mark that has by now, once all is noted', async () => {
+    const left = notes(OLD, KILLED);
+    const cluster = fakeCluster([`backy-${OLD}`, `backy-${KILLED}`, `backy-${NEW}`], {
+      [`backy.${OLD}`]: 'the mark of where the repository was',
+      [`backy.${NEW}`]: OURS,
+    });
+
+    expect(await tidySnapshots(cluster, OURS, undefined, left)).toEqual([`backy-${OLD}`, `backy-${KILLED}`]);
+
+    // That of the repository that is now where ours was.
+    expect([...cluster.names]).toEqual([`backy-${NEW}`]);
+    expect(left.all()).toEqual([]);
+  });
 });
+
+/** A complete list of snapshots in memory. */
+function notes(...uuids: readonly string[]): LeftSnapshots {
+  const left = { ...unsavedNotes(), isComplete: true };
+  for (const uuid of uuids) left.amend({ type: 'ceph-rbd', uuid, pool: 'rbd', image: 'web1' });
+  return left;
+}
