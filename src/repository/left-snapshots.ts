@@ -23,10 +23,10 @@ export async function openSnapshotList(engine: Engine, layout: Layout): Promise<
   const noted = readSnapshotList(layout);
   const isComplete = noted !== undefined || (await countRecords(layout.directory)) === 0;
   const snapshots = new Map(noted?.map((snapshot) => [snapshot.uuid, snapshot]));
-  let isSaved = noted !== undefined;
+  // Nothing noted, and nothing to be noted: no file.
+  let isSaved = noted !== undefined || isComplete;
   const save = async (): Promise<void> => {
-    // Nothing to note, and nothing noted before: no file.
-    if (isSaved || (noted === undefined && isComplete && snapshots.size === 0)) return;
+    if (isSaved) return;
     await engine.replaceFile(layout.snapshots, format([...snapshots.values()]), PRIVATE_FILE);
     isSaved = true;
   };
@@ -61,7 +61,7 @@ export function readSnapshotList({ snapshots }: Layout): readonly LeftSnapshot[]
     });
     return asList(member(root(JSON.parse(text)), 'snapshots'), 'a list of snapshots').map(parse);
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof ShapeError || isNodeError(error, 'ENOENT'))
+    if (error instanceof SyntaxError || error instanceof ShapeError || isNodeError(error, 'ENOENT', 'ELOOP'))
       return undefined;
     throw fromNodeError(error);
   }

@@ -12,6 +12,8 @@ import type { LeftSnapshots } from './left-snapshots.ts';
 
 /** The hidden snapshots of one file that belong to one repository. */
 export interface FileSnapshots {
+  /** Notes that the snapshot of a revision is about to be taken, durably. @throws BACKY_IO */
+  note(uuid: string): Promise<void>;
   /** Clones the file as it is now. @throws BACKY_REFLINK_UNSUPPORTED, BACKY_CANCELLED, BACKY_IO */
   take(uuid: string, signal?: AbortSignal): Promise<{ readonly path: string; readonly size: number }>;
   /** Where the snapshot of a revision is, if it is anywhere. */
@@ -75,10 +77,13 @@ export function fileSnapshots(
   };
   return {
     pathOf,
+    note: async (uuid) => {
+      const { file, prefix } = await place();
+      await left.note({ type: 'file', uuid, path: join(dirname(file), prefix + uuid) });
+    },
     take: async (uuid, signal) => {
       const { file, prefix } = await place();
       const snapshot = join(dirname(file), prefix + uuid);
-      await left.note({ type: 'file', uuid, path: snapshot });
       const { size, device, inode, birth } = await engine.takeSnapshot(
         { source: file, snapshot, repository },
         { signal },

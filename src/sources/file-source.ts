@@ -66,6 +66,7 @@ async function takeOrReadLive(
   { uuid, parent, parentImage, signal }: SnapshotRequest,
   sampleRuns: number | undefined,
 ): Promise<Snapshot> {
+  await snapshots.note(uuid);
   try {
     const taken = await snapshots.take(uuid, signal);
     const dropped = parent?.stats.snapshotDropped;

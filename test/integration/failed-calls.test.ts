@@ -6,7 +6,7 @@ import { type Outcome, run } from '../helpers/command.ts';
 import { expectOneLine } from '../helpers/failure.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
+import { createRepository, filesOf, PROGRAM, readLive, type TestRepository } from '../helpers/repository.ts';
 
 /** A system call that fails the n-th time that a thread makes it, as strace has it fail. */
 const failures = [
@@ -34,6 +34,8 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', 
 
   it('makes nothing when nothing can be made durable', async () => {
     const { repository, earlier } = await changedRepository(filesystem.scratch());
+    // Otherwise the note of the snapshot is the first thing that cannot be made durable.
+    readLive(repository);
 
     const { exitCode, stderr } = await backupWith(repository, 'fsync:error=EIO');
 
@@ -44,6 +46,17 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', 
     const next = await repository.backup();
     await expectSameBytes(repository.path('last'), repository.source);
     expect(repository.revisionFiles()).toEqual(filesOf(earlier, next));
+  });
+
+  it('takes no snapshot when it cannot be noted', async () => {
+    const { repository, earlier } = await changedRepository(filesystem.scratch());
+
+    const { exitCode, stderr } = await backupWith(repository, 'fsync:error=EIO');
+
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/\nbacky: Cannot make durable \S+\.snapshots: .+\(EIO\)[^\n]+\n$/);
+    expect((await repository.status()).revisions).toEqual([earlier]);
+    expect(repository.revisionFiles()).toEqual(filesOf(earlier));
   });
 
   it('leaves a complete revision when it fails behind the record', async () => {

@@ -41,6 +41,9 @@ describe('the list of snapshots', () => {
     list.drop(second);
     await list.save();
     expect(engine.calls).toHaveLength(1);
+    list.drop(first);
+    await list.save();
+    expect((await open()).all()).toEqual([]);
   });
 
   it('is complete from the first backup on, or from when it was written', async () => {
