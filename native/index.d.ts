@@ -39,6 +39,16 @@ export interface BadBlock {
   error?: string
 }
 
+/** What a restore has left on a file or device. */
+export interface Begun {
+  /** Whether one is running. */
+  running: boolean
+  /** The image that one has begun to write there, and has not finished. */
+  image?: string
+  /** Whether it could say so there. */
+  marks: boolean
+}
+
 /** A range of bytes. */
 export interface ByteRange {
   /** Where it starts, in bytes. */
@@ -168,7 +178,12 @@ export interface Failure {
   badBlocks?: Array<BadBlock>
   /** Who has the file open. */
   holders?: Array<Holder>
+  /** Whether the target of a restore has begun to change. */
+  begun?: boolean
 }
+
+/** Looks for a restore that is running on a file or device, or has begun there and is not complete. Changes nothing. */
+export declare function findBegun(path: string): Promise<Begun | Failure>
 
 /**
  * Finds out who has files open, in the order of `paths`. This process is no holder, links are not followed, and what is
@@ -178,6 +193,9 @@ export declare function findHolders(paths: Array<string>): Promise<Holder[][] | 
 
 /** Finds out which files have blocks of an image at the same place on the disk. */
 export declare function findSharers(options: SharerOptions): Promise<Sharer[] | Failure>
+
+/** Forgets that a restore onto a file has begun and is not complete. */
+export declare function forgetBegun(path: string): Promise<undefined | Failure>
 
 /** Files of one filesystem that go, and files that stay. */
 export interface FreedOptions {
@@ -337,6 +355,9 @@ export declare function removeDirectory(path: string): Promise<undefined | Failu
 
 /** Removes files in order, each durably before the next; what is not there is skipped. */
 export declare function removeFiles(paths: Array<string>): Promise<undefined | Failure>
+
+/** Removes what interrupted restores to a new file have left beside its name; tells what that was. */
+export declare function removePartials(path: string): Promise<string[] | Failure>
 
 /** A file and the name it gets. */
 export interface Renaming {

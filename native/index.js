@@ -773,7 +773,7 @@ if (
   }
 }
 
-const { Control, FileLock, checkPlace, checkTarget, compareSource, createFile, describeIndex, describeSource, engineVersion, exportRbdSample, findHolders, findSharers, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
+const { Control, FileLock, checkPlace, checkTarget, compareSource, createFile, describeIndex, describeSource, engineVersion, exportRbdSample, findBegun, findHolders, findSharers, forgetBegun, indexImage, lockFile, makeDirectory, measureFreed, moveFiles, probe, removeDirectory, removeFiles, removePartials, repairImage, replaceFile, replaceLinks, restoreImage, sealFiles, takeSnapshot, verifyImage, writeImage } = nativeBinding
 export { Control }
 export { FileLock }
 export { checkPlace }
@@ -784,8 +784,10 @@ export { describeIndex }
 export { describeSource }
 export { engineVersion }
 export { exportRbdSample }
+export { findBegun }
 export { findHolders }
 export { findSharers }
+export { forgetBegun }
 export { indexImage }
 export { lockFile }
 export { makeDirectory }
@@ -794,6 +796,7 @@ export { moveFiles }
 export { probe }
 export { removeDirectory }
 export { removeFiles }
+export { removePartials }
 export { repairImage }
 export { replaceFile }
 export { replaceLinks }

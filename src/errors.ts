@@ -71,6 +71,10 @@ const ERRORS = {
     message: 'The source {path} ended early, at byte {offset}',
     remedy: 'Check the source and back up again',
   },
+  BACKY_SOURCE_RESTORING: {
+    message: 'The source {path} is not complete: {reason}',
+    remedy: '{advice}',
+  },
   BACKY_SOURCE_DIFFERS: {
     message: 'The source {path} is another one when it is read again, at byte {offset}',
     remedy: 'Check the storage of the source and the memory of this machine before you trust either',

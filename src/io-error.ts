@@ -10,6 +10,8 @@ export interface IoFailure {
   readonly errnoName?: string | undefined;
   /** Byte offset in `path`. */
   readonly offset?: number | undefined;
+  /** Whether the target of a restore has begun to change. */
+  readonly begun?: boolean | undefined;
 }
 
 /** What an error number means, and what helps. */
@@ -143,11 +145,15 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['sched_setscheduler', 'lower the priority of'],
   ['ioctl_fiemap', 'find the blocks of'],
   ['ftruncate', 'set the size of'],
+  ['fcntl', 'lock'],
+  ['fsetxattr', 'mark'],
+  ['fgetxattr', 'read the mark of'],
+  ['fremovexattr', 'take the mark off'],
 ]);
 
 /** Builds BACKY_IO from a failed system call. */
 export function ioError(failure: IoFailure, cause?: unknown): BackyError {
-  const { path, syscall = 'use', errnoName = 'unknown error', offset } = failure;
+  const { path, syscall = 'use', errnoName = 'unknown error', offset, begun = false } = failure;
   const text = ERRNO_TEXTS.get(errnoName);
   const place = offset === undefined ? '' : ` at byte ${offset}`;
   return backyError(
@@ -159,7 +165,15 @@ export function ioError(failure: IoFailure, cause?: unknown): BackyError {
       advice:
         text?.advice ?? 'Look the error up in the manual page of the system call, and in the kernel log',
     },
-    { cause, details: { syscall, errno: errnoName, ...(offset === undefined ? {} : { offset }) } },
+    {
+      cause,
+      details: {
+        syscall,
+        errno: errnoName,
+        ...(offset === undefined ? {} : { offset }),
+        ...(begun ? { begun } : {}),
+      },
+    },
   );
 }
 

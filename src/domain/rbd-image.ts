@@ -16,6 +16,9 @@ export function isRbdName(text: string): boolean {
   return NAME.test(text);
 }
 
+/** Begins the names of images of a Ceph cluster as targets of a restore. */
+export const RBD_PREFIX = 'rbd:';
+
 /** Reads `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE`; undefined when it is neither. */
 export function parseRbdImage(text: string): RbdImage | undefined {
   const names = text.split('/');

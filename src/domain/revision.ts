@@ -82,6 +82,8 @@ export interface RevisionRecord {
   readonly blockSize: number | null;
   readonly source: SourceIdentity;
   readonly consistency: Consistency;
+  /** The revision whose restore had left the source half-done when this one was taken of it. */
+  readonly unfinishedRestore?: string;
   readonly stats: RevisionStats;
   /** When the image was last found to equal its index, or null. */
   readonly verifiedAt: string | null;

@@ -1,6 +1,7 @@
 import type * as Native from '#native';
 import type {
   BadBlock,
+  Begun,
   CompareStats,
   FreedStats,
   Holder,
@@ -30,6 +31,7 @@ import type { CommandInput, SourceInput } from './source-input.ts';
 
 export type {
   BadBlock,
+  Begun,
   CompareStats,
   FreedStats,
   Holder,
@@ -105,6 +107,9 @@ export interface Engine {
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
   takeSnapshot(options: SnapshotOptions, operation?: OperationOptions): Promise<SnapshotStats>;
+  findBegun(path: string): Promise<Begun>;
+  forgetBegun(path: string): Promise<void>;
+  removePartials(path: string): Promise<readonly string[]>;
   lockFile(path: string, mode: 'exclusive' | 'shared'): Lock;
   replaceFile(path: string, contents: string, mode: number): Promise<void>;
   createFile(path: string, contents: string, mode: number): Promise<void>;
@@ -169,6 +174,9 @@ export function createEngine(addon: Addon): Engine {
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
     takeSnapshot: (options, operation = {}) =>
       operate(addon, (control) => addon.takeSnapshot(options, control), operation, WRITING),
+    findBegun: async (path) => unwrap(await addon.findBegun(path)),
+    forgetBegun: async (path) => unwrap(await addon.forgetBegun(path)),
+    removePartials: async (path) => unwrap(await addon.removePartials(path)),
     lockFile: (path, mode) => unwrap(addon.lockFile(path, mode)),
     replaceFile: async (path, contents, mode) => unwrap(await addon.replaceFile(path, contents, mode)),
     createFile: async (path, contents, mode) => unwrap(await addon.createFile(path, contents, mode)),

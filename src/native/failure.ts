@@ -44,10 +44,16 @@ export function toBackyError(
     message,
     detail = message,
   } = failure;
-  const more = { cause: failure };
+  const more = { cause: failure, details: failure.begun ? { begun: true } : {} };
   switch (code) {
     case 'BACKY_IO':
       return ioError({ ...failure, path: path === STREAM ? 'standard output' : path }, failure);
+    case 'BACKY_SOURCE_RESTORING':
+      return backyError(
+        code,
+        { path, reason: 'a restore is writing to it', advice: 'Back up when it has finished' },
+        more,
+      );
     case 'BACKY_CANCELLED':
       return backyError(code, { work, aftermath }, more);
     case 'BACKY_LOCKED':
@@ -79,7 +85,7 @@ export function toBackyError(
         code,
         // What is wrong with the image as a whole is no range of it.
         { path, ranges: badBlocks.length > 0 ? describeBadBlocks(badBlocks, badCount) : detail },
-        { ...more, details: { badBlocks, badCount } },
+        { ...more, details: { ...more.details, badBlocks, badCount } },
       );
     case 'BACKY_DIFF_DAMAGED':
       return backyError(code, { path, offset, detail }, more);

@@ -53,7 +53,7 @@ export async function operate<Result extends object>(
     watch?.finish(hasSucceeded);
     if (hasSucceeded) return outcome;
     throw outcome.code === 'BACKY_CANCELLED' && signal
-      ? cancelled(facts, signal)
+      ? cancelled(facts, signal, outcome.begun)
       : toBackyError(outcome, facts);
   } finally {
     watch?.stop();
@@ -64,6 +64,8 @@ export async function operate<Result extends object>(
 function cancelled(
   { work = 'work', aftermath = 'it is not finished' }: FailureFacts,
   signal: AbortSignal,
+  begun = false,
 ): BackyError {
-  return backyError('BACKY_CANCELLED', { work, aftermath }, { cause: signal.reason });
+  const more = { cause: signal.reason, details: begun ? { begun } : {} };
+  return backyError('BACKY_CANCELLED', { work, aftermath }, more);
 }

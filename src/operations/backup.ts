@@ -18,6 +18,7 @@ import { cleanUp, warningOf, warnOfUnrecorded } from './clean-up.ts';
 import type { Context } from './context.ts';
 import { expireAfterBackup } from './expire.ts';
 import { notingRun, type OnBegin } from './note-last-run.ts';
+import { refuseHalfRestored } from './refuse-half-restored.ts';
 import { takeRevision } from './take-revision.ts';
 
 /** What to back up for. How much of the machine it may take is what the configuration says, unless it is given here. */
@@ -29,7 +30,7 @@ export interface BackupOptions extends OperationOptions {
    * that asking again takes nothing twice; without `tags`, all tags of the schedule that the slot lacks are taken.
    */
   readonly slot?: Date | undefined;
-  /** Take tags that the schedule does not have, and read a device that is mounted. */
+  /** Take tags that the schedule does not have, read a device that is mounted, and a source that a restore left half-done. */
   readonly force?: boolean | undefined;
 }
 
@@ -47,7 +48,7 @@ export interface BackupResult {
  * @returns undefined when no tag is due
  * @throws BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_CHUNKED_REPOSITORY, BACKY_TAG_INVALID,
  *   BACKY_TAG_UNKNOWN, BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED,
- *   BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT, BACKY_SOURCE_UNFIT, BACKY_SOURCE_FORMAT, BACKY_SOURCE_DIFFERS, BACKY_SNAPSHOT_FAILED,
+ *   BACKY_SOURCE_RESTORING, BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT, BACKY_SOURCE_UNFIT, BACKY_SOURCE_FORMAT, BACKY_SOURCE_DIFFERS, BACKY_SNAPSHOT_FAILED,
  *   BACKY_SNAPSHOT_LOST, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_PROGRAM_FAILED,
  *   BACKY_DIFF_DAMAGED, BACKY_REFLINK_UNSUPPORTED, BACKY_READ_BACK, BACKY_INVALID_ARGUMENT, BACKY_IO, BACKY_CANCELLED
  */
@@ -96,6 +97,7 @@ async function run(
       }
       const left = await openSnapshotList(engine, layout);
       const source = openSource(withForce(config.source, options.force), layout.directory, engine, left);
+      const unfinished = await refuseHalfRestored(context, engine, source.target, options.force ?? false);
       const { requireReflink } = config;
       const others = { damaged: damaged.length, unreadable: unreadable.length };
       const plan = {
@@ -107,6 +109,7 @@ async function run(
         startedAt,
         slot: options.slot,
         requireReflink,
+        unfinished,
       };
       const { rate = config.rate, idle = config.idle } = options;
       record = await takeRevision(context, engine, plan, { ...options, rate, idle });

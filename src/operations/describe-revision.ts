@@ -20,7 +20,7 @@ export function describeRevision(
   stats: WriteStats & { readonly snapshotDropped?: string | undefined; readonly format?: string | undefined },
   finishedAt: Date,
 ): RevisionRecord {
-  const { source, tags, startedAt, slot } = plan;
+  const { source, tags, startedAt, slot, unfinished } = plan;
   const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures, format } = stats;
   const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
   const reasons = [parent ? undefined : whyNoParent(plan), snapshot.fallback, stats.fallback];
@@ -40,6 +40,7 @@ export function describeRevision(
     blockSize: stats.blockSize,
     source: { ...source.identity, ...snapshot.origin, ...(format === undefined ? {} : { format }) },
     consistency: snapshot.consistency,
+    ...(unfinished ? { unfinishedRestore: unfinished.revision } : {}),
     stats: {
       duration: Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000,
       bytesRead,

@@ -13,6 +13,7 @@ import type { FoundSnapshot } from '../sources/source.ts';
 import { type Context, openContext } from './context.ts';
 import { status } from './status.ts';
 import { unclaimedSnapshots } from './unclaimed-snapshots.ts';
+import { unfinishedText } from './unfinished-restore.ts';
 import { adviseOnZfs, lookAtZfs, type ZfsReport } from './zfs.ts';
 
 /** What this machine and the filesystem of a directory can do, measured. */
@@ -80,13 +81,15 @@ export async function doctor(context: Context): Promise<DoctorReport> {
   const isRepository = await hasRepository(context);
   const finding: SourceFinding = isRepository ? await lookAtSource(context, engine) : {};
   const { source, room, unclaimed = [], problem: sourceProblem } = finding;
-  const problems = [hostProblem, sourceProblem].filter((problem) => problem !== undefined);
   const contents = isRepository ? await status(context) : undefined;
+  const restores = (contents?.unfinishedRestores ?? []).map((restore) => upperFirst(unfinishedText(restore)));
+  const problems = [hostProblem, sourceProblem].filter((problem) => problem !== undefined);
   const newest = newestGood(contents?.revisions ?? []);
   const newestImage = contents?.summary.newestImage;
   const isFirst = contents?.revisions.length === 0;
   const limits = host
     ? [
+        ...restores,
         ...limitsOf(host),
         ...(source?.format === undefined ? [] : [formatWarning(source.filename, source.format)]),
         ...(isFirst && source ? tooLarge(source, host) : []),
@@ -186,4 +189,8 @@ function shredded(newest: RevisionRecord, newestImage: Fragmentation): readonly 
     ? 'it lies as its source does, which a copy in its place mends (cp --reflink=never, with the guest off)'
     : 'blocks that change are mended as they do, and a new repository starts with an image in one piece';
   return [`Each backup takes about ${seconds} s to clone the newest image, for all its extents: ${cure}`];
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,11 +1,10 @@
 import type { CephRbdSourceConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { parseRbdImage, RBD_IMAGE_EXPECTED } from '../domain/rbd-image.ts';
+import { parseRbdImage, RBD_IMAGE_EXPECTED, RBD_PREFIX } from '../domain/rbd-image.ts';
 import { formatSize } from '../domain/size.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { type RbdCluster, rbdCluster } from '../sources/rbd/cluster.ts';
 import type { Context } from './context.ts';
-import { RBD_PREFIX } from './restore-target.ts';
 
 /** A target that programs read and write. */
 export interface CommandTarget {

@@ -1,6 +1,7 @@
 import { fstatSync, type Stats } from 'node:fs';
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { RBD_PREFIX } from '../domain/rbd-image.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import { repositoryAround } from '../repository/owner.ts';
@@ -8,10 +9,7 @@ import { repositoryAround } from '../repository/owner.ts';
 /** A path, or the number of an open file descriptor that takes bytes in order. */
 export type RestoreTarget = string | { readonly fd: number };
 
-/** Begins the names of targets in a Ceph cluster. Files of such names can be named with their directory. */
-export const RBD_PREFIX = 'rbd:';
-
-/** Whether a target is an image of a Ceph cluster. */
+/** Whether a target is an image of a Ceph cluster. Files of such names can be named with their directory. */
 export function isRbdTarget(target: RestoreTarget): target is string {
   return typeof target === 'string' && target.startsWith(RBD_PREFIX);
 }

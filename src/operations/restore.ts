@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { isGood, isIndexed, type RevisionRecord } from '../domain/revision.ts';
-import { type BackyError, backyError } from '../errors.ts';
+import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import type {
   Engine,
   RestoreOptions as EngineRestoreOptions,
@@ -12,10 +12,13 @@ import { checkLoad } from '../native/operate.ts';
 import { keepingFiles } from '../repository/lock.ts';
 import { lookUpRevision } from '../repository/look-up.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
+import { type BegunRestore, beginRestore } from './begin-restore.ts';
 import type { Context } from './context.ts';
 import { checkDescriptor, namingDescriptor, STANDARD_OUTPUT } from './descriptor-target.ts';
 import { withIndex } from './index-revision.ts';
+import { hasBegun, restoreFailure } from './restore-failure.ts';
 import { checkLink, checkTarget, isRbdTarget, type RestoreTarget } from './restore-target.ts';
+import { restoreCommand } from './unfinished-restore.ts';
 import { wholeProgress } from './whole-progress.ts';
 
 /** What to restore, and where to. */
@@ -67,21 +70,44 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     const { image } = layout.files(record.uuid);
     const where = await openTarget(context, engine, target, record.size, clone ? 'targetClone' : 'target');
     log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
+    const begun = await beginRestore(context, engine, target, record.uuid);
     // A revision without an index is read once more, for that.
     const pieces = Array(isIndexed(record) ? 1 : 2).fill(record.size);
     const observers = options.onProgress ? wholeProgress(options.onProgress, pieces) : [];
     const indexing = { ...options, onProgress: observers.at(0) };
     const restoring = { ...options, onProgress: observers.at(-1) };
-    const stats = await namingDescriptor(target, () =>
+    const stats = await concluding(begun, layout.directory, record, options, target, () =>
       withIndex(context, engine, record, indexing, ({ record: { size, digest }, index }) =>
         engine.restoreImage({ image, index, size, digest, force, ...where }, restoring),
       ),
     );
+    // What was left out is lacking: the target is not complete.
     if (stats.badBlocks.length > 0) throw incomplete(image, stats);
+    await begun.complete();
     log('info', `restored ${record.uuid} to ${nameOf(target)}${clone ? ' as a clone, unchecked' : ''}`);
     const { bytesRead, bytesWritten, targetKind } = stats;
     return { record, size: record.size, bytesRead, bytesWritten, checked: !clone, targetKind };
   });
+}
+
+/** Runs a restore; its failure says what has become of the target. */
+async function concluding<Result>(
+  begun: BegunRestore,
+  directory: string,
+  { uuid }: RevisionRecord,
+  { force = false, clone = false }: RestoreOptions,
+  target: RestoreTarget,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await namingDescriptor(target, work);
+  } catch (error) {
+    // Of a defect nobody knows how far it has come.
+    if (isBackyError(error) && !hasBegun(error)) await begun.undo();
+    const flags = [...(force ? ['--force'] : []), ...(clone ? ['--clone'] : [])];
+    const command = restoreCommand(directory, uuid, nameOf(target), flags);
+    throw restoreFailure(error, begun, nameOf(target), command);
+  }
 }
 
 /** Nothing stands between a clone and what is wrong with its revision. */

@@ -1,6 +1,7 @@
 import type { SourceConfig } from '../config/config.ts';
 import type { RevisionRecord } from '../domain/revision.ts';
 import type { Source } from '../sources/source.ts';
+import type { UnfinishedRestore } from './unfinished-restore.ts';
 
 /** Everything that is decided before a revision is taken. */
 export interface RevisionPlan {
@@ -17,4 +18,6 @@ export interface RevisionPlan {
   /** A moment of the slot that it is asked for. */
   readonly slot?: Date | undefined;
   readonly requireReflink: boolean;
+  /** The restore that has left the source half-done, if it is taken all the same. */
+  readonly unfinished?: UnfinishedRestore | undefined;
 }

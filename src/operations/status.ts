@@ -16,6 +16,7 @@ import type { UnrecordedImage } from '../repository/unrecorded.ts';
 import type { Context } from './context.ts';
 import { graceOf } from './grace.ts';
 import { overdueTags, type ScheduleStatus, scheduleStatus } from './schedule-status.ts';
+import { type UnfinishedRestore, unfinishedRestores } from './unfinished-restore.ts';
 
 export type { UnrecordedImage };
 
@@ -40,6 +41,8 @@ export interface Status {
   readonly schedule: ScheduleStatus;
   /** The last run of `backup`; null: none is known of. */
   readonly lastRun: RunNote | null;
+  /** Restores from here that have begun and are not complete, the oldest first. */
+  readonly unfinishedRestores: readonly UnfinishedRestore[];
   readonly summary: StatusSummary;
 }
 
@@ -102,6 +105,7 @@ export async function status(context: Context): Promise<Status> {
     damagedTrash,
     schedule,
     lastRun: readLastRun(context.layout) ?? null,
+    unfinishedRestores: unfinishedRestores(context),
     summary: {
       revisions: revisions.length,
       damaged: damaged.length,

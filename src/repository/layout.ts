@@ -11,6 +11,10 @@ export interface Layout {
   readonly backupLock: string;
   /** Held by who removes files, shared by who needs them to stay. */
   readonly purgeLock: string;
+  /** Which restores have begun and are not complete; absent: none. */
+  readonly restoring: string;
+  /** Held by who changes that. */
+  readonly restoringLock: string;
   /** Cache of the totals over all revisions; the records are the truth. */
   readonly totals: string;
   /** List of the snapshots that were left at sources. */
@@ -57,7 +61,7 @@ export const UNFINISHED_SUFFIX: string = RECORD_SUFFIX + PARTIAL_SUFFIX;
  */
 export const REPOSITORY_NAMES: ReadonlySet<string> = new Set([
   ...['config', 'backy.log', '.backup', '.purge', '.revisions', '.trash', 'quarantine'],
-  ...['last', 'latest', 'last.rev', '.last-run', '.restoring', '.snapshots'],
+  ...['last', 'latest', 'last.rev', '.last-run', '.restoring', '.restoring.lock', '.snapshots'],
   ...['chunks', '.purge_pending'],
 ]);
 
@@ -82,6 +86,8 @@ export function layoutOf(directory: string): Layout {
     log: inside('backy.log'),
     backupLock: inside('.backup'),
     purgeLock: inside('.purge'),
+    restoring: inside('.restoring'),
+    restoringLock: inside('.restoring.lock'),
     totals: inside('.revisions'),
     snapshots: inside('.snapshots'),
     lastRun: inside('.last-run'),

@@ -50,6 +50,25 @@ export function tryLockForRemoving(engine: Engine, layout: Layout): Lock | undef
   }
 }
 
+/**
+ * Runs `work` as the only one who changes the list of unfinished restores, which takes a moment.
+ *
+ * @throws BACKY_LOCKED, BACKY_CANCELLED, BACKY_IO, and what `work` throws
+ */
+export async function changingRestores<Result>(
+  engine: Engine,
+  { restoringLock, directory }: Layout,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const attempt = (): Lock => acquire(engine, restoringLock, 'exclusive', { work: 'restore', directory });
+  const changing = await retry(attempt, PURGE_WAIT_MS);
+  try {
+    return await work();
+  } finally {
+    changing.release();
+  }
+}
+
 /** Keeps files from being removed while they are read or written. @param signal ends the wait @throws BACKY_LOCKED, BACKY_CANCELLED */
 export function lockForKeeping(
   engine: Engine,

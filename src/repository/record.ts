@@ -62,6 +62,7 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
   checkOptionalText(record, 'server');
   checkOptionalText(record, 'distrustedBecause');
   checkOptionalIds(record, 'suspects');
+  checkOptionalText(record, 'unfinishedRestore');
   return {
     ...withoutChecksum(asObject(record)),
     formatVersion: FORMAT_VERSION,

@@ -29,6 +29,7 @@ export function fileSource(
   const snapshots = fileSnapshots(path, directory, engine, left);
   return {
     identity: { type: 'file', filename: path },
+    target: path,
     describe: async () => {
       const { kind, size, ...format } = await look(path, engine);
       return { name: path, kind, size, format: foreignFormat(path, format, config) };

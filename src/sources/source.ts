@@ -8,6 +8,8 @@ export type { CommandInput, PathInput, SourceInput } from '../native/source-inpu
 export interface Source {
   /** What its revisions say about where they come from. */
   readonly identity: SourceIdentity;
+  /** How a restore names it: an absolute path, or `rbd:POOL/IMAGE`. */
+  readonly target: string;
   /**
    * What is there now. Takes nothing and changes nothing.
    *

@@ -15,6 +15,8 @@ const CONSTANT = [
   '.last-run',
   '.last-run.new',
   '.purge',
+  '.restoring',
+  '.restoring.lock',
   '.revisions',
   '.snapshots',
   '.trash',

@@ -16,6 +16,7 @@ import { dirname } from 'node:path';
 import { backyError } from '../../src/errors.ts';
 import { fromNodeError, ioError } from '../../src/io-error.ts';
 import type {
+  Begun,
   CompareStats,
   Engine,
   FreedStats,
@@ -42,6 +43,8 @@ export interface FakeEngine extends Engine {
   verifyStats: Partial<VerifyStats>;
   compareStats: CompareStats;
   repaired: readonly RepairedBlock[];
+  /** What `findBegun` finds. */
+  begun: Partial<Begun>;
   sharers: readonly Sharer[];
   /** What `measureFreed` finds; absent: the sizes of the files. */
   freedStats: FreedStats | undefined;
@@ -59,6 +62,7 @@ export function fakeEngine(): FakeEngine {
     verifyStats: {},
     compareStats: { bytesRead: 1, differentCount: 0, different: [] },
     repaired: [],
+    begun: {},
     sharers: [],
     freedStats: undefined,
     holders: new Map(),
@@ -128,6 +132,13 @@ export function fakeEngine(): FakeEngine {
         const { size, dev, ino, birthtimeNs } = statSync(options.snapshot, { bigint: true });
         return { size: Number(size), device: `${dev}`, inode: `${ino}`, birth: `${birthtimeNs}` };
       }),
+    findBegun: (path) =>
+      call('findBegun', path, () => {
+        statSync(path);
+        return { running: false, marks: false, ...engine.begun };
+      }),
+    forgetBegun: (path) => call('forgetBegun', path, () => {}),
+    removePartials: (path) => call('removePartials', path, () => []),
     lockFile: (path, mode) => acquire(engine, path, mode),
     replaceFile: (path, contents, mode) => call('replaceFile', path, () => replace(path, contents, mode)),
     createFile: (path, contents, mode) =>

@@ -8,9 +8,10 @@ use rustix::io::Errno;
 
 use crate::clone::{Cloned, Refusal, clone_for_guest};
 use crate::control::Control;
-use crate::durable::{close, create_whole};
+use crate::durable::close;
 use crate::error::{Code, Context, Error, Result};
 use crate::image::ImageOptions;
+use crate::partial::{Partial, create_whole};
 use crate::platform;
 use crate::restore::{RestoreStats, TargetKind};
 use crate::sys::fs;
@@ -28,13 +29,15 @@ pub(crate) fn restore_clone(options: &ImageOptions, path: &Path, control: &Contr
     options.open_index()?;
     let image = open_image(options)?;
     control.add_total(options.size);
-    create_whole(path, |partial| {
-        let clone = match clone_for_guest(&image, partial, control)? {
+    create_whole(path, |partial: &Partial| {
+        let name = &partial.path;
+        let clone = match clone_for_guest(&image, name, control)? {
             Cloned::Shared(clone) => clone,
             Cloned::Refused(refusal) => return Err(refused(path, refusal)),
         };
-        platform::sync(&clone).on("fsync", partial)?;
-        close(clone, partial)?;
+        partial.claim(&clone)?;
+        platform::sync(&clone).on("fsync", name)?;
+        close(clone, name)?;
         control.check()
     })?;
     control.add_done(options.size);

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use crate::begun;
 use crate::block::{BLOCK_SIZE, Hash, blocks_of};
 use crate::buffer::Buffer;
 use crate::control::Control;
@@ -77,11 +78,34 @@ impl<'a> Differential<'a> {
         })
     }
 
-    /// Writes what differs, makes it durable and reads it back.
+    /// Writes what differs, makes it durable and reads it back. A file is marked as not complete meanwhile.
     pub(crate) fn write(&self, differing: &[Differing]) -> Result<Vec<Restored>> {
         let path = self.reader.path();
         // Comparing may have taken hours.
         refuse_held(&self.file, path)?;
+        let changes = !self.is_same(differing);
+        if changes {
+            begun::mark(&self.file, path, self.image.reader.path())?;
+        }
+        let restored = self.write_all(differing);
+        let result = restored.and_then(|restored| {
+            // An earlier restore may have left a mark although nothing was lacking any more.
+            if differing.iter().all(|differing| differing.bad.is_empty()) {
+                begun::unmark(&self.file, path)?;
+            }
+            Ok(restored)
+        });
+        result.map_err(|error| if changes { error.begun() } else { error })
+    }
+
+    /// Whether the target is what it is to become.
+    fn is_same(&self, differing: &[Differing]) -> bool {
+        let is_sized = self.facts.kind == Kind::Device || self.facts.size == self.image.size;
+        is_sized && differing.iter().all(|differing| differing.blocks.is_empty())
+    }
+
+    fn write_all(&self, differing: &[Differing]) -> Result<Vec<Restored>> {
+        let path = self.reader.path();
         if self.facts.kind == Kind::File {
             fs::ftruncate(&self.file, self.image.size).on("ftruncate", path)?;
         }

@@ -98,21 +98,6 @@ pub fn remove(paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Has a file appear when it is complete: `fill` makes it, durably, under another name beside `path`, which must be free
-/// in the end.
-pub(crate) fn create_whole<T>(path: &Path, fill: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
-    let partial = partial_beside(path);
-    let result = fill(&partial).and_then(|filled| {
-        rename(&partial, path, Existing::Keep)?;
-        sync_directory_of(path).map(|()| filled)
-    });
-    result.map_err(|error| {
-        // Best effort: the first error is the one that matters.
-        let _ = fs::unlink(&partial);
-        if error.path.as_ref() == Some(&partial) { error.at(path) } else { error }
-    })
-}
-
 /// Closes a file whose bytes matter: some filesystems report a failed write only here.
 pub(crate) fn close(file: File, path: &Path) -> Result<()> {
     io::close(file).on("close", path)
@@ -169,14 +154,8 @@ pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
     directory_of(path).join(format!(".tmp-backy-{}", unique()))
 }
 
-/// A name that tells whose unfinished work it is, for directories that are not ours to purge.
-fn partial_beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".partial-{}", unique()));
-    directory_of(path).join(name)
-}
-
-fn unique() -> String {
+/// A text that nothing else has: process, number, time.
+pub(crate) fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
     format!("{}-{}-{time:x}", std::process::id(), COUNT.fetch_add(1, Relaxed))

@@ -29,6 +29,8 @@ pub enum Code {
     SourceShort,
     /// The source is neither a regular file nor a block device.
     SourceKind,
+    /// A restore is writing to the source.
+    SourceRestoring,
     /// The source is another one when it is read again.
     SourceDiffers,
     /// The stream of changes that the source hands over is not what it should be.
@@ -73,6 +75,7 @@ impl Code {
             Self::SourceResized => "BACKY_SOURCE_RESIZED",
             Self::SourceShort => "BACKY_SOURCE_SHORT",
             Self::SourceKind => "BACKY_SOURCE_KIND",
+            Self::SourceRestoring => "BACKY_SOURCE_RESTORING",
             Self::SourceDiffers => "BACKY_SOURCE_DIFFERS",
             Self::DiffDamaged => "BACKY_DIFF_DAMAGED",
             Self::ProgramFailed => "BACKY_PROGRAM_FAILED",
@@ -136,6 +139,8 @@ pub struct Error {
     pub bad_blocks: Vec<BadBlock>,
     /// Who has a target open.
     pub holders: Vec<Holder>,
+    /// Whether a target has begun to change, and is not complete.
+    pub begun: bool,
 }
 
 impl Error {
@@ -152,6 +157,7 @@ impl Error {
             pid: None,
             bad_blocks: Vec::new(),
             holders: Vec::new(),
+            begun: false,
         }
     }
 
@@ -175,6 +181,12 @@ impl Error {
     pub fn at(mut self, path: &Path) -> Self {
         self.path = Some(path.to_owned());
         self
+    }
+
+    /// The same error, of a restore that had begun to change its target.
+    #[must_use]
+    pub fn begun(self) -> Self {
+        Self { begun: true, ..self }
     }
 
     /// The same error, naming the byte offset in the file.

@@ -13,6 +13,7 @@
     )
 )]
 
+mod begun;
 mod block;
 mod buffer;
 mod changes;
@@ -53,6 +54,7 @@ mod new_file;
 mod output;
 mod ownership;
 mod parent;
+mod partial;
 mod patch;
 mod place;
 mod places;
@@ -80,6 +82,7 @@ mod target;
 mod verify;
 mod write;
 
+pub use begun::{Begun, find_begun, forget_begun};
 pub use block::{BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE};
 pub use compare::{Compared, compare_source};
 pub use control::{Control, Progress};
@@ -101,6 +104,7 @@ pub use indexing::{IndexStats, index_image};
 pub use input::{ChangesInput, CommandInput, Hint, Input, PathInput, Sample};
 pub use librbd::RbdSnapshot;
 pub use lock::{FileLock, LockMode};
+pub use partial::remove_partials;
 pub use place::check_place;
 pub use places::{Sharer, find_sharers};
 pub use pool::threads;

@@ -1,7 +1,5 @@
 //! Restoring to a file that is not there yet: what the image has, each block checked on its way, and holes for the rest.
 
-use std::path::Path;
-
 use crate::block::blocks_of;
 use crate::buffer::Buffer;
 use crate::control::Control;
@@ -11,14 +9,17 @@ use crate::granule::{Old, Plan};
 use crate::image::{Image, expect_zeros};
 use crate::index::Page;
 use crate::output::Output;
+use crate::partial::Partial;
 use crate::pool;
 use crate::read::{READ_SIZE, windows_of};
 use crate::readback::{Touched, mask_of};
 use crate::restore::Restored;
 
 /// Creates the file and makes it durable; the name must be free. Bad blocks are left out, and reported.
-pub(crate) fn fill(image: &Image, path: &Path, control: &Control) -> Result<Vec<Restored>> {
-    let file = NewFile { image, output: Output::create(path, image.size)?, control };
+pub(crate) fn fill(image: &Image, partial: &Partial, control: &Control) -> Result<Vec<Restored>> {
+    let output = Output::create(&partial.path, image.size)?;
+    partial.claim(output.file())?;
+    let file = NewFile { image, output, control };
     // Everything that is written is read back.
     control.add_total(2 * image.data_bytes());
     let segments = pool::for_each(&image.segments(), control, Scratch::new, |scratch, number| {

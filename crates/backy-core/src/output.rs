@@ -71,6 +71,11 @@ impl Output {
         give_to_owner(&self.file, &self.path)
     }
 
+    /// The file itself.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Takes space for a range that is about to be written, so that threads writing side by side do not cut
     /// each other's extents short: every later clone pays for each extent. What turns out to be zeros must
     /// then be cleared. Tells whether it did: only direct writes need it, the page cache gathers by itself.

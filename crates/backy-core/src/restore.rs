@@ -13,12 +13,12 @@ use crate::cloning::restore_clone;
 use crate::control::Control;
 use crate::device::{self, Kind};
 use crate::differential::Differential;
-use crate::durable::create_whole;
 use crate::error::{BadBlock, Code, Context, Error, Result};
 use crate::holders::refuse_attached;
 use crate::image::{Image, ImageOptions};
 use crate::import::{self, CommandTarget};
 use crate::new_file;
+use crate::partial::{Partial, create_whole};
 use crate::platform;
 use crate::read::{READ_SIZE, Reader, windows_of};
 use crate::readback::Touched;
@@ -126,11 +126,11 @@ impl Restore<'_> {
     /// Writes under another name beside the target, which appears only when it is complete.
     fn new_file(&self, path: &Path) -> Result<RestoreStats> {
         check_new(path)?;
-        create_whole(path, |partial| {
+        create_whole(path, |partial: &Partial| {
             let segments = new_file::fill(&self.image, partial, self.control)?;
             let touched = touched_in(&segments);
             let stats = self.stats(segments, TargetKind::NewFile)?;
-            self.image.read_back(&Reader::open(partial)?, &touched, self.control)?;
+            self.image.read_back(&Reader::open(&partial.path)?, &touched, self.control)?;
             Ok(stats)
         })
     }
@@ -149,16 +149,24 @@ impl Restore<'_> {
     fn command(&self, command: &CommandTarget) -> Result<RestoreStats> {
         let lack = import::compare(&self.image, command, self.control)?;
         self.refuse_damage(&lack.bad)?;
-        let restored = import::write(&self.image, command, &lack, self.control)?;
+        let restored = import::write(&self.image, command, &lack, self.control).map_err(Error::begun)?;
         self.stats(vec![restored, Restored { bad: lack.bad, ..Restored::default() }], TargetKind::Command)
     }
 
-    /// One block after the other. At the first bad one writing ends, but checking goes on to name them all.
     fn stream(&self, stream: &File) -> Result<RestoreStats> {
+        let mut all = Restored::default();
+        let streamed = self.stream_blocks(stream, &mut all);
+        let result = streamed.and_then(|()| self.refuse_damage(&all.bad));
+        let written = all.written;
+        result.map_err(|error| if written > 0 { error.begun() } else { error })?;
+        self.stats(vec![all], TargetKind::Stream)
+    }
+
+    /// One block after the other. At the first bad one writing ends, but checking goes on to name them all.
+    fn stream_blocks(&self, stream: &File, all: &mut Restored) -> Result<()> {
         let path = Path::new("-");
         refuse_attached(stream, path)?;
         let mut buffer = Buffer::new(READ_SIZE);
-        let mut all = Restored::default();
         self.control.add_total(self.image.size);
         for number in self.image.segments() {
             let (page, range) = (self.image.page(number)?, self.image.range(number));
@@ -174,12 +182,11 @@ impl Restore<'_> {
                 self.control.add_done(window.len());
             }
         }
-        self.refuse_damage(&all.bad)?;
         // A pipe or a terminal keeps nothing.
         if device::facts(stream, path)?.is_some() {
             platform::sync(stream).on("fsync", path)?;
         }
-        self.stats(vec![all], TargetKind::Stream)
+        Ok(())
     }
 
     fn stats(&self, segments: Vec<Restored>, kind: TargetKind) -> Result<RestoreStats> {

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use rustix::fs::Mode;
 
+use crate::begun;
 use crate::clone::{Cloned, clone_file};
 use crate::control::Control;
 use crate::device::{self, Kind};
@@ -48,6 +49,7 @@ impl TakenSnapshot {
 ///
 /// # Errors
 /// [`Code::ReflinkUnsupported`] where there is no such thing, [`Code::SourceKind`] for what is no file,
+/// [`Code::SourceRestoring`] while it is restored to,
 /// [`Code::Cancelled`], [`Code::Io`]. Nothing is left behind.
 pub fn take_snapshot(
     source: &Path,
@@ -61,6 +63,7 @@ pub fn take_snapshot(
         Some(_) => return Err(refused(source, "a block device cannot be cloned")),
         None => return Err(Error::new(Code::SourceKind).at(source)),
     }
+    begun::guard_source(&file, source)?;
     let clone = match clone_file(&file, snapshot, control)? {
         Cloned::Shared(clone) => clone,
         Cloned::Refused(refusal) => return Err(refused(source, &refusal.reason)),

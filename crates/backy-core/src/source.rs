@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::begun;
 use crate::block::BLOCK_SIZE;
 use crate::device::{self, Facts};
 use crate::error::{Code, Error, Result};
@@ -19,10 +20,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Opens what `path` leads to.
+    /// Opens what `path` leads to. As long as it is open nobody restores to it.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = device::open_source(path)?;
         let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))?;
+        begun::guard_source(&file, path)?;
         let data = sparse::data_extents(&file, facts, path)?.align(BLOCK_SIZE as u64, facts.size);
         Ok(Self { reader: Reader::of(facts.kind, file, path), size: facts.size, data })
     }

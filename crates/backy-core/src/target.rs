@@ -7,6 +7,7 @@ use std::path::Path;
 use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::begun;
 use crate::device::{self, Facts, Kind};
 use crate::durable::directory_of;
 use crate::error::{Code, Context, Error, Result};
@@ -15,7 +16,7 @@ use crate::place::check_place;
 use crate::platform::{self, Protection};
 use crate::sys::fs;
 
-/// A file or block device that exists and may be written to. While it is open, no other restore and no QEMU gets it.
+/// A file or block device that exists and may be written to. While it is open, no other restore, no backup and no QEMU gets it.
 pub(crate) struct OpenTarget {
     pub file: File,
     pub facts: Facts,
@@ -66,6 +67,7 @@ pub(crate) fn open_target(path: &Path, size: u64) -> Result<OpenTarget> {
     }
     platform::keep_qemu_out(&file);
     refuse_held(&file, path)?;
+    begun::guard_target(&file, path)?;
     if facts.kind == Kind::Device && facts.size < size {
         let detail = format!("it has {} bytes, the image {size}", facts.size);
         return Err(Error::new(Code::TargetSmall).at(path).detail(detail));

@@ -123,6 +123,42 @@ pub fn take_snapshot<'env>(
     })
 }
 
+/// What a restore has left on a file or device.
+#[napi(object)]
+pub struct Begun {
+    /// Whether one is running.
+    pub running: bool,
+    /// The image that one has begun to write there, and has not finished.
+    pub image: Option<String>,
+    /// Whether it could say so there.
+    pub marks: bool,
+}
+
+/// Looks for a restore that is running on a file or device, or has begun there and is not complete. Changes nothing.
+#[napi(ts_return_type = "Promise<Begun | Failure>")]
+pub fn find_begun(env: &Env, path: String) -> Result<Object<'_>> {
+    promise(env, "begun", move || {
+        let begun = backy_core::find_begun(Path::new(&path))?;
+        let image = begun.image.map(|image| image.to_string_lossy().into_owned());
+        Ok(Begun { running: begun.running, image, marks: begun.marks })
+    })
+}
+
+/// Forgets that a restore onto a file has begun and is not complete.
+#[napi(ts_return_type = "Promise<undefined | Failure>")]
+pub fn forget_begun(env: &Env, path: String) -> Result<Object<'_>> {
+    promise(env, "begun", move || backy_core::forget_begun(Path::new(&path)))
+}
+
+/// Removes what interrupted restores to a new file have left beside its name; tells what that was.
+#[napi(ts_return_type = "Promise<string[] | Failure>")]
+pub fn remove_partials(env: &Env, path: String) -> Result<Object<'_>> {
+    promise(env, "partials", move || {
+        let removed = backy_core::remove_partials(Path::new(&path));
+        Ok(removed.iter().map(|path| path.to_string_lossy().into_owned()).collect::<Vec<_>>())
+    })
+}
+
 /// A held lock. The kernel drops it when the process dies.
 #[napi]
 pub struct FileLock {

@@ -93,6 +93,8 @@ pub struct Failure {
     pub bad_blocks: Option<Vec<BadBlock>>,
     /// Who has the file open.
     pub holders: Option<Vec<Holder>>,
+    /// Whether the target of a restore has begun to change.
+    pub begun: Option<bool>,
 }
 
 impl From<Error> for Failure {
@@ -109,6 +111,7 @@ impl From<Error> for Failure {
             offset: error.offset.map(count),
             pid: error.pid,
             bad_count: (!error.bad_blocks.is_empty()).then(|| count(error.bad_blocks.len() as u64)),
+            begun: error.begun.then_some(true),
             bad_blocks: (!error.bad_blocks.is_empty()).then(|| first_bad(&error.bad_blocks)),
             holders: (!error.holders.is_empty())
                 .then(|| error.holders.into_iter().map(Holder::from).collect()),

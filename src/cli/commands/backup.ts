@@ -23,7 +23,10 @@ export function backupCommand(blank: Command, run: Run): Command {
       '--slot <TIME>',
       'back up for the slot of the schedule that holds this time, such as 2026-01-31T03:00Z: without TAGS for all tags that it lacks; tags that a good revision of the slot already carries are left out',
     )
-    .option('-f, --force', 'accept any tag, and a source that is mounted')
+    .option(
+      '-f, --force',
+      'accept any tag, a source that is mounted, and one that a restore has left half-done',
+    )
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
     .option('--no-idle', 'wait for nothing else, whatever the configuration says')

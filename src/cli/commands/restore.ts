@@ -5,6 +5,7 @@ import type { Run } from '../command.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionOption } from '../revision-option.ts';
+import type { Session } from '../session.ts';
 import { refuseClosedOutput } from '../standard-output.ts';
 import { escapeText } from '../ui/escape.ts';
 
@@ -12,6 +13,7 @@ interface Options extends LoadFlags {
   readonly revision: string;
   readonly force?: boolean;
   readonly clone?: boolean;
+  readonly abandon?: boolean;
 }
 
 export function restoreCommand(blank: Command, run: Run): Command {
@@ -31,10 +33,16 @@ export function restoreCommand(blank: Command, run: Run): Command {
         )
         .conflicts('force'),
     )
+    .addOption(
+      blank
+        .createOption('--abandon', 'forget that a restore onto TARGET is not complete; write nothing')
+        .conflicts(['force', 'clone', 'revision']),
+    )
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
-    .action((target: string, { revision, force, clone, ...flags }: Options, command: Command) =>
+    .action((target: string, { revision, force, clone, abandon, ...flags }: Options, command: Command) =>
       run(command, async (session) => {
+        if (abandon) return abandonTarget(session, target);
         const load = loadOf(flags);
         const { restore } = await import('../../operations/restore.ts');
         const context = await session.repository();
@@ -47,6 +55,16 @@ export function restoreCommand(blank: Command, run: Run): Command {
         return SUCCESS;
       }),
     );
+}
+
+async function abandonTarget(session: Session, target: string): Promise<number> {
+  const { abandonRestore } = await import('../../operations/abandon-restore.ts');
+  const result = await abandonRestore(await session.repository(), target);
+  const { unfinished } = result;
+  session.announce(result, () => [
+    escapeText(unfinished ? `${target} passes for complete` : `no restore to ${target} is unfinished`),
+  ]);
+  return SUCCESS;
 }
 
 /** Nobody is to believe that a clone was checked. */

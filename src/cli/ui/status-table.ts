@@ -9,6 +9,7 @@ import type {
 } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { Status, TrashedDamage, TrashedRevision, UnrecordedImage } from '../../operations/status.ts';
+import { unfinishedText } from '../../operations/unfinished-restore.ts';
 import { escapeText } from './escape.ts';
 import { scheduleTable } from './schedule-table.ts';
 import { describeFragmentation, formatLocalTime, formatTags } from './words.ts';
@@ -20,7 +21,8 @@ const LIVE = 'live: read without a snapshot';
 
 /** The lines of `backy status`. Columns are only ever added on the right. */
 export function statusLines(status: Status): readonly string[] {
-  const { revisions, damaged, unreadable, incomplete, trash, damagedTrash, summary } = status;
+  const { revisions, damaged, unreadable, incomplete, trash, damagedTrash, unfinishedRestores, summary } =
+    status;
   const remarks = [
     [summary.damaged, 'damaged revision'],
     [summary.unreadable, 'unreadable revision'],
@@ -50,6 +52,7 @@ export function statusLines(status: Status): readonly string[] {
       : []),
     ...remarks.flatMap(([count, noun, plural]) => (count > 0 ? [counted(count, noun, plural)] : [])),
     ...(summary.trash > 0 ? [`${counted(summary.trash, 'revision')} in the trash`] : []),
+    ...unfinishedRestores.map((restore) => escapeText(unfinishedText(restore))),
   ];
 }
 
@@ -70,6 +73,7 @@ export function revisionLine(record: RevisionRecord): string {
     hold,
     consistency,
     adopted,
+    unfinishedRestore,
   } = record;
   const { bytesWritten, duration, method, sharing, sharingReason, fallback, snapshotDropped } = stats;
   const shared = sharingReason === undefined ? sharing : `${sharing}: ${sharingReason}`;
@@ -78,6 +82,7 @@ export function revisionLine(record: RevisionRecord): string {
     ...(consistency === 'live' && !adopted ? [LIVE] : []),
     ...(adopted ? [describeAdoption(adopted)] : []),
     ...(source.format === undefined ? [] : [`a ${source.format} image, not a raw disk`]),
+    ...(unfinishedRestore === undefined ? [] : [`taken of the unfinished restore of ${unfinishedRestore}`]),
     ...(fallback === undefined ? [] : [fallback]),
     ...(snapshotDropped === undefined ? [] : [`the snapshot was dropped: ${snapshotDropped}`]),
     ...(distrustedBecause === undefined ? [] : [`distrusted: ${distrustedBecause}`]),

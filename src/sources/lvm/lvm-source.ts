@@ -3,6 +3,7 @@ import { formatLogicalVolume } from '../../domain/logical-volume.ts';
 import type { Engine } from '../../native/engine.ts';
 import type { LeftSnapshots } from '../left-snapshots.ts';
 import type { Source } from '../source.ts';
+import { devicePath } from './device-name.ts';
 
 /**
  * A logical volume of LVM. It is read from a snapshot: of a thin volume one that is kept for the next backup, which
@@ -21,6 +22,7 @@ export function lvmSource(
   const work = () => import('./work.ts');
   return {
     identity: { type: 'lvm', volume: formatLogicalVolume(config) },
+    target: devicePath(config.volumeGroup, config.volume),
     describe: async () => (await work()).describeVolume(config),
     snapshot: async (request) => (await work()).takeSnapshot({ config, directory, engine, left }, request),
     reopen: async (record) => (await work()).reopenSnapshot(config, record),

@@ -1,5 +1,5 @@
 import type { CephRbdSourceConfig } from '../../config/config.ts';
-import { formatRbdImage } from '../../domain/rbd-image.ts';
+import { formatRbdImage, RBD_PREFIX } from '../../domain/rbd-image.ts';
 import type { LeftSnapshots } from '../left-snapshots.ts';
 import type { Source } from '../source.ts';
 import type { RbdWork } from './work.ts';
@@ -20,6 +20,7 @@ export function rbdSource(config: CephRbdSourceConfig, directory: string, left: 
   };
   return {
     identity: { type: 'ceph-rbd', image: formatRbdImage(config) },
+    target: RBD_PREFIX + formatRbdImage(config),
     describe: async () => (await work()).describe(),
     snapshot: async (request) => (await work()).snapshot(request),
     snapshotsThere: async () => (await work()).snapshotsThere(),

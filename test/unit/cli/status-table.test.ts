@@ -107,6 +107,7 @@ describe('status', () => {
             message: 'The source /x\u001b does not exist',
           },
         },
+        unfinishedRestores: [],
         summary,
       }).join('\n'),
     ).toBe(`== Revisions
@@ -187,6 +188,7 @@ newest image: 1,234,567 extents (9,876 per GiB)
       trash: [],
       damagedTrash: [],
       ...idle,
+      unfinishedRestores: [],
       summary,
     });
     expect(lines.slice(-2)).toEqual(['1 revision', '1 B data (estimated)']);
@@ -215,6 +217,7 @@ newest image: 1,234,567 extents (9,876 per GiB)
         trash: [],
         damagedTrash: [],
         ...idle,
+        unfinishedRestores: [],
         summary,
       }),
     ).toEqual([

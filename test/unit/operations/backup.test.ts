@@ -35,6 +35,7 @@ describe('backup', () => {
     expect((await status(bench.context)).revisions).toEqual([record]);
     expect(methodsCalled(bench.engine, 'lockFile', 'describeSource')).toEqual([
       'removeFiles',
+      'findBegun',
       // The snapshot is noted before it is made.
       'replaceFile',
       'takeSnapshot',

@@ -171,7 +171,9 @@ describe('restoring an image without an index', () => {
   it('stops when it is cancelled', async () => {
     const bench = benchWithout();
     bench.engine.failures.set('indexImage', cancelled);
-    await expect(restore(bench.context, { target: to(bench) })).rejects.toBe(cancelled);
+    await expect(restore(bench.context, { target: to(bench) })).rejects.toMatchObject({
+      code: 'BACKY_CANCELLED',
+    });
     expect(existsSync(to(bench))).toBe(false);
   });
 });

@@ -18,6 +18,7 @@ function bench(...failures: readonly Error[]) {
   const nothing = async (): Promise<never> => expect.unreachable();
   const source: Source = {
     identity: { type: 'file' },
+    target: '/disk',
     describe: nothing,
     snapshotsThere: async () => [],
     snapshot: nothing,

@@ -56,6 +56,12 @@ mod macos;
 #[cfg(target_os = "macos")]
 pub(crate) use macos::*;
 
+/// How it is said that a file has no such extended attribute.
+#[cfg(target_os = "linux")]
+pub(crate) const NO_ATTRIBUTE: Errno = Errno::NODATA;
+#[cfg(target_os = "macos")]
+pub(crate) const NO_ATTRIBUTE: Errno = Errno::NOATTR;
+
 /// What is known of a filesystem by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filesystem {

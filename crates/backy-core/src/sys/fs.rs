@@ -1,11 +1,14 @@
 //! Calls about names, sizes and blocks of files: those of `rustix::fs`.
 
 use std::fs::{File, Metadata};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{self, AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, RenameFlags, SeekFrom, Stat, Uid};
+use rustix::fs::{
+    self, AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, RenameFlags, SeekFrom, Stat, Uid, XattrFlags,
+};
 use rustix::io::{Errno, Result};
 
 use super::call;
@@ -57,6 +60,71 @@ pub(crate) fn open_directory(path: &Path) -> Result<File> {
 
 pub(crate) fn flock(file: &File, operation: FlockOperation) -> Result<()> {
     call("flock", || fs::flock(file, operation))
+}
+
+/// What a lock on the guard byte lets others do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// Read, as this one does.
+    Shared,
+    /// Nothing, because this one writes.
+    Exclusive,
+}
+
+/// The byte of a file or device that backups and restores lock to keep out of each other's way. It spells "backy",
+/// and it is far from the bytes 100 to 299 that QEMU locks, so nobody else notices.
+const GUARD_BYTE: libc::off_t = 0x62_6163_6b79;
+
+/// Locks the guard byte until the file is closed, without waiting: an open file description lock, which a crash
+/// frees, `fcntl_locking(2)`. `WOULDBLOCK`: somebody else's lock stands against it.
+pub(crate) fn lock_guard(file: &File, guard: Guard) -> Result<()> {
+    match fcntl_lock(file, libc::F_OFD_SETLK, guard) {
+        // POSIX leaves it open which of the two it is.
+        Err(Errno::ACCESS) => Err(Errno::WOULDBLOCK),
+        result => result.map(drop),
+    }
+}
+
+/// Whether somebody holds the guard byte exclusively. Takes no lock.
+pub(crate) fn is_guarded(file: &File) -> Result<bool> {
+    fcntl_lock(file, libc::F_OFD_GETLK, Guard::Shared).map(|found| found != libc::F_UNLCK)
+}
+
+/// Returns what the kernel made of the type of the lock.
+fn fcntl_lock(file: &File, command: libc::c_int, guard: Guard) -> Result<libc::c_int> {
+    let kind = if guard == Guard::Shared { libc::F_RDLCK } else { libc::F_WRLCK };
+    // The numbers are small; their types differ between systems.
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_possible_truncation,
+        reason = "i32 on Linux, i16 on macOS"
+    )]
+    let mut lock = libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: GUARD_BYTE,
+        l_len: 1,
+        l_pid: 0,
+    };
+    call("fcntl", || {
+        // SAFETY: the descriptor is open, and the pointer is valid for the structure that both commands use.
+        let result = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut lock) };
+        if result == -1 { Err(errno_of(&std::io::Error::last_os_error())) } else { Ok(()) }
+    })?;
+    Ok(libc::c_int::from(lock.l_type))
+}
+
+/// The value of an extended attribute; returns its length.
+pub(crate) fn fgetxattr(file: &File, name: &str, value: &mut [u8]) -> Result<usize> {
+    call("fgetxattr", || fs::fgetxattr(file, name, value))
+}
+
+pub(crate) fn fsetxattr(file: &File, name: &str, value: &[u8]) -> Result<()> {
+    call("fsetxattr", || fs::fsetxattr(file, name, value, XattrFlags::empty()))
+}
+
+pub(crate) fn fremovexattr(file: &File, name: &str) -> Result<()> {
+    call("fremovexattr", || fs::fremovexattr(file, name))
 }
 
 pub(crate) fn ftruncate(file: &File, size: u64) -> Result<()> {
