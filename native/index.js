@@ -805,3 +805,4 @@ export { sealFiles }
 export { takeSnapshot }
 export { verifyImage }
 export { writeImage }
+export const __napiBindingTarget = __napiLoadedBindingTarget
