@@ -1,9 +1,10 @@
 import type { CephRbdSourceConfig } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { parseRbdImage, RBD_IMAGE_EXPECTED, RBD_PREFIX } from '../domain/rbd-image.ts';
+import { formatRbdImage, parseRbdImage, RBD_IMAGE_EXPECTED, RBD_PREFIX } from '../domain/rbd-image.ts';
 import { formatSize } from '../domain/size.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
-import { type RbdCluster, rbdCluster } from '../sources/rbd/cluster.ts';
+import { type RbdCluster, type RbdImageFacts, rbdCluster } from '../sources/rbd/cluster.ts';
+import { notPrimary } from '../sources/rbd/rights.ts';
 import type { Context } from './context.ts';
 
 /** A target that programs read and write. */
@@ -18,15 +19,17 @@ export interface CommandTarget {
  * those of the source, if that is in a Ceph cluster too.
  *
  * @param size of the revision, in bytes
- * @throws BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_CLUSTER_UNREACHABLE,
- *   BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
+ * @throws BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_PROTECTED,
+ *   BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
  */
 export async function openRbdTarget(context: Context, name: string, size: number): Promise<CommandTarget> {
   const image = parseRbdImage(name.slice(RBD_PREFIX.length));
   if (!image) throw backyError('BACKY_TARGET_NAME', { target: name, expected: RBD_IMAGE_EXPECTED });
   const cluster = rbdCluster({ ...(await connectionOf(context)), type: 'ceph-rbd', ...image });
-  if ((await sizeOf(cluster, name, size)) < size)
-    throw backyError('BACKY_TARGET_SMALL', { path: name, size: formatSize(size) });
+  const facts = await factsOf(cluster, name, size);
+  if (facts.size < size) throw backyError('BACKY_TARGET_SMALL', { path: name, size: formatSize(size) });
+  if (!facts.isPrimary)
+    throw backyError('BACKY_TARGET_PROTECTED', { path: name, ...notPrimary(formatRbdImage(image)) });
   const watchers = await cluster.watchers();
   if (watchers.length > 0)
     throw backyError('BACKY_TARGET_BUSY', {
@@ -37,9 +40,9 @@ export async function openRbdTarget(context: Context, name: string, size: number
   return { name, export: [...cluster.exportCommand()], import: [...cluster.importCommand()] };
 }
 
-async function sizeOf(cluster: RbdCluster, path: string, size: number): Promise<number> {
+async function factsOf(cluster: RbdCluster, path: string, size: number): Promise<RbdImageFacts> {
   try {
-    return (await cluster.facts()).size;
+    return await cluster.facts();
   } catch (cause) {
     if (!isBackyError(cause, 'BACKY_SOURCE_MISSING')) throw cause;
     throw missing(path, size, cause);

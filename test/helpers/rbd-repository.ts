@@ -14,7 +14,7 @@ export interface RbdRepository {
   /** A backup that must succeed. */
   backup(): Promise<RevisionRecord>;
   /** A backup that must fail; returns its error. */
-  fail(): Promise<{ readonly code: string; readonly message: string }>;
+  fail(): Promise<{ readonly code: string; readonly message: string; readonly remedy: string }>;
   /** The path of the image of a revision. */
   image(record: RevisionRecord): string;
   /** Adds lines to the source in the configuration. @returns makes it again what it was */

@@ -21,6 +21,8 @@ export interface RbdImageFacts {
   readonly id: string;
   /** Bytes. */
   readonly size: number;
+  /** Whether it may be written to, as far as mirroring is concerned: the copies of an image that is mirrored may not. */
+  readonly isPrimary: boolean;
 }
 
 /** A snapshot of an image. */
@@ -151,16 +153,18 @@ function failureOf(config: CephRbdSourceConfig, outcome: RbdOutcome): BackyError
   if (says(outcome, ENOENT)) return backyError('BACKY_SOURCE_MISSING', { path }, { cause: reason });
   if (exitCode === ETIMEDOUT || reason === CANNOT_CONNECT)
     return backyError('BACKY_CLUSTER_UNREACHABLE', { source: path, reason });
-  return backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason });
+  return backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason }, { details: { exitCode } });
 }
 
 function readFacts(output: string): RbdImageFacts {
   return reading(output, (image) => {
     // Images of the first format have no id, but a prefix that is as good.
     const id = member(image, 'id');
+    const mirroring = member(image, 'mirroring');
     return {
       id: asText(id.value === undefined ? member(image, 'block_name_prefix') : id, 'an id'),
       size: asWholeNumber(member(image, 'size'), 'a number of bytes'),
+      isPrimary: mirroring.value === undefined || member(mirroring, 'primary').value !== false,
     };
   });
 }

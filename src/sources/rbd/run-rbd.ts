@@ -59,9 +59,15 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
+/** Where something else begins in the middle of a line, because several threads write at the same time. */
+const BEGINNINGS = /(?=\brbd: )|(?=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+[+-]\d{4} )/;
+
 /** The program speaks last, under its own name; before it, its library tells the same in more detail. */
-function wordsOf(complaints: string): string {
-  const lines = complaints.split(/[\r\n]/).map((line) => line.trim());
+export function wordsOf(complaints: string): string {
+  const lines = complaints
+    .split(/[\r\n]/)
+    .flatMap((line) => line.split(BEGINNINGS))
+    .map((line) => line.trim());
   const own = lines.findLast((line) => line.startsWith('rbd: '))?.slice('rbd: '.length);
   return own ?? lines.findLast((line) => line !== '') ?? 'it said nothing';
 }

@@ -9,6 +9,7 @@ import type { CommandInput, Snapshot, Source } from '../source.ts';
 import { baseOf } from './base.ts';
 import { type RbdCluster, type RbdImageFacts, type RbdSnapshot, rbdCluster } from './cluster.ts';
 import { markedRevision, markKey, repositoryMark, revisionOf, snapshotName } from './own-snapshot.ts';
+import { notPrimary, rightsOf } from './rights.ts';
 import { tidySnapshots } from './tidy-snapshots.ts';
 
 /** What is done with an image, once it is needed. */
@@ -28,8 +29,7 @@ export function openRbd(config: CephRbdSourceConfig, directory: string, left: Le
       if (lost) throw lost;
       await left.note(placeOf(config, uuid));
       // First the mark, then the snapshot: what a kill leaves behind in between is removed by the next run.
-      await cluster.setMetadata(markKey(uuid), await repositoryMark(directory));
-      await createSnapshot(cluster, name, uuid);
+      await createSnapshot(config, cluster, uuid, await repositoryMark(directory));
       wasTaken = true;
       return describeSnapshot(config, cluster, uuid, parent);
     },
@@ -96,17 +96,35 @@ function isAt({ pool, namespace, image }: CephRbdSourceConfig, snapshot: LeftSna
   return isRbd && snapshot.pool === pool && snapshot.namespace === namespace && snapshot.image === image;
 }
 
-async function createSnapshot(cluster: RbdCluster, source: string, uuid: string): Promise<void> {
+/** Marks the snapshot, then takes it; what cannot be taken leaves no mark. */
+async function createSnapshot(
+  config: CephRbdSourceConfig,
+  cluster: RbdCluster,
+  uuid: string,
+  mark: string,
+): Promise<void> {
   try {
+    await cluster.setMetadata(markKey(uuid), mark);
     await cluster.createSnapshot(snapshotName(uuid));
   } catch (error) {
-    throw isBackyError(error, 'BACKY_TOOL_FAILED') ? snapshotFailed(source, error) : error;
+    if (!isBackyError(error, 'BACKY_TOOL_FAILED')) throw error;
+    // The first failure is the one to report; the next backup cleans up.
+    await cluster.removeMetadata(markKey(uuid)).catch(() => {});
+    throw await snapshotFailed(config, cluster, error);
   }
 }
 
-function snapshotFailed(source: string, error: BackyError): BackyError {
-  const reason = String(error.details.reason);
-  const advice = 'Check the rights of the user with "ceph auth get"; "profile rbd" is enough';
+async function snapshotFailed(
+  config: CephRbdSourceConfig,
+  cluster: RbdCluster,
+  error: BackyError,
+): Promise<BackyError> {
+  const source = formatRbdImage(config);
+  const facts = await cluster.facts().catch(() => undefined);
+  const { reason, advice } =
+    facts?.isPrimary === false
+      ? notPrimary(source)
+      : { reason: String(error.details.reason), advice: rightsOf(config) };
   return backyError('BACKY_SNAPSHOT_FAILED', { source, reason, advice }, { cause: error });
 }
 

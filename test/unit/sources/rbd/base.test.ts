@@ -6,7 +6,7 @@ import { makeRecord } from '../../records.ts';
 const CONFIG = { type: 'ceph-rbd', pool: 'rbd', image: 'web1' } as const;
 const UUID = '01a210aa-1c5e-7d0a-9f43-0d6f2a9b7c11';
 const SNAPSHOT = { id: 7, name: `backy-${UUID}`, size: 1 };
-const IMAGE = { id: 'a1', size: 1 };
+const IMAGE = { id: 'a1', size: 1, isPrimary: true };
 
 describe('baseOf', () => {
   const parent = (source: Partial<SourceIdentity>) =>

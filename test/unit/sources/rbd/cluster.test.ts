@@ -40,7 +40,7 @@ describe('rbdCluster', () => {
 
   it('asks for size and snapshots, with every name an argument of its own', async () => {
     answer(IMAGE);
-    expect(await cluster.facts()).toEqual({ id: '10278fc4c41c', size: 1024000 });
+    expect(await cluster.facts()).toEqual({ id: '10278fc4c41c', size: 1024000, isPrimary: true });
     expect(args()).toBe(`${CONNECTION} info --pool rbd --namespace tenant --image -x --format json`);
     answer(SNAPSHOTS);
     expect(await cluster.snapshots()).toEqual([{ id: 4, name: 's0', size: 25165824 }]);
@@ -87,7 +87,7 @@ describe('rbdCluster', () => {
 
   it('knows an image of the first format by the prefix of its objects', async () => {
     answer('{"name":"x","size":8388608,"block_name_prefix":"rb.0.1f2a.238e1f29","format":1}');
-    expect(await cluster.facts()).toEqual({ id: 'rb.0.1f2a.238e1f29', size: 8388608 });
+    expect(await cluster.facts()).toEqual({ id: 'rb.0.1f2a.238e1f29', size: 8388608, isPrimary: true });
   });
 
   it.each([

@@ -10,7 +10,7 @@ export function fakeCluster(names: readonly string[], marks: Readonly<Record<str
   const cluster: FakeCluster = {
     names: new Set(names),
     marks: new Map(Object.entries(marks)),
-    facts: async () => ({ id: 'a', size: 1 }),
+    facts: async () => ({ id: 'a', size: 1, isPrimary: true }),
     snapshots: async () => [...cluster.names].map((name, id) => ({ id, name, size: 1 })),
     createSnapshot: async (name) => {
       cluster.names.add(name);

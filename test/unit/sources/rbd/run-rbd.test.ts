@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runRbd } from '../../../../src/sources/rbd/run-rbd.ts';
+import { runRbd, wordsOf } from '../../../../src/sources/rbd/run-rbd.ts';
 import { scratchDirectory } from '../../scratch.ts';
 
 const WEEK_MS = 604_800_000;
@@ -38,5 +38,23 @@ describe('runRbd', () => {
   it('ends what does not end, with all that it has started', async () => {
     rbdIs('sleep 1000');
     await expect(runRbd(['info'], NO_PATIENCE_MS)).rejects.toMatchObject({ code: 'BACKY_TOOL_FAILED' });
+  });
+});
+
+describe('wordsOf', () => {
+  const library =
+    '2026-11-27T22:17:14.300+0000 7f2289e026c0 -1 librbd::ImageState: failed to open image: (1)';
+  it.each([
+    [`${library}\n\nrbd: error opening image x: (1) Operation not permitted\n`],
+    [`Exporting image: 5% complete...rbd: error opening image x: (1) Operation not permitted\n`],
+    [`rbd: error opening image x: (1) Operation not permitted${library}\n`],
+    [`${library} rbd: error opening image x: (1) Operation not permitted\r${library}`],
+  ])('takes apart what several have written: %j', (complaints) => {
+    expect(wordsOf(complaints)).toBe('error opening image x: (1) Operation not permitted');
+  });
+
+  it('takes the last line of all where the program says nothing itself', () => {
+    expect(wordsOf(`first\n${library}\n`)).toBe(library);
+    expect(wordsOf('')).toBe('it said nothing');
   });
 });
