@@ -61,7 +61,16 @@ export const UNFINISHED_SUFFIX: string = RECORD_SUFFIX + PARTIAL_SUFFIX;
  */
 export const REPOSITORY_NAMES: ReadonlySet<string> = new Set([
   ...['config', 'backy.log', '.backup', '.purge', '.revisions', '.trash', 'quarantine'],
-  ...['last', 'latest', 'last.rev', '.last-run', '.restoring', '.restoring.lock', '.snapshots'],
+  ...[
+    'last',
+    'latest',
+    'last.rev',
+    '.last-run',
+    '.last-run.new',
+    '.restoring',
+    '.restoring.lock',
+    '.snapshots',
+  ],
   ...['chunks', '.purge_pending'],
 ]);
 

@@ -140,6 +140,14 @@ describe('status of all repositories', () => {
     rmSync(two.path(`${uuid}.rev`));
     expect(await all()).toMatchObject({ exitCode: 0 });
 
+    const [{ uuid: other } = { uuid: '' }] = (await three.status()).revisions;
+    renameSync(three.path(`${other}.rev`), three.path('kept.rev'));
+    const unrecorded = await all();
+    expect(unrecorded.exitCode).toBe(1);
+    expect(unrecorded.stdout).toMatch(/^three .* 1 without a record$/m);
+    renameSync(three.path('kept.rev'), three.path(`${other}.rev`));
+    expect(await all()).toMatchObject({ exitCode: 0 });
+
     rmSync(three.path('config'));
     const unreadable = await all();
     expect(unreadable.exitCode).toBe(1);

@@ -12,7 +12,7 @@ export function statusCommand(blank: Command, run: Run): Command {
   return blank
     .summary('list the revisions')
     .description(
-      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared, when it was verified. Damaged revisions and the trash follow; then how each tag of the schedule stands, and how the last run ended. The exit code is 1 if a record may not be read by this user; with --all, if anything is damaged, unreadable or misconfigured.',
+      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared, when it was verified. Damaged revisions and the trash follow; then how each tag of the schedule stands, and how the last run ended. The exit code is 1 if a revision is damaged, without its record, or may not be read by this user; with --all also if a configuration is not valid.',
     )
     .option('--all', 'an overview of all repositories right below the directory of -b')
     .action(({ all }: Options, command: Command) =>
@@ -33,6 +33,6 @@ async function showAll(session: Session): Promise<number> {
   const { fleetLines } = await import('../ui/fleet-table.ts');
   const result = await statusOfAll(session.directory().layout.directory);
   session.show(result, () => fleetLines(result));
-  const { damaged, unreadable, misconfigured } = result.summary;
-  return damaged + unreadable + misconfigured > 0 ? FAILURE : SUCCESS;
+  const { damaged, unrecorded, unreadable, misconfigured } = result.summary;
+  return damaged + unrecorded + unreadable + misconfigured > 0 ? FAILURE : SUCCESS;
 }
