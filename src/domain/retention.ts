@@ -149,7 +149,11 @@ function findAlarm(
   verdicts: readonly RetentionVerdict[],
   nowMs: number,
 ): Alarm | undefined {
-  const newestMs = revisions.at(-1)?.takenAtMs ?? nowMs;
+  // By date, whatever the order of taking: as long as one lies in the future, this clock or an earlier one was wrong.
+  const newestMs = revisions.reduce(
+    (newest, { takenAtMs }) => Math.max(newest, takenAtMs),
+    Number.NEGATIVE_INFINITY,
+  );
   if (newestMs - nowMs > CLOCK_TOLERANCE_MS) return { alarm: 'clock', newestMs, nowMs };
   const removed = verdicts.filter(({ kept }) => !kept).length;
   if (removed * 2 > revisions.length) return { alarm: 'half', removed, revisions: revisions.length };

@@ -1,4 +1,5 @@
 import type { ByteRange } from './bad-blocks.ts';
+import { timeOfRevisionId } from './revision-id.ts';
 
 /** How far a revision is believed to equal its source. */
 export type Trust = 'trusted' | 'verified' | 'distrusted';
@@ -150,9 +151,17 @@ export function takenAt(record: RevisionRecord): number {
   return Date.parse(record.timestamp);
 }
 
-/** Orders revisions oldest first; equal times by id, so that the order never depends on the directory. */
+/**
+ * The place of a revision in time, in milliseconds since 1970: by its id, which does not follow a clock that runs
+ * backwards, or else by its timestamp.
+ */
+export function orderMs(record: RevisionRecord): number {
+  return timeOfRevisionId(record.uuid) ?? takenAt(record);
+}
+
+/** Orders revisions by their places in time; equal ones by id, so that the order never depends on the directory. */
 export function byAge(a: RevisionRecord, b: RevisionRecord): number {
-  return takenAt(a) - takenAt(b) || (a.uuid < b.uuid ? -1 : 1);
+  return orderMs(a) - orderMs(b) || takenAt(a) - takenAt(b) || (a.uuid < b.uuid ? -1 : 1);
 }
 
 /** A revision whose blocks can be checked. */

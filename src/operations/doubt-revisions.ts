@@ -1,7 +1,8 @@
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { counted } from '../domain/counted.ts';
 import { describeDoubt, doubted, suspectsOf } from '../domain/doubt.ts';
-import { byAge, isIndexed, type RevisionRecord, sharesWithSource } from '../domain/revision.ts';
+import { isIndexed, type RevisionRecord, sharesWithSource } from '../domain/revision.ts';
+import { inOrderOfTaking } from '../domain/revision-order.ts';
 import { isBackyError } from '../errors.ts';
 import type { CompareStats, Engine, OperationOptions } from '../native/engine.ts';
 import type { Layout } from '../repository/layout.ts';
@@ -18,7 +19,7 @@ export async function findSuspects(
   revisions: readonly RevisionRecord[],
 ): Promise<readonly string[]> {
   const removed = (await readTrash(layout)).flatMap((batch) => batch.revisions);
-  return suspectsOf(parent, [...revisions, ...removed].sort(byAge));
+  return suspectsOf(parent, inOrderOfTaking([...revisions, ...removed]));
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   isHeld,
   newestGood,
   type RevisionRecord,
+  takenAt,
   type UnreadableRevision,
 } from '../domain/revision.ts';
 import type { RunNote } from '../domain/run-note.ts';
@@ -75,6 +76,8 @@ export interface StatusSummary {
   readonly distrusted: number;
   /** How many are held. */
   readonly held: number;
+  /** How many are dated in the future, because the clock was ahead once or is behind now; absent when none is. */
+  readonly future?: number;
   /** How many are in the trash. */
   readonly trash: number;
   /** How many tags of the schedule are overdue. */
@@ -93,6 +96,7 @@ export async function status(context: Context): Promise<Status> {
   const { trash, damagedTrash, unreadableTrash } = await listTrash(context);
   const schedule = await scheduleStatus(context.layout, revisions.map(takenOf), context.clock());
   const newest = newestGood(revisions);
+  const future = revisions.filter((record) => takenAt(record) > context.clock().getTime()).length;
   const newestImage = newest && fragmentationOf(newest);
   return {
     revisions,
@@ -116,6 +120,7 @@ export async function status(context: Context): Promise<Status> {
       trash: trash.length + damagedTrash.length,
       overdue: overdueTags(schedule).length,
       bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
+      ...(future > 0 ? { future } : {}),
       ...(newestImage ? { newestImage } : {}),
     },
   };

@@ -2,20 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { nameOfSource } from '../config/source-name.ts';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { isDamagedOnDisk } from '../domain/doubt.ts';
-import {
-  byAge,
-  isIndexed,
-  newestGood,
-  type RevisionRecord,
-  sharesWithSource,
-  takenAt,
-} from '../domain/revision.ts';
+import { isIndexed, newestGood, type RevisionRecord, sharesWithSource, takenAt } from '../domain/revision.ts';
 import { newRevisionId } from '../domain/revision-id.ts';
 import { formatSize } from '../domain/size.ts';
 import { isBackyError } from '../errors.ts';
 import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../native/engine.ts';
 import type { Layout, RevisionFiles } from '../repository/layout.ts';
 import { updateLinks } from '../repository/links.ts';
+import { nextIdTime } from '../repository/next-id-time.ts';
 import { readRevisions } from '../repository/read-revisions.ts';
 import { discardRevision, sealRevision } from '../repository/seal-revision.ts';
 import { announce } from '../repository/unfinished.ts';
@@ -44,7 +38,8 @@ export async function takeRevision(
   const newest = newestGood(plan.revisions);
   const { indexing, writing } = piecesOf(operation, newest);
   const parent = await indexedParent(context, engine, newest, indexing);
-  const uuid = newRevisionId(plan.startedAt, randomBytes(10));
+  const idTime = await nextIdTime(layout, plan.revisions, plan.startedAt);
+  const uuid = newRevisionId(idTime, randomBytes(10));
   const snapshots = tidying(context, plan.source);
   await snapshots.tidy(parent?.uuid);
   const { record, stats } = await withoutRemains(context, engine, snapshots, { uuid, parent }, async () => {
@@ -74,7 +69,7 @@ export async function takeRevision(
   await snapshots.tidy(record.stats.snapshotDropped === undefined ? uuid : undefined);
   snapshots.report();
   const revisions = record.suspects ? (await readRevisions(layout)).revisions : [...plan.revisions, record];
-  await updateLinks(engine, layout, [...revisions].sort(byAge));
+  await updateLinks(engine, layout, revisions);
   return record;
 }
 

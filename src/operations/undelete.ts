@@ -1,6 +1,7 @@
 import { loadConfig } from '../config/load-config.ts';
 import { planRetention, retainableOf } from '../domain/retention.ts';
-import { byAge, type DamagedRevision, type RevisionRecord } from '../domain/revision.ts';
+import type { DamagedRevision, RevisionRecord } from '../domain/revision.ts';
+import { inOrderOfTaking } from '../domain/revision-order.ts';
 import { findRevisions } from '../domain/revision-spec.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import { backyError, isBackyError } from '../errors.ts';
@@ -63,7 +64,7 @@ function idsOf({ revisions, damaged }: TrashBatch): readonly string[] {
 function select(spec: string, batches: readonly TrashBatch[]): readonly string[] {
   const damaged = batches.flatMap((batch) => batch.damaged);
   if (damaged.some(({ uuid }) => uuid === spec)) return [spec];
-  const revisions = batches.flatMap((batch) => batch.revisions).sort(byAge);
+  const revisions = inOrderOfTaking(batches.flatMap((batch) => batch.revisions));
   try {
     return findRevisions(spec, revisions).map(({ uuid }) => uuid);
   } catch (error) {

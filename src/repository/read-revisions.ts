@@ -2,14 +2,14 @@ import { existsSync, lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { withDoubts } from '../domain/doubt.ts';
-import {
-  byAge,
-  type DamagedRevision,
-  type IncompleteRevision,
-  type RevisionRecord,
-  type UnreadableRevision,
+import type {
+  DamagedRevision,
+  IncompleteRevision,
+  RevisionRecord,
+  UnreadableRevision,
 } from '../domain/revision.ts';
 import { isRevisionId } from '../domain/revision-id.ts';
+import { inOrderOfTaking } from '../domain/revision-order.ts';
 import { ShapeError } from '../domain/shape.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
@@ -108,7 +108,7 @@ async function readThese(
     if (reading?.kind === 'incomplete') incomplete.push({ uuid, reason: reading.reason });
     if (reading?.kind === 'chunked') throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
   }
-  return { revisions: withDoubts(revisions.sort(byAge)), damaged, unreadable, incomplete };
+  return { revisions: withDoubts(inOrderOfTaking(revisions)), damaged, unreadable, incomplete };
 }
 
 type Reading = LegacyReading | { readonly kind: 'damaged' | 'unreadable'; readonly reason: string };

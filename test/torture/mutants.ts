@@ -29,7 +29,7 @@ const trashFile = 'repository/trash.js';
 const removeFile = 'operations/removing.js';
 const RECORDS_GO = '    await moveFiles(engine, recordMoves(layout, batch, ids));\n';
 const DATA_GO = '    await moveFiles(engine, dataMoves(layout, batch, ids));\n';
-const MOVED = 'await updateLinks(engine, layout, [...plan.revisions, record].sort(byAge));';
+const MOVED = 'await updateLinks(engine, layout, [...plan.revisions, record]);';
 const takeFile = 'operations/take-revision.js';
 
 /** Each fsync left out, each pair of steps swapped, success reported early. */

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { planRetention, retainableOf } from '../../src/domain/retention.ts';
-import { byAge, type RevisionRecord } from '../../src/domain/revision.ts';
+import type { RevisionRecord } from '../../src/domain/revision.ts';
+import { inOrderOfTaking } from '../../src/domain/revision-order.ts';
 import { dueTags, type Schedule } from '../../src/domain/schedule.ts';
 import { backup } from '../../src/operations/backup.ts';
 import { status } from '../../src/operations/status.ts';
@@ -196,6 +197,6 @@ describe('a clock that jumps between runs', () => {
 
 /** What the schedule of a workbench keeps whatever the clock says: the newest three of each tag. */
 function newestOfEachTag(records: readonly RevisionRecord[]): readonly RevisionRecord[] {
-  const sorted = [...records].sort(byAge);
+  const sorted = inOrderOfTaking(records);
   return ['daily', 'weekly'].flatMap((tag) => sorted.filter(({ tags }) => tags.includes(tag)).slice(-3));
 }

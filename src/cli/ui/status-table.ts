@@ -17,6 +17,8 @@ import { describeFragmentation, formatLocalTime, formatTags } from './words.ts';
 const TIME_WIDTH = 19;
 const SIZE_WIDTH = 12;
 const DURATION_WIDTH = 6;
+/** It stays in its place, behind which later ones come. */
+const FUTURE = 'revision dated in the future: check the clock of this machine';
 const LIVE = 'live: read without a snapshot';
 
 /** The lines of `backy status`. Columns are only ever added on the right. */
@@ -29,6 +31,7 @@ export function statusLines(status: Status): readonly string[] {
     [summary.unrecorded, 'image without a record', 'images without a record'],
     [summary.distrusted, 'distrusted revision'],
     [summary.held, 'held revision'],
+    [summary.future ?? 0, FUTURE, FUTURE.replace('revision', 'revisions')],
   ] as const;
   return [
     '== Revisions',

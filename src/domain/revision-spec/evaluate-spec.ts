@@ -43,11 +43,27 @@ interface Span {
 }
 
 function evaluateRange({ from, to }: Spec & { readonly kind: 'range' }, all: Revisions): Revisions {
+  if (isTime(from) && isTime(to)) return withinTimes(from, to, all);
   const start = from ? spanOf(from, all) : { first: 0, last: -1 };
   const end = to ? spanOf(to, all) : { first: all.length, last: all.length - 1 };
   // An end that names nothing is not the same as none: "tag:gone.." must never come to mean all.
   if (!start || !end) return [];
   return all.slice(Math.min(start.first, end.first), Math.max(start.last, end.last) + 1);
+}
+
+function isTime(end: RangeEnd | undefined): boolean {
+  return end === undefined || end.kind === 'time';
+}
+
+/** Between times it is dates that count: a revision that was dated wrongly does not draw its neighbours in. */
+function withinTimes(from: RangeEnd | undefined, to: RangeEnd | undefined, all: Revisions): Revisions {
+  const spans = [from, to].map((end) => (end?.kind === 'time' ? parseTimeSpan(end.text) : undefined));
+  const [start, end] = spans;
+  if ((from && !start) || (to && !end)) return [];
+  const given = spans.filter((span) => span !== undefined);
+  const firstMs = from ? Math.min(...given.map(({ fromMs }) => fromMs)) : Number.NEGATIVE_INFINITY;
+  const lastMs = to ? Math.max(...given.map(({ toMs }) => toMs)) : Number.POSITIVE_INFINITY;
+  return all.filter((record) => takenAt(record) >= firstMs && takenAt(record) <= lastMs);
 }
 
 /** What an end covers; undefined when it names no revision. */
