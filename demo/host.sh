@@ -94,15 +94,19 @@ change_disk() {
 
 random_mib() { head --bytes="$1M" /dev/urandom; }
 
-# Prints one file of the filesystem in an image, without changing the image.
+# Prints one file of the filesystem in an image, out of a scratch copy in which the journal is replayed: what a guest
+# wrote last may be nowhere else.
 read_file() {
   local image=$1 file=$2
-  if mount_here "$image" revision -o ro,noload 2>"$log"; then
+  cp --reflink=auto "$image" scratch.img && chmod u+w scratch.img
+  if mount_here scratch.img revision 2>"$log"; then
     cat "revision/$file"
     unmount_last
   else
-    debugfs -R "cat $file" "$image" 2>"$log"
+    e2fsck -f -p scratch.img >"$log" 2>&1 || true
+    debugfs -R "cat $file" scratch.img 2>"$log"
   fi
+  rm scratch.img
 }
 
 mount_here() {
