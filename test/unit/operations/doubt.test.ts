@@ -80,8 +80,10 @@ describe('a hint that was wrong', () => {
     const { bench, take, records } = await benchWithHints();
     bench.engine.compareStats = { bytesRead: 100, differentCount: 1, different: [LIE] };
     // As if the process had ended between the record of the new revision and those in doubt.
-    bench.engine.replaceFile = async (path) => {
-      throw ioError({ path, syscall: 'rename', errnoName: 'EIO' });
+    const { replaceFile } = bench.engine;
+    bench.engine.replaceFile = async (path, ...rest) => {
+      if (path.endsWith('.rev')) throw ioError({ path, syscall: 'rename', errnoName: 'EIO' });
+      await replaceFile(path, ...rest);
     };
     const found = await take(lie);
     const { layout } = bench.context;
@@ -89,7 +91,7 @@ describe('a hint that was wrong', () => {
     expect(await trusts(bench)).toEqual(['trusted', 'distrusted', 'distrusted', 'trusted']);
     expect(bench.last()).toBe(found.uuid);
 
-    bench.engine.replaceFile = workbench().engine.replaceFile;
+    bench.engine.replaceFile = replaceFile;
     await take({ narrowed: true });
     expect(readRecord(layout, records[1].uuid)).toMatchObject({
       trust: 'distrusted',
