@@ -87,18 +87,14 @@ pub(crate) fn lock_guard(file: &File, guard: Guard) -> Result<()> {
 
 /// Whether somebody holds the guard byte exclusively. Takes no lock.
 pub(crate) fn is_guarded(file: &File) -> Result<bool> {
-    fcntl_lock(file, libc::F_OFD_GETLK, Guard::Shared).map(|found| found != libc::F_UNLCK)
+    fcntl_lock(file, libc::F_OFD_GETLK, Guard::Shared)
 }
 
-/// Returns what the kernel made of the type of the lock.
-fn fcntl_lock(file: &File, command: libc::c_int, guard: Guard) -> Result<libc::c_int> {
+/// Returns whether there is a lock afterwards: for a question, one that stands against it.
+// The numbers are small; their types differ between systems.
+#[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation, reason = "i32 on Linux, i16 on macOS")]
+fn fcntl_lock(file: &File, command: libc::c_int, guard: Guard) -> Result<bool> {
     let kind = if guard == Guard::Shared { libc::F_RDLCK } else { libc::F_WRLCK };
-    // The numbers are small; their types differ between systems.
-    #[allow(
-        clippy::unnecessary_cast,
-        clippy::cast_possible_truncation,
-        reason = "i32 on Linux, i16 on macOS"
-    )]
     let mut lock = libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
@@ -111,7 +107,7 @@ fn fcntl_lock(file: &File, command: libc::c_int, guard: Guard) -> Result<libc::c
         let result = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut lock) };
         if result == -1 { Err(errno_of(&std::io::Error::last_os_error())) } else { Ok(()) }
     })?;
-    Ok(libc::c_int::from(lock.l_type))
+    Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
 }
 
 /// The value of an extended attribute; returns its length.
