@@ -525,6 +525,37 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
     expect((await restore()).bytesWritten).toBe(0);
   });
 
+  it('is not backed up while a restore to it is not complete', async () => {
+    const { image, repository, scratch } = await setUp(24 * MIB);
+    const record = await repository.backup();
+    await cluster.write(image, { offset: 0, bytes: randomBytes(16 * MIB) });
+    const finish = `"backy -b ${repository.directory} restore -r ${record.uuid} rbd:${image}"`;
+    const during = (what: string): string =>
+      `case " $* " in *" import-diff "*) head -c 70000 >/dev/null; ${what} ;; *) exec "$RBD" "$@" ;; esac`;
+
+    repository.replaceRbd(during('echo "no more" >&2; exit 5'));
+    const failed = await repository.backy('restore', `rbd:${image}`);
+    repository.replaceRbd(during('kill -KILL $PPID'));
+    const killed = await repository.backy('restore', `rbd:${image}`);
+    repository.replaceRbd();
+
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stderr).toContain(`rbd:${image} is not complete`);
+    expect(failed.stderr).toContain(`then finish it with ${finish}`);
+    expect(killed.exitCode).toBe(137);
+    const refusal = await repository.fail();
+    expect(refusal).toMatchObject({ code: 'BACKY_SOURCE_RESTORING' });
+    expect(refusal.message).toContain(`rbd:${image}`);
+    expect((await repository.backy('status')).stdout).toContain(`finish it with ${finish}`);
+
+    expect(await repository.backy('restore', '-r', record.uuid, `rbd:${image}`)).toMatchObject({
+      exitCode: 0,
+    });
+    await cluster.export(image, join(scratch, 'finished'));
+    await expectSameBytes(join(scratch, 'finished'), repository.image(record));
+    await expectRevision(repository, await repository.backup(), image);
+  });
+
   it('is not restored where it does not belong', async () => {
     const { image, repository } = await setUp(8 * MIB);
     await repository.backup();
