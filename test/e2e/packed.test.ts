@@ -79,7 +79,8 @@ describe('the main package alone', () => {
     await installOffline(place, [tarballs.main, ...tarballs.dependencies]);
     const { name } = await manifestOf(tarballs.platform);
 
-    const { exitCode, stderr } = await backy(place, 'init', 'file', image);
+    const directory = join(scratch, 'not-made');
+    const { exitCode, stderr } = await backy(place, '-b', directory, 'init', 'file', image);
 
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^backy: .+\n$/);
