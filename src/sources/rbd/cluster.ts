@@ -66,7 +66,10 @@ export interface RbdCluster {
   exportCommand(snapshot?: string, since?: string): readonly string[];
   /** The command that writes a part of a snapshot to its standard output. */
   sampleCommand(snapshot: string): readonly string[];
-  /** The command that reads changes from its standard input and applies them to the image. */
+  /**
+   * The command that reads changes from its standard input and applies them to the image. Without a cache: with one, rbd
+   * exits with 0 although what was left in the cache could not be written any more.
+   */
   importCommand(): readonly string[];
 }
 
@@ -118,7 +121,7 @@ export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
       ...STREAM,
     ],
     sampleCommand: (snapshot) => sampleCommand(config, snapshot, timeoutMs),
-    importCommand: () => ['rbd', ...connection, 'import-diff', ...about, ...STREAM],
+    importCommand: () => ['rbd', ...connection, '--rbd-cache=false', 'import-diff', ...about, ...STREAM],
   };
 }
 

@@ -62,7 +62,7 @@ describe('rbdCluster', () => {
       `rbd --conf /c.conf --id backy ${CONNECTION} export-diff ${image} --snap new --from-snap old --no-progress --path -`,
     );
     expect(importCommand().join(' ')).toBe(
-      `rbd --conf /c.conf --id backy ${CONNECTION} import-diff ${image} --no-progress --path -`,
+      `rbd --conf /c.conf --id backy ${CONNECTION} --rbd-cache=false import-diff ${image} --no-progress --path -`,
     );
   });
 
