@@ -229,7 +229,11 @@ it('one that holds chunks hides no other in the overview', async () => {
   mkdirAndWrite(join(directory, 'chunks'), 'store', 'v2');
   const { repositories } = JSON.parse((await backy(scratch, ['--json', 'status', '--all'])).stdout);
   expect(repositories).toEqual([
-    { name: '2.5', totals: expect.objectContaining({ revisions: 2, damaged: 0 }) },
+    {
+      name: '2.5',
+      totals: expect.objectContaining({ revisions: 2, damaged: 0 }),
+      overdue: ['daily', 'monthly'],
+    },
     { name: 'head', problem: expect.stringContaining('chunked repository') },
   ]);
 });
