@@ -49,6 +49,7 @@ for (const type of types) {
           ...(isReflink ? {} : { fallback: expect.stringContaining('ext4 has no reflinks') }),
           extents: expect.any(Number),
           sampleRun: 1,
+          fullRead: isReflink ? first.uuid : second.uuid,
         },
         verifiedAt: null,
         checksum: expect.stringMatching(/^sha256-[0-9a-f]{64}$/),
