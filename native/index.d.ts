@@ -98,6 +98,8 @@ export interface CommandTarget {
   export: Array<string>
   /** The program that takes changes, and its arguments. */
   import: Array<string>
+  /** How many seconds that program may take nothing, or go on behind the end of the changes. */
+  patience: number
 }
 
 /** A revision, and the snapshot that it was made of. */

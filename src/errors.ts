@@ -234,6 +234,10 @@ const ERRORS = {
     message: 'The target {path} cannot be written: {reason}',
     remedy: '{advice}, or restore to another target',
   },
+  BACKY_TARGET_STALLED: {
+    message: 'The target {path} takes nothing: {reason}',
+    remedy: '{advice}',
+  },
   BACKY_CLONE_REFUSED: {
     message: 'The target {path} cannot be a clone of the image: {reason}',
     remedy: 'Restore without --clone, which takes any target and checks every block',

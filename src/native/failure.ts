@@ -75,6 +75,12 @@ export function toBackyError(
       return backyError(code, { path, kind: detail }, more);
     case 'BACKY_TARGET_PROTECTED':
       return backyError(code, { path, ...protectionText(detail, path) }, more);
+    case 'BACKY_TARGET_STALLED':
+      return backyError(
+        code,
+        { path, reason: `its program has made no progress ${detail}`, advice: 'Check the storage behind it' },
+        more,
+      );
     case 'BACKY_TARGET_SMALL':
       return backyError(code, { path, size }, more);
     case 'BACKY_CLONE_REFUSED':

@@ -3,8 +3,8 @@ import { loadConfig } from '../config/load-config.ts';
 import { formatRbdImage, parseRbdImage, RBD_IMAGE_EXPECTED, RBD_PREFIX } from '../domain/rbd-image.ts';
 import { formatSize } from '../domain/size.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
-import { type RbdCluster, type RbdImageFacts, rbdCluster } from '../sources/rbd/cluster.ts';
-import { notPrimary } from '../sources/rbd/rights.ts';
+import { type RbdCluster, type RbdImageFacts, rbdCluster, saysUnreachable } from '../sources/rbd/cluster.ts';
+import { notPrimary, rightsOf } from '../sources/rbd/rights.ts';
 import type { Context } from './context.ts';
 
 /** A target that programs read and write. */
@@ -12,6 +12,15 @@ export interface CommandTarget {
   readonly name: string;
   readonly export: string[];
   readonly import: string[];
+  /** How many seconds they may make no progress. */
+  readonly patience: number;
+}
+
+/** An image of a cluster that can be restored to. */
+export interface RbdTarget {
+  readonly command: CommandTarget;
+  /** The failure of a restore to it; where it is the cluster that takes nothing or does not answer, an error that says so. */
+  explain(failure: unknown): Promise<unknown>;
 }
 
 /**
@@ -20,12 +29,13 @@ export interface CommandTarget {
  *
  * @param size of the revision, in bytes
  * @throws BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_PROTECTED,
- *   BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
+ *   BACKY_TARGET_STALLED, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
  */
-export async function openRbdTarget(context: Context, name: string, size: number): Promise<CommandTarget> {
+export async function openRbdTarget(context: Context, name: string, size: number): Promise<RbdTarget> {
   const image = parseRbdImage(name.slice(RBD_PREFIX.length));
   if (!image) throw backyError('BACKY_TARGET_NAME', { target: name, expected: RBD_IMAGE_EXPECTED });
-  const cluster = rbdCluster({ ...(await connectionOf(context)), type: 'ceph-rbd', ...image });
+  const config: CephRbdSourceConfig = { ...(await connectionOf(context)), type: 'ceph-rbd', ...image };
+  const cluster = rbdCluster(config);
   const facts = await factsOf(cluster, name, size);
   if (facts.size < size) throw backyError('BACKY_TARGET_SMALL', { path: name, size: formatSize(size) });
   if (!facts.isPrimary)
@@ -37,7 +47,44 @@ export async function openRbdTarget(context: Context, name: string, size: number
       holders: `${watchers.join(', ')} has it open`,
       advice: 'Stop the machine that uses it',
     });
-  return { name, export: [...cluster.exportCommand()], import: [...cluster.importCommand()] };
+  const pools = facts.dataPool === undefined ? [image.pool] : [image.pool, facts.dataPool];
+  await checkWritable(cluster, config, name, pools);
+  const { patience } = cluster;
+  return {
+    command: { name, export: [...cluster.exportCommand()], import: [...cluster.importCommand()], patience },
+    explain: (failure) => explainFailure(cluster, name, pools, failure),
+  };
+}
+
+/** Finds out now what would stop the restore when it has begun. */
+async function checkWritable(
+  cluster: RbdCluster,
+  config: CephRbdSourceConfig,
+  path: string,
+  pools: readonly string[],
+): Promise<void> {
+  // Of a full pool this takes a moment; the next would wait until rbd gives up.
+  const full = await cluster.fullPool(...pools);
+  if (full) throw backyError('BACKY_TARGET_STALLED', { path, ...full });
+  const reason = await cluster.whyNotWritable();
+  if (reason !== undefined)
+    throw backyError('BACKY_TARGET_PROTECTED', { path, reason, advice: rightsOf(config) });
+}
+
+async function explainFailure(
+  cluster: RbdCluster,
+  path: string,
+  pools: readonly string[],
+  failure: unknown,
+): Promise<unknown> {
+  if (!isBackyError(failure, 'BACKY_TARGET_STALLED', 'BACKY_PROGRAM_FAILED')) return failure;
+  const { code, details } = failure;
+  const reason = String(code === 'BACKY_TARGET_STALLED' ? details.reason : details.detail);
+  if (code === 'BACKY_PROGRAM_FAILED' && !saysUnreachable(reason)) return failure;
+  const more = { cause: failure, details: details.begun ? { begun: true } : {} };
+  const full = await cluster.fullPool(...pools);
+  if (full) return backyError('BACKY_TARGET_STALLED', { path, ...full }, more);
+  return backyError('BACKY_CLUSTER_UNREACHABLE', { source: path, reason }, more);
 }
 
 async function factsOf(cluster: RbdCluster, path: string, size: number): Promise<RbdImageFacts> {

@@ -55,7 +55,7 @@ export interface RestoreResult {
  *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_RECORD_DAMAGED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN,
  *   BACKY_REVISION_AMBIGUOUS, BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND,
  *   BACKY_TARGET_PROTECTED, BACKY_NO_PLACE,
- *   BACKY_CLONE_REFUSED, BACKY_INVALID_ARGUMENT, BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_CLUSTER_UNREACHABLE, BACKY_PROGRAM_FAILED, BACKY_IO, BACKY_CANCELLED
+ *   BACKY_CLONE_REFUSED, BACKY_INVALID_ARGUMENT, BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_STALLED, BACKY_CLUSTER_UNREACHABLE, BACKY_PROGRAM_FAILED, BACKY_IO, BACKY_CANCELLED
  */
 export async function restore(context: Context, options: RestoreOptions): Promise<RestoreResult> {
   checkLoad(options);
@@ -68,7 +68,13 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     if (clone) checkClone(record, options);
     if (!isGood(record)) log('warning', `revision ${record.uuid} is distrusted`);
     const { image } = layout.files(record.uuid);
-    const where = await openTarget(context, engine, target, record.size, clone ? 'targetClone' : 'target');
+    const { where, explain } = await openTarget(
+      context,
+      engine,
+      target,
+      record.size,
+      clone ? 'targetClone' : 'target',
+    );
     log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
     const begun = await beginRestore(context, engine, target, record.uuid);
     // A revision without an index is read once more, for that.
@@ -78,7 +84,9 @@ export async function restore(context: Context, options: RestoreOptions): Promis
     const restoring = { ...options, onProgress: observers.at(-1) };
     const stats = await concluding(begun, layout.directory, record, options, target, () =>
       withIndex(context, engine, record, indexing, ({ record: { size, digest }, index }) =>
-        engine.restoreImage({ image, index, size, digest, force, ...where }, restoring),
+        explaining(explain, () =>
+          engine.restoreImage({ image, index, size, digest, force, ...where }, restoring),
+        ),
       ),
     );
     // What was left out is lacking: the target is not complete.
@@ -120,6 +128,24 @@ function checkClone(record: RevisionRecord, { target, force = false }: RestoreOp
   if (reason) throw backyError('BACKY_CLONE_REFUSED', { path: nameOf(target), reason });
 }
 
+/** How the engine gets at a target. */
+interface OpenTarget {
+  readonly where: Pick<EngineRestoreOptions, 'target' | 'targetClone' | 'targetFd' | 'targetCommand'>;
+  /** What a failure comes from, where more can be found out about that. */
+  readonly explain?: (failure: unknown) => Promise<unknown>;
+}
+
+async function explaining<Result>(
+  explain: OpenTarget['explain'],
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (failure) {
+    throw explain ? await explain(failure) : failure;
+  }
+}
+
 /** Refuses what must not be overwritten, and says how the engine gets at the rest. */
 async function openTarget(
   context: Context,
@@ -127,15 +153,16 @@ async function openTarget(
   target: RestoreTarget,
   size: number,
   way: 'target' | 'targetClone',
-): Promise<Pick<EngineRestoreOptions, 'target' | 'targetClone' | 'targetFd' | 'targetCommand'>> {
+): Promise<OpenTarget> {
   if (isRbdTarget(target)) {
     const { openRbdTarget } = await import('./rbd-target.ts');
-    return { targetCommand: await openRbdTarget(context, target, size) };
+    const { command, explain } = await openRbdTarget(context, target, size);
+    return { where: { targetCommand: command }, explain };
   }
   await checkTarget(context.layout.directory, target);
   if (typeof target !== 'string') {
     checkDescriptor(target.fd);
-    return { targetFd: target.fd };
+    return { where: { targetFd: target.fd } };
   }
   // A clone replaces nothing at all, as the engine says.
   if (way === 'target') {
@@ -143,7 +170,7 @@ async function openTarget(
     // Again when it is opened; but before that, an index may be made, which takes as long as reading the image.
     await engine.checkTarget(target, size);
   }
-  return { [way]: target };
+  return { where: { [way]: target } };
 }
 
 /** Ends in a slash, or in one of the names that every directory has. */

@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { type CleanUp, cleanUpWith } from './clean-up.ts';
 import { mustRun } from './command.ts';
 import type { Need } from './needs.ts';
+import { patiently } from './patiently.ts';
 import { makeScratch } from './scratch.ts';
 
 /** What a machine must have for `useCeph`. */
@@ -32,6 +33,8 @@ export interface CephCluster {
   readonly env: Readonly<Record<string, string>>;
   /** Runs rbd, and returns what it printed. */
   rbd(...args: readonly string[]): Promise<string>;
+  /** Gives the pool `other` a quota that is used up, and waits until the cluster knows; false lifts it. */
+  fill(isFull: boolean): Promise<void>;
   /** Changes an image as its guest would. */
   write(image: string, ...changes: readonly ImageChange[]): Promise<void>;
   /** The names of the snapshots of an image. */
@@ -73,6 +76,17 @@ export function useCeph(): CephCluster {
       return env();
     },
     rbd,
+    fill: async (isFull) => {
+      const ceph = (...args: readonly string[]) => mustRun('ceph', args, { env: env() });
+      await ceph('osd', 'pool', 'set-quota', 'other', 'max_bytes', isFull ? '4096' : '0');
+      await patiently(async () => {
+        const pools: readonly { pool_name: string; flags_names: string }[] = JSON.parse(
+          await ceph('osd', 'pool', 'ls', 'detail', '--format', 'json'),
+        );
+        const flags = pools.find(({ pool_name }) => pool_name === 'other')?.flags_names.split(',');
+        expect(flags?.includes('full')).toBe(isFull);
+      }, 300);
+    },
     write: async (image, ...changes) => {
       const { size }: { size: number } = JSON.parse(await rbd('info', '--format', 'json', image));
       writeFileSync(path('changes'), encodeChanges(size, changes));

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
@@ -554,6 +554,102 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
     await cluster.export(image, join(scratch, 'finished'));
     await expectSameBytes(join(scratch, 'finished'), repository.image(record));
     await expectRevision(repository, await repository.backup(), image);
+  });
+
+  describe('restored to a cluster that takes nothing', () => {
+    let repository: RbdRepository;
+    let scratch: string;
+
+    beforeAll(async () => {
+      let image: string;
+      ({ image, repository, scratch } = await setUp(24 * MIB, {}, makeScratch(filesystem.directory)));
+      await cluster.write(image, { offset: 4 * MIB, bytes: randomBytes(12 * MIB) });
+      await repository.backup();
+      repository.configure('timeout: 3s');
+    });
+
+    async function newTarget(): Promise<string> {
+      names += 1;
+      await cluster.rbd('create', '--size', '24M', `other/target-${names}`);
+      // It is full only if there is something in it.
+      await cluster.write(`other/target-${names}`, { offset: 20 * MIB, bytes: randomBytes(100 * KIB) });
+      return `other/target-${names}`;
+    }
+
+    /** The error of a restore. */
+    async function failTo(target: string): Promise<{ code: string; message: string; remedy: string }> {
+      const { exitCode, stderr } = await repository.backy('--json', 'restore', `rbd:${target}`);
+      expect(exitCode).toBe(1);
+      return JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
+    }
+
+    /** The same, where something happens to the cluster as soon as writing begins, before rbd has opened the image or after. */
+    async function failMeanwhile(target: string, isOpen: boolean, happen: () => Promise<void> | void) {
+      names += 1;
+      const [reached, go] = [join(scratch, `reached-${names}`), join(scratch, `go-${names}`)];
+      const wait = (work: string) => `touch '${reached}'; while [ ! -e '${go}' ]; do ${work}; done`;
+      // As long as it takes a little, it is not given up.
+      const script = isOpen
+        ? `{ ${wait('head -c 8192; sleep 0.05')}; cat; } | "$RBD" "$@"; exit $?`
+        : `${wait('sleep 0.05')}; exec "$RBD" "$@"`;
+      repository.replaceRbd(`case " $* " in *" import-diff "*) ${script} ;; esac\nexec "$RBD" "$@"`);
+      const failing = failTo(target);
+      try {
+        await until(() => existsSync(reached));
+        await happen();
+        writeFileSync(go, '');
+        return await failing;
+      } finally {
+        writeFileSync(go, '');
+        repository.replaceRbd();
+      }
+    }
+
+    it('names the pool and its quota, before or after it has begun, and works when there is room', async () => {
+      const [first, second] = [await newTarget(), await newTarget()];
+      try {
+        const full = {
+          code: 'BACKY_TARGET_STALLED',
+          message: expect.stringContaining('the pool other is full, its quota of 4.00 KiB is used up'),
+          remedy: expect.stringContaining('ceph osd pool set-quota other max_bytes N'),
+        };
+        const late = await failMeanwhile(first, true, () => cluster.fill(true));
+        expect(late).toMatchObject(full);
+        expect(late.message).toContain(`rbd:${first} is not complete`);
+        const early = await failTo(second);
+        expect(early).toMatchObject(full);
+        expect(early.message).not.toContain('is not complete');
+      } finally {
+        await cluster.fill(false);
+      }
+      expect((await repository.backy('restore', `rbd:${second}`)).exitCode).toBe(0);
+    });
+
+    it('says that the cluster does not answer any more', async () => {
+      for (const isOpen of [false, true]) {
+        const target = await newTarget();
+        try {
+          const error = await failMeanwhile(target, isOpen, cluster.pause);
+          expect(error.code).toBe('BACKY_CLUSTER_UNREACHABLE');
+          expect(error.message).toContain(`rbd:${target} is not complete`);
+        } finally {
+          cluster.resume();
+        }
+      }
+    });
+
+    it('says which rights are needed, before it reads', async () => {
+      const target = await newTarget();
+      const becomeUsual = repository.configure('user: reader');
+      const error = await failTo(target);
+      becomeUsual();
+      expect(error).toMatchObject({
+        code: 'BACKY_TARGET_PROTECTED',
+        message: expect.stringContaining('Operation not permitted'),
+        remedy: expect.stringContaining(`ceph auth caps client.reader mon 'profile rbd' osd 'profile rbd'`),
+      });
+      expect(error.message).not.toContain('is not complete');
+    });
   });
 
   it('is not restored where it does not belong', async () => {

@@ -53,6 +53,8 @@ pub enum Code {
     TargetKind,
     /// The restore target is protected against writing, `detail` names how: `device`, `immutable`, `append-only`, `verity`.
     TargetProtected,
+    /// The restore target has stopped taking what is written to it; `detail` says for how long.
+    TargetStalled,
     /// No file can be kept there.
     NoPlace,
     /// The restore target cannot share blocks with the image.
@@ -87,6 +89,7 @@ impl Code {
             Self::TargetBusy => "BACKY_TARGET_BUSY",
             Self::TargetKind => "BACKY_TARGET_KIND",
             Self::TargetProtected => "BACKY_TARGET_PROTECTED",
+            Self::TargetStalled => "BACKY_TARGET_STALLED",
             Self::NoPlace => "BACKY_NO_PLACE",
             Self::CloneRefused => "BACKY_CLONE_REFUSED",
             Self::Locked => "BACKY_LOCKED",

@@ -5,6 +5,7 @@
 //! was.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
 use crate::buffer::Buffer;
@@ -29,6 +30,8 @@ pub struct CommandTarget {
     pub export: Vec<String>,
     /// The program that takes changes.
     pub import: Vec<String>,
+    /// How long that program may take nothing, or go on behind the end of the changes.
+    pub patience: Duration,
 }
 
 /// What the target lacks.
@@ -77,7 +80,7 @@ pub(crate) fn compare(image: &Image, command: &CommandTarget, control: &Control)
 /// Hands what is lacking to the target.
 ///
 /// # Errors
-/// [`Code::ImageDamaged`], [`Code::ProgramFailed`], [`Code::Io`], [`Code::Cancelled`].
+/// [`Code::ImageDamaged`], [`Code::ProgramFailed`], [`Code::TargetStalled`], [`Code::Io`], [`Code::Cancelled`].
 pub(crate) fn write(
     image: &Image,
     command: &CommandTarget,
@@ -87,7 +90,7 @@ pub(crate) fn write(
     if lack.changes.is_empty() {
         return Ok(Restored::default());
     }
-    let mut importer = Program::importer(&command.import, &command.name)?;
+    let mut importer = Program::importer(&command.import, &command.name, command.patience)?;
     let input = importer.input(control)?;
     importer.conclude(send(image, command, lack, input, control), control)
 }

@@ -19,9 +19,8 @@ use crate::{platform, sys};
 
 /// How long a cancelled run may go unnoticed.
 const POLL: Duration = Duration::from_millis(100);
-/// A program that has closed its output has nothing left to do, but one that took a target has to make it durable.
+/// A program that has closed its output has nothing left to do.
 const PATIENCE: Duration = Duration::from_secs(10);
-const LONG_PATIENCE: Duration = Duration::from_secs(600);
 /// Of its complaints, the end is what counts.
 const MOST_COMPLAINT: usize = 4096;
 /// No pipe holds more, unless it was widened.
@@ -35,7 +34,10 @@ pub(crate) struct Program {
     /// The name it speaks under.
     own_name: String,
     name: PathBuf,
+    /// How long it may go on behind its work, and take nothing before that.
     patience: Duration,
+    /// Whether it takes a target.
+    takes: bool,
     /// Whether all of its output was read.
     ended: Rc<Cell<bool>>,
 }
@@ -43,22 +45,19 @@ pub(crate) struct Program {
 impl Program {
     /// Starts a program whose output is a source; `name` is that source in errors.
     pub(crate) fn exporter(command: &[String], name: &Path) -> Result<Self> {
-        Self::spawn(command, name, Stdio::null(), Stdio::piped(), PATIENCE)
+        Self::spawn(command, name, false, PATIENCE)
     }
 
-    /// Starts a program whose input is a target; `name` is that target in errors.
-    pub(crate) fn importer(command: &[String], name: &Path) -> Result<Self> {
-        Self::spawn(command, name, Stdio::piped(), Stdio::null(), LONG_PATIENCE)
+    /// Starts a program whose input is a target; `name` is that target in errors. One that takes nothing for so long, or
+    /// does not end so long after its input has ended, fails with [`Code::TargetStalled`].
+    pub(crate) fn importer(command: &[String], name: &Path, patience: Duration) -> Result<Self> {
+        Self::spawn(command, name, true, patience)
     }
 
     /// What it says on standard error is kept for the message.
-    fn spawn(
-        command: &[String],
-        name: &Path,
-        stdin: Stdio,
-        stdout: Stdio,
-        patience: Duration,
-    ) -> Result<Self> {
+    fn spawn(command: &[String], name: &Path, takes: bool, patience: Duration) -> Result<Self> {
+        let (stdin, stdout) =
+            if takes { (Stdio::piped(), Stdio::null()) } else { (Stdio::null(), Stdio::piped()) };
         let (program, arguments) = command
             .split_first()
             .ok_or_else(|| Error::new(Code::InvalidArgument).detail("a command has a program"))?;
@@ -75,7 +74,7 @@ impl Program {
         let child = command.spawn().map_err(failed)?;
         let complaint = Rc::new(RefCell::new(Complaint { stderr: Some(complaint), tail: Vec::new() }));
         let own_name = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { child, complaint, own_name, name: name.to_owned(), patience, ended: Rc::default() })
+        Ok(Self { child, complaint, own_name, name: name.to_owned(), patience, takes, ended: Rc::default() })
     }
 
     /// What it writes; to be taken once.
@@ -96,7 +95,8 @@ impl Program {
         platform::widen_pipe(&stdin);
         // What the pipe does not take at once is waited for, with an eye on the control.
         sys::io::set_nonblocking(&stdin).on("ioctl", &self.name)?;
-        Ok(ProgramInput { stdin, control, complaint: Rc::clone(&self.complaint) })
+        let (complaint, patience) = (Rc::clone(&self.complaint), self.patience);
+        Ok(ProgramInput { stdin, control, complaint, patience, stalled: false })
     }
 
     /// What came of reading its output, unless it has something to say about that itself: only a program that
@@ -107,12 +107,17 @@ impl Program {
             return match self.wait(control)? {
                 Some(status) if status.exit_status() == Some(0) => result,
                 Some(status) => Err(self.failure(&status)),
+                None if self.takes => Err(self.stalled()),
                 None => {
                     let detail = "it does not end after its work has ended";
                     Err(Error::new(Code::ProgramFailed).at(&self.name).detail(detail))
                 }
             };
         };
+        // Reading the image may time out, too; that is not the target.
+        if error.errno == Some(Errno::TIMEDOUT) && error.path.as_ref() == Some(&self.name) {
+            return Err(self.stalled());
+        }
         // That its output is too short, or that it takes no more, says less than why it ended. Whatever else goes
         // wrong is not its fault, and that it then cannot write any more is ours.
         let is_cut_off = error.code == Code::DiffDamaged && self.ended.get();
@@ -141,14 +146,24 @@ impl Program {
         Ok(None)
     }
 
+    fn stalled(&self) -> Error {
+        let detail = format!("for {} s", self.patience.as_secs());
+        Error::new(Code::TargetStalled).at(&self.name).detail(detail)
+    }
+
     fn failure(&self, status: &WaitIdStatus) -> Error {
         let mut complaint = self.complaint.borrow_mut();
         complaint.listen();
         let text = String::from_utf8_lossy(&complaint.tail);
-        let lines: Vec<&str> =
-            text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
+        let mark = format!("{}: ", self.own_name);
+        let lines: Vec<&str> = text
+            .split(['\n', '\r'])
+            .flat_map(|line| voices_of(line, &mark))
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
         // What it says under its own name is for people; libraries tell the same before, in more detail.
-        let own = lines.iter().rfind(|line| line.starts_with(&format!("{}: ", self.own_name)));
+        let own = lines.iter().rfind(|line| line.starts_with(&mark));
         let words = own.map_or_else(|| lines.join("; "), |line| (*line).to_owned());
         let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
         let end = match (status.exit_status(), status.terminating_signal()) {
@@ -164,6 +179,27 @@ impl Drop for Program {
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
     }
+}
+
+/// A time, as the log lines of Ceph's libraries begin; 0 stands for any digit.
+const STAMP: &[u8] = b"0000-00-00T00:00:00.";
+
+/// Takes apart what several threads have written into one line: the program under its own name, or a library that logs.
+fn voices_of<'a>(line: &'a str, mark: &str) -> Vec<&'a str> {
+    let begins = |at: usize| {
+        let is_word = at.checked_sub(1).is_some_and(|before| line.as_bytes()[before].is_ascii_alphanumeric());
+        !is_word && line[at..].starts_with(mark) || is_stamp(&line.as_bytes()[at..])
+    };
+    let mut starts: Vec<usize> = line.char_indices().map(|(at, _)| at).filter(|at| begins(*at)).collect();
+    starts.insert(0, 0);
+    starts.push(line.len());
+    starts.windows(2).map(|pair| &line[pair[0]..pair[1]]).collect()
+}
+
+fn is_stamp(bytes: &[u8]) -> bool {
+    let fits =
+        |(byte, pattern): (&u8, &u8)| if *pattern == b'0' { byte.is_ascii_digit() } else { byte == pattern };
+    bytes.len() >= STAMP.len() && bytes.iter().zip(STAMP).all(fits)
 }
 
 /// The output of a program; reading it ends when the run is cancelled, however silent the program is.
@@ -190,20 +226,29 @@ impl Read for ProgramOutput<'_> {
     }
 }
 
-/// The input of a program; writing to it ends when the run is cancelled, however lazy the program is.
+/// The input of a program; writing to it ends when the run is cancelled, however lazy the program is, and with
+/// [`Errno::TIMEDOUT`] when the program has taken nothing for too long.
 #[derive(Debug)]
 pub(crate) struct ProgramInput<'a> {
     stdin: ChildStdin,
     control: &'a Control,
     complaint: Rc<RefCell<Complaint>>,
+    patience: Duration,
+    /// Whoever has buffered something tries to get rid of it in the end, and must not wait again.
+    stalled: bool,
 }
 
 impl Write for ProgramInput<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let begin = Instant::now();
         loop {
             self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
             match self.stdin.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stalled = self.stalled || begin.elapsed() >= self.patience;
+                    if self.stalled {
+                        return Err(Errno::TIMEDOUT.into());
+                    }
                     let stdin = PollFd::new(&self.stdin, PollFlags::OUT);
                     self.complaint.borrow_mut().poll(Some(stdin), POLL)?;
                 }
@@ -306,8 +351,12 @@ mod tests {
     }
 
     fn write(script: &str, bytes: &[u8], control: &Control) -> Result<()> {
+        write_for(Duration::from_secs(100), script, bytes, control)
+    }
+
+    fn write_for(patience: Duration, script: &str, bytes: &[u8], control: &Control) -> Result<()> {
         let command = ["sh", "-c", script].map(str::to_owned);
-        let mut program = Program::importer(&command, Path::new("disk"))?;
+        let mut program = Program::importer(&command, Path::new("disk"), patience)?;
         let mut input = program.input(control)?;
         let result = input.write_all(bytes).on("write", Path::new("disk"));
         drop(input);
@@ -322,6 +371,31 @@ mod tests {
         assert_eq!(error.code, Code::ProgramFailed);
         assert_eq!(error.detail.unwrap(), "no room (exit status 3)");
         assert!(write("exit 0", &bytes, &Control::default()).is_err(), "it did not read what it was given");
+    }
+
+    #[test]
+    fn a_program_that_takes_nothing_or_does_not_end_is_given_up() {
+        let patience = Duration::from_millis(300);
+        for (script, size) in
+            [("exec sleep 1000", 3 << 20), ("cat; exec sleep 1000", 5), ("exec sleep 1000", 5)]
+        {
+            let error = write_for(patience, script, &vec![7; size], &Control::default()).unwrap_err();
+            assert_eq!(error.code, Code::TargetStalled, "{script}");
+        }
+    }
+
+    #[test]
+    fn what_several_threads_write_into_one_line_is_taken_apart() {
+        let stamp = "2026-11-27T22:17:14.300+0000 7f22 -1";
+        for script in [
+            format!("{stamp} librbd: details sh: in short"),
+            format!("sh: in short{stamp} librbd: details"),
+            format!("5% ...sh: in short\r{stamp} ö librbd: push: x"),
+        ] {
+            let script = format!("printf '{}' >&2; exit 2", script.replace('%', "%%"));
+            let error = read(&script, &Control::default()).unwrap_err();
+            assert_eq!(error.detail.unwrap(), "sh: in short (exit status 2)");
+        }
     }
 
     /// Cancels what it runs as soon as a program writes to the file that it is told of. In the end nobody holds that

@@ -10,6 +10,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use backy_core::{
     Change, Code, CommandTarget, Control, DiffHeader, DiffReader, Error, ImageOptions, RestoreStats, Target,
@@ -32,6 +33,7 @@ fn restore(
         name: PathBuf::from("rbd:pool/disk"),
         export: vec!["cat".to_owned(), directory.join("export").display().to_string()],
         import: ["sh", "-c", &script].map(str::to_owned).to_vec(),
+        patience: Duration::from_secs(60),
     };
     restore_image(image, Target::Command(target), force, &Control::default())
 }

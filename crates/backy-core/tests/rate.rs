@@ -138,6 +138,7 @@ fn restoring_to_streams_and_programs() {
         name: "rbd:pool/disk".into(),
         export: bench.exporter(None, None),
         import: vec!["false".to_owned()],
+        patience: Duration::from_secs(60),
     };
     assert_limited(|control| bench.restore(Target::Command(target), control));
 }

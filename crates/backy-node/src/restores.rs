@@ -2,6 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use backy_core::{Code, Error, Target, TargetKind};
 use napi::bindgen_prelude::Object;
@@ -44,6 +45,8 @@ pub struct CommandTarget {
     pub export: Vec<String>,
     /// The program that takes changes, and its arguments.
     pub import: Vec<String>,
+    /// How many seconds that program may take nothing, or go on behind the end of the changes.
+    pub patience: u32,
 }
 
 /// What a restore did. Sizes in bytes.
@@ -115,8 +118,9 @@ fn target_of(
         (Some(path), None, None, None) => Ok(Target::Path(path.into())),
         (None, None, None, Some(path)) => Ok(Target::Clone(path.into())),
         (None, Some(fd), None, None) if fd >= 0 => duplicate(fd).map(Target::Stream).map_err(|_| invalid()),
-        (None, None, Some(CommandTarget { name, export, import }), None) => {
-            Ok(Target::Command(backy_core::CommandTarget { name: name.into(), export, import }))
+        (None, None, Some(CommandTarget { name, export, import, patience }), None) => {
+            let patience = Duration::from_secs(patience.into());
+            Ok(Target::Command(backy_core::CommandTarget { name: name.into(), export, import, patience }))
         }
         _ => Err(invalid()),
     }

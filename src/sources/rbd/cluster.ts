@@ -12,6 +12,7 @@ import {
   ShapeError,
 } from '../../domain/shape.ts';
 import { type BackyError, backyError } from '../../errors.ts';
+import { type FullPool, findFullPool } from './full-pool.ts';
 import { type RbdOutcome, runRbd } from './run-rbd.ts';
 import { sampleCommand } from './sample-command.ts';
 
@@ -23,6 +24,8 @@ export interface RbdImageFacts {
   readonly size: number;
   /** Whether it may be written to, as far as mirroring is concerned: the copies of an image that is mirrored may not. */
   readonly isPrimary: boolean;
+  /** The pool of its data, where that is another one. */
+  readonly dataPool?: string;
 }
 
 /** A snapshot of an image. */
@@ -36,12 +39,22 @@ export interface RbdSnapshot {
 
 /** Exit codes of rbd are error numbers. */
 const ENOENT = 2;
+const EPERM = 1;
+const EACCES = 13;
+const EROFS = 30;
 const ENODATA = 61;
 const ETIMEDOUT = 110;
 const CANNOT_CONNECT = "couldn't connect to the cluster!";
 
 /** How long a cluster may take to answer, unless configured otherwise. */
 const DEFAULT_TIMEOUT_MS = 120_000;
+
+/** Nobody has such a key in the metadata of an image. */
+const NO_KEY = 'backy.is-writable';
+/** In seconds. A cluster that is slow for a moment is no reason to give up. */
+const LEAST_PATIENCE = 10;
+/** The engine counts in 32 bits. */
+const MOST_PATIENCE = 2 ** 32 - 1;
 
 /** What is done with an image and its snapshots, by commands of rbd(8). */
 export interface RbdCluster {
@@ -71,6 +84,16 @@ export interface RbdCluster {
    * exits with 0 although what was left in the cache could not be written any more.
    */
   importCommand(): readonly string[];
+  /** How many seconds a command may make no progress. It gives up by itself in half of the time, if it does not hang. */
+  readonly patience: number;
+  /**
+   * Makes sure that the image may be written to, without a change to it.
+   *
+   * @returns why not, as rbd says; undefined when it may
+   */
+  whyNotWritable(): Promise<string | undefined>;
+  /** Which of these pools takes no more data, and why; undefined when none is, or nobody knows. */
+  fullPool(...pools: readonly string[]): Promise<FullPool | undefined>;
 }
 
 /** @throws, in all calls, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_SOURCE_MISSING */
@@ -122,6 +145,15 @@ export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
     ],
     sampleCommand: (snapshot) => sampleCommand(config, snapshot, timeoutMs),
     importCommand: () => ['rbd', ...connection, '--rbd-cache=false', 'import-diff', ...about, ...STREAM],
+    patience: patienceOf(timeoutMs),
+    whyNotWritable: async () => {
+      // It is opened for writing before anything else, and there is no such key.
+      const outcome = await run(['image-meta', 'rm'], undefined, NO_KEY);
+      if (outcome.exitCode === 0 || says(outcome, ENOENT, ENODATA)) return undefined;
+      if (says(outcome, EPERM, EACCES, EROFS)) return outcome.complaint;
+      throw failureOf(config, outcome);
+    },
+    fullPool: (...pools) => findFullPool(config, timeoutMs, pools),
   };
 }
 
@@ -145,6 +177,15 @@ function connectionArguments({ user, conf }: CephRbdSourceConfig, timeoutMs: num
   ];
 }
 
+/** Whether a program of Ceph that failed, in the words of the engine, had got no answer. */
+export function saysUnreachable(detail: string): boolean {
+  return detail.endsWith(`(exit status ${ETIMEDOUT})`) || detail.includes(CANNOT_CONNECT);
+}
+
+function patienceOf(timeoutMs: number): number {
+  return Math.min(Math.max(LEAST_PATIENCE, Math.ceil((2 * timeoutMs) / 1000)), MOST_PATIENCE);
+}
+
 /** Whether rbd says so of what it was asked for: without a configuration, the cluster is what there is none of. */
 function says({ exitCode, complaint }: RbdOutcome, ...errors: readonly number[]): boolean {
   return complaint !== CANNOT_CONNECT && errors.includes(exitCode);
@@ -164,10 +205,12 @@ function readFacts(output: string): RbdImageFacts {
     // Images of the first format have no id, but a prefix that is as good.
     const id = member(image, 'id');
     const mirroring = member(image, 'mirroring');
+    const dataPool = member(image, 'data_pool');
     return {
       id: asText(id.value === undefined ? member(image, 'block_name_prefix') : id, 'an id'),
       size: asWholeNumber(member(image, 'size'), 'a number of bytes'),
       isPrimary: mirroring.value === undefined || member(mirroring, 'primary').value !== false,
+      ...(dataPool.value === undefined ? {} : { dataPool: asText(dataPool, 'a pool') }),
     };
   });
 }

@@ -13,5 +13,5 @@ export function notPrimary(name: string): { readonly reason: string; readonly ad
 export function rightsOf(config: Pick<CephRbdSourceConfig, 'user'>): string {
   const { user = 'admin' } = { ...clientOf(process.env.CEPH_ARGS ?? ''), ...config };
   const rights = ['mon', 'osd', 'mgr'].map((daemon) => `${daemon} 'profile rbd'`).join(' ');
-  return `Snapshots need the right to write; if that is missing ("ceph auth get client.${user}"), give it: ceph auth caps client.${user} ${rights}`;
+  return `Snapshots and restores need the right to write; if that is missing ("ceph auth get client.${user}"), give it with "ceph auth caps client.${user} ${rights}"`;
 }

@@ -19,15 +19,15 @@ const GRACE_MS = 60_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Runs a command of rbd, without a shell.
+ * Runs a command of rbd, or of another program of Ceph, without a shell.
  *
  * @param patienceMs how long it takes rbd to give up a cluster that does not answer
  * @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED when it does not end
  */
-export async function runRbd(args: readonly string[], patienceMs: number): Promise<RbdOutcome> {
+export async function runRbd(args: readonly string[], patienceMs: number, tool = 'rbd'): Promise<RbdOutcome> {
   const limitMs = Math.min(2 * patienceMs + GRACE_MS, LONGEST_TIMER_MS);
   // Interrupted at the terminal, backy ends in an orderly way; what it has begun is finished first.
-  const child = spawn('rbd', args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(tool, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const timer = setTimeout(killGroup, limitMs, child.pid);
   const stdout: string[] = [];
   let complaints = '';
@@ -41,12 +41,12 @@ export async function runRbd(args: readonly string[], patienceMs: number): Promi
   })
     .catch((cause: unknown) => {
       if (!isNodeError(cause, 'ENOENT')) throw cause;
-      throw backyError('BACKY_TOOL_MISSING', { tool: 'rbd', package: 'ceph-common' }, { cause });
+      throw backyError('BACKY_TOOL_MISSING', { tool, package: 'ceph-common' }, { cause });
     })
     .finally(() => clearTimeout(timer));
   const complaint = wordsOf(complaints);
   if (exitCode !== null) return { exitCode, stdout: stdout.join(''), complaint };
-  throw backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason: complaint }, { details: { args } });
+  throw backyError('BACKY_TOOL_FAILED', { tool, reason: complaint }, { details: { args } });
 }
 
 /** The process and whatever it has started. */

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -115,6 +115,34 @@ describe('rbdCluster', () => {
     const unreachable = { code: 'BACKY_CLUSTER_UNREACHABLE' };
     await expect(cluster.removeSnapshot('s')).rejects.toMatchObject(unreachable);
     await expect(cluster.removeMetadata('backy.x')).rejects.toMatchObject(unreachable);
+  });
+
+  it.each([
+    ['hashpspool,full,full_quota', 4096, 0, 'its quota of 4.00 KiB is used up', 'max_bytes N'],
+    ['hashpspool,full,full_quota', 0, 7, 'its quota of 7 objects is used up', 'max_objects N'],
+    ['hashpspool,full', 4096, 0, 'because OSDs are', 'add storage'],
+  ])(
+    'knows a pool that is full (%s)',
+    async (flags_names, quota_max_bytes, quota_max_objects, reason, advice) => {
+      answer(JSON.stringify([{ pool_name: 'rbd', flags_names, quota_max_bytes, quota_max_objects }]));
+      copyFileSync(join(directory, 'rbd'), join(directory, 'ceph'));
+      expect(await cluster.fullPool('other', 'rbd')).toEqual({
+        reason: expect.stringContaining(`the pool rbd is full, ${reason}`),
+        advice: expect.stringContaining(advice),
+      });
+      expect(await cluster.fullPool('other')).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['[{"pool_name":"rbd","flags_names":"hashpspool","quota_max_bytes":1}]', 0],
+    ['no json', 0],
+    ['{}', 0],
+    ['', 13],
+  ])('takes no pool for full by %j', async (stdout, exitCode) => {
+    answer(stdout, '', exitCode);
+    copyFileSync(join(directory, 'rbd'), join(directory, 'ceph'));
+    expect(await cluster.fullPool('rbd')).toBeUndefined();
   });
 
   it('names the package of a program that is missing', async () => {

@@ -27,6 +27,9 @@ export function fakeCluster(names: readonly string[], marks: Readonly<Record<str
     exportCommand: () => [],
     sampleCommand: () => [],
     importCommand: () => [],
+    patience: 10,
+    whyNotWritable: async () => undefined,
+    fullPool: async () => undefined,
   };
   return cluster;
 }
