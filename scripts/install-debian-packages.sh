@@ -40,6 +40,10 @@ cpio                 cpio
 depmod               kmod
 xz                   xz-utils
 zstd                 zstd
+gcc-12               gcc-12
+make                 make
+/usr/lib/x86_64-linux-gnu/libelf.so.1 libelf1
+/usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 pip3                 python3-pip
 '
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll } from 'vitest';
@@ -12,6 +12,9 @@ import { mustRun, start } from './command.ts';
 import { BOOT_PATIENCE_MS, type RunScript, talkThrough } from './guest-port.ts';
 import type { Need } from './needs.ts';
 import { makeScratch } from './scratch.ts';
+
+/** What the kernel of a guest has beside the ordinary. */
+export type GuestKind = 'device mapper' | 'ZFS';
 
 /** What a machine must have for `useGuest`. */
 export const guestNeeds: readonly Need[] = [
@@ -25,7 +28,7 @@ export const guestNeeds: readonly Need[] = [
 ];
 
 /**
- * A virtual machine for what the kernel here may lack: device mapper. It sees the root filesystem of this machine, so
+ * A virtual machine for what the kernel here may lack. It sees the root filesystem of this machine, so
  * every program, backy included, is there; what it writes outside of its disks is in its memory, and lost.
  */
 export interface Guest {
@@ -41,10 +44,15 @@ interface Booted {
 }
 
 const BOOT_ATTEMPTS = 3;
-/** Fetching a kernel of 100 MiB may take a while. */
-const MAKING_PATIENCE_S = 600;
+/** Fetching a kernel of 100 MiB may take a while, and so may building modules where the processors are busy. */
+const MAKING_PATIENCE_S: Readonly<Record<GuestKind, number>> = { 'device mapper': 600, ZFS: 3600 };
 /** With some time for switching off what did not boot. */
-const PATIENCE_MS = MAKING_PATIENCE_S * 1000 + BOOT_ATTEMPTS * (BOOT_PATIENCE_MS + 10_000);
+const BOOTING_PATIENCE_MS = BOOT_ATTEMPTS * (BOOT_PATIENCE_MS + 10_000);
+
+/** What is built once for each version of a kernel. Whoever starts with an empty machine keeps this directory. */
+const cacheDirectory =
+  process.env.BACKY_ZFS_CACHE ??
+  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'backy', 'zfs');
 
 const ingredients = fileURLToPath(new URL('guest/', import.meta.url));
 
@@ -53,11 +61,14 @@ const ingredients = fileURLToPath(new URL('guest/', import.meta.url));
  *
  * @param disksMib sizes of its empty disks, /dev/vda and so on
  */
-export function useGuest(disksMib: readonly number[]): Guest {
+export function useGuest(kind: GuestKind, disksMib: readonly number[]): Guest {
   let booted: Booted | undefined;
-  beforeAll(async () => {
-    booted = await boot(await prepareGuest(), disksMib, BOOT_ATTEMPTS);
-  }, PATIENCE_MS);
+  beforeAll(
+    async () => {
+      booted = await boot(await prepareGuest(kind), disksMib, BOOT_ATTEMPTS);
+    },
+    MAKING_PATIENCE_S[kind] * 1000 + BOOTING_PATIENCE_MS,
+  );
   afterAll(() => booted?.cleanUp.now());
   const run: RunScript = (script) => {
     if (booted) return booted.run(script);
@@ -74,13 +85,14 @@ export function useGuest(disksMib: readonly number[]): Guest {
 }
 
 /** Makes kernel and initramfs, once for each version of their ingredients. @returns their directory */
-async function prepareGuest(): Promise<string> {
-  const digest = createHash('sha256');
+async function prepareGuest(kind: GuestKind): Promise<string> {
+  const digest = createHash('sha256').update(kind);
   for (const name of readdirSync(ingredients).sort()) digest.update(readFileSync(join(ingredients, name)));
   const directory = join(tmpdir(), `backy-guest-${digest.digest('hex').slice(0, 12)}`);
   const isMade = existsSync(join(directory, 'initramfs'));
-  const make = [String(MAKING_PATIENCE_S), 'bash', join(ingredients, 'make-guest.sh'), directory];
-  if (!isMade) await mustRun('timeout', make);
+  const cache = kind === 'ZFS' ? [cacheDirectory] : [];
+  const make = ['bash', join(ingredients, 'make-guest.sh'), directory, ...cache];
+  if (!isMade) await mustRun('timeout', [String(MAKING_PATIENCE_S[kind]), 'nice', ...make]);
   return directory;
 }
 

@@ -11,7 +11,7 @@ const tools = ['command lvs', 'command thin_delta', 'command mkfs.xfs'] as const
 
 // One guest for all, because it takes seconds to boot.
 describeWith([...guestNeeds, ...tools], 'logical volumes', () => {
-  const guest = useGuest(VOLUME_DISKS_MIB);
+  const guest = useGuest('device mapper', VOLUME_DISKS_MIB);
   beforeAll(() => prepareVolumes(guest));
   const volumes = guestVolumes(guest);
 

@@ -19,5 +19,6 @@ ln -s /proc/self/fd /dev/fd
 # Neither udev nor dmeventd runs here; LVM would wait for them.
 echo 'activation { monitoring=0 udev_sync=0 udev_rules=0 }' >/new/etc/lvm/lvmlocal.conf
 cp /serve /new/run/serve
+cp -a /extra/. /new/
 for directory in dev proc sys; do mount --move "/$directory" "/new/$directory"; done
 exec switch_root /new /bin/bash /run/serve

@@ -1,19 +1,32 @@
 #!/usr/bin/env bash
-# Makes the kernel and the first root filesystem of a guest with device mapper: make-guest.sh DIRECTORY
-# The kernel is the one of this distribution, fetched with apt-get; nothing is installed.
+# Makes the kernel and the first root filesystem of a guest with device mapper: make-guest.sh DIRECTORY [CACHE]
+# With CACHE the guest has ZFS instead, whose modules are built once and kept in that directory.
+# The kernel is the one of this distribution, or for ZFS that of Debian 12, fetched with apt-get; nothing is installed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C
 
-modules='virtio_pci 9pnet_virtio 9p overlay virtio_console virtio_blk xfs ext4 dm-mod dm-thin-pool dm-snapshot'
+basic='virtio_pci 9pnet_virtio 9p overlay virtio_console virtio_blk'
 
 main() {
   work=$(mktemp -d "$1.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  fetch_kernel
+  mkdir -p "$work"/{packages,root,guest,ramfs/{bin,modules,extra}}
+  # shellcheck source=packages.sh
+  . "$here/packages.sh"
+  if [[ -n ${2:-} ]]; then
+    # shellcheck source=zfs.sh
+    . "$here/zfs.sh"
+    use_debian
+    fetch_kernel
+    add_zfs "$2"
+    modules="$basic zfs"
+  else
+    fetch_kernel
+    modules="$basic xfs ext4 dm-mod dm-thin-pool dm-snapshot"
+  fi
   local version
   version=$(basename "$work"/root/lib/modules/*)
-  mkdir -p "$work/ramfs/bin" "$work/ramfs/modules" "$work/guest"
   unpack_kernel "$work/root/boot/vmlinuz-$version" "$work/guest/kernel"
   add_busybox
   add_modules "$version"
@@ -27,21 +40,16 @@ main() {
 # Debian has the modules in the package of the kernel, Ubuntu in two of their own.
 fetch_kernel() {
   local kernel part
-  mkdir "$work/packages" "$work/root"
-  cd "$work/packages"
   kernel=$(name_of_kernel)
-  [[ -n $kernel ]] || { timeout 300 apt-get -q update >&2; kernel=$(name_of_kernel); }
+  [[ -n $kernel ]] || { refresh_lists; kernel=$(name_of_kernel); }
   for part in "linux-image-$kernel" "linux-modules-$kernel" "linux-modules-extra-$kernel"; do
-    apt-cache show "$part" >/dev/null 2>&1 || continue
-    timeout 300 apt-get -q -o APT::Sandbox::User=root download "$part" >&2 ||
-      { timeout 300 apt-get -q update >&2; timeout 300 apt-get -q -o APT::Sandbox::User=root download "$part" >&2; }
+    if is_known "$part"; then unpack "$work/root" "$part"; fi
   done
-  for part in ./*.deb; do dpkg-deb --fsys-tarfile "$part" | tar -x -C "$work/root"; done
   [[ -e $work/root/lib ]] || mv "$work/root/usr/lib" "$work/root/lib"
 }
 
 name_of_kernel() {
-  apt-cache depends linux-image-amd64 linux-image-generic 2>/dev/null |
+  apt-cache "${apt[@]}" depends linux-image-amd64 linux-image-generic 2>/dev/null |
     sed -n 's/^ *Depends: linux-image-\([0-9].*\)/\1/p' | head -n 1
 }
 
@@ -89,4 +97,4 @@ add_modules() {
   done >"$work/ramfs/modules/list"
 }
 
-main "$(realpath -m "$1")"
+main "$(realpath -m "$1")" "${2:-}"
