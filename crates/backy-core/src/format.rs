@@ -30,11 +30,14 @@ const HEAD: usize = 512;
 /// Bytes of a text in which a VMDK describes itself; real ones have less.
 const DESCRIPTOR: usize = 64 * 1024;
 
-/// The format that an image or device seems to have, unless that is raw.
-///
-/// # Errors
-/// [`crate::Code::Io`].
-pub fn foreign_format(path: &Path) -> Result<Option<ForeignFormat>> {
+/// The format that an image or device seems to have, unless that is raw. Bytes that cannot be read show no format: reading
+/// the image is what fails then.
+#[must_use]
+pub fn foreign_format(path: &Path) -> Option<ForeignFormat> {
+    look(path).ok().flatten()
+}
+
+fn look(path: &Path) -> Result<Option<ForeignFormat>> {
     let image = Bytes { file: &open_source(path)?, path };
     let head = image.read(0, HEAD)?;
     let format = |name, elsewhere| Ok(Some(ForeignFormat { name, elsewhere }));
@@ -144,7 +147,7 @@ mod tests {
     fn found(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        foreign_format(file.path()).unwrap().map(|format| (format.name, format.elsewhere))
+        foreign_format(file.path()).map(|format| (format.name, format.elsewhere))
     }
 
     /// A header with bytes in some places.

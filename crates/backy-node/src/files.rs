@@ -68,7 +68,7 @@ pub fn describe_source(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "describe", move || {
         let path = Path::new(&path);
         let facts = backy_core::describe(path)?;
-        let format = backy_core::foreign_format(path)?;
+        let format = backy_core::foreign_format(path);
         Ok(SourceFacts {
             kind: if facts.kind == Kind::File { "file" } else { "device" }.to_owned(),
             size: count(facts.size),
