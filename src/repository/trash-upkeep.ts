@@ -9,7 +9,8 @@ import { isStuck, moveFiles, type OnStuck } from './stuck.ts';
 import { type Batch, batchesOf, dataMoves, listDirectory, removeIfEmpty } from './trash-batches.ts';
 
 /**
- * Finishes moves that were interrupted: whatever has its record in the trash alone belongs there.
+ * Finishes moves that were interrupted: whatever has its record in the trash alone belongs there, and what is in the
+ * repository again has no record in the trash.
  *
  * @param onStuck is told of the revisions whose files cannot be moved
  */
@@ -21,8 +22,11 @@ export async function settleTrash(
   for (const { layout: batch } of await batchesOf(layout)) {
     const records = (await listDirectory(batch.directory)).filter((name) => name.endsWith(RECORD_SUFFIX));
     for (const id of records.map(idOf).filter(isRevisionId)) {
-      // Somebody copied it back by hand: what is listed stays.
-      if (isThere(layout.files(id).record)) continue;
+      // It was brought back, by us or by hand: what is listed stays.
+      if (isThere(layout.files(id).record)) {
+        await goingOn(onStuck, id, () => removeSecondName(engine, batch, id));
+        continue;
+      }
       // What the trash has already is no more than a copy.
       const moves = dataMoves(layout, batch, [id]).filter(({ from, to }) => isThere(from) && !isThere(to));
       await goingOn(onStuck, id, async () => {
@@ -74,6 +78,14 @@ async function removeBatch(
   }
   await removeIfEmpty(engine, batch.directory);
   return gone;
+}
+
+/** A power cut while a revision comes back can leave its record under both names. The one without data goes. */
+async function removeSecondName(engine: Engine, batch: Layout, id: string): Promise<void> {
+  const { record, index, image } = batch.files(id);
+  if (isThere(index) || isThere(image)) return;
+  await engine.removeFiles([record]);
+  await removeIfEmpty(engine, batch.directory);
 }
 
 async function goingOn(onStuck: OnStuck, id: string, work: () => Promise<void>): Promise<void> {

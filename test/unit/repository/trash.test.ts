@@ -147,6 +147,21 @@ describe('the trash', () => {
     },
   );
 
+  it('takes the second name of a record that is back away, and nothing that has data', async () => {
+    const layout = repositoryWith(first, second);
+    await moveToTrash(fakeEngine(), layout, [first, second], now);
+    const batch = batchDirectory(layout);
+    // A power cut left one record under both names; the other revision was copied back by hand.
+    for (const name of filesOf(first)) renameSync(join(batch, name), join(layout.directory, name));
+    copyFileSync(join(layout.directory, `${first}.rev`), join(batch, `${first}.rev`));
+    for (const name of filesOf(second)) copyFileSync(join(batch, name), join(layout.directory, name));
+
+    await settleTrash(fakeEngine(), layout);
+
+    expect(names(batch)).toEqual(filesOf(second));
+    expect(names(layout.directory)).toEqual(filesOf(first, second));
+  });
+
   it('removes for good what has been there for its time', async () => {
     const layout = repositoryWith(first, second);
     const engine = fakeEngine();
