@@ -27,10 +27,13 @@ export async function settleTrash(
         await goingOn(onStuck, id, () => removeSecondName(engine, batch, id));
         continue;
       }
-      // What the trash has already is no more than a copy.
-      const moves = dataMoves(layout, batch, [id]).filter(({ from, to }) => isThere(from) && !isThere(to));
+      const data = dataMoves(layout, batch, [id]).filter(({ from }) => isThere(from));
+      const moves = data.filter(({ to }) => !isThere(to));
+      // A power cut can leave a file under both names. A copy that somebody made is another file.
+      const secondNames = data.filter(({ from, to }) => isSameFile(from, to)).map(({ from }) => from);
       await goingOn(onStuck, id, async () => {
         if (moves.length > 0) await moveFiles(engine, moves);
+        if (secondNames.length > 0) await engine.removeFiles(secondNames);
       });
     }
   }
@@ -100,6 +103,11 @@ async function goingOn(onStuck: OnStuck, id: string, work: () => Promise<void>):
 function idOf(name: string): string {
   const suffix = [UNFINISHED_SUFFIX, RECORD_SUFFIX, INDEX_SUFFIX].find((each) => name.endsWith(each)) ?? '';
   return name.slice(0, name.length - suffix.length);
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [left, right] = [one, other].map((path) => lstatSync(path, { throwIfNoEntry: false, bigint: true }));
+  return left !== undefined && left.dev === right?.dev && left.ino === right.ino;
 }
 
 /** A link counts, wherever it leads. */

@@ -1,6 +1,7 @@
 import {
   copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -146,6 +147,19 @@ describe('the trash', () => {
       expect(names(batchDirectory(layout))).toEqual(done < 3 ? filesOf(first) : []);
     },
   );
+
+  it('takes the second name of data that is in the trash away, but no copy of it', async () => {
+    const layout = repositoryWith(first, second);
+    await moveToTrash(fakeEngine(), layout, [first, second], now);
+    const batch = batchDirectory(layout);
+    linkSync(join(batch, first), join(layout.directory, first));
+    copyFileSync(join(batch, second), join(layout.directory, second));
+
+    await settleTrash(fakeEngine(), layout);
+
+    expect(names(batch)).toEqual(filesOf(first, second));
+    expect(names(layout.directory)).toEqual([second]);
+  });
 
   it('takes the second name of a record that is back away, and nothing that has data', async () => {
     const layout = repositoryWith(first, second);
