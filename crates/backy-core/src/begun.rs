@@ -1,4 +1,4 @@
-//! What a restore leaves on the file or device that it writes to: a lock as long as it runs, so that no backup reads a
+//! The traces of a restore on the file or device that it writes to: a lock as long as it runs, so that no backup reads a
 //! mixture, and on a file a mark from its first write until it is complete, which outlives a kill and a power cut.
 
 use std::ffi::OsStr;
@@ -21,7 +21,7 @@ const MARK: &str = "user.backy.restoring";
 /// As long as a path may be.
 const LONGEST_MARK: usize = 4096;
 
-/// What a restore has left on a file or device.
+/// The traces of restores on a file or device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
     /// Whether one is running.

@@ -12,7 +12,7 @@ use crate::extent::{Extent, ExtentMap};
 use crate::platform;
 use crate::sys::io;
 
-/// What is read and overwritten at once.
+/// Bytes that are read and overwritten at once.
 pub(crate) const PIECE_SIZE: usize = 64 * 1024;
 
 /// Frees a range of a file or device, as far as that is possible. Returns what does not read as zeros afterwards.
@@ -61,7 +61,7 @@ fn punch(file: &File, path: &Path, range: Extent) -> Result<bool> {
     }
 }
 
-/// What of a range is not zeros: a thin volume gives back whole chunks only.
+/// The parts of a range that are not zeros: a thin volume gives back whole chunks only.
 fn remains(file: &File, path: &Path, range: Extent) -> Result<ExtentMap> {
     let mut remains = ExtentMap::default();
     let mut buffer = vec![0; PIECE_SIZE];

@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::error::{Context, Error, Result};
 use crate::platform;
 
-/// What became of an attempt to clone.
+/// The outcome of an attempt to clone.
 pub(crate) enum Cloned {
     /// The new file. It shares all blocks with the other one.
     Shared(File),
@@ -17,7 +17,7 @@ pub(crate) enum Cloned {
     Refused(Refusal),
 }
 
-/// Why blocks cannot be shared.
+/// The reason for which blocks cannot be shared.
 pub(crate) struct Refusal {
     pub errno: Errno,
     /// The same in words.
