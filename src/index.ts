@@ -24,44 +24,44 @@ export type {
 export type { Run, RunNote, RunOutcome } from './domain/run-note.ts';
 export { BackyError, type ErrorCode, isBackyError } from './errors.ts';
 export type { FreedStats, LoadOptions, OperationOptions, Progress } from './native/engine.ts';
-export type { AdoptOptions, AdoptResult } from './operations/adopt.ts';
-export type { AlteredRecord } from './operations/altered-record.ts';
-export type { BackupOptions, BackupResult } from './operations/backup.ts';
+export type { BackupOptions, BackupResult } from './operations/backup/backup.ts';
 export type { Dependencies, Log, LogLevel } from './operations/context.ts';
-export type { DoctorReport, SourceReport } from './operations/doctor.ts';
-export type { EditOptions, EditResult } from './operations/edit-records.ts';
-export type { EditTagsOptions } from './operations/edit-tags.ts';
-export type { ExpireOptions, ExpireResult, ExpireVerdict } from './operations/expire.ts';
-export type { ForgetOptions, ForgetResult } from './operations/forget.ts';
-export type { HoldOptions } from './operations/hold.ts';
 export type { InitOptions } from './operations/init.ts';
 export { initRepository, openRepository, type Repository } from './operations/open-repository.ts';
-export type { PurgeOptions, PurgeResult } from './operations/purge.ts';
-export type { Verdict } from './operations/record-verdict.ts';
-export type { HealedBlock, LeftBlock, Repair, SharedDamage } from './operations/repair-result.ts';
-export type { RestoreOptions, RestoreResult } from './operations/restore.ts';
-export type { RestoreTarget } from './operations/restore-target.ts';
-export type { RetireOptions, RetireResult } from './operations/retire.ts';
-export type { ScheduleStatus, TagStatus } from './operations/schedule-status.ts';
+export type { AdoptOptions, AdoptResult } from './operations/records/adopt.ts';
+export type { EditOptions, EditResult } from './operations/records/edit-records.ts';
+export type { EditTagsOptions } from './operations/records/edit-tags.ts';
+export type { HoldOptions } from './operations/records/hold.ts';
+export type { ExpireOptions, ExpireResult, ExpireVerdict } from './operations/removal/expire.ts';
+export type { ForgetOptions, ForgetResult } from './operations/removal/forget.ts';
+export type { PurgeOptions, PurgeResult } from './operations/removal/purge.ts';
+export type { RetireOptions, RetireResult } from './operations/removal/retire.ts';
+export type { UndeleteResult } from './operations/removal/undelete.ts';
+export type { RestoreOptions, RestoreResult } from './operations/restore/restore.ts';
+export type { RestoreTarget } from './operations/restore/restore-target.ts';
+export type { DoctorReport, SourceReport } from './operations/status/doctor.ts';
+export type { ScheduleStatus, TagStatus } from './operations/status/schedule-status.ts';
 export type {
   PlannedBackup,
   PlannedRevision,
   SimulateOptions,
   SimulateResult,
-} from './operations/simulate.ts';
+} from './operations/status/simulate.ts';
 export type {
   Status,
   StatusSummary,
   TrashedDamage,
   TrashedRevision,
   UnrecordedImage,
-} from './operations/status.ts';
+} from './operations/status/status.ts';
 export {
   type FleetStatus,
   type FleetSummary,
   type RepositoryStatus,
   statusOfAll,
   type Totals,
-} from './operations/status-all.ts';
-export type { UndeleteResult } from './operations/undelete.ts';
-export type { VerifyOptions, VerifyResult } from './operations/verify.ts';
+} from './operations/status/status-all.ts';
+export type { AlteredRecord } from './operations/verify/altered-record.ts';
+export type { Verdict } from './operations/verify/record-verdict.ts';
+export type { HealedBlock, LeftBlock, Repair, SharedDamage } from './operations/verify/repair-result.ts';
+export type { VerifyOptions, VerifyResult } from './operations/verify/verify.ts';

@@ -1,5 +1,5 @@
 import { counted } from '../domain/counted.ts';
-import type { EditResult } from '../operations/edit-records.ts';
+import type { EditResult } from '../operations/records/edit-records.ts';
 import type { Session } from './session.ts';
 import { revisionLine } from './ui/status-table.ts';
 

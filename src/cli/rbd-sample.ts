@@ -3,7 +3,7 @@
  * output. The library that reads them may hang or abort, and then is better off alone.
  */
 
-import { exportRbdSample } from '../operations/export-rbd-sample.ts';
+import { exportRbdSample } from '../operations/backup/export-rbd-sample.ts';
 
 const [snapshot = '', runs, run] = process.argv.slice(2);
 try {

@@ -1,6 +1,5 @@
 import type { LoadOptions, OperationOptions } from '../native/engine.ts';
-import type { AdoptOptions } from './adopt.ts';
-import type { BackupOptions } from './backup.ts';
+import type { BackupOptions } from './backup/backup.ts';
 import {
   CALLBACK,
   DATE,
@@ -18,17 +17,18 @@ import {
   TEXTS,
 } from './check-arguments.ts';
 import type { Dependencies } from './context.ts';
-import type { EditOptions } from './edit-records.ts';
-import type { EditTagsOptions } from './edit-tags.ts';
-import type { ExpireOptions } from './expire.ts';
-import type { ForgetOptions } from './forget.ts';
-import type { HoldOptions } from './hold.ts';
 import type { InitOptions } from './init.ts';
-import type { PurgeOptions } from './purge.ts';
-import type { RestoreOptions } from './restore.ts';
-import type { RetireOptions } from './retire.ts';
-import type { SimulateOptions } from './simulate.ts';
-import type { VerifyOptions } from './verify.ts';
+import type { AdoptOptions } from './records/adopt.ts';
+import type { EditOptions } from './records/edit-records.ts';
+import type { EditTagsOptions } from './records/edit-tags.ts';
+import type { HoldOptions } from './records/hold.ts';
+import type { ExpireOptions } from './removal/expire.ts';
+import type { ForgetOptions } from './removal/forget.ts';
+import type { PurgeOptions } from './removal/purge.ts';
+import type { RetireOptions } from './removal/retire.ts';
+import type { RestoreOptions } from './restore/restore.ts';
+import type { SimulateOptions } from './status/simulate.ts';
+import type { VerifyOptions } from './verify/verify.ts';
 
 /** The options of each public call, for {@link checkOptions}. */
 

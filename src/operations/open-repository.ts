@@ -1,6 +1,5 @@
 import type { RevisionRecord } from '../domain/revision.ts';
-import { type AdoptOptions, type AdoptResult, adopt } from './adopt.ts';
-import { type BackupOptions, type BackupResult, backup } from './backup.ts';
+import { type BackupOptions, type BackupResult, backup } from './backup/backup.ts';
 import {
   ADOPT,
   BACKUP,
@@ -19,22 +18,23 @@ import {
 } from './call-options.ts';
 import { checkDirectory, checkOptions, checkSpec } from './check-arguments.ts';
 import { createContext, type Dependencies, openContext } from './context.ts';
-import { distrust } from './distrust.ts';
-import { type DoctorReport, doctor } from './doctor.ts';
-import type { EditOptions, EditResult } from './edit-records.ts';
-import { type EditTagsOptions, editTags } from './edit-tags.ts';
-import { type ExpireOptions, type ExpireResult, expire } from './expire.ts';
-import { find } from './find.ts';
-import { type ForgetOptions, type ForgetResult, forget } from './forget.ts';
-import { type HoldOptions, hold, release } from './hold.ts';
 import { type InitOptions, init } from './init.ts';
-import { type PurgeOptions, type PurgeResult, purge } from './purge.ts';
-import { type RestoreOptions, type RestoreResult, restore } from './restore.ts';
-import { type RetireOptions, type RetireResult, retire } from './retire.ts';
-import { type SimulateOptions, type SimulateResult, simulate } from './simulate.ts';
-import { type Status, status } from './status.ts';
-import { type UndeleteResult, undelete } from './undelete.ts';
-import { type VerifyOptions, type VerifyResult, verify } from './verify.ts';
+import { type AdoptOptions, type AdoptResult, adopt } from './records/adopt.ts';
+import { distrust } from './records/distrust.ts';
+import type { EditOptions, EditResult } from './records/edit-records.ts';
+import { type EditTagsOptions, editTags } from './records/edit-tags.ts';
+import { type HoldOptions, hold, release } from './records/hold.ts';
+import { type ExpireOptions, type ExpireResult, expire } from './removal/expire.ts';
+import { type ForgetOptions, type ForgetResult, forget } from './removal/forget.ts';
+import { type PurgeOptions, type PurgeResult, purge } from './removal/purge.ts';
+import { type RetireOptions, type RetireResult, retire } from './removal/retire.ts';
+import { type UndeleteResult, undelete } from './removal/undelete.ts';
+import { type RestoreOptions, type RestoreResult, restore } from './restore/restore.ts';
+import { type DoctorReport, doctor } from './status/doctor.ts';
+import { find } from './status/find.ts';
+import { type SimulateOptions, type SimulateResult, simulate } from './status/simulate.ts';
+import { type Status, status } from './status/status.ts';
+import { type VerifyOptions, type VerifyResult, verify } from './verify/verify.ts';
 
 /**
  * One repository: a directory that holds the revisions of one source. What a call cannot be given it refuses with

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
-import type { Status } from '../../src/operations/status.ts';
-import type { VerifyResult } from '../../src/operations/verify.ts';
+import type { Status } from '../../src/operations/status/status.ts';
+import type { VerifyResult } from '../../src/operations/verify/verify.ts';
 import { type CommandOptions, mustRun, type Outcome, run } from './command.ts';
 
 /** The program that users run. */

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readdirSync, statfsSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { DoctorReport } from '../../src/operations/doctor.ts';
+import type { DoctorReport } from '../../src/operations/status/doctor.ts';
 import { MIB, randomBytes } from '../helpers/bytes.ts';
 import { mustRun } from '../helpers/command.ts';
 import { type LoopFilesystem, needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { DoctorReport } from '../../src/operations/doctor.ts';
+import type { DoctorReport } from '../../src/operations/status/doctor.ts';
 import { MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
 import { mustRun } from '../helpers/command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';

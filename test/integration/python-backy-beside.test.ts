@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSyn
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
-import type { Status } from '../../src/operations/status.ts';
+import type { Status } from '../../src/operations/status/status.ts';
 import { expectSameBytes, KIB } from '../helpers/bytes.ts';
 import { run, start } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';

@@ -1,7 +1,7 @@
 import { copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import type { VerifyResult } from '../../src/operations/verify.ts';
+import type { VerifyResult } from '../../src/operations/verify/verify.ts';
 import { expectSameBytes, flipByte, KIB, MIB, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
 import { extentsOf } from '../helpers/fiemap.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
-import type { DoctorReport } from '../../src/operations/doctor.ts';
+import type { DoctorReport } from '../../src/operations/status/doctor.ts';
 import { KIB, MIB } from '../helpers/bytes.ts';
 import { guestNeeds, useGuest } from '../helpers/guest.ts';
 import {

@@ -26,11 +26,11 @@ const COMPLETE = '    await engine.replaceFile(files.unfinished, formatRecord(re
 const ANNOUNCE = "        await announce(engine, layout, uuid, 'revision', plan.startedAt);\n";
 const sealFile = 'repository/seal-revision.js';
 const trashFile = 'repository/trash.js';
-const removeFile = 'operations/removing.js';
+const removeFile = 'operations/removal/removing.js';
 const RECORDS_GO = '    await moveFiles(engine, recordMoves(layout, batch, ids));\n';
 const DATA_GO = '    await moveFiles(engine, dataMoves(layout, batch, ids));\n';
 const MOVED = 'await updateLinks(engine, layout, [...plan.revisions, record]);';
-const takeFile = 'operations/take-revision.js';
+const takeFile = 'operations/backup/take-revision.js';
 
 /**
  * A backup syncs the names of its repository for the list of snapshots, the unfinished record, the whole one in its place,

@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Engine } from '../../src/native/engine.ts';
-import { backup } from '../../src/operations/backup.ts';
+import { backup } from '../../src/operations/backup/backup.ts';
 import { createContext, type Log } from '../../src/operations/context.ts';
 import { init } from '../../src/operations/init.ts';
 import { layoutOf } from '../../src/repository/layout.ts';

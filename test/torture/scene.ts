@@ -15,11 +15,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Engine } from '../../src/native/engine.ts';
-import { backup } from '../../src/operations/backup.ts';
+import { backup } from '../../src/operations/backup/backup.ts';
 import { type Context, createContext, openContext } from '../../src/operations/context.ts';
-import { editTags } from '../../src/operations/edit-tags.ts';
-import { forget } from '../../src/operations/forget.ts';
 import { init } from '../../src/operations/init.ts';
+import { editTags } from '../../src/operations/records/edit-tags.ts';
+import { forget } from '../../src/operations/removal/forget.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
 import { settleTrash } from '../../src/repository/trash-upkeep.ts';
 import { flipByte, KIB, MIB, writeAt } from '../helpers/bytes.ts';

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Engine } from '../../src/native/engine.ts';
-import { backup } from '../../src/operations/backup.ts';
+import { backup } from '../../src/operations/backup/backup.ts';
 import { createContext, openContext } from '../../src/operations/context.ts';
 import { init } from '../../src/operations/init.ts';
-import { restore } from '../../src/operations/restore.ts';
+import { restore } from '../../src/operations/restore/restore.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
 import { PROGRAM } from '../helpers/repository.ts';
 import { type Expectation, judgeRepository } from './judge.ts';

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Status } from '../../src/operations/status.ts';
+import type { Status } from '../../src/operations/status/status.ts';
 import { type Calls, IN_ORDER, type Interference } from '../helpers/calls.ts';
 import { mustRun } from '../helpers/command.ts';
 import { PROGRAM } from '../helpers/repository.ts';

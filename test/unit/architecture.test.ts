@@ -20,6 +20,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   index: ['operations', 'native', 'config', 'domain', 'errors'],
 };
 
+/** The rooms of src/operations, and the rooms each may import. All may use the files beside the rooms that precede them. */
+const ROOMS_OF_OPERATIONS: Readonly<Record<string, readonly string[]>> = {
+  records: [],
+  removal: ['records'],
+  verify: [],
+  restore: ['verify'],
+  status: ['removal', 'restore'],
+  backup: ['removal', 'verify', 'restore'],
+};
+
+/** These open a repository for a caller: they use all rooms, and no room uses them. */
+const ABOVE_THE_ROOMS = ['init', 'call-options', 'open-repository'];
+
 const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .map((name) => parse(join(SOURCE, name)));
@@ -34,6 +47,20 @@ describe('the house', () => {
       const allowed = [partOf(file), ...(MAY_IMPORT[partOf(file)] ?? [])];
       const imported = importsOf(file).map((specifier) => origin(file, specifier));
       return imported.filter((from) => !allowed.includes(from) && !from.startsWith('node:'));
+    });
+    expect(foreign).toEqual([]);
+  });
+
+  it('imports one way between the rooms of the operations', () => {
+    const inRooms = files.filter((file) => roomOf(file) in ROOMS_OF_OPERATIONS);
+    expect(new Set(inRooms.map(roomOf))).toEqual(new Set(Object.keys(ROOMS_OF_OPERATIONS)));
+    const foreign = inRooms.flatMap((file) => {
+      const closed = [...Object.keys(ROOMS_OF_OPERATIONS), ...ABOVE_THE_ROOMS];
+      const allowed = [roomOf(file), ...(ROOMS_OF_OPERATIONS[roomOf(file)] ?? [])];
+      const imported = pathsImportedBy(file).map((fileName) => roomOf({ fileName }));
+      return imported
+        .filter((room) => closed.includes(room) && !allowed.includes(room))
+        .map((room) => `${relative(SOURCE, file.fileName)}: ${room}`);
     });
     expect(foreign).toEqual([]);
   });
@@ -104,6 +131,12 @@ function parse(path: string): ts.SourceFile {
 /** The folder of src that a file is in, or the name of a file that is in none. */
 function partOf({ fileName }: { readonly fileName: string }): string {
   return relative(SOURCE, fileName).split(sep)[0]?.replace(/\.ts$/, '') ?? '';
+}
+
+/** The room of src/operations that a file is in, or the name of a file that is in none; empty outside of operations. */
+function roomOf({ fileName }: { readonly fileName: string }): string {
+  const [part, room = ''] = relative(SOURCE, fileName).split(sep);
+  return part === 'operations' ? room.replace(/\.ts$/, '') : '';
 }
 
 function origin(file: ts.SourceFile, specifier: string): string {

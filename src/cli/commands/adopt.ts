@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { counted } from '../../domain/counted.ts';
-import type { AdoptResult } from '../../operations/adopt.ts';
+import type { AdoptResult } from '../../operations/records/adopt.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { FAILURE, SUCCESS } from '../exit-code.ts';
@@ -21,7 +21,7 @@ export function adoptCommand(blank: Command, run: Run): Command {
     .option(...DRY_RUN_OPTION)
     .action((ids: readonly string[], { dryRun }: Options, command: Command) =>
       run(command, async (session) => {
-        const { adopt } = await import('../../operations/adopt.ts');
+        const { adopt } = await import('../../operations/records/adopt.ts');
         const result = await adopt(await session.repository(), { ids, dryRun, signal: session.signal });
         tellOutcome(session, result, () => adoptLines(result));
         return result.refused.length > 0 ? FAILURE : SUCCESS;

@@ -32,7 +32,7 @@ export function backupCommand(blank: Command, run: Run): Command {
     .option('--no-idle', 'wait for nothing else, whatever the configuration says')
     .action((tags: string | undefined, { force, slot, ...flags }: Options, command: Command) =>
       run(command, async (session) => {
-        const { backup } = await import('../../operations/backup.ts');
+        const { backup } = await import('../../operations/backup/backup.ts');
         const load = loadOf(flags);
         const context = await session.repository();
         const forSlot = slot === undefined ? undefined : timeOf(slot);

@@ -19,7 +19,7 @@ export function distrustCommand(blank: Command, run: Run): Command {
     .option(...DRY_RUN_OPTION)
     .action(({ revision, dryRun }: Options, command: Command) =>
       run(command, async (session) => {
-        const { distrust } = await import('../../operations/distrust.ts');
+        const { distrust } = await import('../../operations/records/distrust.ts');
         const result = await distrust(await session.repository(), revision, { dryRun });
         tellEdit(session, result);
         return SUCCESS;

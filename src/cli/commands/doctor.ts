@@ -11,7 +11,7 @@ export function doctorCommand(blank: Command, run: Run): Command {
     )
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
-        const { doctor } = await import('../../operations/doctor.ts');
+        const { doctor } = await import('../../operations/status/doctor.ts');
         const report = await doctor(session.directory());
         session.show(report, () => doctorLines(report, session));
         return report.verdict === 'unable' ? FAILURE : SUCCESS;

@@ -19,7 +19,7 @@ export function expireCommand(blank: Command, run: Run): Command {
     .option('--yes', 'do it although the plan is implausible')
     .action(({ dryRun, yes }: Options, command: Command) =>
       run(command, async (session) => {
-        const { expire } = await import('../../operations/expire.ts');
+        const { expire } = await import('../../operations/removal/expire.ts');
         const result = await expire(await session.repository(), { dryRun, confirmed: yes });
         session.show(result, () => expireLines(result));
         return SUCCESS;

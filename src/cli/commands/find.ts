@@ -16,7 +16,7 @@ export function findCommand(blank: Command, run: Run): Command {
     .addOption(revisionOption(blank))
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
-        const { find } = await import('../../operations/find.ts');
+        const { find } = await import('../../operations/status/find.ts');
         const result = await find(await session.repository(), revision);
         session.show(result, () => [result.image]);
         return SUCCESS;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { counted } from '../../domain/counted.ts';
 import { formatDuration } from '../../domain/duration.ts';
-import type { ForgetResult } from '../../operations/forget.ts';
+import type { ForgetResult } from '../../operations/removal/forget.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { SUCCESS } from '../exit-code.ts';
@@ -25,7 +25,7 @@ export function forgetCommand(blank: Command, run: Run): Command {
     .option('--yes-the-last', 'remove the last good revision, too')
     .action(({ revision, dryRun, yesTheLast }: Options, command: Command) =>
       run(command, async (session) => {
-        const { forget } = await import('../../operations/forget.ts');
+        const { forget } = await import('../../operations/removal/forget.ts');
         const options = { revisions: revision, dryRun, evenTheLast: yesTheLast };
         const result = await forget(await session.repository(), options);
         tellOutcome(session, result, () => [...result.removed, ...forgetLines(result)]);

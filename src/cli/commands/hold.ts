@@ -20,7 +20,7 @@ export function holdCommand(blank: Command, run: Run): Command {
     .option('--until <DATE>', 'when the hold ends by itself, such as 2027-01-31 or 2027-01-31T12:00')
     .action((reason: string, { revision, until }: Options, command: Command) =>
       run(command, async (session) => {
-        const { hold } = await import('../../operations/hold.ts');
+        const { hold } = await import('../../operations/records/hold.ts');
         const end = until === undefined ? undefined : timeOf(until);
         const result = await hold(await session.repository(), { reason, revisions: revision, until: end });
         session.announce(result, () => result.revisions.map(revisionLine));

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { counted } from '../../domain/counted.ts';
-import type { PurgeResult } from '../../operations/purge.ts';
+import type { PurgeResult } from '../../operations/removal/purge.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { SUCCESS } from '../exit-code.ts';
@@ -20,7 +20,7 @@ export function purgeCommand(blank: Command, run: Run): Command {
     .option(...DRY_RUN_OPTION)
     .action(({ dryRun }: Options, command: Command) =>
       run(command, async (session) => {
-        const { purge } = await import('../../operations/purge.ts');
+        const { purge } = await import('../../operations/removal/purge.ts');
         const result = await purge(await session.repository(), { dryRun });
         tellOutcome(session, result, () => [
           ...result.removed.map(escapeText),

@@ -15,7 +15,7 @@ export function releaseCommand(blank: Command, run: Run): Command {
     .addOption(revisionsOption(blank).default('last'))
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
-        const { release } = await import('../../operations/hold.ts');
+        const { release } = await import('../../operations/records/hold.ts');
         const result = await release(await session.repository(), revision);
         session.announce(result, () => result.revisions.map(revisionLine));
         return SUCCESS;

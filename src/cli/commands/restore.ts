@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { formatSize } from '../../domain/size.ts';
-import type { RestoreResult } from '../../operations/restore.ts';
+import type { RestoreResult } from '../../operations/restore/restore.ts';
 import type { Run } from '../command.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
@@ -44,7 +44,7 @@ export function restoreCommand(blank: Command, run: Run): Command {
       run(command, async (session) => {
         if (abandon) return abandonTarget(session, target);
         const load = loadOf(flags);
-        const { restore } = await import('../../operations/restore.ts');
+        const { restore } = await import('../../operations/restore/restore.ts');
         const context = await session.repository();
         if (target === '-') refuseClosedOutput();
         const result = await session.withProgress('restore', (onProgress) =>
@@ -58,7 +58,7 @@ export function restoreCommand(blank: Command, run: Run): Command {
 }
 
 async function abandonTarget(session: Session, target: string): Promise<number> {
-  const { abandonRestore } = await import('../../operations/abandon-restore.ts');
+  const { abandonRestore } = await import('../../operations/restore/abandon-restore.ts');
   const result = await abandonRestore(await session.repository(), target);
   const { unfinished } = result;
   session.announce(result, () => [

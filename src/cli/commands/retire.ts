@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { counted } from '../../domain/counted.ts';
-import type { RetireResult } from '../../operations/retire.ts';
+import type { RetireResult } from '../../operations/removal/retire.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { SUCCESS } from '../exit-code.ts';
@@ -19,7 +19,7 @@ export function retireCommand(blank: Command, run: Run): Command {
     .option(...DRY_RUN_OPTION)
     .action(({ dryRun }: Options, command: Command) =>
       run(command, async (session) => {
-        const { retire } = await import('../../operations/retire.ts');
+        const { retire } = await import('../../operations/removal/retire.ts');
         const repository = await session.repository();
         const result = await retire(repository, { dryRun });
         tellOutcome(session, result, () => [

@@ -19,7 +19,7 @@ export function scheduleCommand(blank: Command, run: Run): Command {
     .option('--from-nothing', 'begin with an empty repository instead of the revisions there are')
     .action((days: string, { fromNothing }: Options, command: Command) =>
       run(command, async (session) => {
-        const { simulate } = await import('../../operations/simulate.ts');
+        const { simulate } = await import('../../operations/status/simulate.ts');
         const result = await simulate(await session.repository(), { days: daysOf(days), fromNothing });
         session.show(result, () => scheduleLines(result));
         return SUCCESS;

@@ -18,7 +18,7 @@ export function statusCommand(blank: Command, run: Run): Command {
     .action(({ all }: Options, command: Command) =>
       run(command, async (session) => {
         if (all) return showAll(session);
-        const { status } = await import('../../operations/status.ts');
+        const { status } = await import('../../operations/status/status.ts');
         const result = await status(await session.repository());
         session.show(result, () => statusLines(result));
         const { damaged, unrecorded } = result.summary;
@@ -29,7 +29,7 @@ export function statusCommand(blank: Command, run: Run): Command {
 }
 
 async function showAll(session: Session): Promise<number> {
-  const { statusOfAll } = await import('../../operations/status-all.ts');
+  const { statusOfAll } = await import('../../operations/status/status-all.ts');
   const { fleetLines } = await import('../ui/fleet-table.ts');
   const result = await statusOfAll(session.directory().layout.directory);
   session.show(result, () => fleetLines(result));

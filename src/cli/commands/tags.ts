@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { splitTags } from '../../domain/tags.ts';
-import type { EditTagsOptions } from '../../operations/edit-tags.ts';
+import type { EditTagsOptions } from '../../operations/records/edit-tags.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellEdit } from '../dry-run.ts';
 import { SUCCESS } from '../exit-code.ts';
@@ -29,7 +29,7 @@ export function tagsCommand(blank: Command, run: Run): Command {
     .option(...DRY_RUN_OPTION)
     .action((action: EditTagsOptions['action'], tags: string, options: Options, command: Command) =>
       run(command, async (session) => {
-        const { editTags } = await import('../../operations/edit-tags.ts');
+        const { editTags } = await import('../../operations/records/edit-tags.ts');
         const { revision: revisions, expect, force, dryRun } = options;
         const expected = expect === undefined ? undefined : splitTags(expect).filter((tag) => tag !== '');
         const wanted = { action, tags: splitTags(tags), revisions, expected, force, dryRun };

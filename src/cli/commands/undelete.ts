@@ -17,7 +17,7 @@ export function undeleteCommand(blank: Command, run: Run): Command {
     .addOption(revisionsOption(blank, ', of those in the trash').makeOptionMandatory())
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
-        const { undelete } = await import('../../operations/undelete.ts');
+        const { undelete } = await import('../../operations/removal/undelete.ts');
         const result = await undelete(await session.repository(), revision);
         session.announce(result, () => [
           ...result.revisions.map(revisionLine),

@@ -24,7 +24,7 @@ export function verifyCommand(blank: Command, run: Run): Command {
     .option(...IDLE_OPTION)
     .action(({ revision, repair, acceptRecords, ...flags }: Options, command: Command) =>
       run(command, async (session) => {
-        const { verify } = await import('../../operations/verify.ts');
+        const { verify } = await import('../../operations/verify/verify.ts');
         const load = loadOf(flags);
         const context = await session.repository();
         const result = await session.withProgress('verify', (onProgress) =>

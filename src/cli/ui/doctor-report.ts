@@ -1,6 +1,6 @@
 import { describeRoom } from '../../domain/guest-room.ts';
 import { formatSize } from '../../domain/size.ts';
-import type { DoctorReport } from '../../operations/doctor.ts';
+import type { DoctorReport } from '../../operations/status/doctor.ts';
 import { escapeText } from './escape.ts';
 import { describeFragmentation } from './words.ts';
 

@@ -3,8 +3,8 @@ import { formatDuration } from '../../domain/duration.ts';
 import type { Alarm, Reason } from '../../domain/retention.ts';
 import { KEEP_ALL } from '../../domain/schedule.ts';
 import { formatSize } from '../../domain/size.ts';
-import type { ExpireResult, ExpireVerdict } from '../../operations/expire.ts';
-import type { FreedStats } from '../../operations/freed-space.ts';
+import type { ExpireResult, ExpireVerdict } from '../../operations/removal/expire.ts';
+import type { FreedStats } from '../../operations/removal/freed-space.ts';
 import { escapeText } from './escape.ts';
 import { formatLocalTime } from './words.ts';
 

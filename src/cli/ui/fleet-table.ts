@@ -1,7 +1,7 @@
 import { counted } from '../../domain/counted.ts';
 import type { Run } from '../../domain/run-note.ts';
 import { formatSize } from '../../domain/size.ts';
-import type { FleetStatus, RepositoryStatus } from '../../operations/status-all.ts';
+import type { FleetStatus, RepositoryStatus } from '../../operations/status/status-all.ts';
 import { escapeText } from './escape.ts';
 import { formatLocalTime } from './words.ts';
 

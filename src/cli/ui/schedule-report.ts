@@ -2,7 +2,7 @@ import { counted } from '../../domain/counted.ts';
 import { formatDuration } from '../../domain/duration.ts';
 import { NOTHING_EVER } from '../../domain/schedule.ts';
 import { formatSize } from '../../domain/size.ts';
-import type { SimulateResult } from '../../operations/simulate.ts';
+import type { SimulateResult } from '../../operations/status/simulate.ts';
 import { formatLocalTime, formatTags } from './words.ts';
 
 /** The lines of `backy schedule`: every backup, then what is left of them. */

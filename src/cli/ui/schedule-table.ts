@@ -1,7 +1,7 @@
 import { counted } from '../../domain/counted.ts';
 import type { Run, RunNote } from '../../domain/run-note.ts';
 import { NOTHING_EVER } from '../../domain/schedule.ts';
-import type { ScheduleStatus, TagStatus } from '../../operations/schedule-status.ts';
+import type { ScheduleStatus, TagStatus } from '../../operations/status/schedule-status.ts';
 import { escapeText } from './escape.ts';
 import { formatLocalTime, formatTags } from './words.ts';
 

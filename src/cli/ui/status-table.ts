@@ -8,8 +8,13 @@ import type {
   RevisionRecord,
 } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
-import type { Status, TrashedDamage, TrashedRevision, UnrecordedImage } from '../../operations/status.ts';
-import { unfinishedText } from '../../operations/unfinished-restore.ts';
+import { unfinishedText } from '../../operations/restore/unfinished-restore.ts';
+import type {
+  Status,
+  TrashedDamage,
+  TrashedRevision,
+  UnrecordedImage,
+} from '../../operations/status/status.ts';
 import { escapeText } from './escape.ts';
 import { scheduleTable } from './schedule-table.ts';
 import { describeFragmentation, formatLocalTime, formatTags } from './words.ts';

@@ -1,8 +1,8 @@
 import type { BadBlock } from '../../domain/bad-blocks.ts';
 import { counted } from '../../domain/counted.ts';
 import { formatSize } from '../../domain/size.ts';
-import type { Verdict } from '../../operations/record-verdict.ts';
-import type { VerifyResult } from '../../operations/verify.ts';
+import type { Verdict } from '../../operations/verify/record-verdict.ts';
+import type { VerifyResult } from '../../operations/verify/verify.ts';
 import { escapeText } from './escape.ts';
 
 /** The lines of `backy verify`: one for each revision, followed by one for each thing that is wrong with it. */

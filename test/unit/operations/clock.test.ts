@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { statusLines } from '../../../src/cli/ui/status-table.ts';
-import { backup } from '../../../src/operations/backup.ts';
-import { distrust } from '../../../src/operations/distrust.ts';
-import { find } from '../../../src/operations/find.ts';
-import { forget } from '../../../src/operations/forget.ts';
-import { status } from '../../../src/operations/status.ts';
-import { undelete } from '../../../src/operations/undelete.ts';
+import { backup } from '../../../src/operations/backup/backup.ts';
+import { distrust } from '../../../src/operations/records/distrust.ts';
+import { forget } from '../../../src/operations/removal/forget.ts';
+import { undelete } from '../../../src/operations/removal/undelete.ts';
+import { find } from '../../../src/operations/status/find.ts';
+import { status } from '../../../src/operations/status/status.ts';
 import { makeRecord } from '../records.ts';
 import { type Workbench, workbench } from './workbench.ts';
 

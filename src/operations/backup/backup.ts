@@ -1,0 +1,178 @@
+import type { SourceConfig } from '../../config/config.ts';
+import { loadConfig } from '../../config/load-config.ts';
+import { counted } from '../../domain/counted.ts';
+import type { RevisionRecord } from '../../domain/revision.ts';
+import { checkTags } from '../../domain/tags.ts';
+import { backyError, isBackyError } from '../../errors.ts';
+import { isIoError } from '../../io-error.ts';
+import type { Engine, OperationOptions } from '../../native/engine.ts';
+import { checkLoad } from '../../native/operate.ts';
+import { openSnapshotList } from '../../repository/left-snapshots.ts';
+import { updateLinks } from '../../repository/links.ts';
+import { lockForKeeping, lockForWriting, tryLockForRemoving } from '../../repository/lock.ts';
+import { readRevisions } from '../../repository/read-revisions.ts';
+import { emptyTrash } from '../../repository/trash-upkeep.ts';
+import { openSource } from '../../sources/open-source.ts';
+import type { Context } from '../context.ts';
+import { cleanUp, warningOf, warnOfUnrecorded } from '../removal/clean-up.ts';
+import { expireAfterBackup } from '../removal/expire.ts';
+import { refuseHalfRestored } from '../restore/refuse-half-restored.ts';
+import { chooseTags, logNothingDue } from './choose-tags.ts';
+import { notingRun, type OnBegin } from './note-last-run.ts';
+import { takeRevision } from './take-revision.ts';
+
+/** What to back up for. How much of the machine it may take is what the configuration says, unless it is given here. */
+export interface BackupOptions extends OperationOptions {
+  /** Tags of the new revision, one at least; absent: those that are due. */
+  readonly tags?: readonly string[] | undefined;
+  /**
+   * A moment of the slot that the run is for. Tags that a good revision of that slot already carries are left out, so
+   * that asking again takes nothing twice; without `tags`, all tags of the schedule that the slot lacks are taken.
+   */
+  readonly slot?: Date | undefined;
+  /** Take tags that the schedule does not have, read a device that is mounted, and a source that a restore left half-done. */
+  readonly force?: boolean | undefined;
+}
+
+/** A backup that was made. */
+export interface BackupResult {
+  readonly record: RevisionRecord;
+}
+
+/**
+ * Takes a new revision of the source, then expires. The revision is complete, durable and listed when this returns.
+ * After a failure nothing of it is left, unless its record was in place already: then it is listed and complete, and
+ * what did not work is the links or what comes after. What a crash leaves, wrong links too, the next run sets right.
+ * How the run ended is noted in the repository.
+ *
+ * @returns undefined when no tag is due
+ * @throws BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_CHUNKED_REPOSITORY, BACKY_TAG_INVALID,
+ *   BACKY_TAG_UNKNOWN, BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED,
+ *   BACKY_SOURCE_RESTORING, BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT, BACKY_SOURCE_UNFIT, BACKY_SOURCE_FORMAT, BACKY_SOURCE_DIFFERS, BACKY_SNAPSHOT_FAILED,
+ *   BACKY_SNAPSHOT_LOST, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_PROGRAM_FAILED,
+ *   BACKY_DIFF_DAMAGED, BACKY_REFLINK_UNSUPPORTED, BACKY_READ_BACK, BACKY_INVALID_ARGUMENT, BACKY_IO, BACKY_CANCELLED
+ */
+export async function backup(
+  context: Context,
+  options: BackupOptions = {},
+): Promise<BackupResult | undefined> {
+  checkLoad(options);
+  if (options.tags?.length === 0)
+    throw backyError('BACKY_INVALID_ARGUMENT', {
+      detail: 'tags is empty; leave it out for those that are due',
+    });
+  return notingRun(context, options, (begin) => run(context, options, begin));
+}
+
+async function run(
+  context: Context,
+  options: BackupOptions,
+  begin: OnBegin,
+): Promise<BackupResult | undefined> {
+  const { layout, clock } = context;
+  const config = await loadConfig(layout.config);
+  const wanted = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);
+  const engine = await context.engine();
+  const writing = lockForWriting(engine, layout);
+  try {
+    await ifNobodyReads(context, engine, 'cleaning up', () =>
+      orWarn(context, 'not all was cleaned up', () => tidyUp(context, engine, config.graceMs)),
+    );
+    const keeping = await lockForKeeping(engine, layout, options.signal);
+    let record: RevisionRecord;
+    try {
+      const startedAt = clock();
+      const { revisions, damaged, unreadable, unrecorded } = await readRevisions(layout);
+      for (const { uuid, reason } of unreadable)
+        context.log('warning', `revision ${uuid} is left out: ${reason}`);
+      warnOfUnrecorded(context, unrecorded);
+      await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
+      await orWarn(context, 'not all doubts were written down', () => settle(context, engine, revisions));
+      const request = { tags: wanted, slot: options.slot };
+      const tags = chooseTags(config, revisions, request, startedAt);
+      begin(tags);
+      if (tags.length === 0) {
+        logNothingDue(context.log, config, request);
+        return undefined;
+      }
+      const left = await openSnapshotList(engine, layout);
+      const source = openSource(withForce(config.source, options.force), layout.directory, engine, left);
+      const unfinished = await refuseHalfRestored(context, engine, source.target, options.force ?? false);
+      const { requireReflink } = config;
+      const others = { damaged: damaged.length, unreadable: unreadable.length };
+      const plan = {
+        config: config.source,
+        source,
+        revisions,
+        ...others,
+        tags,
+        startedAt,
+        slot: options.slot,
+        requireReflink,
+        unfinished,
+      };
+      const { rate = config.rate, idle = config.idle } = options;
+      record = await takeRevision(context, engine, plan, { ...options, rate, idle });
+    } catch (error) {
+      if (isIoError(error, 'ENOSPC', 'EDQUOT')) await makeSpace(context, engine);
+      throw error;
+    } finally {
+      keeping.release();
+    }
+    await ifNobodyReads(context, engine, 'expiry', () => expireAfterBackup(context, engine));
+    return { record };
+  } finally {
+    writing.release();
+  }
+}
+
+/** Finishes what a run that was interrupted after it had found a hint to be wrong has begun. */
+async function settle(context: Context, engine: Engine, revisions: readonly RevisionRecord[]): Promise<void> {
+  if (revisions.every(({ suspects = [] }) => suspects.length === 0)) return;
+  const { settleDoubts } = await import('./doubt-revisions.ts');
+  await settleDoubts(context, engine, revisions);
+}
+
+function withForce(source: SourceConfig, force = false): SourceConfig {
+  return force && source.type === 'file' ? { ...source, allowMounted: true } : source;
+}
+
+/** Removing is for when nobody restores or verifies: they would miss what goes. The next backup makes up for it. */
+async function ifNobodyReads(
+  { layout, log }: Context,
+  engine: Engine,
+  what: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  const lock = tryLockForRemoving(engine, layout);
+  if (!lock) return log('info', `${what} is left to the next backup: somebody reads here`);
+  try {
+    await work();
+  } finally {
+    lock.release();
+  }
+}
+
+/** Takes away what interrupted runs left, and what has been in the trash for its time. */
+async function tidyUp(context: Context, engine: Engine, graceMs: number): Promise<void> {
+  const nowMs = context.clock().getTime();
+  await cleanUp(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
+}
+
+/** What interrupted runs have left wrong keeps nobody from taking a backup. */
+async function orWarn({ log }: Context, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isBackyError(error, 'BACKY_IO')) throw error;
+    log('warning', `${what} before the backup: ${error.message}. ${error.remedy}`);
+  }
+}
+
+/** The disk is full: what was removed before goes for good, so that the next backup has its space. */
+async function makeSpace(context: Context, engine: Engine): Promise<void> {
+  const { layout, log } = context;
+  const gone = await emptyTrash(engine, layout, () => true, warningOf(context));
+  if (gone.length > 0)
+    log('warning', `the trash was emptied to make space: ${counted(gone.length, 'revision')}`);
+}

@@ -1,0 +1,37 @@
+import type { Config } from '../../config/config.ts';
+import type { RevisionRecord } from '../../domain/revision.ts';
+import { dueTags, missingTags, NOTHING_EVER } from '../../domain/schedule.ts';
+import { zoneOf } from '../../domain/time-zone.ts';
+import type { Log } from '../context.ts';
+
+/** What a run is asked for. */
+export interface Request {
+  /** Absent: the tags of the schedule. */
+  readonly tags?: readonly string[] | undefined;
+  /** A moment of the slot; absent: what is due now. */
+  readonly slot?: Date | undefined;
+}
+
+/**
+ * The tags for which a run takes a revision; none when nothing is due. By slot these are the tags that no good
+ * revision of that slot carries, so that however often a run is asked for there is one.
+ */
+export function chooseTags(
+  { schedule, timeZone }: Config,
+  revisions: readonly RevisionRecord[],
+  { tags, slot }: Request,
+  now: Date,
+): readonly string[] {
+  if (!slot) return tags ?? dueTags(schedule, revisions, now, zoneOf(timeZone));
+  const wanted = tags ?? [...schedule.keys()];
+  return missingTags(wanted, slot.getTime(), { schedule, revisions, zone: zoneOf(timeZone) });
+}
+
+/** Logs that nothing is due; warns when that will never change. */
+export function logNothingDue(log: Log, { schedule }: Config, { tags, slot }: Request): void {
+  const isFutile = !tags && schedule.size === 0;
+  const reason = slot
+    ? `nothing is due: the slot of ${slot.toISOString()} has all its tags`
+    : 'nothing is due';
+  log(isFutile ? 'warning' : 'info', isFutile ? NOTHING_EVER : reason);
+}

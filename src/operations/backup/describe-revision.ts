@@ -1,0 +1,84 @@
+import { badRanges } from '../../domain/bad-blocks.ts';
+import { fullReadOf } from '../../domain/doubt.ts';
+import type { RevisionRecord } from '../../domain/revision.ts';
+import type { WriteStats } from '../../native/engine.ts';
+import { FORMAT_VERSION } from '../../repository/record.ts';
+import type { Snapshot, SnapshotRequest } from '../../sources/source.ts';
+import type { RevisionPlan } from './revision-plan.ts';
+
+/** Where the count of runs begins anew: far behind what anybody reaches, and small enough to be counted. */
+const SAMPLE_RUN_CYCLE = 2 ** 31;
+/** Ranges in which a hint was wrong that a record names. */
+const NAMED_RANGES = 100;
+const ONE_DISK = 'with the source, as both live on one disk';
+
+/** The record of a revision that was written. */
+export function describeRevision(
+  plan: RevisionPlan,
+  snapshot: Snapshot,
+  { uuid, parent }: SnapshotRequest,
+  stats: WriteStats & { readonly snapshotDropped?: string | undefined; readonly format?: string | undefined },
+  finishedAt: Date,
+): RevisionRecord {
+  const { source, tags, startedAt, slot, unfinished } = plan;
+  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures, format } = stats;
+  const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
+  const reasons = [parent ? undefined : whyNoParent(plan), snapshot.fallback, stats.fallback];
+  const fallback = reasons.filter((reason) => reason !== undefined).join('; ');
+  const method = methodOf(snapshot, stats);
+  const fullRead = stats.narrowed ? parent && fullReadOf(parent, plan.revisions) : uuid;
+  return {
+    formatVersion: FORMAT_VERSION,
+    uuid,
+    timestamp: startedAt.toISOString(),
+    ...(slot === undefined ? {} : { slot: slot.toISOString() }),
+    parent: parent?.uuid ?? null,
+    tags,
+    trust: 'trusted',
+    size: stats.size,
+    digest: stats.digest,
+    blockSize: stats.blockSize,
+    source: { ...source.identity, ...snapshot.origin, ...(format === undefined ? {} : { format }) },
+    consistency: snapshot.consistency,
+    ...(unfinished ? { unfinishedRestore: unfinished.revision } : {}),
+    stats: {
+      duration: Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000,
+      bytesRead,
+      bytesWritten,
+      bytesChanged,
+      bytesZero,
+      method,
+      sharing,
+      ...(sharingReason === undefined ? {} : { sharingReason }),
+      ...(fallback === '' ? {} : { fallback }),
+      ...(stats.snapshotDropped === undefined ? {} : { snapshotDropped: stats.snapshotDropped }),
+      ...(extents === undefined ? {} : { extents }),
+      sampleRun: sampleRunAfter(parent),
+      ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),
+      ...(fullRead === undefined ? {} : { fullRead }),
+    },
+    verifiedAt: null,
+  };
+}
+
+/** Why a revision starts from nothing; undefined for the first one. */
+export function whyNoParent({ revisions, damaged, unreadable }: RevisionPlan): string | undefined {
+  const counts = [
+    [revisions.length, 'distrusted'],
+    [damaged, 'damaged'],
+    [unreadable, 'unreadable'],
+  ] as const;
+  const bad = counts.flatMap(([count, word]) => (count > 0 ? [`${count} ${word}`] : []));
+  return bad.length > 0 ? `no earlier revision is good (${bad.join(', ')})` : undefined;
+}
+
+/** Each run reads another sample. Counted from revision to revision, because their number stays the same one day. */
+export function sampleRunAfter(parent: RevisionRecord | undefined): number {
+  return parent?.stats.sampleRun === undefined ? 0 : (parent.stats.sampleRun + 1) % SAMPLE_RUN_CYCLE;
+}
+
+/** What was really done, which may be less than what the source had in mind. */
+function methodOf({ method }: Snapshot, { narrowed, sourceCloned }: WriteStats): string {
+  if (!narrowed) return 'full';
+  return sourceCloned ? 'clone' : method;
+}

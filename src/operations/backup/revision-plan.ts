@@ -1,0 +1,23 @@
+import type { SourceConfig } from '../../config/config.ts';
+import type { RevisionRecord } from '../../domain/revision.ts';
+import type { Source } from '../../sources/source.ts';
+import type { UnfinishedRestore } from '../restore/unfinished-restore.ts';
+
+/** Everything that is decided before a revision is taken. */
+export interface RevisionPlan {
+  readonly config: SourceConfig;
+  readonly source: Source;
+  /** What the repository holds, oldest first. */
+  readonly revisions: readonly RevisionRecord[];
+  /** How many more there are, which are damaged. */
+  readonly damaged: number;
+  /** How many more there are, whose records may not be read. */
+  readonly unreadable: number;
+  readonly tags: readonly string[];
+  readonly startedAt: Date;
+  /** A moment of the slot that it is asked for. */
+  readonly slot?: Date | undefined;
+  readonly requireReflink: boolean;
+  /** The restore that has left the source half-done, if it is taken all the same. */
+  readonly unfinished?: UnfinishedRestore | undefined;
+}

@@ -1,0 +1,35 @@
+import { describeRoom, hasRoom } from '../../domain/guest-room.ts';
+import { isBackyError } from '../../errors.ts';
+import type { WriteStats } from '../../native/engine.ts';
+import type { Source } from '../../sources/source.ts';
+import type { Context } from '../context.ts';
+
+/**
+ * Why the snapshot of a revision must not outlive its backup: a guest that overwrites what a snapshot shares takes new
+ * space, and without that its writes fail. Where the snapshot has become the image, it stays all the same, and the log
+ * warns.
+ *
+ * @returns undefined when the snapshot may stay
+ */
+export async function whySnapshotGoes(
+  { log }: Context,
+  source: Source,
+  uuid: string,
+  { sourceCloned }: WriteStats,
+): Promise<string | undefined> {
+  try {
+    const room = await source.room?.(uuid);
+    if (!room || hasRoom(room)) return undefined;
+    const figures = describeRoom(room);
+    if (sourceCloned) {
+      log('warning', `the guest may run out of space, as it shares its disk with the revisions: ${figures}`);
+      return undefined;
+    }
+    log('warning', `the snapshot of ${uuid} is not kept, so that the guest has space: ${figures}`);
+    return figures;
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    log('warning', `whether the guest has space beside its snapshot is not known: ${error.message}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,259 @@
+import { randomBytes } from 'node:crypto';
+import { nameOfSource } from '../../config/source-name.ts';
+import { describeBadBlocks } from '../../domain/bad-blocks.ts';
+import { isDamagedOnDisk } from '../../domain/doubt.ts';
+import {
+  isIndexed,
+  newestGood,
+  type RevisionRecord,
+  sharesWithSource,
+  takenAt,
+} from '../../domain/revision.ts';
+import { newRevisionId } from '../../domain/revision-id.ts';
+import { formatSize } from '../../domain/size.ts';
+import { isBackyError } from '../../errors.ts';
+import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../../native/engine.ts';
+import type { Layout, RevisionFiles } from '../../repository/layout.ts';
+import { updateLinks } from '../../repository/links.ts';
+import { nextIdTime } from '../../repository/next-id-time.ts';
+import { readRevisions } from '../../repository/read-revisions.ts';
+import { discardRevision, sealRevision } from '../../repository/seal-revision.ts';
+import { announce } from '../../repository/unfinished.ts';
+import { foreignFormat, formatWarning } from '../../sources/image-format.ts';
+import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest } from '../../sources/source.ts';
+import type { Context } from '../context.ts';
+import { indexRevision } from '../verify/index-revision.ts';
+import { wholeProgress } from '../whole-progress.ts';
+import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revision.ts';
+import type { RevisionPlan } from './revision-plan.ts';
+import { whySnapshotGoes } from './snapshot-keeping.ts';
+import { type Tidying, tidying } from './tidying.ts';
+
+/**
+ * Writes, checks and seals a revision, and points the links to it. The caller holds the locks.
+ *
+ * @throws what `backup` throws; nothing of the revision is left then
+ */
+export async function takeRevision(
+  context: Context,
+  engine: Engine,
+  plan: RevisionPlan,
+  operation: OperationOptions,
+): Promise<RevisionRecord> {
+  const { layout, log } = context;
+  const newest = newestGood(plan.revisions);
+  const { indexing, writing } = piecesOf(operation, newest);
+  const parent = await indexedParent(context, engine, newest, indexing);
+  const idTime = await nextIdTime(layout, plan.revisions, plan.startedAt);
+  const uuid = newRevisionId(idTime, randomBytes(10));
+  const snapshots = tidying(context, plan.source);
+  await snapshots.tidy(parent?.uuid);
+  const { record, stats } = await withoutRemains(context, engine, snapshots, { uuid, parent }, async () => {
+    const snapshot = await plan.source.snapshot({
+      uuid,
+      parent,
+      parentImage: snapshotImage(layout, parent),
+      signal: operation.signal,
+    });
+    snapshots.report();
+    log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
+    const options = writeOptions(layout, plan, snapshot, uuid, parent);
+    await announce(engine, layout, uuid, 'revision', plan.startedAt);
+    const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
+    const snapshotDropped = await whySnapshotGoes(context, plan.source, uuid, stats);
+    const format = await formatOf(engine, plan, snapshot, layout.files(uuid).partialImage);
+    const facts = { ...stats, snapshotDropped, format };
+    const described = describeRevision(plan, snapshot, { uuid, parent }, facts, context.clock());
+    const record = stats.hintFailures.length > 0 ? await nameSuspects(context, plan, described) : described;
+    await sealRevision(engine, layout, record);
+    return { record, stats };
+  });
+  report(context, plan, record, stats);
+  // Before the snapshot of the parent goes.
+  if (record.suspects)
+    await doubtRevisions(context, engine, plan, record, { ...operation, onProgress: undefined });
+  await snapshots.tidy(record.stats.snapshotDropped === undefined ? uuid : undefined);
+  snapshots.report();
+  const revisions = record.suspects ? (await readRevisions(layout)).revisions : [...plan.revisions, record];
+  await updateLinks(engine, layout, revisions);
+  return record;
+}
+
+/** The suspects stand in the record of the revision that proved a hint to be wrong, so they are in doubt from its commit on. */
+async function nameSuspects(
+  { layout }: Context,
+  { revisions }: RevisionPlan,
+  record: RevisionRecord,
+): Promise<RevisionRecord> {
+  const parent = revisions.find(({ uuid }) => uuid === record.parent);
+  if (!parent) return record;
+  const { findSuspects } = await import('./doubt-revisions.ts');
+  const suspects = await findSuspects(layout, parent, revisions);
+  return suspects.length > 0 ? { ...record, suspects } : record;
+}
+
+/** A hint was wrong: what rests on those before it may be, too. */
+async function doubtRevisions(
+  context: Context,
+  engine: Engine,
+  { source, revisions }: RevisionPlan,
+  record: RevisionRecord,
+  operation: OperationOptions,
+): Promise<void> {
+  // Loaded when it is needed, which is hardly ever.
+  const { compareWithSnapshot, settleDoubts } = await import('./doubt-revisions.ts');
+  try {
+    await settleDoubts(context, engine, [...revisions, record]);
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    context.log('warning', `the next backup writes down what is in doubt: ${error.message}`);
+  }
+  const parent = revisions.find(({ uuid }) => uuid === record.parent);
+  if (!parent || !record.suspects?.includes(parent.uuid)) return;
+  await compareWithSnapshot(context, engine, { source, record: parent }, operation);
+}
+
+/** The format of what was read, whatever kind of source it comes from. @throws BACKY_SOURCE_FORMAT */
+async function formatOf(
+  engine: Engine,
+  { config }: RevisionPlan,
+  { name }: Snapshot,
+  image: string,
+): Promise<string | undefined> {
+  return foreignFormat(name, await engine.describeSource(image), config);
+}
+
+/** How it looks when a snapshot is lost while it is read. */
+const MAY_BE_LOSS = [
+  'BACKY_IO',
+  'BACKY_SOURCE_SHORT',
+  'BACKY_SOURCE_DIFFERS',
+  'BACKY_SOURCE_RESIZED',
+  'BACKY_PROGRAM_FAILED',
+  'BACKY_DIFF_DAMAGED',
+] as const;
+
+/** Where the parent gets its index first, that is about half of the work. */
+function piecesOf(
+  operation: OperationOptions,
+  parent: RevisionRecord | undefined,
+): { readonly indexing: OperationOptions; readonly writing: OperationOptions } {
+  const { onProgress } = operation;
+  if (!onProgress || !parent || isIndexed(parent)) return { indexing: operation, writing: operation };
+  const [indexing, writing] = wholeProgress(onProgress, [parent.size, parent.size]);
+  return { indexing: { ...operation, onProgress: indexing }, writing: { ...operation, onProgress: writing } };
+}
+
+/** A parent without an index costs a full comparison anyway, and with that it gets one. */
+async function indexedParent(
+  context: Context,
+  engine: Engine,
+  parent: RevisionRecord | undefined,
+  operation: OperationOptions,
+): Promise<RevisionRecord | undefined> {
+  if (!parent || isIndexed(parent)) return parent;
+  try {
+    return await indexRevision(context, engine, parent.uuid, operation);
+  } catch (error) {
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
+    context.log('warning', `the parent ${parent.uuid} has no index: ${error.message}`);
+    return parent;
+  }
+}
+
+/** A snapshot that is lost cannot be read either; that it is lost, or out of reach, says more. */
+async function checkingAfterwards<Result>(snapshot: Snapshot, read: () => Promise<Result>): Promise<Result> {
+  try {
+    const result = await read();
+    await snapshot.check?.();
+    return result;
+  } catch (error) {
+    if (!isBackyError(error, ...MAY_BE_LOSS)) throw error;
+    await snapshot.check?.();
+    throw error;
+  }
+}
+
+/** The image of a revision that was the source's snapshot. */
+function snapshotImage(layout: Layout, parent: RevisionRecord | undefined): string | undefined {
+  return parent && sharesWithSource(parent) ? layout.files(parent.uuid).image : undefined;
+}
+
+function writeOptions(
+  layout: Layout,
+  { revisions, requireReflink }: RevisionPlan,
+  snapshot: Snapshot,
+  uuid: string,
+  parent: RevisionRecord | undefined,
+): WriteOptions {
+  const { partialImage, partialIndex } = layout.files(uuid);
+  const options = {
+    source: snapshot.input,
+    image: partialImage,
+    index: partialIndex,
+    requireReflink,
+    sampleRuns: snapshot.sampleRuns ?? DEFAULT_SAMPLE_RUNS,
+    sampleRun: sampleRunAfter(parent),
+  };
+  if (!parent) return options;
+  const { image: parentImage, index: parentIndex }: RevisionFiles = layout.files(parent.uuid);
+  // Where one revision was found to be damaged, hashes alone no longer prove what is on the disk.
+  const known = isIndexed(parent)
+    ? { parentImage, parentIndex, parentDigest: parent.digest }
+    : { parentImage };
+  return { ...options, ...known, compareBytes: revisions.some(isDamagedOnDisk) };
+}
+
+/** Runs `work`; when it fails, removes the unfinished revision before the failure is passed on. */
+async function withoutRemains<Result>(
+  { layout, log }: Context,
+  engine: Engine,
+  snapshots: Tidying,
+  { uuid, parent }: SnapshotRequest,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (failure) {
+    // The first failure is the one to report; the next backup cleans up.
+    try {
+      await discardRevision(engine, layout, uuid);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log('warning', `the unfinished revision ${uuid} could not be removed: ${reason}`);
+    }
+    await snapshots.tidy(parent?.uuid);
+    snapshots.report(failure);
+    throw failure;
+  }
+}
+
+/** Nothing degrades silently. */
+function report(
+  { log }: Context,
+  plan: RevisionPlan,
+  { uuid, parent, size, source, stats }: RevisionRecord,
+  { fallback, hintFailures }: WriteStats,
+): void {
+  const { revisions, startedAt } = plan;
+  const { method, sharing, sharingReason = 'unknown reason', bytesWritten, duration } = stats;
+  log('info', `sealed ${uuid}: ${method}, ${formatSize(bytesWritten)} written in ${Math.round(duration)} s`);
+  if (source.format !== undefined) log('warning', formatWarning(nameOfSource(plan.config), source.format));
+  const unshared = sharing === 'none' ? sharingReason : parent === null ? whyNoParent(plan) : undefined;
+  if (unshared !== undefined) log('warning', `revision ${uuid} shares no blocks with others: ${unshared}`);
+  if (fallback !== undefined) log('warning', `revision ${uuid} took longer than need be: ${fallback}`);
+  if (hintFailures.length > 0) {
+    log(
+      'warning',
+      `the source did not tell of changes in ${describeBadBlocks(hintFailures)}; all of it was read`,
+    );
+  }
+  const before = revisions.find((record) => record.uuid === parent);
+  if (before && size < before.size) {
+    const [now, then] = [size, before.size].map(formatSize);
+    log('warning', `the source has shrunk from ${then} to ${now}: check that ${uuid} is of the right one`);
+  }
+  const ahead = revisions.find((record) => takenAt(record) > startedAt.getTime());
+  if (ahead)
+    log('warning', `revision ${ahead.uuid} is dated after this one: check the clock of this machine`);
+}

@@ -1,0 +1,86 @@
+import type { RevisionRecord } from '../../domain/revision.ts';
+import type { Engine } from '../../native/engine.ts';
+import type { Layout } from '../../repository/layout.ts';
+import { updateLinks } from '../../repository/links.ts';
+import { keepingFiles, lockForWriting } from '../../repository/lock.ts';
+import { lookUpRevisions } from '../../repository/look-up.ts';
+import { readRevisions } from '../../repository/read-revisions.ts';
+import { acceptRecord } from '../../repository/seal-revision.ts';
+import type { Context } from '../context.ts';
+
+/** How records are changed. */
+export interface EditOptions {
+  /** Only say what would be done. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What changing records did, or would do. */
+export interface EditResult {
+  /** The records as they are then, oldest first; unchanged ones among them. */
+  readonly revisions: readonly RevisionRecord[];
+  /** How many of them are written. */
+  readonly changed: number;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Changes the records of some revisions: all of them are worked out before the first is written, so that a mistake
+ * changes nothing. Images and indexes stay as they are. A record that is changed is accepted as it is otherwise.
+ *
+ * @param edit returns the new record, or the one it got when nothing is to be changed
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_RECORD_DAMAGED,
+ *   BACKY_INDEX_DAMAGED, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED, and what `edit` throws
+ */
+export async function editRecords(
+  { layout, engine: load, signal }: Context,
+  spec: string,
+  edit: (record: RevisionRecord) => RevisionRecord,
+  { dryRun = false }: EditOptions = {},
+): Promise<EditResult> {
+  if (dryRun) return resultOf(await workOut(layout, spec, edit), dryRun);
+  const engine = await load();
+  const writing = lockForWriting(engine, layout);
+  try {
+    // A purge would take a record that is being written for a leftover.
+    return await keepingFiles(engine, layout, signal, async () => {
+      const edits = await workOut(layout, spec, edit);
+      await carryOut(engine, layout, edits);
+      return resultOf(edits, dryRun);
+    });
+  } finally {
+    writing.release();
+  }
+}
+
+interface Edits {
+  /** All revisions as they are then. */
+  readonly all: readonly RevisionRecord[];
+  readonly chosen: readonly RevisionRecord[];
+  /** Those of the chosen ones that become others. */
+  readonly changed: readonly RevisionRecord[];
+}
+
+async function workOut(
+  layout: Layout,
+  spec: string,
+  edit: (record: RevisionRecord) => RevisionRecord,
+): Promise<Edits> {
+  const list = await readRevisions(layout);
+  const before = lookUpRevisions(layout, list, spec);
+  const chosen = before.map(edit);
+  const edited = new Map(chosen.map((record) => [record.uuid, record]));
+  return {
+    all: list.revisions.map((record) => edited.get(record.uuid) ?? record),
+    chosen,
+    changed: chosen.filter((record, index) => record !== before[index]),
+  };
+}
+
+async function carryOut(engine: Engine, layout: Layout, { all, changed }: Edits): Promise<void> {
+  for (const record of changed) await acceptRecord(engine, layout, record);
+  if (changed.length > 0) await updateLinks(engine, layout, all);
+}
+
+function resultOf({ chosen, changed }: Edits, dryRun: boolean): EditResult {
+  return { revisions: chosen, changed: changed.length, dryRun };
+}

@@ -1,0 +1,56 @@
+import { backyError } from '../../errors.ts';
+import type { Context } from '../context.ts';
+import { type EditResult, editRecords } from './edit-records.ts';
+
+/** How revisions are held. */
+export interface HoldOptions {
+  /** For people: why they must not be removed. */
+  readonly reason: string;
+  /** When the hold ends by itself; absent: when it is released. */
+  readonly until?: Date | undefined;
+  /** Which revisions; `last` by default. */
+  readonly revisions?: string | undefined;
+}
+
+/** Enough to say why; records are read by the thousand. */
+const LONGEST_REASON = 1000;
+
+/**
+ * Keeps revisions from being removed, by the schedule or by a person. Holding again replaces reason and end.
+ *
+ * @throws BACKY_HOLD_INVALID without a reason, with one of more than 1,000 characters, or when the end is past; BACKY_REVISION_UNKNOWN,
+ *   BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
+ */
+export async function hold(context: Context, options: HoldOptions): Promise<EditResult> {
+  const { until, revisions = 'last' } = options;
+  const reason = options.reason.trim();
+  const now = context.clock();
+  if (reason === '') throw backyError('BACKY_HOLD_INVALID', { problem: 'A hold needs a reason' });
+  if (reason.length > LONGEST_REASON)
+    throw backyError('BACKY_HOLD_INVALID', { problem: 'The reason of a hold has up to 1,000 characters' });
+  if (until && !(until.getTime() > now.getTime()))
+    throw backyError('BACKY_HOLD_INVALID', { problem: 'The end of a hold is a time to come' });
+  const since = now.toISOString();
+  const result = await editRecords(context, revisions, (record) => ({
+    ...record,
+    hold: { reason, since, until: until?.toISOString() ?? null },
+  }));
+  for (const { uuid } of result.revisions) context.log('info', `${uuid} is held: ${reason}`);
+  return result;
+}
+
+/**
+ * Ends the hold of revisions; those that are not held stay as they are.
+ *
+ * @param revisions which; `last` by default
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
+ */
+export async function release(context: Context, revisions = 'last'): Promise<EditResult> {
+  const result = await editRecords(context, revisions, (record) => {
+    if (!record.hold) return record;
+    const { hold: _, ...rest } = record;
+    return rest;
+  });
+  for (const { uuid } of result.revisions) context.log('info', `${uuid} is not held`);
+  return result;
+}

@@ -1,0 +1,83 @@
+import { loadConfig } from '../../config/load-config.ts';
+import type { LeftSnapshot, LeftSnapshots } from '../../domain/left-snapshot.ts';
+import { formatLogicalVolume } from '../../domain/logical-volume.ts';
+import { formatRbdImage } from '../../domain/rbd-image.ts';
+import { isBackyError } from '../../errors.ts';
+import type { Engine } from '../../native/engine.ts';
+import { openSnapshotList } from '../../repository/left-snapshots.ts';
+import { lockForWriting } from '../../repository/lock.ts';
+import { countRecords } from '../../repository/read-revisions.ts';
+import { openSource, removeLeftSnapshots } from '../../sources/open-source.ts';
+import type { Context } from '../context.ts';
+
+/** How to retire a repository. */
+export interface RetireOptions {
+  /** Only say what would be done. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** What retiring did, or would do. */
+export interface RetireResult {
+  /** Names of the snapshots that were removed from sources. */
+  readonly removed: readonly string[];
+  /** How many revisions stay, as plain images. */
+  readonly revisions: number;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Gives a repository up: removes every snapshot that it has left at its sources, now or under an earlier configuration.
+ * Nothing in the repository is removed. Neither its source nor a valid configuration is needed. A later backup is taken
+ * as ever, and reads everything.
+ *
+ * @throws BACKY_LOCKED, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO for a snapshot that
+ *   cannot be removed, after all others are gone
+ */
+export async function retire(
+  context: Context,
+  { dryRun = false }: RetireOptions = {},
+): Promise<RetireResult> {
+  const { layout, log } = context;
+  const engine = await context.engine();
+  const revisions = await countRecords(layout.directory);
+  if (dryRun) {
+    const left = await openSnapshotList(engine, layout);
+    return { removed: left.all().map(nameOf), revisions, dryRun };
+  }
+  const writing = lockForWriting(engine, layout);
+  try {
+    const removed = await removeAll(context, engine, await openSnapshotList(engine, layout));
+    for (const name of removed) log('info', `removed the snapshot ${name}`);
+    return { removed, revisions, dryRun };
+  } finally {
+    writing.release();
+  }
+}
+
+/** The configured source is asked, too, for what earlier versions left there without a note. */
+async function removeAll(
+  { layout }: Context,
+  engine: Engine,
+  left: LeftSnapshots,
+): Promise<readonly string[]> {
+  try {
+    const { source } = await loadConfig(layout.config);
+    return await openSource(source, layout.directory, engine, left).tidy(undefined);
+  } catch (error) {
+    if (!isBackyError(error, 'BACKY_CONFIG_INVALID', 'BACKY_SOURCE_TYPE_UNKNOWN')) throw error;
+    return removeLeftSnapshots(layout.directory, engine, left);
+  }
+}
+
+function nameOf(snapshot: LeftSnapshot): string {
+  switch (snapshot.type) {
+    case 'file':
+      return snapshot.path;
+    case 'lvm':
+      return `${formatLogicalVolume(snapshot)}.backy-${snapshot.uuid}`;
+    case 'ceph-rbd': {
+      const { pool, namespace, image, uuid } = snapshot;
+      return `${formatRbdImage({ pool, image, ...(namespace === undefined ? {} : { namespace }) })}@backy-${uuid}`;
+    }
+  }
+}

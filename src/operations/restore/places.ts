@@ -1,0 +1,101 @@
+import type { BigIntStats } from 'node:fs';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isNodeError } from '../../io-error.ts';
+import type { Place } from '../../repository/restore-marks.ts';
+
+const DEVICES = '/sys/dev/block';
+const BOOT = '/proc/sys/kernel/random/boot_id';
+
+/**
+ * What a path leads to, and behind it all that this is a part of: of a partition its disk, of a volume the disks below
+ * it, of a loop device its file. Empty when nothing is there. sysfs(5), Documentation/ABI/stable/sysfs-block.
+ *
+ * @throws the errors of Node
+ */
+export async function placesOf(path: string): Promise<readonly Place[]> {
+  const facts = await orMissing(() => stat(path, { bigint: true }));
+  if (!facts) return [];
+  const place = placeOf(facts);
+  return place.inode === undefined ? withParents(place) : [place];
+}
+
+/** Whether what is written to one place is read from the other: they are the same, or one is a part of the other. */
+export function overlap(one: readonly Place[], other: readonly Place[]): boolean {
+  const [first, second] = [one[0], other[0]];
+  return (
+    (first !== undefined && other.some((place) => isSame(place, first))) ||
+    (second !== undefined && one.some((place) => isSame(place, second)))
+  );
+}
+
+/** Whether two places are the same. */
+export function isSame(one: Place | undefined, other: Place | undefined): boolean {
+  return one !== undefined && one.device === other?.device && one.inode === other.inode;
+}
+
+/** The path in /dev/mapper of a device. */
+export async function mapperOf(place: Place | undefined): Promise<string | undefined> {
+  if (!place || place.inode !== undefined) return undefined;
+  const name = await read(join(DEVICES, place.device, 'dm/name'));
+  return name === undefined ? undefined : `/dev/mapper/${name}`;
+}
+
+/** Tells one start of this machine from another; undefined where nothing does. */
+export function currentBoot(): Promise<string | undefined> {
+  return read(BOOT);
+}
+
+function placeOf(facts: BigIntStats): Place {
+  return facts.isBlockDevice()
+    ? { device: formatDevice(facts.rdev) }
+    : { device: formatDevice(facts.dev), inode: String(facts.ino) };
+}
+
+/** As makedev(3) puts them together. */
+function formatDevice(number: bigint): string {
+  const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n);
+  const minor = (number & 0xffn) | ((number >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
+}
+
+async function withParents(device: Place): Promise<readonly Place[]> {
+  const found: Place[] = [device];
+  // It grows while it is gone through.
+  for (const place of found) {
+    if (place.inode !== undefined) continue;
+    for (const parent of await parentsOf(place))
+      if (!found.some((known) => isSame(known, parent))) found.push(parent);
+  }
+  return found;
+}
+
+async function parentsOf({ device }: Place): Promise<readonly Place[]> {
+  const directory = await orMissing(() => realpath(join(DEVICES, device)));
+  if (directory === undefined) return [];
+  const isPartition = (await read(join(directory, 'partition'))) !== undefined;
+  const slaves = (await orMissing(() => readdir(join(directory, 'slaves')))) ?? [];
+  const files = [
+    ...(isPartition ? [join(directory, '../dev')] : []),
+    ...slaves.map((slave) => join(directory, 'slaves', slave, 'dev')),
+  ];
+  const numbers = (await Promise.all(files.map(read))).filter((number) => number !== undefined);
+  const backing = await read(join(directory, 'loop/backing_file'));
+  const file = backing === undefined ? undefined : await orMissing(() => stat(backing, { bigint: true }));
+  return [...numbers.map((number) => ({ device: number })), ...(file ? [placeOf(file)] : [])];
+}
+
+async function read(path: string): Promise<string | undefined> {
+  return (await orMissing(() => readFile(path, 'utf8')))?.replace(/\n$/, '');
+}
+
+async function orMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    // Some of it may be out of reach for us: then nothing is known of it.
+    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'EACCES', 'EPERM', 'EINVAL'))
+      return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+import { fstatSync, type Stats } from 'node:fs';
+import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { RBD_PREFIX } from '../../domain/rbd-image.ts';
+import { type BackyError, backyError } from '../../errors.ts';
+import { fromNodeError, isNodeError } from '../../io-error.ts';
+import { repositoryAround } from '../../repository/owner.ts';
+
+/** A path, or the number of an open file descriptor that takes bytes in order. */
+export type RestoreTarget = string | { readonly fd: number };
+
+/** Whether a target is an image of a Ceph cluster. Files of such names can be named with their directory. */
+export function isRbdTarget(target: RestoreTarget): target is string {
+  return typeof target === 'string' && target.startsWith(RBD_PREFIX);
+}
+
+/**
+ * Refuses targets whose overwriting would destroy more than they hold: files of a repository, of this one under whatever
+ * name.
+ *
+ * @param repository absolute path of the repository
+ * @throws BACKY_TARGET_IN_REPOSITORY, BACKY_IO
+ */
+export async function checkTarget(repository: string, target: RestoreTarget): Promise<void> {
+  const path = typeof target === 'string' ? target : `descriptor ${target.fd}`;
+  try {
+    const isPath = typeof target === 'string';
+    if (isPath) await checkPath(repository, target);
+    const facts = isPath ? await ignoringMissing(() => stat(target)) : fstatSync(target.fd);
+    if (!facts?.isFile()) return;
+    if (await isAmong(facts, await filesIn(repository))) throw inRepository(path, repository);
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+}
+
+/**
+ * Refuses a link that leads nowhere: a new file appears when it is complete, and could not take the name of the link.
+ *
+ * @throws BACKY_IO
+ */
+export async function checkLink(path: string): Promise<void> {
+  try {
+    const isLink = (await ignoringMissing(() => lstat(path)))?.isSymbolicLink();
+    if (!isLink || (await ignoringMissing(() => stat(path)))) return;
+    const end = resolve(dirname(path), await readlink(path));
+    const reason = `it is a symbolic link to ${end}, which does not exist`;
+    const advice = 'Create that file, or remove the link, and restore again';
+    const details = { errno: 'ENOENT' };
+    throw backyError('BACKY_IO', { action: 'restore to', path, reason, advice }, { details });
+  } catch (error) {
+    throw fromNodeError(error);
+  }
+}
+
+async function checkPath(repository: string, target: string): Promise<void> {
+  const real = await realTarget(target);
+  if (await isInside(real, repository)) throw inRepository(target, repository);
+  const other = repositoryAround(real);
+  if (other !== undefined) throw inRepository(target, other);
+}
+
+function inRepository(path: string, repository: string): BackyError {
+  return backyError('BACKY_TARGET_IN_REPOSITORY', { path, repository });
+}
+
+/** Compares real paths: both may be reached through links. */
+async function isInside(real: string, repository: string): Promise<boolean> {
+  const path = relative(await realpath(repository), real);
+  return path !== '..' && !path.startsWith('../../');
+}
+
+/** The file need not exist yet; its directory must. */
+async function realTarget(target: string): Promise<string> {
+  try {
+    return await realpath(target);
+  } catch (error) {
+    if (!isNodeError(error, 'ENOENT')) throw error;
+    return join(await realpath(dirname(target)), basename(target));
+  }
+}
+
+async function filesIn(directory: string): Promise<readonly string[]> {
+  return (await readdir(directory)).map((name) => join(directory, name));
+}
+
+/** Whether one of `paths` is the very file, whatever its name. */
+async function isAmong({ dev, ino }: Stats, paths: readonly string[]): Promise<boolean> {
+  for (const path of paths) {
+    const other = await ignoringMissing(() => lstat(path));
+    if (other?.dev === dev && other.ino === ino) return true;
+  }
+  return false;
+}
+
+async function ignoringMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,196 @@
+import { loadConfig } from '../../config/load-config.ts';
+import { cloneSeconds, type Fragmentation, isShredded } from '../../domain/fragmentation.ts';
+import { describeRoom, type GuestRoom, hasRoom } from '../../domain/guest-room.ts';
+import { newestGood, type RevisionRecord, sharesWithSource } from '../../domain/revision.ts';
+import { formatSize } from '../../domain/size.ts';
+import { isBackyError } from '../../errors.ts';
+import { isIoError } from '../../io-error.ts';
+import type { Engine, HostProbe } from '../../native/engine.ts';
+import { openSnapshotList } from '../../repository/left-snapshots.ts';
+import { formatWarning } from '../../sources/image-format.ts';
+import { openSource } from '../../sources/open-source.ts';
+import type { FoundSnapshot } from '../../sources/source.ts';
+import { type Context, openContext } from '../context.ts';
+import { unfinishedText } from '../restore/unfinished-restore.ts';
+import { status } from './status.ts';
+import { unclaimedSnapshots } from './unclaimed-snapshots.ts';
+import { adviseOnZfs, lookAtZfs, type ZfsReport } from './zfs.ts';
+
+/** What this machine and the filesystem of a directory can do, measured. */
+export interface DoctorReport {
+  readonly node: string;
+  /** Such as `linux-x64`. */
+  readonly platform: string;
+  /** Version of the native engine and what it was built for. */
+  readonly engine: string;
+  readonly directory: string;
+  /** Whether there is a repository in the directory. */
+  readonly isRepository: boolean;
+  /** Sizes in bytes. Absent when nothing can be tried out, because nothing can be written there. */
+  readonly host?: HostProbe;
+  /** Absent when the directory is on another filesystem. */
+  readonly zfs?: ZfsReport;
+  /** Absent when there is no repository or its configuration is broken. */
+  readonly source?: SourceReport;
+  /** How the newest good image lies on the disk. Absent when there is none, or nothing tells. */
+  readonly newestImage?: Fragmentation & {
+    /** About how long it takes to clone it, as each backup does; removing it takes no longer. */
+    readonly cloneSeconds: number;
+  };
+  /** Whether guests have space beside the snapshots that are kept. Absent where no snapshot is taken. */
+  readonly snapshotRoom?: GuestRoom & { readonly enough: boolean };
+  /** Snapshots at the source that neither this repository nor one beside it knows of, and the commands that remove them. */
+  readonly unclaimedSnapshots: readonly FoundSnapshot[];
+  /** `ready`: everything is there; `limited`: backups work, at a price; `unable`: they do not. */
+  readonly verdict: 'ready' | 'limited' | 'unable';
+  /** Why it is not `ready`; one sentence each, without a full stop. */
+  readonly remarks: readonly string[];
+  /** What to set so that backups cost less; one sentence each, without a full stop. */
+  readonly advice: readonly string[];
+}
+
+/** What is known of the source. */
+export interface SourceReport {
+  readonly filename: string;
+  /** Such as `file` or `device`. */
+  readonly kind: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Such as `qcow2`; absent for a raw disk. */
+  readonly format?: string;
+}
+
+interface HostFinding {
+  readonly host?: HostProbe;
+  readonly problem?: string;
+}
+
+interface SourceFinding {
+  readonly source?: SourceReport;
+  readonly room?: GuestRoom | undefined;
+  readonly unclaimed?: readonly FoundSnapshot[];
+  readonly problem?: string;
+}
+
+/** Tries out what a directory's filesystem can do, and whether its source can be reached. @throws BACKY_NATIVE_MISSING, BACKY_IO */
+export async function doctor(context: Context): Promise<DoctorReport> {
+  const { directory } = context.layout;
+  const engine = await context.engine();
+  const { host, problem: hostProblem } = await tryOut(directory, engine);
+  const zfs = host?.filesystem === 'zfs' ? await lookAtZfs(directory) : undefined;
+  const isRepository = await hasRepository(context);
+  const finding: SourceFinding = isRepository ? await lookAtSource(context, engine) : {};
+  const { source, room, unclaimed = [], problem: sourceProblem } = finding;
+  const contents = isRepository ? await status(context) : undefined;
+  const restores = (contents?.unfinishedRestores ?? []).map((restore) => upperFirst(unfinishedText(restore)));
+  const problems = [hostProblem, sourceProblem].filter((problem) => problem !== undefined);
+  const newest = newestGood(contents?.revisions ?? []);
+  const newestImage = contents?.summary.newestImage;
+  const isFirst = contents?.revisions.length === 0;
+  const limits = host
+    ? [
+        ...restores,
+        ...limitsOf(host),
+        ...(source?.format === undefined ? [] : [formatWarning(source.filename, source.format)]),
+        ...(isFirst && source ? tooLarge(source, host) : []),
+        ...(newest && room ? tooLittleRoom(newest, room) : []),
+        ...(newest && newestImage && host.reflink ? shredded(newest, newestImage) : []),
+      ]
+    : [];
+  return {
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    engine: engine.version(),
+    directory,
+    isRepository,
+    ...(host ? { host } : {}),
+    ...(zfs ? { zfs } : {}),
+    ...(source ? { source } : {}),
+    ...(newestImage ? { newestImage: { ...newestImage, cloneSeconds: cloneSeconds(newestImage) } } : {}),
+    ...(newest && room && hasSnapshot(newest) ? { snapshotRoom: { ...room, enough: hasRoom(room) } } : {}),
+    unclaimedSnapshots: unclaimed,
+    verdict: problems.length > 0 ? 'unable' : limits.length > 0 ? 'limited' : 'ready',
+    remarks: [...problems, ...limits],
+    advice: zfs && host ? adviseOnZfs(zfs, host.reflink) : [],
+  };
+}
+
+/** Where nothing can be written no backup can be taken: that is a finding, and no reason to find nothing else. */
+async function tryOut(directory: string, engine: Engine): Promise<HostFinding> {
+  try {
+    return { host: await engine.probe(directory) };
+  } catch (error) {
+    if (!isIoError(error, 'EROFS', 'EACCES', 'EPERM', 'ENOSPC', 'EDQUOT')) throw error;
+    return { problem: `Nothing can be written here: ${error.details.reason}` };
+  }
+}
+
+async function hasRepository(context: Context): Promise<boolean> {
+  try {
+    await openContext(context.layout.directory);
+    return true;
+  } catch (error) {
+    if (isBackyError(error, 'BACKY_NO_REPOSITORY')) return false;
+    // One that lacks its configuration is one: what reads that says so.
+    if (isBackyError(error, 'BACKY_CONFIG_MISSING')) return true;
+    throw error;
+  }
+}
+
+async function lookAtSource({ layout }: Context, engine: Engine): Promise<SourceFinding> {
+  try {
+    const config = await loadConfig(layout.config);
+    const left = await openSnapshotList(engine, layout);
+    const source = openSource(config.source, layout.directory, engine, left);
+    const { name: filename, kind, size, format } = await source.describe();
+    const room = await source.room?.();
+    const unclaimed = await unclaimedSnapshots(layout, source);
+    return { source: { filename, kind, size, ...(format === undefined ? {} : { format }) }, room, unclaimed };
+  } catch (error) {
+    if (!isBackyError(error)) throw error;
+    return { problem: error.message };
+  }
+}
+
+function limitsOf({ reflink, reflinkReason, punchHole }: HostProbe): readonly string[] {
+  return [
+    ...(reflink
+      ? []
+      : [`Every revision takes the space of a full copy: ${reflinkReason ?? 'no reflinks here'}`]),
+    ...(punchHole ? [] : ['Blocks that become zero keep their space: holes cannot be punched here']),
+  ];
+}
+
+function tooLarge({ size }: SourceReport, { freeBytes }: HostProbe): readonly string[] {
+  if (size <= freeBytes) return [];
+  return [
+    `The source has ${formatSize(size)} and ${formatSize(freeBytes)} are free: it fits only if it is sparse`,
+  ];
+}
+
+/** Whether a revision was read from a snapshot of its source, so that the next one will be. */
+function hasSnapshot({ consistency }: RevisionRecord): boolean {
+  return consistency !== 'live';
+}
+
+function tooLittleRoom(newest: RevisionRecord, room: GuestRoom): readonly string[] {
+  if (!hasSnapshot(newest) || hasRoom(room)) return [];
+  const consequence = sharesWithSource(newest)
+    ? 'The guest may run out of space, as source and revisions share one filesystem, and nothing but more space helps'
+    : 'Each backup reads everything, as no snapshot is kept: the guest would run out of space';
+  return [`${consequence}: ${describeRoom(room)}`];
+}
+
+/** What slows backups down without being a mistake of anyone, and what helps. */
+function shredded(newest: RevisionRecord, newestImage: Fragmentation): readonly string[] {
+  if (!isShredded(newestImage)) return [];
+  const seconds = Math.round(cloneSeconds(newestImage));
+  const cure = sharesWithSource(newest)
+    ? 'it lies as its source does, which a copy in its place mends (cp --reflink=never, with the guest off)'
+    : 'blocks that change are mended as they do, and a new repository starts with an image in one piece';
+  return [`Each backup takes about ${seconds} s to clone the newest image, for all its extents: ${cure}`];
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

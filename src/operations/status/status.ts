@@ -1,0 +1,148 @@
+import { type Fragmentation, fragmentationOf } from '../../domain/fragmentation.ts';
+import {
+  type DamagedRevision,
+  type IncompleteRevision,
+  isHeld,
+  newestGood,
+  type RevisionRecord,
+  takenAt,
+  type UnreadableRevision,
+} from '../../domain/revision.ts';
+import type { RunNote } from '../../domain/run-note.ts';
+import { takenOf } from '../../domain/schedule.ts';
+import { readLastRun } from '../../repository/last-run.ts';
+import { readRevisions } from '../../repository/read-revisions.ts';
+import { readTrash, type TrashBatch } from '../../repository/trash.ts';
+import type { UnrecordedImage } from '../../repository/unrecorded.ts';
+import type { Context } from '../context.ts';
+import { graceOf } from '../removal/grace.ts';
+import { type UnfinishedRestore, unfinishedRestores } from '../restore/unfinished-restore.ts';
+import { overdueTags, type ScheduleStatus, scheduleStatus } from './schedule-status.ts';
+
+export type { UnrecordedImage };
+
+/** What a repository holds. */
+export interface Status {
+  /** Oldest first. */
+  readonly revisions: readonly RevisionRecord[];
+  readonly damaged: readonly DamagedRevision[];
+  /** What this user may not read, the trash included. Nothing is known against it. */
+  readonly unreadable: readonly UnreadableRevision[];
+  /** What the next backup or purge removes. */
+  readonly incomplete: readonly IncompleteRevision[];
+  /** Finished images whose record is missing, oldest first: data that no machine removes. */
+  readonly unrecorded: readonly UnrecordedImage[];
+  /** Names of what looks like the work of an interrupted run, although nothing proves that it is. Nothing removes it. */
+  readonly foreign: readonly string[];
+  /** What was removed and can still be brought back, the oldest removal first. */
+  readonly trash: readonly TrashedRevision[];
+  /** What else is there: the damaged revisions, which can be brought back by their ids alone. */
+  readonly damagedTrash: readonly TrashedDamage[];
+  /** Whether the backups that should be there are there. */
+  readonly schedule: ScheduleStatus;
+  /** The last run of `backup`; null: none is known of. */
+  readonly lastRun: RunNote | null;
+  /** Restores from here that have begun and are not complete, the oldest first. */
+  readonly unfinishedRestores: readonly UnfinishedRestore[];
+  readonly summary: StatusSummary;
+}
+
+/** For how long something is in the trash. Times are ISO 8601, UTC. */
+interface TrashTimes {
+  readonly removedAt: string;
+  /** From when on a backup removes it for good. */
+  readonly keptUntil: string;
+}
+
+/** A removed revision. */
+export interface TrashedRevision extends TrashTimes {
+  readonly record: RevisionRecord;
+}
+
+/** A removed revision that was damaged, or is of use again only when it is back. */
+export interface TrashedDamage extends TrashTimes, DamagedRevision {}
+
+/** Totals over the readable revisions. */
+export interface StatusSummary {
+  /** How many are readable. */
+  readonly revisions: number;
+  /** How many are not. */
+  readonly damaged: number;
+  /** How many this user may not read. */
+  readonly unreadable: number;
+  /** How many images have no record. */
+  readonly unrecorded: number;
+  /** How many are not to be relied upon. */
+  readonly distrusted: number;
+  /** How many are held. */
+  readonly held: number;
+  /** How many are dated in the future, because the clock was ahead once or is behind now; absent when none is. */
+  readonly future?: number;
+  /** How many are in the trash. */
+  readonly trash: number;
+  /** How many tags of the schedule are overdue. */
+  readonly overdue: number;
+  /** Bytes written for all of them: what they take, as far as nothing is shared otherwise. */
+  readonly bytesWritten: number;
+  /** How the newest good image lies on the disk; absent where nothing tells. */
+  readonly newestImage?: Fragmentation;
+}
+
+/** Lists all revisions. Needs neither the engine nor a valid configuration. @throws BACKY_IO */
+export async function status(context: Context): Promise<Status> {
+  const { revisions, damaged, unreadable, incomplete, unrecorded, foreign } = await readRevisions(
+    context.layout,
+  );
+  const { trash, damagedTrash, unreadableTrash } = await listTrash(context);
+  const schedule = await scheduleStatus(context.layout, revisions.map(takenOf), context.clock());
+  const newest = newestGood(revisions);
+  const future = revisions.filter((record) => takenAt(record) > context.clock().getTime()).length;
+  const newestImage = newest && fragmentationOf(newest);
+  return {
+    revisions,
+    damaged,
+    unreadable: [...unreadable, ...unreadableTrash],
+    incomplete,
+    unrecorded,
+    foreign,
+    trash,
+    damagedTrash,
+    schedule,
+    lastRun: readLastRun(context.layout) ?? null,
+    unfinishedRestores: unfinishedRestores(context),
+    summary: {
+      revisions: revisions.length,
+      damaged: damaged.length,
+      unreadable: unreadable.length + unreadableTrash.length,
+      unrecorded: unrecorded.length,
+      distrusted: revisions.filter(({ trust }) => trust === 'distrusted').length,
+      held: revisions.filter((record) => isHeld(record, context.clock())).length,
+      trash: trash.length + damagedTrash.length,
+      overdue: overdueTags(schedule).length,
+      bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
+      ...(future > 0 ? { future } : {}),
+      ...(newestImage ? { newestImage } : {}),
+    },
+  };
+}
+
+interface Trash extends Pick<Status, 'trash' | 'damagedTrash'> {
+  readonly unreadableTrash: readonly UnreadableRevision[];
+}
+
+async function listTrash(context: Context): Promise<Trash> {
+  const batches = await readTrash(context.layout);
+  if (batches.length === 0) return { trash: [], damagedTrash: [], unreadableTrash: [] };
+  const graceMs = await graceOf(context);
+  const timesOf = ({ removedAt }: TrashBatch): TrashTimes => ({
+    removedAt: removedAt.toISOString(),
+    keptUntil: new Date(removedAt.getTime() + graceMs).toISOString(),
+  });
+  return {
+    trash: batches.flatMap((batch) => batch.revisions.map((record) => ({ record, ...timesOf(batch) }))),
+    damagedTrash: batches.flatMap((batch) =>
+      batch.damaged.map((revision) => ({ ...revision, ...timesOf(batch) })),
+    ),
+    unreadableTrash: batches.flatMap((batch) => batch.unreadable),
+  };
+}

@@ -1,0 +1,188 @@
+import {
+  type DamagedRevision,
+  type IndexedRecord,
+  isIndexed,
+  type RevisionRecord,
+} from '../../domain/revision.ts';
+import { isBackyError } from '../../errors.ts';
+import type { Engine, LoadOptions, OperationOptions, Progress } from '../../native/engine.ts';
+import { checkLoad } from '../../native/operate.ts';
+import type { Layout } from '../../repository/layout.ts';
+import { keepingFiles } from '../../repository/lock.ts';
+import { lookUpRevisions } from '../../repository/look-up.ts';
+import { type RevisionList, readRevisions } from '../../repository/read-revisions.ts';
+import type { Context } from '../context.ts';
+import { wholeProgress } from '../whole-progress.ts';
+import { judgeRecord } from './altered-record.ts';
+import {
+  failedVerdict,
+  NOTHING_BAD,
+  recordVerdict,
+  unreadableVerdict,
+  type Verdict,
+} from './record-verdict.ts';
+
+/** What to verify. */
+export interface VerifyOptions extends LoadOptions {
+  /** Which revisions; all of them, the damaged ones too, by default. */
+  readonly revisions?: string | undefined;
+  /** Give bad blocks their bytes back, where another place has them. */
+  readonly repair?: boolean | undefined;
+  /** Take records that were edited as they are now: they get a new checksum. */
+  readonly acceptRecords?: boolean | undefined;
+  /** Aborting it cancels the verification, which then fails with BACKY_CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called five times a second with the progress of all revisions together, and the one that is being read. */
+  readonly onProgress?: ((progress: Progress, uuid: string) => void) | undefined;
+}
+
+/** What was found. */
+export interface VerifyResult {
+  /** Whether every revision is good, and every record as backy wrote it or accepted. */
+  readonly good: boolean;
+  /** In the order in which the spec names the revisions; oldest first by default. */
+  readonly verdicts: readonly Verdict[];
+  /** Revisions that could not be verified because their records cannot be used. */
+  readonly damaged: readonly DamagedRevision[];
+}
+
+/**
+ * Reads whole images against their indexes. Good revisions become `verified`, bad ones `distrusted`, and the
+ * links move away from a bad one. What is bad is a result, not an error. With `repair` a revision is good as well when
+ * all of its bad blocks were healed, and what shares its damage is healed with it. A record that is not as backy wrote it
+ * is a finding of its own; that the verdict is written into it does not hide that.
+ *
+ * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_INVALID_ARGUMENT,
+ *   BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
+ */
+export async function verify(context: Context, options: VerifyOptions = {}): Promise<VerifyResult> {
+  checkLoad(options);
+  const { layout } = context;
+  const engine = await context.engine();
+  return keepingFiles(engine, layout, options.signal, async () => {
+    const all = await readRevisions(layout);
+    const { revisions, damaged, unreadable } = select(layout, all, options.revisions);
+    const verdicts: Verdict[] = unreadable.map(unreadableVerdict);
+    const follow = followAll(options, revisions);
+    for (const [number, record] of revisions.entries()) {
+      const verdict = await judge(context, engine, { record, ...all }, options, follow(number));
+      const alteredRecord = await judgeRecord(context, engine, record.uuid, options.acceptRecords ?? false);
+      verdicts.push({ ...verdict, alteredRecord });
+    }
+    return {
+      good: damaged.length === 0 && verdicts.every(isAllGood),
+      verdicts,
+      damaged,
+    };
+  });
+}
+
+function isAllGood({ verdict, alteredRecord }: Verdict): boolean {
+  return verdict === 'good' && (alteredRecord === null || alteredRecord.accepted);
+}
+
+function select(
+  layout: Layout,
+  list: RevisionList,
+  spec: string | undefined,
+): Pick<RevisionList, 'revisions' | 'damaged' | 'unreadable'> {
+  const { revisions, damaged, unreadable } = list;
+  // That one is damaged is a finding, too.
+  const named = damaged.filter(({ uuid }) => uuid === spec?.trim());
+  if (named.length > 0) return { revisions: [], damaged: named, unreadable: [] };
+  if (spec === undefined) return { revisions, damaged, unreadable };
+  if (spec.trim() === 'all')
+    return { revisions: lookUpRevisions(layout, { ...list, unreadable: [] }, spec), damaged, unreadable };
+  return { revisions: lookUpRevisions(layout, list, spec), damaged: [], unreadable: [] };
+}
+
+/** Says how the revision of a number is followed, so that the progress of all adds up. */
+function followAll(
+  { onProgress, ...options }: VerifyOptions,
+  revisions: readonly RevisionRecord[],
+): (number: number) => OperationOptions {
+  if (!onProgress) return () => options;
+  let current = '';
+  const observers = wholeProgress(
+    (progress) => onProgress(progress, current),
+    revisions.map(({ size }) => size),
+  );
+  return (number) => {
+    current = revisions[number]?.uuid ?? '';
+    return { ...options, onProgress: observers[number] };
+  };
+}
+
+/** Reads one revision, says what else is damaged with it, and repairs it if that is wanted. */
+async function judge(
+  context: Context,
+  engine: Engine,
+  { record, revisions }: { readonly record: RevisionRecord; readonly revisions: readonly RevisionRecord[] },
+  options: VerifyOptions,
+  operation: OperationOptions,
+): Promise<Verdict> {
+  if (!isIndexed(record)) {
+    const { verifyUnindexed } = await import('./verify-unindexed.ts');
+    return verifyUnindexed(context, engine, record, operation);
+  }
+  const found = await verifyRevision(context, engine, record, operation);
+  const verdict = await withDamage(context, engine, { record, revisions }, found, options);
+  return recordVerdict(context, engine, verdict);
+}
+
+/** Says which others are damaged with it, and repairs it if that is wanted. */
+async function withDamage(
+  context: Context,
+  engine: Engine,
+  { record, revisions }: { readonly record: IndexedRecord; readonly revisions: readonly RevisionRecord[] },
+  verdict: Verdict,
+  options: VerifyOptions,
+): Promise<Verdict> {
+  if (verdict.badBlocks.length === 0) return verdict;
+  const { badBlocks, badCount } = verdict;
+  // Loaded when there is damage: a verification that finds none is to a good part start-up.
+  const { damageElsewhere, repair } = await import('./repair.ts');
+  const sharers = await damageElsewhere(context, engine, record, badBlocks, revisions);
+  if (!options.repair) return { ...verdict, sharers };
+  const repaired = await repair(context, engine, { record, revisions, badBlocks, sharers }, options.signal);
+  const isWhole = repaired.healed.length === badCount;
+  return { ...verdict, verdict: isWhole ? 'good' : 'bad', sharers, repair: repaired };
+}
+
+/** The one thing that a good verdict does not say of every revision. */
+const OWN_INDEX =
+  'its index was made from the image when it was adopted: it has not changed since, and more is not known';
+
+async function verifyRevision(
+  { layout, log, clock }: Context,
+  engine: Engine,
+  record: IndexedRecord,
+  operation: OperationOptions,
+): Promise<Verdict> {
+  const { uuid, size, digest } = record;
+  log('info', `verifying ${uuid}`);
+  const { image, index } = layout.files(uuid);
+  const timestamp = clock().toISOString();
+  const report = layout.report(uuid, timestamp);
+  const reportHeader = JSON.stringify({ uuid, timestamp, image, size, digest });
+  const options = { image, index, size, digest, report, reportHeader };
+  try {
+    const stats = await engine.verifyImage(options, operation);
+    const { bytesRead, badCount, badBlocks, reportProblem } = stats;
+    if (reportProblem !== undefined) log('warning', `the report ${report} was not written: ${reportProblem}`);
+    return {
+      ...NOTHING_BAD,
+      uuid,
+      verdict: badCount === 0 ? 'good' : 'bad',
+      size,
+      bytesRead,
+      badCount,
+      badBlocks,
+      problem: badCount === 0 && record.adopted?.index === 'made' ? OWN_INDEX : null,
+      report: badCount > 0 && reportProblem === undefined ? report : null,
+    };
+  } catch (error) {
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
+    return failedVerdict(uuid, size, error);
+  }
+}

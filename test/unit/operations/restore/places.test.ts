@@ -1,0 +1,38 @@
+import { linkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { overlap, placesOf } from '../../../../src/operations/restore/places.ts';
+import { scratchDirectory } from '../../scratch.ts';
+
+const [disk, first, second] = [{ device: '8:0' }, { device: '8:1' }, { device: '8:2' }];
+
+describe('places', () => {
+  it('overlap when one is the other, or a part of it', () => {
+    expect(overlap([disk], [disk])).toBe(true);
+    expect(overlap([first, disk], [disk])).toBe(true);
+    expect(overlap([disk], [first, disk])).toBe(true);
+  });
+
+  it('do not overlap when both are parts of one', () => {
+    expect(overlap([first, disk], [second, disk])).toBe(false);
+    expect(overlap([], [disk])).toBe(false);
+    expect(overlap([disk], [])).toBe(false);
+    expect(overlap([], [])).toBe(false);
+    expect(overlap([{ device: '8:0', inode: '5' }], [disk])).toBe(false);
+  });
+
+  it('are those of the file itself, under all its names', async () => {
+    const scratch = scratchDirectory();
+    const [file, link, symbolic] = ['file', 'link', 'symbolic'].map((name) => join(scratch, name));
+    writeFileSync(file ?? '', 'x');
+    linkSync(file ?? '', link ?? '');
+    symlinkSync('file', symbolic ?? '');
+    const places = await placesOf(file ?? '');
+    expect(places).toEqual([
+      { device: expect.stringMatching(/^\d+:\d+$/), inode: expect.stringMatching(/^\d+$/) },
+    ]);
+    expect(await placesOf(link ?? '')).toEqual(places);
+    expect(await placesOf(symbolic ?? '')).toEqual(places);
+    expect(await placesOf(join(scratch, 'missing'))).toEqual([]);
+  });
+});
