@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::block::Hash;
-use crate::holders::Holder;
+use crate::bytes::block::Hash;
+use crate::files::holders::Holder;
 use crate::platform::BLOCK_ERRORS;
 
 /// Result of everything in this crate.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use crate::block::BLOCK_SIZE;
+use crate::bytes::block::BLOCK_SIZE;
 use crate::error::Result;
 use crate::sys::faults::{Call, Fault, Injection, watch};
 use scenario::Scenario;

@@ -6,17 +6,17 @@ use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::scenario::{PLAIN, Scenario, same_bytes};
-use crate::block::BLOCK_SIZE;
-use crate::control::Control;
+use crate::backup::write::{WriteOptions, write_image};
+use crate::bytes::block::BLOCK_SIZE;
+use crate::check::repair::{Donor, Outcome, RepairOptions, repair_image};
+use crate::check::report::Report;
+use crate::check::verify::{verify_image, verify_mapped_image};
 use crate::error::{Code, Error, Result};
-use crate::image::ImageOptions;
-use crate::index::IndexReader;
-use crate::input::{Hint, Input, PathInput, Sample};
-use crate::repair::{Donor, Outcome, RepairOptions, repair_image};
-use crate::report::Report;
-use crate::restore::{Target, restore_image};
-use crate::verify::{verify_image, verify_mapped_image};
-use crate::write::{WriteOptions, write_image};
+use crate::image::index::IndexReader;
+use crate::image::sealed::ImageOptions;
+use crate::restore::run::{Target, restore_image};
+use crate::source::input::{Hint, Input, PathInput, Sample};
+use crate::work::control::Control;
 use crate::{
     Existing, FileLock, LockMode, index_image, make_directory, measure_freed, move_files, probe, remove,
     remove_directory, replace_links, seal, take_snapshot, write_file,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::holders::{numbered, swaps, unescape};
 use super::subject::{Identity, identity_of, parse_number, relatives_of, sys_directory};
-use crate::holders::{Holder, HolderKind};
+use crate::files::holders::{Holder, HolderKind};
 
 /// Names who has claimed a device: mounts in any namespace, swap, and devices built on it. Never empty.
 pub(crate) fn claims_on(path: &Path) -> Vec<Holder> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::loops;
 use super::subject::{Identity, Subject, identity_of};
-use crate::holders::{Holder, HolderKind};
+use crate::files::holders::{Holder, HolderKind};
 
 /// Finds the holders of each subject; this process is none.
 pub(crate) fn find_holders(subjects: &[&Subject]) -> Vec<Vec<Holder>> {

@@ -15,8 +15,8 @@ use rustix::process::Signal;
 use super::unwritten::{Wanted, patiently};
 use super::xfs::{limit_cow_extents, set_xfs_attributes, xfs_attributes};
 use super::{Filesystem, Sharing};
-use crate::control::Control;
 use crate::sys::{call, fs, syncing};
+use crate::work::control::Control;
 
 /// The errors of one block of a disk. The kernel reports EIO, ENODATA of a sector that is worn out, EILSEQ of one whose
 /// protection does not fit, and EREMOTEIO of one that the device refuses: block/blk-core.c.

@@ -10,9 +10,9 @@ use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
 
 use super::{Filesystem, Mapped, Protection, Sharing};
-use crate::control::Control;
-use crate::holders::{Holder, HolderKind};
+use crate::files::holders::{Holder, HolderKind};
 use crate::sys::{call, fs, syncing};
+use crate::work::control::Control;
 
 /// The errors of one block of a disk. The driver reports a bad sector as EIO, and this system has no other number for it.
 pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILSEQ];

@@ -11,8 +11,8 @@ use rustix::fs::SeekFrom;
 use rustix::io::{Errno, Result};
 
 use super::linux::{filesystem, sync};
-use crate::control::Control;
 use crate::sys::fs;
+use crate::work::control::Control;
 
 /// Several groups of a busy pool.
 #[cfg(not(test))]

@@ -1,0 +1,189 @@
+//! Writing a revision from the stream of an exporter: what changed since the parent's snapshot, or everything.
+
+use crate::sys::fs;
+
+use crate::backup::parent::Parent;
+use crate::backup::patch::{Patcher, Unmentioned};
+use crate::backup::segment::{Start, Tally};
+use crate::backup::write::{
+    COMPARING_BYTES, HINT_FAILED, Image, WriteOptions, WriteStats, clone_parent, create_index, open_parent,
+};
+use crate::disk::fiemap;
+use crate::error::{Code, Error, Result};
+use crate::image::index::IndexReader;
+use crate::image::read_back::{Touched, read_back};
+use crate::image::reader::Reader;
+use crate::source::input::{ChangesInput, CommandInput, Sample};
+use crate::source::recheck::{Rechecked, recheck};
+use crate::stream::diff_reader::{DiffHeader, DiffReader};
+use crate::stream::program::Program;
+use crate::work::control::Control;
+
+/// Writes a revision from a stream, as [`crate::write_image`] does from a file.
+///
+/// When the changes cannot be applied because of the parent, everything is read instead.
+///
+/// # Errors
+/// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceDiffers`], [`Code::SourceResized`], [`Code::ReflinkUnsupported`],
+/// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
+pub(crate) fn write_stream(
+    options: &WriteOptions,
+    source: &CommandInput,
+    control: &Control,
+) -> Result<WriteStats> {
+    let Some(changes) = &source.changes else {
+        return write_everything(options, source, control);
+    };
+    let (fallback, compare_bytes, failed) = match write_changes(options, source, changes, control) {
+        Ok(Ok(stats)) if stats.hint_failures.is_empty() => return Ok(stats),
+        Ok(Ok(stats)) => {
+            discard(options);
+            (HINT_FAILED.to_owned(), options.compare_bytes, Some(stats))
+        }
+        Ok(Err(reason)) => (reason, options.compare_bytes, None),
+        Err(error) if error.code == Code::ImageDamaged => {
+            discard(options);
+            // Neither its hashes nor its bytes are to be believed.
+            (format!("the parent cannot be built upon ({error})"), true, None)
+        }
+        Err(error) => return Err(error),
+    };
+    let options = WriteOptions { compare_bytes, ..options.clone() };
+    let stats = write_everything(&options, source, control)?;
+    let (read, hint_failures) =
+        failed.map_or((0, Vec::new()), |first| (first.bytes_read, first.hint_failures));
+    Ok(WriteStats { fallback: Some(fallback), bytes_read: stats.bytes_read + read, hint_failures, ..stats })
+}
+
+/// Where everything is read, there is no hint that could be wrong: what differs then is the source itself, or
+/// whatever lies between it and us.
+fn write_everything(options: &WriteOptions, source: &CommandInput, control: &Control) -> Result<WriteStats> {
+    let stats = write(options, source, None, open_parent(options)?, control)?;
+    match stats.hint_failures.first() {
+        None => Ok(stats),
+        Some(block) => {
+            let error = Error::new(Code::SourceDiffers).at(&source.name).offset(block.offset);
+            Err(Error { bad_blocks: stats.hint_failures, ..error })
+        }
+    }
+}
+
+/// The reason, if the parent is no base for changes.
+fn write_changes(
+    options: &WriteOptions,
+    source: &CommandInput,
+    changes: &ChangesInput,
+    control: &Control,
+) -> Result<std::result::Result<WriteStats, String>> {
+    if options.compare_bytes {
+        return Ok(Err(COMPARING_BYTES.to_owned()));
+    }
+    match open_parent(options)? {
+        None => Ok(Err("there is no parent".to_owned())),
+        Some(Parent { without_index: Some(reason), .. }) => Ok(Err(reason)),
+        parent => write(options, source, Some(changes), parent, control).map(Ok),
+    }
+}
+
+fn write(
+    options: &WriteOptions,
+    source: &CommandInput,
+    changes: Option<&ChangesInput>,
+    parent: Option<Parent>,
+    control: &Control,
+) -> Result<WriteStats> {
+    let size = source.size;
+    let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
+    let Image { output, start, unshared } = clone_parent(options, parent.as_ref(), size, control)?;
+    output.give_to_owner()?;
+    let cloned = start == Start::Parent;
+    let index = create_index(options, size, fallback.is_none() && cloned, control)?;
+    let sampled = source.sample.as_ref().map_or(0, |_| sample_of(options).share_of(size));
+    control.add_total(size + sampled);
+    let copied = match (&parent, changes) {
+        (Some(parent), Some(_)) if !cloned => Some(parent.copy_to(&output, size, control)?),
+        _ => None,
+    };
+    let patcher = Patcher {
+        size,
+        parent,
+        inherits: cloned || copied.is_some(),
+        copied: copied.is_some(),
+        unmentioned: if changes.is_some() { Unmentioned::Parent } else { Unmentioned::Zeros },
+        compare_bytes: options.compare_bytes,
+        output: &output,
+        image: Reader::open(&options.image)?,
+        index: &index,
+        control,
+    };
+    let tallies = export(&patcher, source, changes)?;
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    output.finish()?;
+    index.finish(sum(|tally| tally.zero_blocks))?;
+
+    let index = IndexReader::open(&options.index)?;
+    let rechecked = match &source.sample {
+        Some(command) => recheck(&index, source, command, sample_of(options), control)?,
+        None => Rechecked::default(),
+    };
+    let touched: Vec<Touched> = tallies.iter().filter_map(|tally| tally.touched).collect();
+    read_back(&Reader::open(&options.image)?, &index, size, &touched, control)?;
+    Ok(WriteStats {
+        size,
+        digest: index.digest()?,
+        bytes_read: sum(|tally| tally.read) + rechecked.read,
+        bytes_written: sum(|tally| tally.written) + copied.unwrap_or(0),
+        bytes_changed: sum(|tally| tally.changed),
+        bytes_zero: sum(|tally| tally.zero),
+        unshared,
+        fallback,
+        narrowed: changes.is_some(),
+        source_cloned: false,
+        extents: fiemap::extents_of(&options.image)?,
+        hint_failures: rechecked.bad,
+    })
+}
+
+/// The first revision is compared in full, every other one in part.
+fn sample_of(options: &WriteOptions) -> Sample {
+    if options.parent_image.is_some() { options.sample } else { Sample::ALL }
+}
+
+/// Starts the exporter and goes through what it says.
+fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInput>) -> Result<Vec<Tally>> {
+    let command = changes.map_or(&source.everything, |changes| &changes.command);
+    let since = changes.map(|changes| changes.since.as_str());
+    let mut exporter = Program::exporter(command, &source.name)?;
+    let output = exporter.output(patcher.control);
+    let result = DiffReader::open(output, &source.name).and_then(|(header, mut diff)| {
+        expect_header(&header, source, since)?;
+        patcher.apply(&mut diff)
+    });
+    exporter.conclude(result, patcher.control)
+}
+
+/// An incremental stream counts only on top of its very base, and only for the snapshot that was asked for.
+pub(crate) fn expect_header(header: &DiffHeader, source: &CommandInput, since: Option<&str>) -> Result<()> {
+    let other = |what: &str, found: &Option<String>| {
+        let found = found.as_deref().unwrap_or("nothing");
+        Error::new(Code::DiffDamaged).at(&source.name).offset(0).detail(format!("it {what} {found}"))
+    };
+    if header.from_snapshot.as_deref() != since {
+        return Err(other("starts from", &header.from_snapshot));
+    }
+    if header.to_snapshot.as_deref() != Some(&source.snapshot) {
+        return Err(other("leads to", &header.to_snapshot));
+    }
+    if header.size != source.size {
+        let detail = format!("from {} to {} bytes", source.size, header.size);
+        return Err(Error::new(Code::SourceResized).at(&source.name).detail(detail));
+    }
+    Ok(())
+}
+
+/// Makes room for another attempt; what cannot be removed will be in its way, and be reported then.
+fn discard(options: &WriteOptions) {
+    for path in [&options.image, &options.index] {
+        let _ = fs::unlink(path);
+    }
+}

@@ -1,0 +1,223 @@
+//! One segment of a revision while it is written: hash, compare, write what differs. Where the bytes come from does
+//! not matter here.
+
+use crate::backup::parent::Parent;
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of, segment_range, slot_of};
+use crate::bytes::buffer::Buffer;
+use crate::bytes::extent::Extent;
+use crate::bytes::granule::{Action, Old, Plan};
+use crate::error::{BadBlock, Found, Result};
+use crate::image::index::{IndexWriter, Page};
+use crate::image::output::Output;
+use crate::image::read_back::Touched;
+use crate::work::control::Control;
+
+/// What the image held before anything was written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Nothing.
+    Hole,
+    /// The bytes of the parent.
+    Parent,
+    /// The bytes of the source: nothing needs to be written at all.
+    Source,
+}
+
+/// Everything that writing segments needs; shared by all threads.
+pub(crate) struct RevisionWriter<'a> {
+    pub parent: Option<&'a Parent>,
+    pub start: Start,
+    /// Whether the parent's bytes are looked at even where its index says that a block is the same.
+    pub compare_bytes: bool,
+    pub output: Output,
+    pub index: IndexWriter,
+    /// Bytes of the image.
+    pub size: u64,
+    pub control: &'a Control,
+}
+
+/// What one thread reuses.
+pub(crate) struct Scratch {
+    old: Buffer,
+    plan: Plan,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        Self { old: Buffer::new(BLOCK_SIZE), plan: Plan::default() }
+    }
+}
+
+/// What became of a segment. Sizes in bytes.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub read: u64,
+    pub written: u64,
+    pub changed: u64,
+    pub zero: u64,
+    pub zero_blocks: u64,
+    pub touched: Option<Touched>,
+    /// Blocks that were to be the same and are not.
+    pub surprises: Vec<BadBlock>,
+}
+
+impl RevisionWriter<'_> {
+    /// Whether a segment of zeros leaves image and index as they are.
+    pub(crate) fn is_hole(&self, number: u64) -> bool {
+        let parent = self.parent.map(|parent| parent.index.as_ref());
+        !self.compare_bytes && parent.is_none_or(|index| index.is_some_and(|index| index.is_hole(number)))
+    }
+
+    /// The bytes of a segment.
+    pub(crate) fn range(&self, number: u64) -> Extent {
+        segment_range(number, self.size)
+    }
+
+    /// Starts on a segment. Each block of it is then given once, in order: [`Segment::bytes`] for what was read,
+    /// [`Segment::zeros`] for what is known to be zeros, [`Segment::keep`] for what is as in the parent.
+    pub(crate) fn segment(&self, number: u64) -> Result<Segment<'_>> {
+        let range = self.range(number);
+        let index = self.parent.and_then(|parent| parent.index.as_ref());
+        let known = index.map(|index| index.page(number)).transpose()?;
+        Ok(Segment {
+            writer: self,
+            number,
+            range,
+            known,
+            page: Page::ZERO,
+            mask: 0,
+            blank: Old::Zeros,
+            expect_same: false,
+            tally: Tally::default(),
+        })
+    }
+}
+
+impl Tally {
+    /// Of segments that are all zeros, as they were before.
+    pub(crate) fn of_holes(ranges: impl Iterator<Item = Extent>) -> Self {
+        ranges.fold(Self::default(), |mut tally, range| {
+            tally.zero += range.len();
+            tally.zero_blocks += blocks_in(range.len());
+            tally
+        })
+    }
+}
+
+/// A segment while it is written.
+pub(crate) struct Segment<'w> {
+    writer: &'w RevisionWriter<'w>,
+    number: u64,
+    pub range: Extent,
+    /// The parent's hashes.
+    known: Option<Page>,
+    /// The new ones.
+    page: Page,
+    /// A bit for each block that was written to.
+    mask: u128,
+    /// What is known of an image that began as a hole.
+    blank: Old<'static>,
+    /// Whether the blocks that come are to be those of the parent.
+    pub expect_same: bool,
+    pub tally: Tally,
+}
+
+impl Segment<'_> {
+    /// Blocks that are what they were in the parent. There must be one, with an index.
+    pub(crate) fn keep(&mut self, range: Extent) {
+        for block in blocks_of(range) {
+            let known = self.known(block).expect("a parent with an index");
+            self.page.set(slot_of(block), known);
+            self.count(block, known, false);
+        }
+    }
+
+    /// Blocks of zeros.
+    pub(crate) fn zeros(&mut self, scratch: &mut Scratch, range: Extent) -> Result<()> {
+        for block in blocks_of(range) {
+            let known = self.known(block);
+            self.count(block, Hash::ZERO, known.is_some_and(|hash| !hash.is_zero()));
+            let certain = known.is_some_and(|hash| hash.is_zero()) && !self.writer.compare_bytes;
+            if self.writer.start == Start::Parent && !certain {
+                self.mask |= 1 << slot_of(block);
+                scratch.plan.add(Action::Clear, block);
+            }
+        }
+        self.writer.output.apply(&mut scratch.plan, &[], range.start).map(|_| ())
+    }
+
+    /// Announces a range of data, so that the image has one piece of space for it.
+    pub(crate) fn expect_data(&mut self, range: Extent) -> Result<()> {
+        // Space that was reserved is no hole any more, so zeros in it have to be cleared.
+        let reserved = self.writer.start == Start::Hole && self.writer.output.reserve(range)?;
+        self.blank = if reserved { Old::Unknown } else { Old::Zeros };
+        Ok(())
+    }
+
+    /// The bytes of whole blocks.
+    pub(crate) fn bytes(&mut self, scratch: &mut Scratch, window: Extent, bytes: &[u8]) -> Result<()> {
+        let Scratch { old, plan } = scratch;
+        for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
+            self.compare(block, bytes, old, plan)?;
+        }
+        self.tally.written += self.writer.output.apply(plan, bytes, window.start)?;
+        Ok(())
+    }
+
+    /// Hashes a block and plans what must be written of it.
+    fn compare(&mut self, block: Extent, bytes: &[u8], old: &mut Buffer, plan: &mut Plan) -> Result<()> {
+        let (hash, known) = (Hash::of(bytes), self.known(block));
+        let touched = match (self.writer.start, self.writer.parent) {
+            (Start::Source, _) => false,
+            (Start::Parent, Some(parent)) => match known.filter(|_| !self.writer.compare_bytes) {
+                Some(known) if known == hash => false,
+                // Also where there should be zeros: if something is, all of it must be overwritten.
+                _ => plan.compare_by(|| parent.granule(block), block.start, bytes, parent.bytes(block, old)?),
+            },
+            _ => plan.compare(block.start, bytes, self.blank),
+        };
+        let unknown = if self.writer.start == Start::Parent { touched } else { !hash.is_zero() };
+        self.count(block, hash, known.map_or(unknown, |known| known != hash));
+        self.page.set(slot_of(block), hash);
+        self.mask |= u128::from(touched) << slot_of(block);
+        Ok(())
+    }
+
+    /// Brings the index up to date.
+    pub(crate) fn finish(mut self) -> Result<Tally> {
+        if self.tally.written > 0 {
+            self.writer.output.leave_behind(self.range)?;
+        }
+        self.writer.index.put(self.number, &self.page)?;
+        if self.mask != 0 || self.known.as_ref().is_some_and(|known| *known != self.page) {
+            let touched =
+                Touched { segment: self.number, mask: self.mask, checksum: Some(self.page.checksum()) };
+            // What was written will be read back: more to go through.
+            self.writer.control.add_total(touched.blocks(self.writer.size).bytes());
+            self.tally.touched = Some(touched);
+        }
+        Ok(self.tally)
+    }
+
+    fn count(&mut self, block: Extent, hash: Hash, changed: bool) {
+        if hash.is_zero() {
+            self.tally.zero += block.len();
+            self.tally.zero_blocks += 1;
+        }
+        if !changed {
+            return;
+        }
+        self.tally.changed += block.len();
+        self.writer.control.add_changed(block.len());
+        if self.expect_same {
+            let expected = self.known(block).unwrap_or(Hash::ZERO);
+            let found = Found::Other(hash);
+            self.tally.surprises.push(BadBlock { offset: block.start, length: block.len(), expected, found });
+        }
+    }
+
+    /// The parent's hash of a block.
+    fn known(&self, block: Extent) -> Option<Hash> {
+        self.known.as_ref().map(|page| page.hash(slot_of(block)))
+    }
+}

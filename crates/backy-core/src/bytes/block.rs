@@ -1,0 +1,143 @@
+//! The units of the engine, and what identifies a block.
+//!
+//! Three sizes with three reasons: a *block* is what is hashed (BLAKE3 runs at full speed on it and the index
+//! stays at 128 MiB per TiB), a *granule* is what is written (a changed 4 KiB page must not cost 256 KiB), a
+//! *segment* is what one thread takes at a time (the image bytes behind one 4 KiB page of the index, so no
+//! two threads ever share a page).
+
+use std::fmt;
+
+use crate::bytes::extent::Extent;
+
+/// Bytes that share one hash.
+pub const BLOCK_SIZE: usize = 256 * 1024;
+/// Bytes written or left alone together.
+pub const GRANULE_SIZE: usize = 16 * 1024;
+/// Blocks whose hashes fill one page of the index.
+pub const BLOCKS_PER_SEGMENT: usize = 4096 / Hash::SIZE;
+/// Image bytes behind one page of the index: 32 MiB.
+pub const SEGMENT_SIZE: u64 = (BLOCK_SIZE * BLOCKS_PER_SEGMENT) as u64;
+
+/// BLAKE3 of a block's bytes (the last block of an image may be short); all zeros for a block of zeros.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Hash(pub [u8; Hash::SIZE]);
+
+impl Hash {
+    /// Bytes of a hash.
+    pub const SIZE: usize = 32;
+    /// What stands for a block of zeros, so that the index of a sparse image is itself sparse.
+    pub const ZERO: Self = Self([0; Self::SIZE]);
+
+    /// The identity of these bytes. Zeros are recognised before anything is hashed.
+    #[must_use]
+    pub fn of(block: &[u8]) -> Self {
+        if is_zero(block) { Self::ZERO } else { Self(*blake3::hash(block).as_bytes()) }
+    }
+
+    /// Reads 64 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != Self::SIZE || !rest.is_empty() {
+            return None;
+        }
+        let mut hash = Self::ZERO;
+        for (byte, pair) in hash.0.iter_mut().zip(pairs) {
+            let digit = |at: usize| char::from(pair[at]).to_digit(16);
+            *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
+        }
+        Some(hash)
+    }
+
+    /// Whether it stands for a block of zeros.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        *self == Self::ZERO
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Whether every byte is zero. Leaves a block of data at its first non-zero byte.
+#[must_use]
+pub fn is_zero(bytes: &[u8]) -> bool {
+    // 64 bytes at a time keep the loop branch-free inside, which the compiler turns into vector code.
+    let (chunks, rest) = bytes.as_chunks::<64>();
+    chunks.iter().all(|chunk| chunk.iter().fold(0, |any, byte| any | byte) == 0)
+        && rest.iter().all(|byte| *byte == 0)
+}
+
+/// Number of blocks of an image of `size` bytes.
+#[must_use]
+pub fn blocks_in(size: u64) -> u64 {
+    size.div_ceil(BLOCK_SIZE as u64)
+}
+
+/// Number of segments of an image of `size` bytes.
+#[must_use]
+pub fn segments_in(size: u64) -> u64 {
+    size.div_ceil(SEGMENT_SIZE)
+}
+
+/// The bytes of a segment of an image of `size` bytes.
+pub(crate) fn segment_range(number: u64, size: u64) -> Extent {
+    Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: size })
+}
+
+/// Where a block stands in its segment, the first one at 0.
+pub(crate) fn slot_of(block: Extent) -> usize {
+    usize::try_from(block.start % SEGMENT_SIZE / BLOCK_SIZE as u64).expect("inside the segment")
+}
+
+/// The blocks of a range that starts on one.
+pub(crate) fn blocks_of(range: Extent) -> impl Iterator<Item = Extent> {
+    range.pieces(BLOCK_SIZE as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_hash_is_blake3_of_the_bytes() {
+        let expected = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85";
+        assert_eq!(Hash::of(b"abc").to_string(), expected);
+        assert_eq!(Hash::parse(expected), Some(Hash::of(b"abc")));
+        for wrong in ["", "6", &expected[1..], &expected.replace('a', "g"), &expected.replace('a', "ä")] {
+            assert_eq!(Hash::parse(wrong), None);
+        }
+    }
+
+    #[test]
+    fn zeros_of_any_length_have_the_zero_hash() {
+        for length in [0, 1, 63, 64, 65, GRANULE_SIZE, BLOCK_SIZE] {
+            assert!(Hash::of(&vec![0; length]).is_zero(), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_set_bit_anywhere_is_seen(length in 1..5000usize, at in any::<prop::sample::Index>(), bit in 0..8u8) {
+            let mut bytes = vec![0; length];
+            bytes[at.index(length)] = 1 << bit;
+            prop_assert!(!is_zero(&bytes));
+        }
+    }
+
+    #[test]
+    fn counts_round_up() {
+        assert_eq!((blocks_in(0), blocks_in(1), blocks_in(262_144), blocks_in(262_145)), (0, 1, 1, 2));
+        assert_eq!((segments_in(0), segments_in(1), segments_in(SEGMENT_SIZE + 1)), (0, 1, 2));
+    }
+}

@@ -1,0 +1,42 @@
+//! Comparing a sealed revision with the snapshot that it was made of.
+
+use crate::check::verify::bad_blocks_of;
+use crate::error::{BadBlock, Code, Error, Result};
+use crate::image::sealed::{Image, ImageOptions};
+use crate::source::input::{Input, Sample};
+use crate::source::opened::Source;
+use crate::source::recheck::recheck;
+use crate::work::control::Control;
+
+/// What comparing found. Sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// Read from the source.
+    pub bytes_read: u64,
+    /// Every block in which the source is not what the index says, in order.
+    pub different: Vec<BadBlock>,
+}
+
+/// Reads a whole source and compares every block with the index of an image. The image itself is not read.
+///
+/// # Errors
+/// [`Code::IndexDamaged`], [`Code::SourceResized`], [`Code::SourceKind`], [`Code::ProgramFailed`],
+/// [`Code::DiffDamaged`], [`Code::InvalidArgument`] for a command that hands over no sample, [`Code::Io`],
+/// [`Code::Cancelled`].
+pub fn compare_source(options: &ImageOptions, source: &Input, control: &Control) -> Result<Compared> {
+    match source {
+        Input::Path(input) => {
+            let image = Image::of_source(options, Source::open(&input.path)?)?;
+            let different = bad_blocks_of(&image, false, control)?;
+            Ok(Compared { bytes_read: image.data_bytes(), different })
+        }
+        Input::Command(input) => {
+            let Some(command) = &input.sample else {
+                return Err(Error::new(Code::InvalidArgument).detail("the source hands over no sample"));
+            };
+            options.expect_size(input.size, &input.name)?;
+            let found = recheck(&options.open_index()?, input, command, Sample::ALL, control)?;
+            Ok(Compared { bytes_read: found.read, different: found.bad })
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The index of an image that has none, such as one of another tool: what is on the disk now becomes what every
+//! later check compares with.
+
+use std::path::Path;
+
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in, slot_of};
+use crate::bytes::buffer::Buffer;
+use crate::bytes::extent::ExtentMap;
+use crate::disk::sparse;
+use crate::error::{Code, Error, Result};
+use crate::files::device;
+use crate::files::durable::sync_directory_of;
+use crate::image::index::{IndexReader, IndexWriter, Page};
+use crate::image::read_back::{Touched, read_back};
+use crate::image::reader::{READ_SIZE, Reader, windows_of};
+use crate::work::control::Control;
+use crate::work::pool;
+
+/// What was found while the index was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexStats {
+    /// Size of the image in bytes.
+    pub size: u64,
+    /// BLAKE3 of the index.
+    pub digest: Hash,
+    /// Bytes in blocks that are all zeros.
+    pub bytes_zero: u64,
+}
+
+/// Builds the index of `image` as a new file and makes it durable. The name `index` must be free; on failure it
+/// may be left behind, incomplete.
+///
+/// # Errors
+/// [`Code::SourceKind`] when the image is no file, [`Code::SourceShort`], [`Code::ReadBack`], [`Code::Cancelled`],
+/// [`Code::Io`].
+pub fn index_image(image: &Path, index: &Path, control: &Control) -> Result<IndexStats> {
+    let reader = Reader::open(image)?;
+    let facts = device::facts(reader.file(), image)?.ok_or_else(|| Error::new(Code::SourceKind).at(image))?;
+    let size = facts.size;
+    let data = sparse::data_extents(reader.file(), facts, image)?.align(BLOCK_SIZE as u64, size);
+    control.add_total(data.bytes());
+    let writer = IndexWriter::create(index, size, None, control)?;
+    let segments: Vec<u64> = (0..segments_in(size)).collect();
+    let work = Work { reader, size, data, writer, control };
+    let indexed = pool::for_each(
+        &segments,
+        control,
+        || Buffer::new(READ_SIZE),
+        |buffer, segment| work.index(buffer, segment),
+    )?;
+    let sum = |of: fn(&Indexed) -> u64| indexed.iter().map(of).sum::<u64>();
+    work.writer.finish(sum(|segment| segment.zero_blocks))?;
+    sync_directory_of(index)?;
+
+    let index = IndexReader::open(index)?;
+    let touched: Vec<Touched> = indexed.iter().map(|segment| segment.touched).collect();
+    read_back(&work.reader, &index, size, &touched, control)?;
+    Ok(IndexStats { size, digest: index.digest()?, bytes_zero: sum(|segment| segment.zero_bytes) })
+}
+
+struct Work<'a> {
+    reader: Reader,
+    size: u64,
+    /// What may hold anything but zeros, in whole blocks.
+    data: ExtentMap,
+    writer: IndexWriter,
+    control: &'a Control,
+}
+
+/// What became of a segment.
+struct Indexed {
+    zero_blocks: u64,
+    zero_bytes: u64,
+    /// No block of it was written, but its page of the index was.
+    touched: Touched,
+}
+
+impl Work<'_> {
+    fn index(&self, buffer: &mut Buffer, segment: u64) -> Result<Indexed> {
+        let range = segment_range(segment, self.size);
+        let mut page = Page::ZERO;
+        for data in self.data.within(range) {
+            let via = self.reader.way(data);
+            for window in windows_of(data) {
+                self.control.pass(window.len())?;
+                let bytes = self.reader.read(via, buffer, window)?;
+                for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
+                    page.set(slot_of(block), Hash::of(bytes));
+                }
+                self.control.add_done(window.len());
+            }
+        }
+        self.writer.put(segment, &page)?;
+        let zeros = || blocks_of(range).filter(|block| page.hash(slot_of(*block)).is_zero());
+        Ok(Indexed {
+            zero_blocks: zeros().count() as u64,
+            zero_bytes: zeros().map(|block| block.len()).sum(),
+            touched: Touched { segment, mask: 0, checksum: Some(page.checksum()) },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::write::{WriteOptions, write_image};
+    use crate::bytes::block::SEGMENT_SIZE;
+    use crate::check::verify::verify_image;
+    use crate::image::sealed::ImageOptions;
+    use crate::sys::faults::{Fault, Injection, watch};
+    use rustix::io::Errno;
+    use std::os::unix::fs::FileExt;
+
+    /// The index of a backup and that of its finished image are one and the same file.
+    #[test]
+    fn it_is_the_index_that_a_backup_writes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let source = std::fs::File::create(path("source")).unwrap();
+        source.set_len(3 * SEGMENT_SIZE + 777).unwrap();
+        source.write_all_at(&[1; 5000], 12_345).unwrap();
+        source.write_all_at(&[0; BLOCK_SIZE], BLOCK_SIZE as u64).unwrap();
+        source.write_all_at(&[2; 777], 3 * SEGMENT_SIZE).unwrap();
+        let (source, image, index) = (path("source"), path("image"), path("index"));
+        let options =
+            WriteOptions { source: source.into(), image: image.clone(), index, ..WriteOptions::default() };
+        let written = write_image(&options, &Control::default()).unwrap();
+
+        let control = Control::default();
+        let stats = index_image(&image, &path("built"), &control).unwrap();
+
+        let expected =
+            IndexStats { size: written.size, digest: written.digest, bytes_zero: written.bytes_zero };
+        assert_eq!(stats, expected);
+        assert_eq!(std::fs::read(path("built")).unwrap(), std::fs::read(path("index")).unwrap());
+        assert_eq!(control.progress().done, control.progress().total);
+        let (index, size, digest) = (path("built"), stats.size, stats.digest);
+        let verified = verify_image(&ImageOptions { image, index, size, digest }, None, &Control::default());
+        assert_eq!(verified.unwrap().bad_blocks, []);
+    }
+
+    #[test]
+    fn a_write_that_is_lost_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("image"), vec![1; BLOCK_SIZE]).unwrap();
+        let run =
+            |injection| watch(injection, || index_image(&path("image"), &path("index"), &Control::default()));
+        let (result, calls) = run(None);
+        result.unwrap();
+        for (at, _) in calls.iter().enumerate().filter(|(_, call)| call.name == "pwrite") {
+            std::fs::remove_file(path("index")).unwrap();
+            run(Some(Injection { at, fault: Fault::Lost, lasting: false })).0.unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_keeps_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("image"), "image").unwrap();
+        std::fs::write(path("index"), "precious").unwrap();
+        let error = index_image(&path("image"), &path("index"), &Control::default()).unwrap_err();
+        assert_eq!(error.errno, Some(Errno::EXIST));
+        assert_eq!(std::fs::read(path("index")).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn it_stops_when_it_is_told_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("image"), "image").unwrap();
+        let control = Control::default();
+        control.cancel();
+        let error = index_image(&path("image"), &path("index"), &control).unwrap_err();
+        assert_eq!(error.code, Code::Cancelled);
+    }
+}

@@ -1,0 +1,377 @@
+//! Mending a sealed image: what the index says of a block, from a place that has just that and is another one on the
+//! disk. This alone may change a sealed image, and never to anything but what was sealed.
+//!
+//! The good bytes are written to a file of their own, made durable and read back, before the image refers to them in
+//! one step; so a mend that fails, or is cut short, leaves the block as bad as it was. The bad bytes are kept.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE};
+use crate::bytes::buffer::{ALIGNMENT, Buffer};
+use crate::bytes::extent::Extent;
+use crate::disk::sharers::lie_apart;
+use crate::error::{BadBlock, Code, Context, Error, Result};
+use crate::files::device::{self, Kind};
+use crate::files::directory::make_directory;
+use crate::files::durable::{Existing, close, directory_of, temporary_beside, write_file_by};
+use crate::image::index::IndexReader;
+use crate::image::output::{Output, write_at};
+use crate::image::reader::{Reader, Via};
+use crate::image::sealed::{Image, ImageOptions, expected};
+use crate::platform;
+use crate::sys::fs;
+use crate::work::control::Control;
+
+/// What to mend, and what with.
+#[derive(Debug, Clone)]
+pub struct RepairOptions {
+    /// The image, as its record has it.
+    pub image: ImageOptions,
+    /// Where its bad blocks start, in bytes.
+    pub blocks: Vec<u64>,
+    /// Where the right bytes may be, the best place first.
+    pub donors: Vec<Donor>,
+    /// What the names of the files begin with that get the bad bytes: `.OFFSET.block` is added.
+    pub evidence: PathBuf,
+}
+
+/// A file or device that may have the right bytes, at the same offset.
+#[derive(Debug, Clone)]
+pub struct Donor {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its index, if it is an image of ours: then nothing is read in vain.
+    pub index: Option<PathBuf>,
+}
+
+/// What became of a block that is bad.
+#[derive(Debug, Clone)]
+pub struct Repaired {
+    /// What was wrong with it.
+    pub block: BadBlock,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How the mending of a block ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It is what it was when it was sealed, durably.
+    Healed {
+        /// Where the bytes come from; `None` for zeros, which come from nowhere.
+        from: Option<PathBuf>,
+        /// The file that has the bad bytes.
+        evidence: PathBuf,
+    },
+    /// It is as bad as before, for this reason.
+    Left(String),
+}
+
+/// Mends the blocks of an image that are bad; those that are good are passed over. That a block cannot be mended is a
+/// result, not an error.
+///
+/// # Errors
+/// [`Code::IndexDamaged`], [`Code::ImageDamaged`] when the image is longer than it was, [`Code::Io`] when it cannot be
+/// opened, [`Code::Cancelled`].
+pub fn repair_image(options: &RepairOptions, control: &Control) -> Result<Vec<Repaired>> {
+    let image = Image::open(&options.image)?;
+    let mut buffer = Buffer::new(BLOCK_SIZE);
+    let mut repaired = Vec::new();
+    let mut given_up: Option<String> = None;
+    control.add_total((options.blocks.len() * BLOCK_SIZE) as u64);
+    for start in &options.blocks {
+        control.check()?;
+        let size = Extent { start: 0, end: image.size };
+        let range =
+            Extent::at(start / BLOCK_SIZE as u64 * BLOCK_SIZE as u64, BLOCK_SIZE as u64).overlap(&size);
+        if let Some(block) = inspect(&image, range, &mut buffer)? {
+            let outcome = match &given_up {
+                Some(reason) => Outcome::Left(reason.clone()),
+                None => mend(options, &image, &block, control).unwrap_or_else(|error| {
+                    // What could not be made durable is not tried again: a disk that fails is not written to.
+                    given_up = error.syscall.filter(|call| *call == "fsync").map(|_| error.to_string());
+                    Outcome::Left(error.to_string())
+                }),
+            };
+            repaired.push(Repaired { block, outcome });
+        }
+        control.add_done(BLOCK_SIZE as u64);
+    }
+    Ok(repaired)
+}
+
+/// What is wrong with a block, by what is on the disk now.
+fn inspect(image: &Image, range: Extent, buffer: &mut Buffer) -> Result<Option<BadBlock>> {
+    if range.is_empty() {
+        return Ok(None);
+    }
+    let mut bad = Vec::new();
+    image.reader.distrust_cache();
+    image.read_checked(Via::Disk, buffer, range, &image.page(range.start / SEGMENT_SIZE)?, &mut bad)?;
+    Ok(bad.pop())
+}
+
+fn mend(options: &RepairOptions, image: &Image, block: &BadBlock, control: &Control) -> Result<Outcome> {
+    let range = Extent::at(block.offset, block.length);
+    let (from, good) = if block.expected.is_zero() {
+        (None, None)
+    } else {
+        match find(options, image, block) {
+            Ok((donor, good)) => (Some(donor), Some(good)),
+            Err(reason) => return Ok(Outcome::Left(reason)),
+        }
+    };
+    let evidence = keep_evidence(&options.evidence, image, range)?;
+    match good {
+        Some(good) => put(image, &good[..length_of(range)], range, control)?,
+        None => clear(image, range)?,
+    }
+    if inspect(image, range, &mut Buffer::new(BLOCK_SIZE))?.is_some() {
+        return Err(Error::new(Code::ReadBack).at(image.reader.path()).offset(range.start));
+    }
+    Ok(Outcome::Healed { from, evidence })
+}
+
+/// The first donor with the right bytes in another place, and the bytes; or why there is none.
+fn find(
+    options: &RepairOptions,
+    image: &Image,
+    block: &BadBlock,
+) -> std::result::Result<(PathBuf, Buffer), String> {
+    let range = Extent::at(block.offset, block.length);
+    let mut reason = String::from("no other place has these bytes");
+    for donor in &options.donors {
+        // What is wrong with a donor is no reason not to ask the next one.
+        let Ok(Some((file, good))) = ask(donor, range, block.expected) else { continue };
+        // The rest of the block may well be shared: what strays into a clone has a place of its own.
+        let bad = bad_sectors(image, range, &good);
+        match lie_apart((image.reader.file(), &bad), (&file, &bad), &donor.path) {
+            Ok(Ok(true)) => return Ok((donor.path.clone(), good)),
+            Ok(Ok(false)) => {
+                reason = String::from("every other place that has these bytes is the same one on the disk");
+            }
+            Ok(Err(unknown)) => reason = unknown,
+            Err(error) => reason = error.to_string(),
+        }
+    }
+    Err(reason)
+}
+
+/// The bytes that a donor has on its disk, if they are the right ones.
+fn ask(donor: &Donor, range: Extent, expected_hash: Hash) -> Result<Option<(File, Buffer)>> {
+    let reader = if let Some(index) = &donor.index {
+        let page = IndexReader::open(index)?.page(range.start / SEGMENT_SIZE)?;
+        if expected(&page, range.start) != expected_hash {
+            return Ok(None);
+        }
+        Reader::open(&donor.path)?
+    } else {
+        Reader::new(device::open_source(&donor.path)?, &donor.path)
+    };
+    reader.distrust_cache();
+    let mut buffer = Buffer::new(BLOCK_SIZE);
+    let is_right = Hash::of(reader.read(Via::Disk, &mut buffer, range)?) == expected_hash;
+    Ok(is_right.then_some((fs::duplicate(reader.file()).on("dup", &donor.path)?, buffer)))
+}
+
+/// The sectors of a block that an image cannot give, or gives other bytes of.
+fn bad_sectors(image: &Image, range: Extent, good: &[u8]) -> Vec<Extent> {
+    let mut sector = Buffer::new(ALIGNMENT);
+    let sectors = range.pieces(ALIGNMENT as u64).zip(good.chunks(ALIGNMENT));
+    let is_bad = |(part, good): &(Extent, &[u8])| {
+        let read = image.reader.read(Via::Disk, &mut sector, *part);
+        read.map_or(true, |bytes| bytes != &good[..bytes.len()])
+    };
+    sectors.filter(is_bad).map(|(part, _)| part).collect()
+}
+
+/// Writes what is there now to a file, sector by sector; zeros stand for those that cannot be read, and for what a
+/// truncated image lacks.
+fn keep_evidence(prefix: &Path, image: &Image, range: Extent) -> Result<PathBuf> {
+    let mut name = prefix.as_os_str().to_owned();
+    name.push(format!(".{}.block", range.start));
+    let path = PathBuf::from(name);
+    make_directory(directory_of(&path))?;
+    let mut bytes = Buffer::new(BLOCK_SIZE);
+    let mut sector = Buffer::new(ALIGNMENT);
+    let end = fs::metadata(image.reader.file()).on("fstat", image.reader.path())?.len();
+    for part in range.overlap(&Extent { start: 0, end }).pieces(ALIGNMENT as u64) {
+        let at = length_of(Extent { start: range.start, end: part.start });
+        if let Ok(read) = image.reader.read(Via::Disk, &mut sector, part) {
+            bytes[at..at + read.len()].copy_from_slice(read);
+        }
+    }
+    let kept = |file: &mut dyn Write| file.write_all(&bytes[..length_of(range)]);
+    match write_file_by(&path, 0o400, Existing::Keep, kept) {
+        // An earlier attempt in the same run kept it.
+        Err(Error { errno: Some(Errno::EXIST), .. }) => Ok(path),
+        result => result.map(|()| path),
+    }
+}
+
+/// Lets the image have these bytes, in blocks of the disk that they have never been in.
+fn put(image: &Image, bytes: &[u8], range: Extent, control: &Control) -> Result<()> {
+    let path = image.reader.path();
+    let temporary = temporary_beside(path);
+    let fresh = platform::create(&temporary).on("open", &temporary)?;
+    let result = fill(&fresh, &temporary, bytes).and_then(|()| {
+        let target = open_sealed(image)?;
+        match platform::clone_range(&fresh, &target, range.len(), range.start, control) {
+            // No reflinks: the bad block is nobody else's, and is written where it is. ZFS writes nothing in place.
+            Err(errno) if platform::never_clones(errno) => write_at(&target, path, bytes, range.start)?,
+            result => result.on("ioctl_ficlonerange", path).map_err(|error| error.offset(range.start))?,
+        }
+        platform::sync(&target).on("fsync", path)?;
+        close(target, path)
+    });
+    // Best effort: a name that starts like this is a leftover that the next purge takes.
+    let _ = fs::unlink(&temporary);
+    result
+}
+
+/// Writes, makes durable and reads back.
+fn fill(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
+    write_at(file, path, bytes, 0)?;
+    platform::sync(file).on("fsync", path)?;
+    let reader = Reader::open(path)?;
+    reader.distrust_cache();
+    let mut buffer = Buffer::new(BLOCK_SIZE);
+    if reader.read(Via::Disk, &mut buffer, Extent::at(0, bytes.len() as u64))? != bytes {
+        return Err(Error::new(Code::ReadBack).at(path).offset(0));
+    }
+    Ok(())
+}
+
+/// Makes a block zeros, which needs no donor.
+fn clear(image: &Image, range: Extent) -> Result<()> {
+    let output = Output::existing(open_sealed(image)?, image.reader.path(), Kind::File);
+    output.clear(range)?;
+    output.finish()
+}
+
+/// Opens the image for writing, at its full size. Its mode, 0400, keeps even the owner out, and is back at once.
+fn open_sealed(image: &Image) -> Result<File> {
+    let path = image.reader.path();
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let open = || fs::open(path, flags, Mode::empty());
+    let opened = match open() {
+        Err(Errno::ACCESS) => {
+            fs::fchmod(image.reader.file(), Mode::RUSR | Mode::WUSR).on("fchmod", path)?;
+            let opened = open();
+            fs::fchmod(image.reader.file(), Mode::RUSR).on("fchmod", path)?;
+            opened
+        }
+        opened => opened,
+    };
+    let file: File = opened.on("open", path)?.into();
+    if fs::metadata(&file).on("fstat", path)?.len() < image.size {
+        fs::ftruncate(&file, image.size).on("ftruncate", path)?;
+    }
+    Ok(file)
+}
+
+fn length_of(range: Extent) -> usize {
+    usize::try_from(range.len()).expect("at most a block")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::write::{WriteOptions, write_image};
+    use crate::fault_tests::scratch::Scratch;
+    use crate::sys::faults::{Fault, Injection, watch};
+    use std::os::unix::fs::FileExt;
+
+    const BLOCK: u64 = BLOCK_SIZE as u64;
+
+    /// An image of two blocks, its `source`, and the bytes of both.
+    fn image_in(directory: &Path) -> (ImageOptions, Vec<u8>) {
+        let path = |name: &str| directory.join(name);
+        let bytes: Vec<u8> = (0..2 * BLOCK_SIZE).map(|at| (at % 251) as u8 | 1).collect();
+        std::fs::write(path("source"), &bytes).unwrap();
+        let source = path("source").into();
+        let options =
+            WriteOptions { source, image: path("image"), index: path("index"), ..WriteOptions::default() };
+        let stats = write_image(&options, &Control::default()).unwrap();
+        let WriteOptions { image, index, .. } = options;
+        (ImageOptions { image, index, size: stats.size, digest: stats.digest }, bytes)
+    }
+
+    fn truncate(options: &ImageOptions, length: u64) -> Image {
+        File::options().write(true).open(&options.image).unwrap().set_len(length).unwrap();
+        Image::open(options).unwrap()
+    }
+
+    #[test]
+    fn the_evidence_of_a_truncated_image_has_all_that_is_left_of_the_block() {
+        let directory = tempfile::tempdir().unwrap();
+        let (options, bytes) = image_in(directory.path());
+        let second = Extent::at(BLOCK, BLOCK);
+        // Within its last sector, behind its first byte, where it starts, and before that.
+        for end in [2 * BLOCK_SIZE - 777, BLOCK_SIZE + 1, BLOCK_SIZE, BLOCK_SIZE - 1] {
+            let image = truncate(&options, end as u64);
+            let evidence = keep_evidence(&directory.path().join(end.to_string()), &image, second).unwrap();
+            let mut expected = bytes[..end].to_vec();
+            expected.resize(2 * BLOCK_SIZE, 0);
+            assert!(std::fs::read(evidence).unwrap() == expected[BLOCK_SIZE..], "cut at {end}");
+        }
+    }
+
+    /// What strays into a clone has a place of its own; the rest of the block still lies where the donor's does.
+    #[test]
+    fn a_donor_may_share_what_is_good_of_the_block() {
+        let scratch = Scratch::new();
+        let directory = scratch.directory("repair");
+        let (image, bytes) = image_in(&directory);
+        let older = directory.join("older");
+        // Where nothing is shared there is nothing to be taken for the bad bytes.
+        if platform::create_clone(&File::open(&image.image).unwrap(), &older, &Control::default()).is_err() {
+            return;
+        }
+        let file = File::options().write(true).open(&image.image).unwrap();
+        file.write_all_at(&[0], BLOCK + 5000).unwrap();
+        file.sync_all().unwrap();
+        let donors = vec![Donor { path: older, index: Some(image.index.clone()) }];
+        let options =
+            RepairOptions { image, blocks: vec![BLOCK], donors, evidence: directory.join("evidence") };
+
+        let repaired = repair_image(&options, &Control::default()).unwrap();
+
+        assert!(matches!(repaired[0].outcome, Outcome::Healed { .. }), "{:?}", repaired[0].outcome);
+        assert!(std::fs::read(&options.image.image).unwrap() == bytes);
+    }
+
+    #[test]
+    fn a_donor_that_does_not_tell_where_it_lies_is_no_reason_not_to_ask_the_next_one() {
+        let scratch = Scratch::new();
+        let directory = scratch.directory("repair");
+        let (options, _) = image_in(&directory);
+        let donors =
+            ["source", "copy"].map(|name| Donor { path: directory.join(name), index: None }).to_vec();
+        std::fs::copy(&donors[0].path, &donors[1].path).unwrap();
+        let image = truncate(&options, BLOCK);
+        let block = inspect(&image, Extent::at(BLOCK, BLOCK), &mut Buffer::new(BLOCK_SIZE)).unwrap().unwrap();
+        let options = RepairOptions {
+            image: options,
+            blocks: vec![BLOCK],
+            donors,
+            evidence: directory.join("evidence"),
+        };
+        let search = || find(&options, &image, &block).map(|(path, _)| path);
+        // Where no file tells where it lies there is nothing to try.
+        let (Ok(first), calls) = watch(None, search) else { return };
+        assert_eq!(first, options.donors[0].path);
+
+        let at = calls.iter().position(|call| call.name == "ioctl_fiemap").unwrap();
+        let once = Injection { at, fault: Fault::Fails(Errno::IO), lasting: false };
+
+        assert_eq!(watch(Some(once), search).0.unwrap(), options.donors[1].path);
+        let reason = watch(Some(Injection { lasting: true, ..once }), search).0.unwrap_err();
+        assert!(reason.contains("ioctl_fiemap failed"), "{reason}");
+    }
+}

@@ -1,0 +1,147 @@
+//! Reading a whole image against its index. Goes on behind every bad block, so that all of them are named.
+
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of};
+use crate::bytes::buffer::Buffer;
+use crate::bytes::extent::{Extent, Part};
+use crate::check::mapping::{WINDOW_SIZE, Window};
+use crate::check::report::Report;
+use crate::error::{BadBlock, Context, Error, Found, Result};
+use crate::image::index::Page;
+use crate::image::reader::{READ_SIZE, Via, windows_of};
+use crate::image::sealed::{Image, ImageOptions, expect_zeros, expected};
+use crate::work::control::Control;
+use crate::work::pool;
+
+/// What verifying an image found. Sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyStats {
+    /// Blocks of the image.
+    pub blocks: u64,
+    /// Read from the image; its holes are not.
+    pub bytes_read: u64,
+    /// Every block that is not what it was, in order.
+    pub bad_blocks: Vec<BadBlock>,
+    /// Why the report could not be written; what was found counts all the same.
+    pub report_problem: Option<String>,
+}
+
+/// Compares every block of an image with its index, through the page cache what is in it, the rest past the
+/// cache. A report lists every bad block in a file; where there is none, no file is made.
+///
+/// # Errors
+/// [`crate::Code::IndexDamaged`] when there is nothing to compare with, [`crate::Code::Io`],
+/// [`crate::Code::Cancelled`]. Bad blocks are no error.
+pub fn verify_image(
+    options: &ImageOptions,
+    report: Option<&Report>,
+    control: &Control,
+) -> Result<VerifyStats> {
+    verify(options, report, control, false)
+}
+
+/// The same, but what is in the page cache is hashed in place, through a memory map. `bench/` shows which of the
+/// two is faster where.
+///
+/// # Errors
+/// As [`verify_image`].
+pub fn verify_mapped_image(
+    options: &ImageOptions,
+    report: Option<&Report>,
+    control: &Control,
+) -> Result<VerifyStats> {
+    verify(options, report, control, true)
+}
+
+fn verify(
+    options: &ImageOptions,
+    report: Option<&Report>,
+    control: &Control,
+    mapped: bool,
+) -> Result<VerifyStats> {
+    report.map_or(Ok(()), Report::expect_free)?;
+    let image = Image::open(options)?;
+    let bad_blocks = bad_blocks_of(&image, mapped, control)?;
+    let written = report.map_or(Ok(()), |report| report.write(&bad_blocks));
+    let report_problem = written.err().map(|error| error.to_string());
+    let blocks = blocks_in(image.size);
+    Ok(VerifyStats { blocks, bytes_read: image.data_bytes(), bad_blocks, report_problem })
+}
+
+/// Every block that is not what the index says.
+///
+/// # Errors
+/// [`crate::Code::Io`], [`crate::Code::Cancelled`].
+pub(crate) fn bad_blocks_of(image: &Image, mapped: bool, control: &Control) -> Result<Vec<BadBlock>> {
+    control.add_total(image.data_bytes());
+    let verification = Verification { image, mapped, control };
+    let buffer = || Buffer::new(READ_SIZE);
+    let segments = pool::for_each(&image.segments(), control, buffer, |buffer, segment| {
+        verification.segment(segment, buffer)
+    })?;
+    Ok(segments.into_iter().flatten().collect())
+}
+
+/// What all segments are verified with.
+struct Verification<'a> {
+    image: &'a Image,
+    /// Whether what is cached is hashed through a memory map.
+    mapped: bool,
+    control: &'a Control,
+}
+
+impl Verification<'_> {
+    fn segment(&self, segment: u64, buffer: &mut Buffer) -> Result<Vec<BadBlock>> {
+        let page = self.image.page(segment)?;
+        let range = self.image.range(segment);
+        let mut bad = Vec::new();
+        for part in self.image.parts(range) {
+            match part {
+                Part::Hole(hole) => expect_zeros(hole, &page, &mut bad),
+                Part::Data(data) => match self.image.reader.way(data) {
+                    Via::Cache if self.mapped => self.map(data, &page, &mut bad)?,
+                    via => self.read(via, data, &page, buffer, &mut bad)?,
+                },
+            }
+        }
+        Ok(bad)
+    }
+
+    fn map(&self, data: Extent, page: &Page, bad: &mut Vec<BadBlock>) -> Result<()> {
+        let reader = &self.image.reader;
+        for range in data.pieces(WINDOW_SIZE as u64) {
+            let window = Window::map(reader.file(), range)
+                .on("mmap", reader.path())
+                .map_err(|error: Error| error.offset(range.start))?;
+            for block in blocks_of(range) {
+                self.control.pass(block.len())?;
+                let expected = expected(page, block.start);
+                let found = match window.look(Extent::at(block.start - range.start, block.len()), Hash::of) {
+                    Ok(hash) if hash == expected => continue,
+                    Ok(hash) => Found::Other(hash),
+                    Err(_) => Found::Unreadable(rustix::io::Errno::IO),
+                };
+                bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });
+            }
+            self.control.add_done(range.len());
+        }
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        via: Via,
+        data: Extent,
+        page: &Page,
+        buffer: &mut Buffer,
+        bad: &mut Vec<BadBlock>,
+    ) -> Result<()> {
+        for window in windows_of(data) {
+            self.control.pass(window.len())?;
+            self.image.read_checked(via, buffer, window, page, bad)?;
+            self.control.add_done(window.len());
+        }
+        Ok(())
+    }
+}
+
+const _: () = assert!(WINDOW_SIZE.is_multiple_of(BLOCK_SIZE), "windows hold whole blocks");

@@ -1,0 +1,153 @@
+//! Where files lie on the disk, by FIEMAP: what two files share, and what one has alone.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::io::Errno;
+
+use crate::bytes::extent::Extent;
+use crate::error::Context;
+pub(crate) use crate::platform::Mapped;
+use crate::platform::{count_all_extents, count_extents, each_extent};
+use crate::sys::fs;
+
+/// include/uapi/linux/fiemap.h
+mod flag {
+    pub const UNKNOWN: u32 = 0x2;
+    pub const DELALLOC: u32 = 0x4;
+    pub const ENCODED: u32 = 0x8;
+    pub const NOT_ALIGNED: u32 = 0x100;
+    pub const INLINE: u32 = 0x200;
+    pub const TAIL: u32 = 0x400;
+    pub const MERGED: u32 = 0x1000;
+    pub const SHARED: u32 = 0x2000;
+}
+
+impl Mapped {
+    /// Where it lies in the file.
+    pub(crate) fn range(&self) -> Extent {
+        Extent::at(self.logical, self.length)
+    }
+
+    /// The same without the marks that depend on other files.
+    pub(crate) fn settled(self) -> Self {
+        Self { flags: self.flags & !(flag::SHARED | flag::MERGED), ..self }
+    }
+
+    /// Whether the bytes that both extents hold of a file are the same ones on the disk, in the same state.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        let shift = |extent: &Self| extent.physical.wrapping_sub(extent.logical);
+        let literal = self.place().is_some() && other.place().is_some();
+        literal && shift(self) == shift(other) && self.flags == other.flags
+    }
+
+    /// Where it lies on the disk, if it says so byte for byte.
+    pub(crate) fn place(&self) -> Option<Extent> {
+        self.oddity().is_none().then(|| Extent::at(self.physical, self.length))
+    }
+
+    /// The part of the disk that is read for a range of the file; all of it where the place is not literal. `None`
+    /// where the bytes lie among metadata, which no two files share.
+    pub(crate) fn disk_part(&self, range: Extent) -> Option<Extent> {
+        if self.flags & (flag::INLINE | flag::TAIL | flag::UNKNOWN | flag::DELALLOC) != 0 {
+            return None;
+        }
+        let part = self.range().overlap(&range);
+        let all = Extent::at(self.physical, self.length);
+        let part = if part.is_empty() { None } else { Some(part) }?;
+        let literal =
+            self.place().map(|place| Extent::at(place.start + (part.start - self.logical), part.len()));
+        Some(literal.unwrap_or(all))
+    }
+
+    /// Whether another file, or another place of this one, has the same blocks.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.flags & flag::SHARED != 0
+    }
+
+    /// Why the place on the disk is not to be taken literally, in words.
+    pub(crate) fn oddity(&self) -> Option<&'static str> {
+        use flag::{DELALLOC, ENCODED, INLINE, NOT_ALIGNED, TAIL, UNKNOWN};
+        const ODDITIES: [(u32, &str); 3] = [
+            (ENCODED, "is compressed or encrypted"),
+            (INLINE | TAIL | NOT_ALIGNED, "lies among the metadata"),
+            (UNKNOWN | DELALLOC, "has no place yet"),
+        ];
+        ODDITIES.iter().find(|(flags, _)| self.flags & flags != 0).map(|(_, words)| *words)
+    }
+}
+
+/// Calls `take` with every extent of a file, in order; `false` where the filesystem has no such map.
+pub(crate) fn walk(file: &File, take: impl FnMut(Mapped)) -> Result<bool, Errno> {
+    match each_extent(file, take) {
+        Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS | Errno::INVAL) => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+/// In how many pieces a file lies on the disk, as far as it has been written; `None` where nothing tells. Nothing but
+/// cost rests on it.
+pub(crate) fn count(file: &File) -> Option<u64> {
+    count_all_extents(file).ok()
+}
+
+/// In how many a range of it does.
+pub(crate) fn count_within(file: &File, range: Extent) -> Option<u64> {
+    count_extents(file, range.start, range.len()).ok()
+}
+
+/// In how many a file by name does.
+///
+/// # Errors
+/// [`crate::Code::Io`] when it cannot be opened.
+pub(crate) fn extents_of(path: &Path) -> crate::Result<Option<u64>> {
+    Ok(count(&fs::open_plain(path).on("open", path)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileExt;
+
+    #[test]
+    fn the_same_place_is_one_shift_and_one_state() {
+        const UNWRITTEN: u32 = 0x800;
+        let extent = |logical, physical, flags| Mapped { logical, physical, length: 8192, flags };
+        let whole = extent(0, 1 << 20, 0);
+        assert!(whole.is_same_place(&extent(4096, (1 << 20) + 4096, 0)));
+        assert!(!whole.is_same_place(&extent(4096, 1 << 20, 0)));
+        assert!(!whole.is_same_place(&extent(0, 1 << 20, UNWRITTEN)));
+        assert!(!whole.is_same_place(&extent(0, 1 << 20, flag::ENCODED)));
+        let shared = extent(0, 1 << 20, flag::SHARED | flag::MERGED);
+        assert!(whole.is_same_place(&shared.settled()));
+    }
+
+    /// On ext4, btrfs and XFS; others do not tell.
+    #[test]
+    fn pieces_are_counted_where_they_lie() {
+        const FAR: u64 = 1 << 20;
+        let file = tempfile::tempfile().unwrap();
+        for at in [0, FAR] {
+            file.write_all_at(&[1; 8192], at).unwrap();
+        }
+        file.sync_all().unwrap();
+        let Some(pieces) = count(&file) else { return };
+        let mut walked = 0;
+        assert!(walk(&file, |_| walked += 1).unwrap());
+        assert_eq!((pieces, walked), (2, 2));
+        let ranges = [(0, 2 * FAR), (0, FAR), (4096, FAR), (FAR / 2, FAR / 4)];
+        let within = ranges.map(|(start, length)| count_within(&file, Extent::at(start, length)));
+        assert_eq!(within, [Some(2), Some(1), Some(2), Some(0)]);
+    }
+
+    #[test]
+    fn a_place_that_is_not_literal_is_none() {
+        let mapped = |flags| Mapped { logical: 0, physical: 4096, length: 8192, flags };
+        for flags in [0, flag::SHARED, 0x800] {
+            assert_eq!(mapped(flags).place(), Some(Extent::at(4096, 8192)));
+        }
+        for flags in [flag::ENCODED | flag::SHARED, flag::INLINE, flag::UNKNOWN, flag::DELALLOC, flag::TAIL] {
+            assert_eq!(mapped(flags).place(), None);
+        }
+    }
+}

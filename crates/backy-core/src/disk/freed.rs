@@ -1,0 +1,351 @@
+//! What removing files would free: the blocks that no file which stays refers to.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use crate::bytes::extent::{Extent, ExtentMap};
+use crate::disk::fiemap;
+use crate::disk::sharers::{Place, identity, open_place};
+use crate::error::{Context, Result};
+use crate::platform::{self, Sharing};
+use crate::sys::fs;
+
+/// What removing files would free.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Freed {
+    /// Bytes, each counted once.
+    pub bytes: u64,
+    /// Why the number is no more than an estimate.
+    pub estimated: Option<String>,
+}
+
+/// Measures how many bytes of a filesystem would be free if `remove` were gone while `keep` stays; all of them
+/// lie on that filesystem. Files that are missing are skipped, and so is what is no plain file: that makes it an estimate.
+///
+/// What shares blocks with two or more of the removed files at once and is in neither list cannot be seen.
+///
+/// # Errors
+/// [`crate::Code::Io`].
+pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
+    let mut census = Census::default();
+    // A removed file may have another name, under which it stays.
+    let mut seen = HashSet::new();
+    for path in keep {
+        let Some(file) = open_counted(path, &mut census.estimated)? else { continue };
+        seen.insert(identity(&file, path)?);
+    }
+    for path in remove {
+        let Some(file) = open_counted(path, &mut census.estimated)? else { continue };
+        if seen.insert(identity(&file, path)?) {
+            let metadata = fs::metadata(&file).on("fstat", path)?;
+            census.take(&file, path, metadata.blocks() * 512)?;
+        }
+    }
+    let Census { pieces, loose_bytes, account, mut estimated, .. } = census;
+    let Sorted { own_bytes, candidates } =
+        if account == Account::Bytes { by_byte(pieces) } else { by_extent(pieces) };
+    let candidate_bytes = candidates.iter().map(Extent::len).sum::<u64>();
+    let bytes =
+        loose_bytes + own_bytes + candidate_bytes - kept_bytes(&candidates, keep, account, &mut estimated)?;
+    if account == Account::Pieces && bytes > 0 {
+        estimated.get_or_insert_with(|| PIECES_ONLY.to_owned());
+    }
+    Ok(Freed { bytes, estimated })
+}
+
+/// A file whose blocks count. What else is in its place has none that anybody could see.
+fn open_counted(path: &Path, estimated: &mut Option<String>) -> Result<Option<File>> {
+    match open_place(path)? {
+        Place::Plain(file) => Ok(Some(file)),
+        Place::Empty => Ok(None),
+        Place::Odd => {
+            estimated.get_or_insert_with(|| format!("{} is not a plain file", path.display()));
+            Ok(None)
+        }
+    }
+}
+
+/// What is freed, and counted, at once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Account {
+    /// Each byte as soon as nobody refers to it.
+    #[default]
+    Bytes,
+    /// Whole extents, which root is told of.
+    Extents,
+    /// Whole extents, of which only pieces are known: what is left of one in a file may be less than the disk has of
+    /// it, and a piece that no file shows may be held by another one.
+    Pieces,
+}
+
+const PIECES_ONLY: &str = "btrfs frees an extent only as a whole, and tells nobody but root where it ends";
+
+/// A place on the disk that a file to be removed refers to.
+struct Piece {
+    place: Extent,
+    file: u32,
+    shared: bool,
+}
+
+/// What the files to be removed refer to.
+#[derive(Default)]
+struct Census {
+    pieces: Vec<Piece>,
+    files: u32,
+    /// Bytes of what has no literal place.
+    loose_bytes: u64,
+    account: Account,
+    estimated: Option<String>,
+}
+
+impl Census {
+    fn take(&mut self, file: &File, path: &Path, allocated_bytes: u64) -> Result<()> {
+        let filesystem = platform::filesystem(file).on("fstatfs", path)?;
+        let number = self.files;
+        self.files += 1;
+        if filesystem.sharing == Sharing::WholeExtents {
+            if self.take_extents(file, number).on("ioctl_btrfs_tree_search", path)? {
+                self.account = Account::Extents;
+                return Ok(());
+            }
+            self.account = Account::Pieces;
+        }
+        let mapped = fiemap::walk(file, |mapped| match (mapped.place(), mapped.oddity()) {
+            (Some(place), _) => self.pieces.push(Piece { place, file: number, shared: mapped.is_shared() }),
+            (None, oddity) => {
+                self.loose_bytes += if mapped.is_shared() { 0 } else { mapped.length };
+                let words = oddity.unwrap_or("is unusual");
+                self.estimated.get_or_insert_with(|| format!("part of {} {words}", path.display()));
+            }
+        });
+        if !mapped.on("ioctl_fiemap", path)? {
+            self.loose_bytes += allocated_bytes;
+            let name = filesystem.name;
+            self.estimated.get_or_insert_with(|| format!("{name} does not tell what files share"));
+        }
+        Ok(())
+    }
+
+    /// Takes the extents as the trees of btrfs have them; `false` for want of privileges. What shares them is
+    /// something that only the other map tells, which also has everything written before.
+    fn take_extents(&mut self, file: &File, number: u32) -> std::result::Result<bool, Errno> {
+        let mut shared = ExtentMap::default();
+        fiemap::walk(file, |mapped| {
+            if mapped.is_shared() {
+                shared.append(mapped.range());
+            }
+        })?;
+        stored(file, |logical, place| {
+            let is_shared = shared.within(Extent::at(logical, 1)).next().is_some();
+            self.pieces.push(Piece { place, file: number, shared: is_shared });
+        })
+    }
+}
+
+/// Whole extents on the disk, with where the file refers to them; `false` for want of privileges.
+fn stored(file: &File, mut take: impl FnMut(u64, Extent)) -> std::result::Result<bool, Errno> {
+    let told = platform::each_stored(file, |platform::Stored { logical, start, length }| {
+        take(logical, Extent::at(start, length));
+    });
+    match told {
+        Err(Errno::PERM | Errno::ACCESS | Errno::NOTTY | Errno::OPNOTSUPP) => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
+/// What is freed for certain, and what is freed unless a file that stays refers to it.
+#[derive(Default)]
+struct Sorted {
+    own_bytes: u64,
+    /// Sorted and disjoint.
+    candidates: Vec<Extent>,
+}
+
+impl Sorted {
+    /// What is marked as shared but belongs to one file only is shared with something outside, and stays.
+    fn add(&mut self, place: Extent, all_shared: bool, several_files: bool) {
+        if !all_shared {
+            self.own_bytes += place.len();
+        } else if several_files {
+            self.candidates.push(place);
+        }
+    }
+}
+
+/// Where each byte is freed as soon as nobody refers to it: sweeps over the places at which anything begins or
+/// ends.
+fn by_byte(pieces: Vec<Piece>) -> Sorted {
+    let mut events: Vec<(u64, bool, u32, bool)> = Vec::with_capacity(pieces.len() * 2);
+    for Piece { place, file, shared } in pieces {
+        events.push((place.start, true, file, shared));
+        events.push((place.end, false, file, shared));
+    }
+    events.sort_unstable();
+    let mut sorted = Sorted::default();
+    let mut open: Vec<(u32, bool)> = Vec::new();
+    let mut from = 0;
+    for (at, begins, file, shared) in events {
+        if at > from && !open.is_empty() {
+            let all_shared = open.iter().all(|(_, shared)| *shared);
+            let several_files = open.iter().any(|(file, _)| *file != open[0].0);
+            sorted.add(Extent { start: from, end: at }, all_shared, several_files);
+        }
+        from = at;
+        if begins {
+            open.push((file, shared));
+        } else if let Some(found) = open.iter().position(|entry| *entry == (file, shared)) {
+            open.swap_remove(found);
+        }
+    }
+    sorted
+}
+
+/// Where an extent is freed as a whole: pieces that overlap are of one extent.
+fn by_extent(mut pieces: Vec<Piece>) -> Sorted {
+    pieces.sort_unstable_by_key(|piece| piece.place);
+    let mut sorted = Sorted::default();
+    let mut rest = pieces.as_slice();
+    while let Some(first) = rest.first() {
+        let mut place = first.place;
+        let overlaps = |piece: &&Piece| {
+            let inside = piece.place.start < place.end;
+            place.end = if inside { place.end.max(piece.place.end) } else { place.end };
+            inside
+        };
+        let count = rest.iter().take_while(overlaps).count();
+        let (group, behind) = rest.split_at(count);
+        let all_shared = group.iter().all(|piece| piece.shared);
+        sorted.add(place, all_shared, group.iter().any(|piece| piece.file != first.file));
+        rest = behind;
+    }
+    sorted
+}
+
+/// Bytes of the candidates that files hold on to.
+fn kept_bytes(
+    candidates: &[Extent],
+    keep: &[PathBuf],
+    account: Account,
+    estimated: &mut Option<String>,
+) -> Result<u64> {
+    let mut kept = ExtentMap::default();
+    for path in if candidates.is_empty() { &[] } else { keep } {
+        let Some(file) = open_counted(path, estimated)? else { continue };
+        let mut found = Vec::new();
+        let mut hold = |place: Extent| {
+            let first = candidates.partition_point(|candidate| candidate.end <= place.start);
+            let touched = candidates[first..].iter().take_while(|candidate| candidate.start < place.end);
+            found.extend(touched.map(|candidate| match account {
+                Account::Bytes => candidate.overlap(&place),
+                Account::Extents | Account::Pieces => *candidate,
+            }));
+        };
+        if account == Account::Extents {
+            stored(&file, |_, place| hold(place)).on("ioctl_btrfs_tree_search", path)?;
+        } else {
+            let shared = |mapped: platform::Mapped| mapped.place().filter(|_| mapped.is_shared());
+            fiemap::walk(&file, |mapped| shared(mapped).into_iter().for_each(&mut hold))
+                .on("ioctl_fiemap", path)?;
+        }
+        kept = kept.union(&ExtentMap::normalise(found));
+    }
+    Ok(kept.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const SPACE: u64 = 200;
+
+    fn pieces() -> impl Strategy<Value = Vec<(u64, u64, u32, bool)>> {
+        prop::collection::vec((0..SPACE, 1..30u64, 0..4u32, any::<bool>()), 0..20)
+    }
+
+    fn made_of(tuples: &[(u64, u64, u32, bool)]) -> Vec<Piece> {
+        tuples
+            .iter()
+            .map(|&(start, length, file, shared)| Piece { place: Extent::at(start, length), file, shared })
+            .collect()
+    }
+
+    fn candidate_bytes(sorted: &Sorted) -> u64 {
+        sorted.candidates.iter().map(Extent::len).sum()
+    }
+
+    #[test]
+    fn what_stays_under_another_name_frees_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("image"), vec![7; 100_000]).unwrap();
+        File::open(path("image")).unwrap().sync_all().unwrap();
+        assert!(measure_freed(&[path("image")], &[path("snapshot")]).unwrap().bytes >= 100_000);
+        std::fs::hard_link(path("image"), path("snapshot")).unwrap();
+        assert_eq!(measure_freed(&[path("image")], &[path("snapshot")]).unwrap().bytes, 0);
+    }
+
+    proptest! {
+        /// The simple model: who refers to each byte, byte by byte.
+        #[test]
+        fn each_byte_counts_once(tuples in pieces()) {
+            let mut owners: BTreeMap<u64, Vec<(u32, bool)>> = BTreeMap::new();
+            for (start, length, file, shared) in &tuples {
+                for byte in *start..start + length {
+                    owners.entry(byte).or_default().push((*file, *shared));
+                }
+            }
+            let own = owners.values().filter(|all| all.iter().any(|(_, shared)| !shared)).count();
+            let both = owners
+                .values()
+                .filter(|all| all.iter().all(|(_, shared)| *shared))
+                .filter(|all| all.iter().any(|(file, _)| *file != all[0].0))
+                .count();
+            let sorted = by_byte(made_of(&tuples));
+            prop_assert_eq!((sorted.own_bytes, candidate_bytes(&sorted)), (own as u64, both as u64));
+            prop_assert!(sorted.candidates.windows(2).all(|pair| pair[0].end <= pair[1].start));
+        }
+
+        #[test]
+        fn whole_extents_cover_what_the_bytes_do(tuples in pieces()) {
+            let single: Vec<_> = tuples.iter().map(|&(start, length, _, _)| (start, length, 0, false)).collect();
+            prop_assert_eq!(by_extent(made_of(&single)).own_bytes, by_byte(made_of(&single)).own_bytes);
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_skipped_and_makes_an_estimate() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("a"), vec![1; 1 << 20]).unwrap();
+        std::fs::create_dir(path("directory")).unwrap();
+        std::os::unix::fs::symlink("a", path("link")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+        let plain = measure_freed(&[path("a")], &[]).unwrap();
+        for name in ["directory", "link", "socket"] {
+            let reason = Some(format!("{} is not a plain file", path(name).display()));
+            for (remove, keep) in [(vec![path(name), path("a")], vec![]), (vec![path("a")], vec![path(name)])]
+            {
+                let freed = measure_freed(&remove, &keep).unwrap();
+                assert_eq!(freed, Freed { bytes: plain.bytes, estimated: reason.clone() }, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn missing_files_and_files_named_twice_change_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("a"), vec![1; 1 << 20]).unwrap();
+        let once = measure_freed(&[path("a")], &[]).unwrap();
+        let twice = measure_freed(&[path("a"), path("missing"), path("a")], &[path("gone")]).unwrap();
+        assert_eq!(once, twice);
+        assert!((1 << 20..=1 << 21).contains(&once.bytes), "{once:?}");
+        assert_eq!(measure_freed(&[], &[path("a")]).unwrap(), Freed::default());
+    }
+}

@@ -1,0 +1,163 @@
+//! Whether bytes of two files are the same ones on the disk. A block that went bad is bad in every file that shares
+//! it, and none of them is any help in mending it, whatever their caches still say.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use crate::bytes::block::{BLOCK_SIZE, blocks_of};
+use crate::bytes::extent::{Extent, ExtentMap};
+use crate::disk::fiemap;
+use crate::error::{Context, Error, Result};
+use crate::files::device::{self, Kind};
+use crate::platform;
+use crate::sys::fs;
+
+/// A file that has blocks in common with parts of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sharer {
+    /// Its place in the list of files that were looked at.
+    pub number: usize,
+    /// Its blocks that lie, in part or whole, where the parts of the other one lie: where they start, in bytes.
+    pub blocks: Vec<u64>,
+}
+
+/// Which of `others` refer to the place on the disk of some blocks of an image. Files that are missing are skipped;
+/// where the filesystem does not tell, there are none.
+///
+/// # Errors
+/// [`crate::Code::Io`].
+pub fn find_sharers(image: &Path, blocks: &[u64], others: &[PathBuf]) -> Result<Vec<Sharer>> {
+    let Some(file) = open_if_there(image)? else { return Ok(Vec::new()) };
+    let ranges: Vec<Extent> = blocks.iter().map(|start| Extent::at(*start, BLOCK_SIZE as u64)).collect();
+    let Some(parts) = disk_parts(&file, &ranges).on("ioctl_fiemap", image)? else { return Ok(Vec::new()) };
+    let parts = ExtentMap::normalise(parts);
+    let mut sharers = Vec::new();
+    for (number, path) in others.iter().enumerate() {
+        let Some(other) = open_if_there(path)? else { continue };
+        let mut found = Vec::new();
+        fiemap::walk(&other, |mapped| {
+            let Extent { start, end } = mapped.range();
+            // Block by block, so that a long extent is not blamed as a whole.
+            for block in blocks_of(Extent { start: start / BLOCK_SIZE as u64 * BLOCK_SIZE as u64, end }) {
+                if mapped.disk_part(block).is_some_and(|part| parts.within(part).next().is_some()) {
+                    found.push(block.start);
+                }
+            }
+        })
+        .on("ioctl_fiemap", path)?;
+        found.dedup();
+        if !found.is_empty() {
+            sharers.push(Sharer { number, blocks: found });
+        }
+    }
+    Ok(sharers)
+}
+
+/// Whether bytes of two files lie in different places on the disk, or why that cannot be told.
+pub(crate) fn lie_apart(
+    left: (&File, &[Extent]),
+    right: (&File, &[Extent]),
+    path: &Path,
+) -> Result<std::result::Result<bool, String>> {
+    if device::facts(right.0, path)?.is_some_and(|facts| facts.kind == Kind::Device) {
+        return Ok(Ok(true));
+    }
+    let name = |file: &File| platform::filesystem(file).on("fstatfs", path).map(|filesystem| filesystem.name);
+    let disk = |file: &File| fs::metadata(file).on("fstat", path).map(|metadata| metadata.dev());
+    let (one, other) = (name(left.0)?, name(right.0)?);
+    // On btrfs each subvolume has a device number of its own, and all have one disk.
+    if disk(left.0)? != disk(right.0)? && !(one == "btrfs" && other == "btrfs") {
+        return Ok(Ok(true));
+    }
+    let parts = |(file, ranges): (&File, &[Extent])| disk_parts(file, ranges).on("ioctl_fiemap", path);
+    let (Some(left), Some(right)) = (parts(left)?, parts(right)?) else {
+        return Ok(Err(format!("{one} does not tell where files lie on the disk")));
+    };
+    let left = ExtentMap::normalise(left);
+    Ok(Ok(!right.into_iter().any(|part| left.within(part).next().is_some())))
+}
+
+/// Where ranges of a file lie on the disk; `None` where the filesystem does not tell.
+fn disk_parts(file: &File, ranges: &[Extent]) -> std::result::Result<Option<Vec<Extent>>, Errno> {
+    let mut parts = Vec::new();
+    let told = fiemap::walk(file, |mapped| {
+        parts.extend(ranges.iter().filter_map(|range| mapped.disk_part(*range)));
+    })?;
+    Ok(told.then_some(parts))
+}
+
+/// A file of a repository for reading; `None` where there is none, or something that is no plain file: nothing of ours.
+pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>> {
+    open_place(path).map(|place| if let Place::Plain(file) = place { Some(file) } else { None })
+}
+
+/// What there may be in the place of a file.
+pub(crate) enum Place {
+    /// The file, open for reading.
+    Plain(File),
+    /// A symbolic link, a pipe, a directory and the like.
+    Odd,
+    /// Nothing.
+    Empty,
+}
+
+/// Looks at what is in the place of a file of a repository; nothing else is read, and links are not followed.
+pub(crate) fn open_place(path: &Path) -> Result<Place> {
+    match fs::open_plain(path) {
+        Ok(file) => {
+            let mode = fs::fstat(&file).on("fstat", path)?.st_mode;
+            let is_plain = FileType::from_raw_mode(mode) == FileType::RegularFile;
+            Ok(if is_plain { Place::Plain(file) } else { Place::Odd })
+        }
+        Err(Errno::NOENT) => Ok(Place::Empty),
+        // A link, and a socket.
+        Err(Errno::LOOP | Errno::NXIO) => Ok(Place::Odd),
+        Err(errno) => Err(Error::io("open", path, errno)),
+    }
+}
+
+/// [`fs::identity`] of a file of this name.
+pub(crate) fn identity(file: &File, path: &Path) -> Result<(u64, u64)> {
+    fs::identity(file).on("fstat", path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault_tests::scratch::Scratch;
+
+    /// A clone has the right bytes in its cache and the wrong ones on the disk, when its original has: it is no help.
+    #[test]
+    fn a_clone_lies_where_its_original_does_and_a_copy_does_not() {
+        let scratch = Scratch::new();
+        let directory = scratch.directory("places");
+        let path = |name: &str| directory.join(name);
+        let bytes: Vec<u8> = (0..4 * BLOCK_SIZE).map(|at| (at % 251) as u8 | 1).collect();
+        for name in ["original", "copy"] {
+            std::fs::write(path(name), &bytes).unwrap();
+        }
+        let original = open_if_there(&path("original")).unwrap().unwrap();
+        let copy = open_if_there(&path("copy")).unwrap().unwrap();
+        let whole = Extent::at(0, bytes.len() as u64);
+        let second = Extent::at(BLOCK_SIZE as u64, BLOCK_SIZE as u64);
+        let lie_apart = |left: (&File, Extent), right: (&File, Extent)| {
+            lie_apart((left.0, &[left.1]), (right.0, &[right.1]), &directory).unwrap()
+        };
+        assert_eq!(lie_apart((&original, second), (&copy, second)), Ok(true));
+        let Ok(clone) = platform::create_clone(&original, &path("clone"), &crate::Control::default()) else {
+            return;
+        };
+        assert_eq!(lie_apart((&original, second), (&clone, second)), Ok(false));
+        assert_eq!(lie_apart((&original, second), (&clone, whole)), Ok(false));
+        let first = Extent::at(0, BLOCK_SIZE as u64);
+        assert_eq!(lie_apart((&original, first), (&clone, second)), Ok(true));
+
+        let others = ["copy", "gone", "clone"].map(path);
+        let sharers = find_sharers(&path("original"), &[second.start], &others).unwrap();
+        assert_eq!(sharers, [Sharer { number: 2, blocks: vec![second.start] }]);
+    }
+}

@@ -1,0 +1,224 @@
+//! Small files that are there after a power cut, or not at all.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::{Context, Error, Result};
+use crate::files::ownership::{give_link_to_owner, give_to_owner};
+use crate::platform;
+use crate::sys::io::Appending;
+use crate::sys::{fs, io};
+
+/// Whether a name that is taken already is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// The new file takes its place.
+    Replace,
+    /// `EEXIST`.
+    Keep,
+}
+
+/// Writes a small file: temporary name, fsync, rename, fsync of the directory. A reader, and a power cut,
+/// meets the old file or the new one.
+///
+/// # Errors
+/// [`crate::Code::Io`]; nothing changed then.
+pub fn write_file(path: &Path, contents: &[u8], mode: u32, existing: Existing) -> Result<()> {
+    write_file_by(path, mode, existing, |file| file.write_all(contents))
+}
+
+/// The same for contents that are produced while they are written.
+pub(crate) fn write_file_by(
+    path: &Path,
+    mode: u32,
+    existing: Existing,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
+    let temporary = temporary_beside(path);
+    let result = fill(&temporary, mode, write).and_then(|()| rename(&temporary, path, existing));
+    if result.is_err() {
+        // Best effort: a name that starts like this is a leftover that the next purge takes.
+        let _ = fs::unlink(&temporary);
+    }
+    // People know the name they gave, not the one it has meanwhile.
+    result.map_err(|error| error.at(path)).and_then(|()| sync_directory_of(path))
+}
+
+/// Points symbolic links of one directory at their targets, one after the other, replacing what links were
+/// there, and makes that durable with one fsync.
+///
+/// # Errors
+/// [`crate::Code::Io`]; some of the links may have been replaced then, and every one is whole.
+pub fn replace_links(links: &[(PathBuf, PathBuf)]) -> Result<()> {
+    for (path, target) in links {
+        let temporary = temporary_beside(path);
+        fs::symlink(target, &temporary).on("symlink", path)?;
+        let given = give_link_to_owner(&temporary).map_err(|error| error.at(path));
+        given.and_then(|()| rename(&temporary, path, Existing::Replace)).inspect_err(|_| {
+            let _ = fs::unlink(&temporary);
+        })?;
+    }
+    links.first().map_or(Ok(()), |(path, _)| sync_directory_of(path))
+}
+
+/// Makes files read-only for their owner, renames them in order, and makes that durable with one fsync of
+/// their directory. No name may be taken.
+///
+/// # Errors
+/// [`crate::Code::Io`]; some of the files may have been renamed then.
+pub fn seal(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
+    for (from, _) in pairs {
+        fs::chmodat(from, Mode::RUSR).on("chmod", from)?;
+    }
+    for (from, to) in pairs {
+        rename(from, to, Existing::Keep)?;
+    }
+    pairs.first().map_or(Ok(()), |(_, to)| sync_directory_of(to))
+}
+
+/// Removes files one after the other, each durably before the next. What is not there is skipped.
+///
+/// # Errors
+/// [`crate::Code::Io`]; the files before the one that failed are gone then.
+pub fn remove(paths: &[PathBuf]) -> Result<()> {
+    for path in paths {
+        match fs::unlink(path) {
+            Err(Errno::NOENT) => {}
+            result => {
+                result.on("unlink", path)?;
+                sync_directory_of(path)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Closes a file whose bytes matter: some filesystems report a failed write only here.
+pub(crate) fn close(file: File, path: &Path) -> Result<()> {
+    io::close(file).on("close", path)
+}
+
+fn fill(path: &Path, mode: u32, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let file = platform::create(path).on("open", path)?;
+    write(&mut Appending(&file)).on("write", path)?;
+    // The type of a mode differs between systems; the value is small.
+    #[allow(clippy::useless_conversion, reason = "u16 on macOS")]
+    let mode = mode.try_into().map_err(|_| Error::io("fchmod", path, Errno::INVAL))?;
+    let mode = Mode::from_raw_mode(mode);
+    fs::fchmod(&file, mode).on("fchmod", path)?;
+    give_to_owner(&file, path)?;
+    platform::sync(&file).on("fsync", path)?;
+    close(file, path)
+}
+
+/// Renames a file; does not make that durable.
+pub(crate) fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
+    match existing {
+        Existing::Replace => fs::rename(from, to).on("rename", to),
+        Existing::Keep => match fs::rename_to_free(from, to) {
+            // No such flag on this filesystem. Writers hold the lock, so nobody comes in between.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::lstat(to) {
+                Err(Errno::NOENT) => fs::rename(from, to).on("rename", to),
+                Ok(_) => Err(Error::io("rename", to, Errno::EXIST)),
+                Err(errno) => Err(Error::io("lstat", to, errno)),
+            },
+            result => result.on("rename", to),
+        },
+    }
+}
+
+/// Makes the names in the directory of `path` durable.
+pub(crate) fn sync_directory_of(path: &Path) -> Result<()> {
+    sync_directory(directory_of(path))
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = fs::open(directory, flags, Mode::empty()).on("open", directory)?;
+    platform::sync(&handle).on("fsync", directory)
+}
+
+/// The directory a path is in; `.` for a bare name.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A name of ours in the same directory, never seen before.
+pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
+    directory_of(path).join(format!(".tmp-backy-{}", unique()))
+}
+
+/// A text that nothing else has: process, number, time.
+pub(crate) fn unique() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    format!("{}-{}-{time:x}", std::process::id(), COUNT.fetch_add(1, Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_with_its_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("record");
+        write_file(&path, b"old", 0o400, Existing::Replace).unwrap();
+        write_file(&path, b"new", 0o400, Existing::Replace).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o400);
+        assert_eq!(names(directory.path()), ["record"]);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_keeps_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config");
+        write_file(&path, b"old", 0o600, Existing::Keep).unwrap();
+        let error = write_file(&path, b"new", 0o600, Existing::Keep).unwrap_err();
+        assert_eq!(error.errno, Some(Errno::EXIST));
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(directory.path()), ["config"]);
+    }
+
+    #[test]
+    fn links_move_from_one_target_to_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = ["last", "latest"].map(|name| directory.path().join(name));
+        for target in ["first", "second"] {
+            let links = paths.clone().map(|path| (path, PathBuf::from(target)));
+            replace_links(&links).unwrap();
+            assert!(paths.iter().all(|path| std::fs::read_link(path).unwrap() == Path::new(target)));
+        }
+        assert_eq!(names(directory.path()), ["last", "latest"]);
+    }
+
+    #[test]
+    fn sealing_renames_in_order_and_makes_read_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("a.partial"), b"a").unwrap();
+        std::fs::write(path("b.partial"), b"b").unwrap();
+        seal(&[(path("a.partial"), path("a")), (path("b.partial"), path("b"))]).unwrap();
+        assert_eq!(names(directory.path()), ["a", "b"]);
+        assert_eq!(std::fs::metadata(path("a")).unwrap().permissions().mode() & 0o7777, 0o400);
+        remove(&[path("a"), path("missing"), path("b")]).unwrap();
+        assert!(names(directory.path()).is_empty());
+    }
+}

@@ -1,0 +1,23 @@
+//! Files and devices by name: opened, locked, cloned, written durably, given to their owner, and who else has them open.
+//!
+//! ```
+//! use backy_core::{Existing, FileLock, LockMode, write_file};
+//!
+//! let repository = tempfile::tempdir().unwrap();
+//! let path = |name: &str| repository.path().join(name);
+//! let _lock = FileLock::acquire(&path(".backup"), LockMode::Exclusive)?;
+//! write_file(&path("record"), b"{}", 0o400, Existing::Keep)?;
+//! assert!(write_file(&path("record"), b"{}", 0o400, Existing::Keep).is_err(), "the name is taken");
+//! # Ok::<(), backy_core::Error>(())
+//! ```
+
+pub(crate) mod begun;
+pub(crate) mod clone;
+pub(crate) mod device;
+pub(crate) mod directory;
+pub(crate) mod durable;
+pub(crate) mod holders;
+pub(crate) mod lock;
+pub(crate) mod ownership;
+pub(crate) mod place;
+pub(crate) mod probe;

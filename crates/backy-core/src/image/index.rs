@@ -1,0 +1,371 @@
+//! The index: the block hashes of one image in a file beside it. `docs/reference/format.md` has every byte.
+//!
+//! A page of the index is 4096 bytes and holds the hashes of one segment, so that an index cloned from the
+//! parent's costs the pages that changed. Whatever is read from disk here is taken for hostile.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::bytes::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in};
+use crate::bytes::extent::{Extent, ExtentMap};
+use crate::disk::sparse;
+use crate::error::{Code, Context, Error, Result};
+use crate::files::clone::{Cloned, clone_file};
+use crate::files::device::{Facts, Kind};
+use crate::files::durable::close;
+use crate::files::ownership::give_to_owner;
+use crate::image::digest::{PIECE_SIZE, digest};
+use crate::image::header::{Header, PAGE_SIZE};
+use crate::image::output::write_at;
+use crate::platform;
+use crate::sys::{fs, io};
+use crate::work::control::Control;
+
+/// Length in bytes of the index of an image of `image_size` bytes.
+#[must_use]
+pub fn index_length(image_size: u64) -> u64 {
+    PAGE_SIZE as u64 + blocks_in(image_size) * Hash::SIZE as u64
+}
+
+/// What a hole holds.
+static ZEROS: [u8; PIECE_SIZE] = [0; PIECE_SIZE];
+
+/// The hashes of one segment. Blocks behind the end of the image have the zero hash.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Page([u8; PAGE_SIZE]);
+
+impl Page {
+    /// A page of zero blocks.
+    pub const ZERO: Self = Self([0; PAGE_SIZE]);
+
+    /// The hash of a block, counted within the segment.
+    #[must_use]
+    pub fn hash(&self, block: usize) -> Hash {
+        let at = block * Hash::SIZE;
+        Hash(self.0[at..at + Hash::SIZE].try_into().expect("32 bytes"))
+    }
+
+    /// Sets the hash of a block, counted within the segment.
+    pub fn set(&mut self, block: usize, hash: Hash) {
+        self.0[block * Hash::SIZE..][..Hash::SIZE].copy_from_slice(&hash.0);
+    }
+
+    /// A checksum of the page, to recognise it when it is read back.
+    pub(crate) fn checksum(&self) -> [u8; 32] {
+        *blake3::hash(&self.0).as_bytes()
+    }
+}
+
+/// An index open for reading; its header and length are known to be good.
+pub struct IndexReader {
+    path: PathBuf,
+    file: File,
+    header: Header,
+    /// Where it is not a hole: the index of 4 TiB of holes has 131,072 pages that need not be read.
+    data: ExtentMap,
+}
+
+impl IndexReader {
+    /// Opens an index and checks its header. Symbolic links are not followed.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when it cannot be read, [`Code::IndexDamaged`] when it is no good index.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = fs::open_plain(path).on("open", path)?;
+        let damaged = |why: String| Error::new(Code::IndexDamaged).at(path).detail(why);
+        let length = fs::metadata(&file).on("fstat", path)?.len();
+        let mut bytes = [0; PAGE_SIZE];
+        if read_up_to(&file, &mut bytes, 0).on("pread", path)? < PAGE_SIZE {
+            return Err(damaged(format!("it has {length} bytes, less than a header")));
+        }
+        let header = Header::decode(&bytes).map_err(damaged)?;
+        let expected = index_length(header.image_size);
+        if length != expected {
+            return Err(damaged(format!("it has {length} bytes instead of {expected}")));
+        }
+        let data = sparse::data_extents(&file, Facts { kind: Kind::File, size: length }, path)?;
+        Ok(Self { path: path.to_owned(), file, header, data })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the header says.
+    #[must_use]
+    pub fn header(&self) -> Header {
+        self.header
+    }
+
+    /// The hashes of a segment; zeros for one behind the end.
+    ///
+    /// # Errors
+    /// [`Code::Io`]; [`Code::IndexDamaged`] when it has become shorter since it was opened.
+    pub fn page(&self, segment: u64) -> Result<Page> {
+        if self.is_hole(segment) {
+            return Ok(Page::ZERO);
+        }
+        read_page(&self.file, &self.path, segment, self.header.image_size)
+    }
+
+    /// Whether all blocks of a segment are known to be zeros without reading a page.
+    pub(crate) fn is_hole(&self, segment: u64) -> bool {
+        self.data.within(Extent::at(page_offset(segment), PAGE_SIZE as u64)).next().is_none()
+    }
+
+    /// BLAKE3 of the whole index: what a record calls its digest.
+    ///
+    /// # Errors
+    /// As [`Self::page`].
+    pub fn digest(&self) -> Result<Hash> {
+        digest(index_length(self.header.image_size), |range, buffer| {
+            if self.data.within(range).next().is_none() {
+                return Ok(&ZEROS[..buffer.len()]);
+            }
+            read_whole(&self.file, &self.path, buffer, range.start)?;
+            Ok(buffer)
+        })
+    }
+
+    /// Fails unless this is the index of an image of this size, with this digest.
+    ///
+    /// # Errors
+    /// [`Code::IndexDamaged`] naming both values.
+    pub fn expect(&self, image_size: u64, digest: &Hash) -> Result<()> {
+        let damaged = |why: String| Err(Error::new(Code::IndexDamaged).at(&self.path).detail(why));
+        if self.header.image_size != image_size {
+            let size = self.header.image_size;
+            return damaged(format!("it is for an image of {size} bytes, the record says {image_size}"));
+        }
+        let found = self.digest()?;
+        if found != *digest {
+            return damaged(format!("its digest is {found}, the record says {digest}"));
+        }
+        Ok(())
+    }
+
+    /// Forgets what is cached, so that what is read next is what the disk has.
+    pub(crate) fn distrust_cache(&self) {
+        platform::drop_cache(&self.file);
+    }
+}
+
+/// An index being written: a clone of the parent's where there is one, patched page by page.
+pub(crate) struct IndexWriter {
+    path: PathBuf,
+    file: File,
+    image_size: u64,
+    /// What the pages hold already.
+    base: Option<IndexReader>,
+}
+
+impl IndexWriter {
+    /// Creates the index of an image of `image_size` bytes, if possible as a clone of `base`; the name must
+    /// be free.
+    pub(crate) fn create(
+        path: &Path,
+        image_size: u64,
+        base: Option<IndexReader>,
+        control: &Control,
+    ) -> Result<Self> {
+        let clone = base.as_ref().map(|base| clone_file(&base.file, path, control));
+        let (file, base) = match clone {
+            Some(Ok(Cloned::Shared(file))) => (file, base),
+            Some(Err(error)) if error.code == Code::Cancelled => return Err(error),
+            // Whatever keeps it from being cloned, a fresh index is as good, only larger.
+            Some(Ok(Cloned::Refused(_)) | Err(_)) | None => (platform::create(path).on("open", path)?, None),
+        };
+        give_to_owner(&file, path)?;
+        fs::ftruncate(&file, index_length(image_size)).on("ftruncate", path)?;
+        Ok(Self { path: path.to_owned(), file, image_size, base })
+    }
+
+    /// Writes the hashes of a segment, unless they are there already.
+    pub(crate) fn put(&self, segment: u64, page: &Page) -> Result<()> {
+        let before = self.base.as_ref().map_or(Ok(Page::ZERO), |base| base.page(segment))?;
+        if before == *page {
+            return Ok(());
+        }
+        self.rewrite(segment, page)
+    }
+
+    /// Writes the hashes of a segment, whatever is there.
+    pub(crate) fn rewrite(&self, segment: u64, page: &Page) -> Result<()> {
+        let start = page_offset(segment);
+        let bytes = &page.0[..page_length(segment, self.image_size)];
+        if *page == Page::ZERO && platform::punch_hole(&self.file, start, bytes.len() as u64).is_ok() {
+            return Ok(());
+        }
+        write_at(&self.file, &self.path, bytes, start)
+    }
+
+    /// The hashes of a segment as they were put.
+    pub(crate) fn page(&self, segment: u64) -> Result<Page> {
+        read_page(&self.file, &self.path, segment, self.image_size)
+    }
+
+    /// Writes the header and makes the index durable.
+    pub(crate) fn finish(self, zero_blocks: u64) -> Result<()> {
+        let header = Header { image_size: self.image_size, zero_blocks };
+        write_at(&self.file, &self.path, &header.encode(), 0)?;
+        platform::sync(&self.file).on("fsync", &self.path)?;
+        close(self.file, &self.path)
+    }
+}
+
+fn page_offset(segment: u64) -> u64 {
+    PAGE_SIZE as u64 + segment * (BLOCKS_PER_SEGMENT * Hash::SIZE) as u64
+}
+
+/// Bytes of a page that the index has: all but for the last one.
+fn page_length(segment: u64, image_size: u64) -> usize {
+    let rest = index_length(image_size).saturating_sub(page_offset(segment));
+    usize::try_from(rest).map_or(PAGE_SIZE, |rest| rest.min(PAGE_SIZE))
+}
+
+fn read_page(file: &File, path: &Path, segment: u64, image_size: u64) -> Result<Page> {
+    let mut page = Page::ZERO;
+    read_whole(file, path, &mut page.0[..page_length(segment, image_size)], page_offset(segment))?;
+    Ok(page)
+}
+
+/// Fills the buffer. What an index lacks at its end is damage: only its holes are zeros.
+fn read_whole(file: &File, path: &Path, buffer: &mut [u8], start: u64) -> Result<()> {
+    let count = read_up_to(file, buffer, start).on("pread", path).map_err(|error| error.offset(start))?;
+    if count < buffer.len() {
+        let end = start + count as u64;
+        return Err(Error::new(Code::IndexDamaged).at(path).detail(format!("it ends at byte {end}")));
+    }
+    Ok(())
+}
+
+/// Reads until the buffer is full or the file ends; returns the bytes read.
+fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match io::retry_on_intr(|| io::pread(file, &mut buffer[done..], offset + done as u64))? {
+            0 => break,
+            count => done += count,
+        }
+    }
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::block::{BLOCK_SIZE, SEGMENT_SIZE};
+    use proptest::prelude::*;
+    use std::os::unix::fs::MetadataExt;
+
+    fn page_of(seed: u8, blocks: usize) -> Page {
+        let mut page = Page::ZERO;
+        (0..blocks).for_each(|block| page.set(block, Hash([seed; 32])));
+        page
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..5000)) {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &bytes).unwrap();
+            prop_assert_eq!(IndexReader::open(file.path()).err().unwrap().code, Code::IndexDamaged);
+        }
+
+        /// The simple model: a vector of hashes. Two generations, the second patched over the first.
+        #[test]
+        fn pages_come_back_after_a_patch(
+            first in prop::collection::vec(0..3u8, 1..4),
+            second in prop::collection::vec(0..3u8, 1..4),
+            missing in 0..BLOCKS_PER_SEGMENT,
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let paths = [directory.path().join("1"), directory.path().join("2")];
+            let mut parent = None;
+            for (generation, path) in [first, second].iter().zip(&paths) {
+                let blocks = generation.len() * BLOCKS_PER_SEGMENT - missing;
+                let base = parent.map(|path: &PathBuf| IndexReader::open(path).unwrap());
+                let writer = IndexWriter::create(path, (blocks * BLOCK_SIZE) as u64, base, &Control::default()).unwrap();
+                let pages: Vec<Page> = generation
+                    .iter()
+                    .enumerate()
+                    .map(|(at, seed)| page_of(*seed, (blocks - at * BLOCKS_PER_SEGMENT).min(BLOCKS_PER_SEGMENT)))
+                    .collect();
+                for (segment, page) in pages.iter().enumerate() {
+                    writer.put(segment as u64, page).unwrap();
+                }
+                writer.finish(0).unwrap();
+                let reader = IndexReader::open(path).unwrap();
+                for (segment, page) in pages.iter().enumerate() {
+                    prop_assert!(reader.page(segment as u64).unwrap() == *page);
+                }
+                let whole = std::fs::read(path).unwrap();
+                prop_assert_eq!(whole.len() as u64, index_length((blocks * BLOCK_SIZE) as u64));
+                prop_assert_eq!(reader.digest().unwrap().0, *blake3::hash(&whole).as_bytes());
+                parent = Some(path);
+            }
+        }
+    }
+
+    #[test]
+    fn the_index_of_holes_is_a_hole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index");
+        let size = 100 * 1024 * SEGMENT_SIZE;
+        let writer = IndexWriter::create(&path, size, None, &Control::default()).unwrap();
+        writer.put(7, &Page::ZERO).unwrap();
+        writer.finish(blocks_in(size)).unwrap();
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert_eq!(metadata.len(), index_length(size));
+        assert!(metadata.blocks() * 512 <= 64 * 1024, "{} sectors", metadata.blocks());
+        assert!(IndexReader::open(&path).unwrap().page(7).unwrap() == Page::ZERO);
+    }
+
+    #[test]
+    fn a_wrong_length_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index");
+        IndexWriter::create(&path, 1 << 30, None, &Control::default()).unwrap().finish(0).unwrap();
+        for length in [0, 4095, index_length(1 << 30) - 1, index_length(1 << 30) + 1] {
+            File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+            assert_eq!(IndexReader::open(&path).err().unwrap().code, Code::IndexDamaged, "{length}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_an_open_index_is_missed_and_not_taken_for_zeros() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index");
+        let size = 2 * SEGMENT_SIZE;
+        let writer = IndexWriter::create(&path, size, None, &Control::default()).unwrap();
+        let page = page_of(7, BLOCKS_PER_SEGMENT);
+        writer.put(0, &page).unwrap();
+        writer.put(1, &page).unwrap();
+        let cut = |length| File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+        cut(index_length(size) - 1);
+        assert_eq!(writer.page(1).err().unwrap().code, Code::IndexDamaged);
+        cut(index_length(size));
+        writer.finish(0).unwrap();
+
+        let reader = IndexReader::open(&path).unwrap();
+        cut(index_length(size) - 1);
+
+        assert!(reader.page(0).unwrap() == page);
+        let error = reader.page(1).err().unwrap();
+        assert_eq!((error.code, error.path), (Code::IndexDamaged, Some(path)));
+        assert_eq!(error.detail.unwrap(), format!("it ends at byte {}", index_length(size) - 1));
+        assert_eq!(reader.digest().unwrap_err().code, Code::IndexDamaged);
+    }
+
+    #[test]
+    fn another_index_than_the_record_names_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("index");
+        IndexWriter::create(&path, 1 << 30, None, &Control::default()).unwrap().finish(0).unwrap();
+        let reader = IndexReader::open(&path).unwrap();
+        let digest = reader.digest().unwrap();
+        assert!(reader.expect(1 << 30, &digest).is_ok());
+        assert_eq!(reader.expect(1 << 29, &digest).unwrap_err().code, Code::IndexDamaged);
+        assert_eq!(reader.expect(1 << 30, &Hash::ZERO).unwrap_err().code, Code::IndexDamaged);
+    }
+}

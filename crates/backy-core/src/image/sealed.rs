@@ -1,0 +1,211 @@
+//! A sealed image together with its index: bytes that come with the proof that they are the right ones.
+
+use std::path::{Path, PathBuf};
+
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in, slot_of};
+use crate::bytes::buffer::Buffer;
+use crate::bytes::extent::{Extent, ExtentMap, Part};
+use crate::disk::sparse;
+use crate::error::{BadBlock, Code, Context, Error, Found, Result};
+use crate::files::device::{Facts, Kind};
+use crate::image::index::{IndexReader, Page};
+use crate::image::read_back::{Touched, read_back};
+use crate::image::reader::{Reader, Via};
+use crate::source::opened::Source;
+use crate::sys::fs;
+use crate::work::control::Control;
+
+/// Which image, and what its record says of it.
+#[derive(Debug, Clone)]
+pub struct ImageOptions {
+    /// The image.
+    pub image: PathBuf,
+    /// Its index.
+    pub index: PathBuf,
+    /// Its size in bytes, as the record has it.
+    pub size: u64,
+    /// BLAKE3 of its index, as the record has it.
+    pub digest: Hash,
+}
+
+impl ImageOptions {
+    /// Opens the index and checks it against the record.
+    pub(crate) fn open_index(&self) -> Result<IndexReader> {
+        let index = IndexReader::open(&self.index)?;
+        index.expect(self.size, &self.digest).map(|()| index)
+    }
+
+    /// Fails if a source, which has `size` bytes, does not have those of the image.
+    pub(crate) fn expect_size(&self, size: u64, source: &Path) -> Result<()> {
+        if size == self.size {
+            return Ok(());
+        }
+        let detail = format!("from {} to {size} bytes", self.size);
+        Err(Error::new(Code::SourceResized).at(source).detail(detail))
+    }
+
+    /// What is wrong with an image of such a length.
+    pub(crate) fn wrong_length(&self, length: u64) -> Error {
+        let detail = format!("it has {length} bytes, the record says {}", self.size);
+        Error::new(Code::ImageDamaged).at(&self.image).detail(detail)
+    }
+}
+
+/// An image open for checked reading.
+pub(crate) struct Image {
+    pub reader: Reader,
+    index: IndexReader,
+    pub size: u64,
+    /// Where the file has data, in whole blocks; the rest reads as zeros.
+    data: ExtentMap,
+}
+
+impl Image {
+    /// Opens image and index and checks them against the record.
+    ///
+    /// # Errors
+    /// [`Code::IndexDamaged`], [`Code::ImageDamaged`] when the image is longer than it was, [`Code::Io`].
+    pub(crate) fn open(options: &ImageOptions) -> Result<Self> {
+        let image = Self::open_with_tail(options)?;
+        match fs::metadata(image.reader.file()).on("fstat", &options.image)?.len() {
+            length if length > options.size => Err(options.wrong_length(length)),
+            _ => Ok(image),
+        }
+    }
+
+    /// The same; what the file has behind the end of the image does not matter.
+    ///
+    /// # Errors
+    /// [`Code::IndexDamaged`], [`Code::Io`].
+    pub(crate) fn open_with_tail(options: &ImageOptions) -> Result<Self> {
+        let index = options.open_index()?;
+        let path: &Path = &options.image;
+        let reader = Reader::open(path)?;
+        let length = fs::metadata(reader.file()).on("fstat", path)?.len();
+        let facts = Facts { kind: Kind::File, size: length };
+        let mut data = sparse::data_extents(reader.file(), facts, path)?;
+        // What a truncated image lacks is no hole: it is looked at, and found missing.
+        data = data.union(&ExtentMap::normalise(vec![Extent { start: length, end: options.size }]));
+        Ok(Self { reader, index, size: options.size, data: data.align(BLOCK_SIZE as u64, options.size) })
+    }
+
+    /// A source in the place of the image that was once made of it.
+    ///
+    /// # Errors
+    /// [`Code::IndexDamaged`], [`Code::SourceResized`] when it does not have the size of the image, [`Code::Io`].
+    pub(crate) fn of_source(options: &ImageOptions, source: Source) -> Result<Self> {
+        let index = options.open_index()?;
+        options.expect_size(source.size, source.reader.path())?;
+        Ok(Self { reader: source.reader, index, size: options.size, data: source.data })
+    }
+
+    /// The numbers of all segments.
+    pub(crate) fn segments(&self) -> Vec<u64> {
+        (0..segments_in(self.size)).collect()
+    }
+
+    /// The bytes of a segment.
+    pub(crate) fn range(&self, segment: u64) -> Extent {
+        segment_range(segment, self.size)
+    }
+
+    /// The hashes that a segment should have.
+    pub(crate) fn page(&self, segment: u64) -> Result<Page> {
+        self.index.page(segment)
+    }
+
+    /// All of a range, where the file has data and where it does not, in whole blocks.
+    pub(crate) fn parts(&self, range: Extent) -> impl Iterator<Item = Part> + '_ {
+        self.data.parts(range)
+    }
+
+    /// Reads back from the disk what was written of it to a target. The writer has announced these bytes.
+    ///
+    /// # Errors
+    /// [`Code::ReadBack`], [`Code::Io`], [`Code::Cancelled`].
+    pub(crate) fn read_back(&self, target: &Reader, touched: &[Touched], control: &Control) -> Result<()> {
+        read_back(target, &self.index, self.size, touched, control)
+    }
+
+    /// Bytes of data in the file.
+    pub(crate) fn data_bytes(&self) -> u64 {
+        self.data.bytes()
+    }
+
+    /// Reads blocks of one segment. What does not have its hash is reported to `bad`, and replaced by zeros.
+    pub(crate) fn read_checked<'b>(
+        &self,
+        via: Via,
+        buffer: &'b mut Buffer,
+        window: Extent,
+        page: &Page,
+        bad: &mut Vec<BadBlock>,
+    ) -> Result<&'b mut [u8]> {
+        let length = usize::try_from(window.len()).expect("a window of one read");
+        if let Err(error) = self.reader.read(via, buffer, window) {
+            let errno = error.unreadable().ok_or(error)?;
+            if window.len() > BLOCK_SIZE as u64 {
+                return self.read_blocks(via, buffer, window, page, bad);
+            }
+            buffer[..length].fill(0);
+            let expected = expected(page, window.start);
+            bad.push(BadBlock {
+                offset: window.start,
+                length: window.len(),
+                expected,
+                found: Found::Unreadable(errno),
+            });
+            return Ok(&mut buffer[..length]);
+        }
+        let bytes = &mut buffer[..length];
+        for (number, block) in bytes.chunks_mut(BLOCK_SIZE).enumerate() {
+            let offset = window.start + (number * BLOCK_SIZE) as u64;
+            let (expected, found) = (expected(page, offset), Hash::of(block));
+            if expected != found {
+                block.fill(0);
+                bad.push(BadBlock {
+                    offset,
+                    length: block.len() as u64,
+                    expected,
+                    found: Found::Other(found),
+                });
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// One block after the other, where reading all of them at once failed.
+    fn read_blocks<'b>(
+        &self,
+        via: Via,
+        buffer: &'b mut Buffer,
+        window: Extent,
+        page: &Page,
+        bad: &mut Vec<BadBlock>,
+    ) -> Result<&'b mut [u8]> {
+        let length = usize::try_from(window.len()).expect("a window of one read");
+        let mut single = Buffer::new(BLOCK_SIZE);
+        for block in blocks_of(window) {
+            let bytes = self.read_checked(via, &mut single, block, page, bad)?;
+            let at = usize::try_from(block.start - window.start).expect("inside the window");
+            buffer[at..at + bytes.len()].copy_from_slice(bytes);
+        }
+        Ok(&mut buffer[..length])
+    }
+}
+
+/// The hash that the block at `offset` should have, by the page of its segment.
+pub(crate) fn expected(page: &Page, offset: u64) -> Hash {
+    page.hash(slot_of(Extent::at(offset, BLOCK_SIZE as u64)))
+}
+
+/// Reports the blocks of a hole that should hold something: an extent that got lost reads as zeros.
+pub(crate) fn expect_zeros(hole: Extent, page: &Page, bad: &mut Vec<BadBlock>) {
+    for block in blocks_of(hole) {
+        let expected = expected(page, block.start);
+        if !expected.is_zero() {
+            let found = Found::Other(Hash::ZERO);
+            bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A new file that appears when it is complete, under a name of its own until then; and what is left of it where that
+//! was cut off.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+use crate::error::{Context, Result};
+use crate::files::durable::{Existing, directory_of, rename, sync_directory_of, unique};
+use crate::sys::fs;
+
+/// A file in the making.
+pub(crate) struct Partial {
+    /// Its name until it is complete.
+    pub path: PathBuf,
+    claim: OnceLock<File>,
+}
+
+impl Partial {
+    /// Locks the file as soon as it is there, until it has its name: what nobody holds is a leftover.
+    pub(crate) fn claim(&self, file: &File) -> Result<()> {
+        // Some filesystems have no locks; there nothing is taken for a leftover either.
+        let _ = fs::flock(file, FlockOperation::NonBlockingLockExclusive);
+        let held = fs::duplicate(file).on("dup", &self.path)?;
+        let _ = self.claim.set(held);
+        Ok(())
+    }
+}
+
+/// Has a file appear when it is complete: `fill` makes it, durably, under another name beside `path`, which must be free
+/// in the end.
+pub(crate) fn create_whole<T>(path: &Path, fill: impl FnOnce(&Partial) -> Result<T>) -> Result<T> {
+    let partial = Partial { path: partial_beside(path), claim: OnceLock::new() };
+    let result = fill(&partial).and_then(|filled| {
+        rename(&partial.path, path, Existing::Keep)?;
+        sync_directory_of(path).map(|()| filled)
+    });
+    result.map_err(|error| {
+        // Best effort: the first error is the one that matters.
+        let _ = fs::unlink(&partial.path);
+        if error.path.as_ref() == Some(&partial.path) { error.at(path) } else { error }
+    })
+}
+
+/// Removes what interrupted restores to a new file `path` have left beside it: plain files that only we name like this,
+/// that belong to the caller, that no process holds, and whose maker is gone. What is in doubt stays.
+///
+/// Returns what was removed. Never fails: what cannot be removed stands in nobody's way.
+#[must_use]
+pub fn remove_partials(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory_of(path)) else { return Vec::new() };
+    let names = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
+    let removed: Vec<PathBuf> = names
+        .filter(|name| path.file_name().is_some_and(|target| is_abandoned(target, name)))
+        .map(|name| directory_of(path).join(name))
+        .filter(|partial| remove_unheld(partial))
+        .collect();
+    if !removed.is_empty() {
+        // Should the names be back after a power cut, the next restore removes them.
+        let _ = sync_directory_of(path);
+    }
+    removed
+}
+
+/// A name that tells whose unfinished work it is, for directories that are not ours to purge.
+fn partial_beside(path: &Path) -> PathBuf {
+    let mut name = prefix_of(path.file_name().unwrap_or_default());
+    name.push(unique());
+    directory_of(path).join(name)
+}
+
+fn prefix_of(target: &OsStr) -> OsString {
+    let mut prefix = target.to_owned();
+    prefix.push(".partial-");
+    prefix
+}
+
+/// Whether a name is one of [`partial_beside`], made by a process that is gone.
+fn is_abandoned(target: &OsStr, name: &OsStr) -> bool {
+    let Some(rest) = name.as_bytes().strip_prefix(prefix_of(target).as_bytes()) else { return false };
+    let Ok(rest) = std::str::from_utf8(rest) else { return false };
+    let parts: Vec<&str> = rest.split('-').collect();
+    let [pid, count, time] = parts[..] else { return false };
+    let is_time = time.len() >= 12 && u128::from_str_radix(time, 16).is_ok();
+    is_time && count.parse::<u32>().is_ok() && pid.parse().is_ok_and(is_gone)
+}
+
+fn is_gone(pid: i32) -> bool {
+    let Some(process) = Pid::from_raw(pid) else { return false };
+    rustix::process::test_kill_process(process) == Err(Errno::SRCH)
+}
+
+fn remove_unheld(path: &Path) -> bool {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = fs::open(path, flags, Mode::empty()).map(File::from) else { return false };
+    fs::fstat(&file).is_ok_and(|stat| is_ours(&stat))
+        && fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        && fs::unlink(path).is_ok()
+}
+
+/// As [`crate::platform::create`] makes files.
+fn is_ours(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+        && Mode::from_raw_mode(stat.st_mode) == Mode::RUSR | Mode::WUSR
+        && stat.st_nlink == 1
+        && stat.st_uid == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// No process has this number: it is above the largest that Linux gives out.
+    const NOBODY: i32 = 0x7fff_fff0;
+
+    fn partial(target: &str, pid: i32) -> String {
+        format!("{target}.partial-{pid}-0-18b2f0c3d4e5f607")
+    }
+
+    #[test]
+    fn what_a_killed_restore_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let left = path(&partial("disk", NOBODY));
+        platform::create(&left).unwrap();
+        let mine = i32::try_from(std::process::id()).unwrap();
+        let mut kept: Vec<PathBuf> = [
+            "disk".to_owned(),
+            "disk.partial".to_owned(),
+            "disk.partial-copy".to_owned(),
+            format!("disk.partial-{NOBODY}-0-ff"),
+            format!("disk.partial-{NOBODY}-0-18b2f0c3d4e5f607.img"),
+            partial("other", NOBODY),
+            partial("disk", mine),
+        ]
+        .iter()
+        .map(|name| path(name))
+        .collect();
+        for name in &kept {
+            platform::create(name).unwrap();
+        }
+        assert_eq!(remove_partials(&path("disk")), [left]);
+        kept.sort();
+        let mut names: Vec<_> =
+            std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        assert_eq!(names, kept);
+    }
+
+    #[test]
+    fn what_somebody_holds_links_to_or_has_opened_to_others_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("disk");
+        let left = directory.path().join(partial("disk", NOBODY));
+        let file = platform::create(&left).unwrap();
+        let held = Partial { path: left.clone(), claim: OnceLock::new() };
+        held.claim(&file).unwrap();
+        drop(file);
+        assert!(remove_partials(&target).is_empty(), "it is held");
+        drop(held);
+        let second = directory.path().join("second");
+        std::fs::hard_link(&left, &second).unwrap();
+        assert!(remove_partials(&target).is_empty(), "it has another name");
+        std::fs::remove_file(&second).unwrap();
+        std::fs::set_permissions(&left, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(remove_partials(&target).is_empty(), "somebody has changed its mode");
+        std::fs::set_permissions(&left, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(remove_partials(&target), std::slice::from_ref(&left));
+        std::os::unix::fs::symlink(directory.path(), &left).unwrap();
+        assert!(remove_partials(&target).is_empty(), "it is a link");
+    }
+}

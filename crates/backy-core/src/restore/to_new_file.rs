@@ -1,0 +1,85 @@
+//! Restoring to a file that is not there yet: what the image has, each block checked on its way, and holes for the rest.
+
+use crate::bytes::block::blocks_of;
+use crate::bytes::buffer::Buffer;
+use crate::bytes::extent::{Extent, Part};
+use crate::bytes::granule::{Old, Plan};
+use crate::error::Result;
+use crate::image::index::Page;
+use crate::image::output::Output;
+use crate::image::read_back::{Touched, mask_of};
+use crate::image::reader::{READ_SIZE, windows_of};
+use crate::image::sealed::{Image, expect_zeros};
+use crate::restore::partial::Partial;
+use crate::restore::run::Restored;
+use crate::work::control::Control;
+use crate::work::pool;
+
+/// Creates the file and makes it durable; the name must be free. Bad blocks are left out, and reported.
+pub(crate) fn fill(image: &Image, partial: &Partial, control: &Control) -> Result<Vec<Restored>> {
+    let output = Output::create(&partial.path, image.size)?;
+    partial.claim(output.file())?;
+    let file = NewFile { image, output, control };
+    // Everything that is written is read back.
+    control.add_total(2 * image.data_bytes());
+    let segments = pool::for_each(&image.segments(), control, Scratch::new, |scratch, number| {
+        file.segment(scratch, number)
+    })?;
+    file.output.finish()?;
+    Ok(segments)
+}
+
+struct NewFile<'a> {
+    image: &'a Image,
+    output: Output,
+    control: &'a Control,
+}
+
+/// What one thread reuses.
+struct Scratch {
+    buffer: Buffer,
+    plan: Plan,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self { buffer: Buffer::new(READ_SIZE), plan: Plan::default() }
+    }
+}
+
+impl NewFile<'_> {
+    fn segment(&self, scratch: &mut Scratch, number: u64) -> Result<Restored> {
+        let (page, range) = (self.image.page(number)?, self.image.range(number));
+        let mut restored = Restored::default();
+        let mut mask = 0;
+        for part in self.image.parts(range) {
+            match part {
+                Part::Hole(hole) => expect_zeros(hole, &page, &mut restored.bad),
+                Part::Data(data) => {
+                    self.data(scratch, data, &page, &mut restored)?;
+                    mask |= mask_of(blocks_of(data));
+                }
+            }
+        }
+        self.output.leave_behind(range)?;
+        let bad = restored.bad.iter().map(|bad| Extent::at(bad.offset, bad.length));
+        restored.touched = Some(Touched { segment: number, mask: mask & !mask_of(bad), checksum: None });
+        Ok(restored)
+    }
+
+    fn data(&self, scratch: &mut Scratch, data: Extent, page: &Page, restored: &mut Restored) -> Result<()> {
+        let Scratch { buffer, plan } = scratch;
+        let via = self.image.reader.way(data);
+        // Space that was reserved is no hole any more, so zeros in it have to be cleared.
+        let blank = if self.output.reserve(data)? { Old::Unknown } else { Old::Zeros };
+        for window in windows_of(data) {
+            self.control.pass(window.len())?;
+            let bytes = self.image.read_checked(via, buffer, window, page, &mut restored.bad)?;
+            plan.compare(window.start, bytes, blank);
+            restored.read += window.len();
+            restored.written += self.output.apply(plan, bytes, window.start)?;
+            self.control.add_done(window.len());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! What changed between two snapshots of a file, by where their extents lie: two snapshots that are both alive hold
+//! on to their blocks, so what lies at the same place in both is the same.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use crate::bytes::extent::ExtentMap;
+use crate::disk::fiemap::{self, Mapped};
+use crate::error::{Context, Error, Result};
+use crate::platform::{self, Sharing};
+use crate::source::opened::Source;
+use crate::sys::fs;
+
+/// How often maps are read again when extents move meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// What comparing two snapshots gave.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Difference {
+    /// Nothing changed outside of these ranges.
+    Known(ExtentMap),
+    /// Anything may have changed, and why that is all there is to say.
+    Unknown(String),
+}
+
+/// Compares a source with an earlier snapshot of it, which had `size` bytes.
+pub(crate) fn changed_since(previous: &Path, size: u64, source: &Source) -> Result<Difference> {
+    let unknown = |reason: &str| Ok(Difference::Unknown(reason.to_owned()));
+    let old = match fs::open_plain(previous) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return unknown("the snapshot of the revision before is gone"),
+        Err(errno) => {
+            let error = Error::io("open", previous, errno);
+            return unknown(&format!("the snapshot of the revision before cannot be used ({error})"));
+        }
+    };
+    let (before, now) = (
+        fs::metadata(&old).on("fstat", previous)?,
+        fs::metadata(source.reader.file()).on("fstat", source.reader.path())?,
+    );
+    // Root gives the snapshots that it takes to the owner of the repository.
+    let is_ours = before.uid() == geteuid().as_raw() || (geteuid().is_root() && before.uid() == now.uid());
+    if !before.is_file() || !is_ours {
+        return unknown("the snapshot of the revision before is no file of ours");
+    }
+    if before.len() != size || before.dev() != now.dev() {
+        return unknown("the snapshot of the revision before is not what the revision was made from");
+    }
+    let filesystem = platform::filesystem(&old).on("fstatfs", previous)?;
+    if filesystem.sharing == Sharing::Unknown {
+        return unknown(&format!("{} is not known to tell the truth about where files lie", filesystem.name));
+    }
+    compare(&old, source.reader.file()).on("ioctl_fiemap", previous)
+}
+
+fn compare(old: &File, new: &File) -> std::result::Result<Difference, Errno> {
+    for _ in 0..ATTEMPTS {
+        let Some(before) = Layout::of(old)? else { break };
+        let Some(changed) = before.difference(new)? else { break };
+        // A balance or defragmentation that comes in between could move one extent away and put another, different
+        // one in its place; the old map shows that.
+        if before.is_still_of(old)? {
+            return Ok(Difference::Known(changed));
+        }
+    }
+    Ok(Difference::Unknown("where the extents lie cannot be told for sure now".to_owned()))
+}
+
+/// Where a file lies on the disk.
+struct Layout {
+    /// What has data, or space for them.
+    data: ExtentMap,
+    /// The extents that have a literal place, in order. What is compressed has none, and there can be millions of it.
+    places: Vec<Mapped>,
+}
+
+impl Layout {
+    /// `None` where the filesystem does not tell.
+    fn of(file: &File) -> std::result::Result<Option<Self>, Errno> {
+        let mut layout = Self { data: ExtentMap::default(), places: Vec::new() };
+        let told = fiemap::walk(file, |extent| {
+            layout.data.append(extent.range());
+            if extent.place().is_some() {
+                layout.places.push(extent.settled());
+            }
+        })?;
+        Ok(told.then_some(layout))
+    }
+
+    /// What either file has data in, without what lies at the same place in both; `None` where the filesystem does not tell.
+    fn difference(&self, new: &File) -> std::result::Result<Option<ExtentMap>, Errno> {
+        let (mut data, mut same) = (ExtentMap::default(), ExtentMap::default());
+        let mut rest = self.places.as_slice();
+        let told = fiemap::walk(new, |extent| {
+            let (extent, range) = (extent.settled(), extent.range());
+            data.append(range);
+            let behind = rest.iter().take_while(|old| old.range().end <= range.start).count();
+            rest = &rest[behind..];
+            for old in rest.iter().take_while(|old| old.logical < range.end) {
+                if old.is_same_place(&extent) {
+                    same.append(old.range().overlap(&range));
+                }
+            }
+        })?;
+        Ok(told.then(|| self.data.union(&data).subtract(&same)))
+    }
+
+    fn is_still_of(&self, file: &File) -> std::result::Result<bool, Errno> {
+        let mut places = self.places.iter();
+        let mut same = true;
+        let told = fiemap::walk(file, |extent| {
+            if extent.place().is_some() {
+                same &= places.next() == Some(&extent.settled());
+            }
+        })?;
+        Ok(told && same && places.next().is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::faults::{Fault, Injection, watch};
+
+    #[test]
+    fn a_map_that_is_refused_proves_nothing() {
+        let old = tempfile::tempfile().unwrap();
+        let Some(layout) = Layout::of(&old).unwrap() else { return };
+        for errno in [Errno::OPNOTSUPP, Errno::NOTTY, Errno::INVAL, Errno::NOSYS] {
+            let refused = Injection { at: 0, fault: Fault::Fails(errno), lasting: false };
+            assert_eq!(watch(Some(refused), || layout.difference(&old)).0, Ok(None));
+            assert_eq!(watch(Some(refused), || layout.is_still_of(&old)).0, Ok(false));
+        }
+        assert_eq!(layout.difference(&old), Ok(Some(ExtentMap::default())));
+        assert_eq!(layout.is_still_of(&old), Ok(true));
+    }
+}

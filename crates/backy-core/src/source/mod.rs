@@ -1,0 +1,17 @@
+//! What is backed up: how a source is described, opened and snapshotted, and what is known of its changes.
+//!
+//! ```
+//! use backy_core::{Extent, ExtentMap, Hint, Input, PathInput};
+//!
+//! let everything: Input = std::path::PathBuf::from("/dev/vg/disk").into();
+//! let changed = Hint::Changed(ExtentMap::normalise(vec![Extent::at(0, 1 << 20)]));
+//! let narrowed = Input::Path(PathInput { path: "/dev/vg/disk".into(), cloneable: false, hint: changed });
+//! # drop((everything, narrowed));
+//! ```
+
+pub(crate) mod changes;
+pub(crate) mod foreign_format;
+pub(crate) mod input;
+pub(crate) mod opened;
+pub(crate) mod recheck;
+pub(crate) mod snapshot;

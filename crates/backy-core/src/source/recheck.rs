@@ -1,0 +1,80 @@
+//! A part of the source, read once more by another way: what the index says must be what is there.
+
+use crate::backup::from_stream::expect_header;
+use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
+use crate::bytes::buffer::Buffer;
+use crate::bytes::extent::Extent;
+use crate::error::{BadBlock, Code, Error, Found, Result};
+use crate::image::index::{IndexReader, Page};
+use crate::image::sealed::expected;
+use crate::source::input::{CommandInput, Sample};
+use crate::stream::diff_reader::{Change, DiffReader};
+use crate::stream::program::Program;
+use crate::work::control::Control;
+
+/// What reading a sample again found. Sizes in bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Rechecked {
+    pub read: u64,
+    pub bad: Vec<BadBlock>,
+}
+
+/// Compares the sample with what the index of the new image says.
+///
+/// # Errors
+/// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceResized`], [`Code::Io`], [`Code::Cancelled`].
+pub(crate) fn recheck(
+    index: &IndexReader,
+    input: &CommandInput,
+    command: &[String],
+    sample: Sample,
+    control: &Control,
+) -> Result<Rechecked> {
+    let numbers = [sample.runs.to_string(), sample.run.to_string()];
+    let command: Vec<String> = command.iter().cloned().chain(numbers).collect();
+    let mut program = Program::exporter(&command, &input.name)?;
+    let output = program.output(control);
+    let mut wanted = blocks_of(Extent { start: 0, end: input.size }).filter(|block| sample.has(*block));
+    let mut found = Rechecked::default();
+    let result = DiffReader::open(output, &input.name).and_then(|(header, mut diff)| {
+        expect_header(&header, input, None)?;
+        let mut buffer = Buffer::new(BLOCK_SIZE);
+        let mut last: Option<(u64, Page)> = None;
+        while let Some(change) = diff.next_change()? {
+            let (Change::Data(block) | Change::Zero(block)) = change;
+            control.pass(block.len())?;
+            if wanted.next() != Some(block) {
+                let error = Error::new(Code::DiffDamaged).at(&input.name).offset(diff.position());
+                return Err(error.detail("it is not the sample that was asked for"));
+            }
+            let hash = match change {
+                Change::Zero(_) => Hash::ZERO,
+                Change::Data(_) => {
+                    let bytes = &mut buffer[..usize::try_from(block.len()).expect("at most a block")];
+                    diff.read(bytes)?;
+                    Hash::of(bytes)
+                }
+            };
+            found.read += block.len();
+            control.add_done(block.len());
+            let number = block.start / SEGMENT_SIZE;
+            let page = match last.take() {
+                Some((known, page)) if known == number => page,
+                _ => index.page(number)?,
+            };
+            let expected = expected(&page, block.start);
+            last = Some((number, page));
+            if hash != expected {
+                let (offset, length) = (block.start, block.len());
+                found.bad.push(BadBlock { offset, length, expected, found: Found::Other(hash) });
+            }
+        }
+        Ok(())
+    });
+    program.conclude(result, control)?;
+    if wanted.next().is_some() {
+        let error = Error::new(Code::DiffDamaged).at(&input.name).offset(input.size);
+        return Err(error.detail("it is not all of the sample that was asked for"));
+    }
+    Ok(found)
+}

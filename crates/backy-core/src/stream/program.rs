@@ -1,0 +1,459 @@
+//! A program that hands over a source or takes a target: started without a shell, watched while we talk to it, and
+//! gone when we are.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, PipeReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
+
+use crate::error::{Code, Context, Error, Result};
+use crate::platform;
+use crate::sys;
+use crate::work::control::Control;
+
+/// How long a cancelled run may go unnoticed.
+const POLL: Duration = Duration::from_millis(100);
+/// A program that has closed its output has nothing left to do.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Of its complaints, the end is what counts.
+const MOST_COMPLAINT: usize = 4096;
+/// No pipe holds more, unless it was widened.
+const MOST_IN_PIPE: u64 = 1024 * 1024;
+
+/// A running program. Dropping it kills it, with all that it has started.
+pub(crate) struct Program {
+    /// Not reaped while it may have to be killed: until then its number is not given away.
+    child: Child,
+    complaint: Rc<RefCell<Complaint>>,
+    /// The name it speaks under.
+    own_name: String,
+    name: PathBuf,
+    /// How long it may go on behind its work, and take nothing before that.
+    patience: Duration,
+    /// Whether it takes a target.
+    takes: bool,
+    /// Whether all of its output was read.
+    ended: Rc<Cell<bool>>,
+}
+
+impl Program {
+    /// Starts a program whose output is a source; `name` is that source in errors.
+    pub(crate) fn exporter(command: &[String], name: &Path) -> Result<Self> {
+        Self::spawn(command, name, false, PATIENCE)
+    }
+
+    /// Starts a program whose input is a target; `name` is that target in errors. One that takes nothing for so long, or
+    /// does not end so long after its input has ended, fails with [`Code::TargetStalled`].
+    pub(crate) fn importer(command: &[String], name: &Path, patience: Duration) -> Result<Self> {
+        Self::spawn(command, name, true, patience)
+    }
+
+    /// What it says on standard error is kept for the message.
+    fn spawn(command: &[String], name: &Path, takes: bool, patience: Duration) -> Result<Self> {
+        let (stdin, stdout) =
+            if takes { (Stdio::piped(), Stdio::null()) } else { (Stdio::null(), Stdio::piped()) };
+        let (program, arguments) = command
+            .split_first()
+            .ok_or_else(|| Error::new(Code::InvalidArgument).detail("a command has a program"))?;
+        let (complaint, stderr) = io::pipe().on("pipe", name)?;
+        sys::io::set_nonblocking(&complaint).on("ioctl", name)?;
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(stdin).stdout(stdout).stderr(stderr);
+        command.process_group(0);
+        platform::die_with_parent(&mut command);
+        let failed = |error: io::Error| {
+            let detail = format!("{program} cannot be started: {error}");
+            Error::new(Code::ProgramFailed).at(name).detail(detail)
+        };
+        let child = command.spawn().map_err(failed)?;
+        let complaint = Rc::new(RefCell::new(Complaint { stderr: Some(complaint), tail: Vec::new() }));
+        let own_name = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { child, complaint, own_name, name: name.to_owned(), patience, takes, ended: Rc::default() })
+    }
+
+    /// What it writes; to be taken once.
+    pub(crate) fn output<'a>(&mut self, control: &'a Control) -> ProgramOutput<'a> {
+        let stdout = self.child.stdout.take().expect("taken once");
+        platform::widen_pipe(&stdout);
+        ProgramOutput {
+            stdout,
+            control,
+            complaint: Rc::clone(&self.complaint),
+            ended: Rc::clone(&self.ended),
+        }
+    }
+
+    /// What it reads; to be taken once, and dropped when there is nothing more.
+    pub(crate) fn input<'a>(&mut self, control: &'a Control) -> Result<ProgramInput<'a>> {
+        let stdin = self.child.stdin.take().expect("taken once");
+        platform::widen_pipe(&stdin);
+        // What the pipe does not take at once is waited for, with an eye on the control.
+        sys::io::set_nonblocking(&stdin).on("ioctl", &self.name)?;
+        let (complaint, patience) = (Rc::clone(&self.complaint), self.patience);
+        Ok(ProgramInput { stdin, control, complaint, patience, stalled: false })
+    }
+
+    /// What came of reading its output, unless it has something to say about that itself: only a program that
+    /// ends well has handed over all there is.
+    pub(crate) fn conclude<T>(self, result: Result<T>, control: &Control) -> Result<T> {
+        control.check()?;
+        let Err(error) = result else {
+            return match self.wait(control)? {
+                Some(status) if status.exit_status() == Some(0) => result,
+                Some(status) => Err(self.failure(&status)),
+                None if self.takes => Err(self.stalled()),
+                None => {
+                    let detail = "it does not end after its work has ended";
+                    Err(Error::new(Code::ProgramFailed).at(&self.name).detail(detail))
+                }
+            };
+        };
+        // Reading the image may time out, too; that is not the target.
+        if error.errno == Some(Errno::TIMEDOUT) && error.path.as_ref() == Some(&self.name) {
+            return Err(self.stalled());
+        }
+        // That its output is too short, or that it takes no more, says less than why it ended. Whatever else goes
+        // wrong is not its fault, and that it then cannot write any more is ours.
+        let is_cut_off = error.code == Code::DiffDamaged && self.ended.get();
+        if (is_cut_off || error.errno == Some(Errno::PIPE))
+            && let Some(status) = self.wait(control)?.filter(|status| status.exit_status() != Some(0))
+        {
+            return Err(self.failure(&status));
+        }
+        Err(error)
+    }
+
+    /// None when it goes on after its output was closed.
+    fn wait(&self, control: &Control) -> Result<Option<WaitIdStatus>> {
+        let pid = Pid::from_child(&self.child);
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        let begin = Instant::now();
+        let mut pause = Duration::from_millis(1);
+        while begin.elapsed() < self.patience {
+            control.check()?;
+            if let Some(status) = waitid(WaitId::Pid(pid), options).on("waitid", &self.name)? {
+                return Ok(Some(status));
+            }
+            self.complaint.borrow_mut().poll(None, pause).on("poll", &self.name)?;
+            pause = (pause * 2).min(POLL);
+        }
+        Ok(None)
+    }
+
+    fn stalled(&self) -> Error {
+        let detail = format!("for {} s", self.patience.as_secs());
+        Error::new(Code::TargetStalled).at(&self.name).detail(detail)
+    }
+
+    fn failure(&self, status: &WaitIdStatus) -> Error {
+        let mut complaint = self.complaint.borrow_mut();
+        complaint.listen();
+        let text = String::from_utf8_lossy(&complaint.tail);
+        let mark = format!("{}: ", self.own_name);
+        let lines: Vec<&str> = text
+            .split(['\n', '\r'])
+            .flat_map(|line| voices_of(line, &mark))
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
+        // What it says under its own name is for people; libraries tell the same before, in more detail.
+        let own = lines.iter().rfind(|line| line.starts_with(&mark));
+        let words = own.map_or_else(|| lines.join("; "), |line| (*line).to_owned());
+        let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
+        let end = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => format!("exit status {code}"),
+            (None, signal) => format!("ended by signal {}", signal.unwrap_or_default()),
+        };
+        Error::new(Code::ProgramFailed).at(&self.name).detail(format!("{words} ({end})"))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// A time, as the log lines of Ceph's libraries begin; 0 stands for any digit.
+const STAMP: &[u8] = b"0000-00-00T00:00:00.";
+
+/// Takes apart what several threads have written into one line: the program under its own name, or a library that logs.
+fn voices_of<'a>(line: &'a str, mark: &str) -> Vec<&'a str> {
+    let begins = |at: usize| {
+        let is_word = at.checked_sub(1).is_some_and(|before| line.as_bytes()[before].is_ascii_alphanumeric());
+        !is_word && line[at..].starts_with(mark) || is_stamp(&line.as_bytes()[at..])
+    };
+    let mut starts: Vec<usize> = line.char_indices().map(|(at, _)| at).filter(|at| begins(*at)).collect();
+    starts.insert(0, 0);
+    starts.push(line.len());
+    starts.windows(2).map(|pair| &line[pair[0]..pair[1]]).collect()
+}
+
+fn is_stamp(bytes: &[u8]) -> bool {
+    let fits =
+        |(byte, pattern): (&u8, &u8)| if *pattern == b'0' { byte.is_ascii_digit() } else { byte == pattern };
+    bytes.len() >= STAMP.len() && bytes.iter().zip(STAMP).all(fits)
+}
+
+/// The output of a program; reading it ends when the run is cancelled, however silent the program is.
+#[derive(Debug)]
+pub(crate) struct ProgramOutput<'a> {
+    stdout: ChildStdout,
+    control: &'a Control,
+    complaint: Rc<RefCell<Complaint>>,
+    ended: Rc<Cell<bool>>,
+}
+
+impl Read for ProgramOutput<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // The message does not matter: whoever sees this asks the control.
+            self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
+            let stdout = PollFd::new(&self.stdout, PollFlags::IN);
+            if self.complaint.borrow_mut().poll(Some(stdout), POLL)? {
+                let count = self.stdout.read(buffer)?;
+                self.ended.set(self.ended.get() || count == 0 && !buffer.is_empty());
+                return Ok(count);
+            }
+        }
+    }
+}
+
+/// The input of a program; writing to it ends when the run is cancelled, however lazy the program is, and with
+/// [`Errno::TIMEDOUT`] when the program has taken nothing for too long.
+#[derive(Debug)]
+pub(crate) struct ProgramInput<'a> {
+    stdin: ChildStdin,
+    control: &'a Control,
+    complaint: Rc<RefCell<Complaint>>,
+    patience: Duration,
+    /// Whoever has buffered something tries to get rid of it in the end, and must not wait again.
+    stalled: bool,
+}
+
+impl Write for ProgramInput<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let begin = Instant::now();
+        loop {
+            self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
+            match self.stdin.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stalled = self.stalled || begin.elapsed() >= self.patience;
+                    if self.stalled {
+                        return Err(Errno::TIMEDOUT.into());
+                    }
+                    let stdin = PollFd::new(&self.stdin, PollFlags::OUT);
+                    self.complaint.borrow_mut().poll(Some(stdin), POLL)?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a program says on its standard error. It is listened to whenever the program is waited for, and no longer: what
+/// it has started may go on for ever, and hold that open.
+#[derive(Debug)]
+struct Complaint {
+    /// None when there is nothing more to come.
+    stderr: Option<PipeReader>,
+    tail: Vec<u8>,
+}
+
+impl Complaint {
+    /// Waits for something else, not longer than that, and listens meanwhile. Whether it is ready.
+    fn poll(&mut self, other: Option<PollFd>, patience: Duration) -> sys::io::Result<bool> {
+        let is_other = other.is_some();
+        let stderr = self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN));
+        let timeout = Timespec::try_from(patience).expect("short");
+        let mut descriptors: Vec<PollFd> = other.into_iter().chain(stderr).collect();
+        match poll(&mut descriptors, Some(&timeout)) {
+            Ok(_) => {}
+            Err(Errno::INTR) => return Ok(false),
+            Err(errno) => return Err(errno),
+        }
+        let mut ready = descriptors.iter().map(|descriptor| !descriptor.revents().is_empty());
+        let is_ready = is_other && ready.next() == Some(true);
+        if ready.next() == Some(true) {
+            self.listen();
+        }
+        Ok(is_ready)
+    }
+
+    /// Takes what was said up to now. Others who say more meanwhile cannot keep us here.
+    fn listen(&mut self) {
+        let Some(stderr) = &mut self.stderr else { return };
+        // That there is no more for now is an error, too.
+        if let Ok(0) = stderr.take(MOST_IN_PIPE).read_to_end(&mut self.tail) {
+            self.stderr = None;
+        }
+        let surplus = self.tail.len().saturating_sub(MOST_COMPLAINT);
+        self.tail.drain(..surplus);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+    use std::thread;
+
+    use super::*;
+
+    fn read(script: &str, control: &Control) -> Result<Vec<u8>> {
+        let command = ["sh", "-c", script].map(str::to_owned);
+        let mut program = Program::exporter(&command, Path::new("disk"))?;
+        let mut bytes = Vec::new();
+        let result = program.output(control).read_to_end(&mut bytes);
+        program.conclude(result.map(|_| bytes).map_err(|_| Error::new(Code::DiffDamaged)), control)
+    }
+
+    #[test]
+    fn output_counts_when_the_program_ends_well() {
+        assert_eq!(read("printf abc; echo progress >&2", &Control::default()).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_program_that_fails_is_quoted() {
+        let error = read("echo abc; echo rbd: error opening image >&2; exit 2", &Control::default());
+        let error = error.unwrap_err();
+        assert_eq!(error.code, Code::ProgramFailed);
+        assert_eq!(error.detail.unwrap(), "rbd: error opening image (exit status 2)");
+        let script = "echo 2026 librbd: details >&2; echo sh: in short >&2; echo >&2; exit 2";
+        let error = read(script, &Control::default()).unwrap_err();
+        assert_eq!(error.detail.unwrap(), "sh: in short (exit status 2)");
+        let error = read("kill -KILL $$", &Control::default()).unwrap_err();
+        assert_eq!(error.detail.unwrap(), "it said nothing (ended by signal 9)");
+    }
+
+    #[test]
+    fn endless_complaints_do_not_block_it_and_their_end_is_kept() {
+        let script = "yes complaint | head -c 1000000 >&2; echo last words >&2; exit 1";
+        let detail = read(script, &Control::default()).unwrap_err().detail.unwrap();
+        assert!(detail.ends_with("last words (exit status 1)") && detail.len() < 2 * MOST_COMPLAINT);
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_named() {
+        let error = Program::exporter(&["no-such-program".to_owned()], Path::new("disk")).err().unwrap();
+        assert_eq!(error.code, Code::ProgramFailed);
+        assert!(error.detail.unwrap().starts_with("no-such-program cannot be started"));
+    }
+
+    fn write(script: &str, bytes: &[u8], control: &Control) -> Result<()> {
+        write_for(Duration::from_secs(100), script, bytes, control)
+    }
+
+    fn write_for(patience: Duration, script: &str, bytes: &[u8], control: &Control) -> Result<()> {
+        let command = ["sh", "-c", script].map(str::to_owned);
+        let mut program = Program::importer(&command, Path::new("disk"), patience)?;
+        let mut input = program.input(control)?;
+        let result = input.write_all(bytes).on("write", Path::new("disk"));
+        drop(input);
+        program.conclude(result, control)
+    }
+
+    #[test]
+    fn input_counts_when_the_program_took_it_and_ends_well() {
+        let bytes = vec![7; 3 << 20];
+        write("test $(wc -c) = 3145728", &bytes, &Control::default()).unwrap();
+        let error = write("echo no room >&2; exit 3", &bytes, &Control::default()).unwrap_err();
+        assert_eq!(error.code, Code::ProgramFailed);
+        assert_eq!(error.detail.unwrap(), "no room (exit status 3)");
+        assert!(write("exit 0", &bytes, &Control::default()).is_err(), "it did not read what it was given");
+    }
+
+    #[test]
+    fn a_program_that_takes_nothing_or_does_not_end_is_given_up() {
+        let patience = Duration::from_millis(300);
+        for (script, size) in
+            [("exec sleep 1000", 3 << 20), ("cat; exec sleep 1000", 5), ("exec sleep 1000", 5)]
+        {
+            let error = write_for(patience, script, &vec![7; size], &Control::default()).unwrap_err();
+            assert_eq!(error.code, Code::TargetStalled, "{script}");
+        }
+    }
+
+    #[test]
+    fn what_several_threads_write_into_one_line_is_taken_apart() {
+        let stamp = "2026-11-27T22:17:14.300+0000 7f22 -1";
+        for script in [
+            format!("{stamp} librbd: details sh: in short"),
+            format!("sh: in short{stamp} librbd: details"),
+            format!("5% ...sh: in short\r{stamp} ö librbd: push: x"),
+        ] {
+            let script = format!("printf '{}' >&2; exit 2", script.replace('%', "%%"));
+            let error = read(&script, &Control::default()).unwrap_err();
+            assert_eq!(error.detail.unwrap(), "sh: in short (exit status 2)");
+        }
+    }
+
+    /// Cancels what it runs as soon as a program writes to the file that it is told of. In the end nobody holds that
+    /// file open: that is how we see that the program and its children are gone.
+    fn cancelled<T: std::fmt::Debug>(run: impl FnOnce(&Control, &str) -> Result<T>) {
+        let control = Control::default();
+        let (mut reader, writer) = io::pipe().unwrap();
+        let result = thread::scope(|scope| {
+            scope.spawn(|| {
+                reader.read_exact(&mut [0]).unwrap();
+                control.cancel();
+            });
+            run(&control, &format!("/proc/{}/fd/{}", std::process::id(), writer.as_raw_fd()))
+        });
+        drop(writer);
+        assert_eq!(result.unwrap_err().code, Code::Cancelled);
+        assert_eq!(reader.read(&mut [0; 10]).unwrap(), 0, "nobody holds the pipe any more");
+    }
+
+    #[test]
+    fn cancelling_ends_a_silent_program_and_its_children() {
+        cancelled(|control, path| read(&format!("exec 3>{path}; (echo >&3; sleep 1000) & wait"), control));
+    }
+
+    #[test]
+    fn cancelling_ends_a_program_that_took_everything_and_is_not_done() {
+        cancelled(|control, path| {
+            write(&format!("exec 3>{path}; cat; echo >&3; sleep 60"), &[7; 4096], control)
+        });
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn others_that_hold_its_standard_error_open_are_not_waited_for() {
+        let beside = |command: &str| {
+            let away = format!("setsid sh -c 'echo $$; exec {command}'");
+            let script = format!("({away} &) | {{ read pid; echo $pid >&2; exit 1; }}");
+            read(&script, &Control::default()).unwrap_err().detail.unwrap()
+        };
+        let begin = Instant::now();
+        let detail = beside("sleep 60 >&-");
+        let pid = detail.strip_suffix(" (exit status 1)").unwrap().parse().unwrap();
+        rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        // This one ends when nobody listens any more.
+        let detail = beside("timeout 60 yes >&2");
+        assert!(detail.ends_with("(exit status 1)") && detail.len() < 2 * MOST_COMPLAINT);
+        assert!(begin.elapsed() < Duration::from_secs(50), "the others take 60 seconds");
+    }
+
+    #[test]
+    fn its_number_is_not_given_away_before_it_is_killed() {
+        let program = Program::exporter(&["true".to_owned()], Path::new("disk")).unwrap();
+        assert_eq!(program.wait(&Control::default()).unwrap().unwrap().exit_status(), Some(0));
+        let pid = Pid::from_child(&program.child);
+        let is_ours = || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).is_ok();
+        assert!(is_ours());
+        drop(program);
+        assert!(!is_ours(), "it is reaped in the end");
+    }
+}
