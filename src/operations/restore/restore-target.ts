@@ -67,7 +67,7 @@ function inRepository(path: string, repository: string): BackyError {
 /** Compares real paths: both may be reached through links. */
 async function isInside(real: string, repository: string): Promise<boolean> {
   const path = relative(await realpath(repository), real);
-  return path !== '..' && !path.startsWith('../../');
+  return path !== '..' && !path.startsWith('../');
 }
 
 /** The file need not exist yet; its directory must. */
