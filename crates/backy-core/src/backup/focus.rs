@@ -3,45 +3,56 @@
 use crate::backup::parent::Parent;
 use crate::bytes::block::{BLOCK_SIZE, blocks_of};
 use crate::bytes::extent::{Extent, ExtentMap};
+use crate::bytes::sample::Sample;
 use crate::error::Result;
 use crate::source::changes::{Difference, changed_since};
-use crate::source::input::{Hint, PathInput, Sample};
+use crate::source::input::{Hint, PathInput};
 use crate::source::opened::Source;
 
-/// What is read of a source. Everything else is as it is in the parent.
+/// The part of a source that is read. Everything else is as it is in the parent.
 pub(crate) struct Focus {
     /// What may have changed, in whole blocks.
     changed: ExtentMap,
     sample: Sample,
 }
 
-/// A part of a segment that is read.
+/// How much of a source is read.
+pub(crate) enum Scope {
+    /// All of it, and why its hint is of no use, if it has one.
+    Everything(Option<String>),
+    /// Only this.
+    Narrowed(Focus),
+}
+
+/// A stretch of a segment that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct Stretch {
     pub range: Extent,
     /// Whether it may have changed; the others are the sample, and must not have.
     pub hinted: bool,
 }
 
 impl Focus {
-    /// What the hint leaves to be read; or else why it is of no use, where there is one at all.
+    /// Narrows a read as far as the hint allows.
     pub(crate) fn of(
         input: &PathInput,
         sample: Sample,
         source: &Source,
         parent: Option<&Parent>,
-    ) -> Result<std::result::Result<Self, Option<String>>> {
-        // Without the hashes of a parent there is nothing that could be left out; that is said elsewhere.
-        let Some(parent) = parent.filter(|parent| parent.index.is_some()) else { return Ok(Err(None)) };
+    ) -> Result<Scope> {
+        // Without the hashes of a parent everything must be read; the parent has the reason.
+        let Some(parent) = parent.filter(|parent| parent.index.is_some()) else {
+            return Ok(Scope::Everything(None));
+        };
         let changed = match &input.hint {
-            Hint::None => return Ok(Err(None)),
+            Hint::None => return Ok(Scope::Everything(None)),
             Hint::Changed(changed) => changed.clone(),
             Hint::Previous(path) => match changed_since(path, parent.size(), source)? {
                 Difference::Known(changed) => changed,
-                Difference::Unknown(reason) => return Ok(Err(Some(reason))),
+                Difference::Unknown(reason) => return Ok(Scope::Everything(Some(reason))),
             },
         };
-        Ok(Ok(Self::new(&changed, sample, parent.size(), source.size)))
+        Ok(Scope::Narrowed(Self::new(&changed, sample, parent.size(), source.size)))
     }
 
     fn new(changed: &ExtentMap, sample: Sample, old_size: u64, size: u64) -> Self {
@@ -63,14 +74,14 @@ impl Focus {
     }
 
     /// What is read of the range of a segment, in order and in whole blocks.
-    pub(crate) fn parts(&self, range: Extent) -> Vec<Part> {
+    pub(crate) fn stretches(&self, range: Extent) -> Vec<Stretch> {
         let hinted = ExtentMap::normalise(self.changed.within(range).collect());
         let sampled = ExtentMap::normalise(self.sampled(range).collect()).subtract(&hinted);
-        let part = |hinted| move |range: &Extent| Part { range: *range, hinted };
-        let mut parts: Vec<Part> = hinted.extents().iter().map(part(true)).collect();
-        parts.extend(sampled.extents().iter().map(part(false)));
-        parts.sort_unstable_by_key(|part| part.range);
-        parts
+        let stretch = |hinted| move |range: &Extent| Stretch { range: *range, hinted };
+        let mut stretches: Vec<Stretch> = hinted.extents().iter().map(stretch(true)).collect();
+        stretches.extend(sampled.extents().iter().map(stretch(false)));
+        stretches.sort_unstable_by_key(|stretch| stretch.range);
+        stretches
     }
 
     fn sampled(&self, range: Extent) -> impl Iterator<Item = Extent> {
@@ -98,7 +109,7 @@ mod tests {
             let mut read = Vec::new();
             for run in first..first.saturating_add(runs) {
                 let sample = Sample { runs, run: run % runs };
-                let parts = focus(&[], sample, range.end, range.end).parts(range);
+                let parts = focus(&[], sample, range.end, range.end).stretches(range);
                 prop_assert!(parts.iter().all(|part| !part.hinted));
                 read.extend(parts.iter().map(|part| part.range));
             }
@@ -115,7 +126,7 @@ mod tests {
             runs in 0..5u32,
         ) {
             let range = Extent { start: 0, end: SEGMENT_SIZE };
-            let parts = focus(&changed, Sample { runs, run: 1 }, SEGMENT_SIZE, SEGMENT_SIZE).parts(range);
+            let parts = focus(&changed, Sample { runs, run: 1 }, SEGMENT_SIZE, SEGMENT_SIZE).stretches(range);
             prop_assert!(parts.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start));
             prop_assert!(parts.iter().all(|part| part.range.start % BLOCK == 0));
             let hinted = parts.iter().filter(|part| part.hinted).map(|part| part.range).collect();

@@ -1,22 +1,19 @@
 //! Writing a revision from the stream of an exporter: what changed since the parent's snapshot, or everything.
 
-use crate::sys::fs;
-
+use crate::backup::draft::{Draft, Start, clone_parent, create_index, open_parent};
+use crate::backup::options::{COMPARING_BYTES, HINT_FAILED, WriteOptions, WriteStats};
 use crate::backup::parent::Parent;
 use crate::backup::patch::{Patcher, Unmentioned};
-use crate::backup::segment::{Start, Tally};
-use crate::backup::write::{
-    COMPARING_BYTES, HINT_FAILED, Image, WriteOptions, WriteStats, clone_parent, create_index, open_parent,
-};
-use crate::disk::fiemap;
+use crate::backup::sealing::Written;
+use crate::backup::tally::Tally;
+use crate::bytes::sample::Sample;
 use crate::error::{Code, Error, Result};
-use crate::image::index::IndexReader;
-use crate::image::read_back::{Touched, read_back};
 use crate::image::reader::Reader;
-use crate::source::input::{ChangesInput, CommandInput, Sample};
+use crate::source::input::{ChangesInput, CommandInput};
 use crate::source::recheck::{Rechecked, recheck};
-use crate::stream::diff_reader::{DiffHeader, DiffReader};
+use crate::stream::diff_reader::DiffReader;
 use crate::stream::program::Program;
+use crate::sys::fs;
 use crate::work::control::Control;
 
 /// Writes a revision from a stream, as [`crate::write_image`] does from a file.
@@ -35,12 +32,12 @@ pub(crate) fn write_stream(
         return write_everything(options, source, control);
     };
     let (fallback, compare_bytes, failed) = match write_changes(options, source, changes, control) {
-        Ok(Ok(stats)) if stats.hint_failures.is_empty() => return Ok(stats),
-        Ok(Ok(stats)) => {
+        Ok(Attempt::Written(stats)) if stats.hint_failures.is_empty() => return Ok(stats),
+        Ok(Attempt::Written(stats)) => {
             discard(options);
             (HINT_FAILED.to_owned(), options.compare_bytes, Some(stats))
         }
-        Ok(Err(reason)) => (reason, options.compare_bytes, None),
+        Ok(Attempt::Unfit(reason)) => (reason, options.compare_bytes, None),
         Err(error) if error.code == Code::ImageDamaged => {
             discard(options);
             // Neither its hashes nor its bytes are to be believed.
@@ -68,20 +65,26 @@ fn write_everything(options: &WriteOptions, source: &CommandInput, control: &Con
     }
 }
 
-/// The reason, if the parent is no base for changes.
+/// The outcome of applying changes to the parent.
+enum Attempt {
+    Written(WriteStats),
+    /// The parent is no base for changes, for this reason.
+    Unfit(String),
+}
+
 fn write_changes(
     options: &WriteOptions,
     source: &CommandInput,
     changes: &ChangesInput,
     control: &Control,
-) -> Result<std::result::Result<WriteStats, String>> {
+) -> Result<Attempt> {
     if options.compare_bytes {
-        return Ok(Err(COMPARING_BYTES.to_owned()));
+        return Ok(Attempt::Unfit(COMPARING_BYTES.to_owned()));
     }
     match open_parent(options)? {
-        None => Ok(Err("there is no parent".to_owned())),
-        Some(Parent { without_index: Some(reason), .. }) => Ok(Err(reason)),
-        parent => write(options, source, Some(changes), parent, control).map(Ok),
+        None => Ok(Attempt::Unfit("there is no parent".to_owned())),
+        Some(Parent { without_index: Some(reason), .. }) => Ok(Attempt::Unfit(reason)),
+        parent => write(options, source, Some(changes), parent, control).map(Attempt::Written),
     }
 }
 
@@ -94,7 +97,7 @@ fn write(
 ) -> Result<WriteStats> {
     let size = source.size;
     let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
-    let Image { output, start, unshared } = clone_parent(options, parent.as_ref(), size, control)?;
+    let Draft { output, start, unshared } = clone_parent(options, parent.as_ref(), size, control)?;
     output.give_to_owner()?;
     let cloned = start == Start::Parent;
     let index = create_index(options, size, fallback.is_none() && cloned, control)?;
@@ -117,31 +120,21 @@ fn write(
         control,
     };
     let tallies = export(&patcher, source, changes)?;
-    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
-    output.finish()?;
-    index.finish(sum(|tally| tally.zero_blocks))?;
+    let stats = prove(Written { options, size, output, index, tallies }, source, control)?;
+    let bytes_written = stats.bytes_written + copied.unwrap_or(0);
+    Ok(WriteStats { bytes_written, unshared, fallback, narrowed: changes.is_some(), ..stats })
+}
 
-    let index = IndexReader::open(&options.index)?;
+/// Makes the revision durable, and compares it with a sample of the source before it is read back.
+fn prove(written: Written, source: &CommandInput, control: &Control) -> Result<WriteStats> {
+    let options = written.options;
+    let durable = written.make_durable()?;
     let rechecked = match &source.sample {
-        Some(command) => recheck(&index, source, command, sample_of(options), control)?,
+        Some(command) => recheck(&durable.index, source, command, sample_of(options), control)?,
         None => Rechecked::default(),
     };
-    let touched: Vec<Touched> = tallies.iter().filter_map(|tally| tally.touched).collect();
-    read_back(&Reader::open(&options.image)?, &index, size, &touched, control)?;
-    Ok(WriteStats {
-        size,
-        digest: index.digest()?,
-        bytes_read: sum(|tally| tally.read) + rechecked.read,
-        bytes_written: sum(|tally| tally.written) + copied.unwrap_or(0),
-        bytes_changed: sum(|tally| tally.changed),
-        bytes_zero: sum(|tally| tally.zero),
-        unshared,
-        fallback,
-        narrowed: changes.is_some(),
-        source_cloned: false,
-        extents: fiemap::extents_of(&options.image)?,
-        hint_failures: rechecked.bad,
-    })
+    let stats = durable.prove(control)?;
+    Ok(WriteStats { bytes_read: stats.bytes_read + rechecked.read, hint_failures: rechecked.bad, ..stats })
 }
 
 /// The first revision is compared in full, every other one in part.
@@ -156,29 +149,10 @@ fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInpu
     let mut exporter = Program::exporter(command, &source.name)?;
     let output = exporter.output(patcher.control);
     let result = DiffReader::open(output, &source.name).and_then(|(header, mut diff)| {
-        expect_header(&header, source, since)?;
+        source.expect_header(&header, since)?;
         patcher.apply(&mut diff)
     });
     exporter.conclude(result, patcher.control)
-}
-
-/// An incremental stream counts only on top of its very base, and only for the snapshot that was asked for.
-pub(crate) fn expect_header(header: &DiffHeader, source: &CommandInput, since: Option<&str>) -> Result<()> {
-    let other = |what: &str, found: &Option<String>| {
-        let found = found.as_deref().unwrap_or("nothing");
-        Error::new(Code::DiffDamaged).at(&source.name).offset(0).detail(format!("it {what} {found}"))
-    };
-    if header.from_snapshot.as_deref() != since {
-        return Err(other("starts from", &header.from_snapshot));
-    }
-    if header.to_snapshot.as_deref() != Some(&source.snapshot) {
-        return Err(other("leads to", &header.to_snapshot));
-    }
-    if header.size != source.size {
-        let detail = format!("from {} to {} bytes", source.size, header.size);
-        return Err(Error::new(Code::SourceResized).at(&source.name).detail(detail));
-    }
-    Ok(())
 }
 
 /// Makes room for another attempt; what cannot be removed will be in its way, and be reported then.

@@ -17,10 +17,15 @@
 //! # Ok::<(), backy_core::Error>(())
 //! ```
 
+pub(crate) mod draft;
 pub(crate) mod focus;
+pub(crate) mod from_path;
 pub(crate) mod from_stream;
+pub(crate) mod options;
 pub(crate) mod parent;
 pub(crate) mod patch;
 pub(crate) mod scan;
+pub(crate) mod sealing;
 pub(crate) mod segment;
+pub(crate) mod tally;
 pub(crate) mod write;

@@ -13,7 +13,7 @@ use crate::image::granularity::Granularity;
 use crate::image::index::{IndexReader, Page};
 use crate::image::output::Output;
 use crate::image::reader::Reader;
-use crate::image::sealed::{expect_zeros, expected};
+use crate::image::sealed::expect_zeros;
 use crate::sys::fs;
 use crate::work::control::Control;
 use crate::work::pool;
@@ -106,7 +106,7 @@ impl Parent {
                 let blank = if output.reserve(range)? { Old::Unknown } else { Old::Zeros };
                 for block in blocks_of(range) {
                     control.pass(block.len())?;
-                    self.read_checked(block, expected(&page, block.start), buffer)?;
+                    self.read_checked(block, page.hash_at(block.start), buffer)?;
                     let bytes = &buffer[..usize::try_from(block.len()).expect("at most a block")];
                     plan.compare(block.start, bytes, blank);
                     written += output.apply(plan, bytes, block.start)?;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::backup::parent::Parent;
-use crate::backup::segment::Tally;
+use crate::backup::tally::Tally;
 use crate::bytes::block::{
     BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE, blocks_of, segment_range, segments_in, slot_of,
 };

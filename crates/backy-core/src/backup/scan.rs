@@ -3,7 +3,8 @@
 use std::iter;
 
 use crate::backup::focus::Focus;
-use crate::backup::segment::{RevisionWriter, Scratch, Segment, Tally};
+use crate::backup::segment::{RevisionWriter, Scratch, Segment};
+use crate::backup::tally::Tally;
 use crate::bytes::block::segments_in;
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::{Extent, Part};
@@ -57,11 +58,11 @@ impl Scan<'_> {
             return segment.finish();
         };
         let mut at = range.start;
-        for part in focus.parts(range) {
-            segment.keep(Extent { start: at, end: part.range.start });
-            segment.expect_same = !part.hinted;
-            self.part(hands, &mut segment, part.range)?;
-            at = part.range.end;
+        for stretch in focus.stretches(range) {
+            segment.keep(Extent { start: at, end: stretch.range.start });
+            segment.expect_same = !stretch.hinted;
+            self.part(hands, &mut segment, stretch.range)?;
+            at = stretch.range.end;
         }
         segment.keep(Extent { start: at, end: range.end });
         segment.finish()

@@ -1,8 +1,10 @@
 //! One segment of a revision while it is written: hash, compare, write what differs. Where the bytes come from does
 //! not matter here.
 
+use crate::backup::draft::Start;
 use crate::backup::parent::Parent;
-use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of, segment_range, slot_of};
+use crate::backup::tally::Tally;
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, slot_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
 use crate::bytes::granule::{Action, Old, Plan};
@@ -11,17 +13,6 @@ use crate::image::index::{IndexWriter, Page};
 use crate::image::output::Output;
 use crate::image::read_back::Touched;
 use crate::work::control::Control;
-
-/// What the image held before anything was written to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// Nothing.
-    Hole,
-    /// The bytes of the parent.
-    Parent,
-    /// The bytes of the source: nothing needs to be written at all.
-    Source,
-}
 
 /// Everything that writing segments needs; shared by all threads.
 pub(crate) struct RevisionWriter<'a> {
@@ -46,19 +37,6 @@ impl Scratch {
     pub(crate) fn new() -> Self {
         Self { old: Buffer::new(BLOCK_SIZE), plan: Plan::default() }
     }
-}
-
-/// What became of a segment. Sizes in bytes.
-#[derive(Default)]
-pub(crate) struct Tally {
-    pub read: u64,
-    pub written: u64,
-    pub changed: u64,
-    pub zero: u64,
-    pub zero_blocks: u64,
-    pub touched: Option<Touched>,
-    /// Blocks that were to be the same and are not.
-    pub surprises: Vec<BadBlock>,
 }
 
 impl RevisionWriter<'_> {
@@ -89,17 +67,6 @@ impl RevisionWriter<'_> {
             blank: Old::Zeros,
             expect_same: false,
             tally: Tally::default(),
-        })
-    }
-}
-
-impl Tally {
-    /// Of segments that are all zeros, as they were before.
-    pub(crate) fn of_holes(ranges: impl Iterator<Item = Extent>) -> Self {
-        ranges.fold(Self::default(), |mut tally, range| {
-            tally.zero += range.len();
-            tally.zero_blocks += blocks_in(range.len());
-            tally
         })
     }
 }

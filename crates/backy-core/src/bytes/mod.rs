@@ -12,3 +12,4 @@ pub(crate) mod block;
 pub(crate) mod buffer;
 pub(crate) mod extent;
 pub(crate) mod granule;
+pub(crate) mod sample;

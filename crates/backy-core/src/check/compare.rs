@@ -1,9 +1,10 @@
 //! Comparing a sealed revision with the snapshot that it was made of.
 
+use crate::bytes::sample::Sample;
 use crate::check::verify::bad_blocks_of;
 use crate::error::{BadBlock, Code, Error, Result};
 use crate::image::sealed::{Image, ImageOptions};
-use crate::source::input::{Input, Sample};
+use crate::source::input::Input;
 use crate::source::opened::Source;
 use crate::source::recheck::recheck;
 use crate::work::control::Control;
@@ -26,7 +27,8 @@ pub struct Compared {
 pub fn compare_source(options: &ImageOptions, source: &Input, control: &Control) -> Result<Compared> {
     match source {
         Input::Path(input) => {
-            let image = Image::of_source(options, Source::open(&input.path)?)?;
+            let Source { reader, size, data } = Source::open(&input.path)?;
+            let image = Image::of_source(options, reader, size, data)?;
             let different = bad_blocks_of(&image, false, control)?;
             Ok(Compared { bytes_read: image.data_bytes(), different })
         }

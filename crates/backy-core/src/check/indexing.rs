@@ -103,7 +103,8 @@ impl Work<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::write::{WriteOptions, write_image};
+    use crate::backup::options::WriteOptions;
+    use crate::backup::write::write_image;
     use crate::bytes::block::SEGMENT_SIZE;
     use crate::check::verify::verify_image;
     use crate::image::sealed::ImageOptions;

@@ -16,13 +16,16 @@ use crate::bytes::buffer::{ALIGNMENT, Buffer};
 use crate::bytes::extent::Extent;
 use crate::disk::sharers::lie_apart;
 use crate::error::{BadBlock, Code, Context, Error, Result};
+use crate::files::clone::never_clones;
 use crate::files::device::{self, Kind};
 use crate::files::directory::make_directory;
-use crate::files::durable::{Existing, close, directory_of, temporary_beside, write_file_by};
+use crate::files::durable::{Existing, close, write_file_by};
+use crate::files::names::{directory_of, temporary_beside};
+use crate::files::positioned::write_at;
 use crate::image::index::IndexReader;
-use crate::image::output::{Output, write_at};
+use crate::image::output::Output;
 use crate::image::reader::{Reader, Via};
-use crate::image::sealed::{Image, ImageOptions, expected};
+use crate::image::sealed::{Image, ImageOptions};
 use crate::platform;
 use crate::sys::fs;
 use crate::work::control::Control;
@@ -166,7 +169,7 @@ fn find(
 fn ask(donor: &Donor, range: Extent, expected_hash: Hash) -> Result<Option<(File, Buffer)>> {
     let reader = if let Some(index) = &donor.index {
         let page = IndexReader::open(index)?.page(range.start / SEGMENT_SIZE)?;
-        if expected(&page, range.start) != expected_hash {
+        if page.hash_at(range.start) != expected_hash {
             return Ok(None);
         }
         Reader::open(&donor.path)?
@@ -221,9 +224,9 @@ fn put(image: &Image, bytes: &[u8], range: Extent, control: &Control) -> Result<
     let fresh = platform::create(&temporary).on("open", &temporary)?;
     let result = fill(&fresh, &temporary, bytes).and_then(|()| {
         let target = open_sealed(image)?;
-        match platform::clone_range(&fresh, &target, range.len(), range.start, control) {
+        match platform::clone_range(&fresh, &target, range.len(), range.start, &|time| control.pause(time)) {
             // No reflinks: the bad block is nobody else's, and is written where it is. ZFS writes nothing in place.
-            Err(errno) if platform::never_clones(errno) => write_at(&target, path, bytes, range.start)?,
+            Err(errno) if never_clones(errno) => write_at(&target, path, bytes, range.start)?,
             result => result.on("ioctl_ficlonerange", path).map_err(|error| error.offset(range.start))?,
         }
         platform::sync(&target).on("fsync", path)?;
@@ -282,7 +285,8 @@ fn length_of(range: Extent) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::write::{WriteOptions, write_image};
+    use crate::backup::options::WriteOptions;
+    use crate::backup::write::write_image;
     use crate::fault_tests::scratch::Scratch;
     use crate::sys::faults::{Fault, Injection, watch};
     use std::os::unix::fs::FileExt;
@@ -330,7 +334,7 @@ mod tests {
         let (image, bytes) = image_in(&directory);
         let older = directory.join("older");
         // Where nothing is shared there is nothing to be taken for the bad bytes.
-        if platform::create_clone(&File::open(&image.image).unwrap(), &older, &Control::default()).is_err() {
+        if platform::create_clone(&File::open(&image.image).unwrap(), &older, &|_| true).is_err() {
             return;
         }
         let file = File::options().write(true).open(&image.image).unwrap();

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::error::{BadBlock, Error, Found, Result, errno_name};
+use crate::error::{BadBlock, Error, Found, Result};
 use crate::files::directory::make_directory;
-use crate::files::durable::{Existing, directory_of, write_file_by};
+use crate::files::durable::{Existing, write_file_by};
+use crate::files::names::directory_of;
+use crate::sys::errno::errno_name;
 use crate::sys::fs;
 
 /// Owner may read it, nobody may change it.

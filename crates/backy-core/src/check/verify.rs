@@ -8,7 +8,7 @@ use crate::check::report::Report;
 use crate::error::{BadBlock, Context, Error, Found, Result};
 use crate::image::index::Page;
 use crate::image::reader::{READ_SIZE, Via, windows_of};
-use crate::image::sealed::{Image, ImageOptions, expect_zeros, expected};
+use crate::image::sealed::{Image, ImageOptions, expect_zeros};
 use crate::work::control::Control;
 use crate::work::pool;
 
@@ -114,7 +114,7 @@ impl Verification<'_> {
                 .map_err(|error: Error| error.offset(range.start))?;
             for block in blocks_of(range) {
                 self.control.pass(block.len())?;
-                let expected = expected(page, block.start);
+                let expected = page.hash_at(block.start);
                 let found = match window.look(Extent::at(block.start - range.start, block.len()), Hash::of) {
                     Ok(hash) if hash == expected => continue,
                     Ok(hash) => Found::Other(hash),

@@ -7,10 +7,10 @@ use rustix::io::Errno;
 
 use crate::bytes::buffer::ALIGNMENT;
 use crate::bytes::extent::{Extent, ExtentMap};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::files::device::Kind;
+use crate::files::positioned::read_up_to;
 use crate::platform;
-use crate::sys::io;
 
 /// Bytes that are read and overwritten at once.
 pub(crate) const PIECE_SIZE: usize = 64 * 1024;
@@ -67,18 +67,9 @@ fn remains(file: &File, path: &Path, range: Extent) -> Result<ExtentMap> {
     let mut buffer = vec![0; PIECE_SIZE];
     for piece in range.pieces(PIECE_SIZE as u64) {
         let bytes = &mut buffer[..usize::try_from(piece.len()).expect("at most a piece")];
+        // What lies behind the end of the device is no zeros either.
         bytes.fill(1);
-        let mut read = 0;
-        while read < bytes.len() {
-            let at = piece.start + read as u64;
-            match io::retry_on_intr(|| io::pread(file, &mut bytes[read..], at))
-                .on("pread", path)
-                .map_err(|error| error.offset(at))?
-            {
-                0 => break,
-                count => read += count,
-            }
-        }
+        read_up_to(file, path, bytes, piece.start)?;
         if bytes.iter().any(|byte| *byte != 0) {
             remains.append(piece);
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use crate::bytes::extent::Extent;
-use crate::error::Context;
+use crate::error::{self, Context};
 pub(crate) use crate::platform::Mapped;
 use crate::platform::{count_all_extents, count_extents, each_extent};
 use crate::sys::fs;
@@ -100,7 +100,7 @@ pub(crate) fn count_within(file: &File, range: Extent) -> Option<u64> {
 ///
 /// # Errors
 /// [`crate::Code::Io`] when it cannot be opened.
-pub(crate) fn extents_of(path: &Path) -> crate::Result<Option<u64>> {
+pub(crate) fn extents_of(path: &Path) -> error::Result<Option<u64>> {
     Ok(count(&fs::open_plain(path).on("open", path)?))
 }
 

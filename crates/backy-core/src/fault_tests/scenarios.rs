@@ -6,8 +6,10 @@ use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::scenario::{PLAIN, Scenario, same_bytes};
-use crate::backup::write::{WriteOptions, write_image};
+use crate::backup::options::WriteOptions;
+use crate::backup::write::write_image;
 use crate::bytes::block::BLOCK_SIZE;
+use crate::bytes::sample::Sample;
 use crate::check::repair::{Donor, Outcome, RepairOptions, repair_image};
 use crate::check::report::Report;
 use crate::check::verify::{verify_image, verify_mapped_image};
@@ -15,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::image::index::IndexReader;
 use crate::image::sealed::ImageOptions;
 use crate::restore::run::{Target, restore_image};
-use crate::source::input::{Hint, Input, PathInput, Sample};
+use crate::source::input::{Hint, Input, PathInput};
 use crate::work::control::Control;
 use crate::{
     Existing, FileLock, LockMode, index_image, make_directory, measure_freed, move_files, probe, remove,

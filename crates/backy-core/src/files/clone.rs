@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
-use crate::platform;
+use crate::platform::{self, Filesystem};
 use crate::work::control::Control;
 
 /// The outcome of an attempt to clone.
@@ -30,12 +30,12 @@ pub(crate) struct Refusal {
 /// [`crate::Code::Io`] for what must not quietly turn into a full copy, such as a full disk;
 /// [`crate::Code::Cancelled`]. Nothing is left behind.
 pub(crate) fn clone_file(from: &File, to: &Path, control: &Control) -> Result<Cloned> {
-    judge(platform::create_clone(from, to, control), from, to, control)
+    judge(platform::create_clone(from, to, &|time| control.pause(time)), from, to, control)
 }
 
 /// The same for a file that guests write to.
 pub(crate) fn clone_for_guest(from: &File, to: &Path, control: &Control) -> Result<Cloned> {
-    judge(platform::create_plain_clone(from, to, control), from, to, control)
+    judge(platform::create_plain_clone(from, to, &|time| control.pause(time)), from, to, control)
 }
 
 fn judge(
@@ -46,20 +46,48 @@ fn judge(
 ) -> Result<Cloned> {
     match result {
         Ok(file) => Ok(Cloned::Shared(file)),
-        Err(errno) if platform::never_clones(errno) => {
+        Err(errno) if never_clones(errno) => {
             // Cancelling ends the wait for a filesystem that was not ready.
             control.check()?;
             let filesystem = platform::filesystem(from).on("fstatfs", to)?;
-            Ok(Cloned::Refused(Refusal { errno, reason: platform::no_reflink(&filesystem, errno) }))
+            Ok(Cloned::Refused(Refusal { errno, reason: no_reflink(&filesystem, errno) }))
         }
         Err(errno) => Err(Error::io("ioctl_ficlone", to, errno)),
+    }
+}
+
+/// Whether a failed clone means that these two places share no blocks, as opposed to a full disk, a broken
+/// one, or whatever else must not quietly turn into a full copy. EINVAL: btrfs, between files with and without
+/// checksums; ZFS, of a range that is not aligned to its records. EAGAIN: ZFS, after all the patience there is.
+pub(crate) fn never_clones(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::OPNOTSUPP | Errno::XDEV | Errno::INVAL | Errno::NOTTY | Errno::NOSYS | Errno::AGAIN
+    )
+}
+
+/// The reason people read when blocks cannot be shared.
+fn no_reflink(filesystem: &Filesystem, errno: Errno) -> String {
+    let name = &filesystem.name;
+    match errno {
+        Errno::XDEV if name == "zfs" => format!("{name} does not clone from one dataset to another"),
+        Errno::XDEV => format!("{name} does not clone from one filesystem to another"),
+        Errno::INVAL => format!("{name} does not clone between files with and without checksums"),
+        Errno::AGAIN => {
+            format!("{name} did not finish writing the file in time, and clones only what it has written")
+        }
+        _ if name == "zfs" => {
+            format!("{name} clones no blocks here, for which it needs OpenZFS 2.2 and zfs_bclone_enabled=1")
+        }
+        _ => format!("{name} has no reflinks"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::write::{WriteOptions, WriteStats, write_image};
+    use crate::backup::options::{WriteOptions, WriteStats};
+    use crate::backup::write::write_image;
     use crate::error::Code;
     use crate::fault_tests::scratch::Scratch;
     use crate::sys::faults::{Call, Fault, Injection, watch};

@@ -6,7 +6,8 @@ use rustix::fs::{FileType, Mode};
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
-use crate::files::durable::{Existing, directory_of, rename, sync_directory, sync_directory_of};
+use crate::files::durable::{Existing, rename, sync_directory, sync_directory_of};
+use crate::files::names::directory_of;
 use crate::files::ownership::give_to_owner;
 use crate::sys::fs;
 

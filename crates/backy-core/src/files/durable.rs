@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
+use crate::files::names::{directory_of, temporary_beside};
 use crate::files::ownership::{give_link_to_owner, give_to_owner};
 use crate::platform;
 use crate::sys::io::Appending;
@@ -142,23 +142,6 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let handle = fs::open(directory, flags, Mode::empty()).on("open", directory)?;
     platform::sync(&handle).on("fsync", directory)
-}
-
-/// The directory a path is in; `.` for a bare name.
-pub(crate) fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A name of ours in the same directory, never seen before.
-pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
-    directory_of(path).join(format!(".tmp-backy-{}", unique()))
-}
-
-/// A text that nothing else has: process, number, time.
-pub(crate) fn unique() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-    format!("{}-{}-{time:x}", std::process::id(), COUNT.fetch_add(1, Relaxed))
 }
 
 #[cfg(test)]

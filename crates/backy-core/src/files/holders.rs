@@ -10,54 +10,8 @@ use rustix::io::Errno;
 
 use crate::error::{Code, Error, Result};
 use crate::files::device::{self, Facts, Kind};
-use crate::platform::{self, Subject};
+use crate::platform::{self, Holder, HolderKind, Subject};
 use crate::sys::fs;
-
-/// Somebody who has a file or a block device open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// What kind of user it is.
-    pub kind: HolderKind,
-    /// The program, device or directory; empty where it has no name.
-    pub name: String,
-    /// The process, where one can be seen.
-    pub pid: Option<u32>,
-}
-
-/// The kinds of users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HolderKind {
-    /// A process has it open or mapped.
-    Process,
-    /// A loop device lies on it.
-    Loop,
-    /// The kernel swaps to it.
-    Swap,
-    /// A filesystem on it is mounted; `name` is the directory.
-    Mount,
-    /// Another device is built on it: LVM, RAID, encryption.
-    Device,
-    /// QEMU has locked it, in a process that cannot be seen from here.
-    Lock,
-    /// The kernel says that it is in use, and nothing shows by whom.
-    Unseen,
-}
-
-impl HolderKind {
-    /// Its name in TypeScript and JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Process => "process",
-            Self::Loop => "loop",
-            Self::Swap => "swap",
-            Self::Mount => "mount",
-            Self::Device => "device",
-            Self::Lock => "lock",
-            Self::Unseen => "unseen",
-        }
-    }
-}
 
 /// Finds out who, other than this process, has files open. The order is that of `paths`. A file that is missing, or
 /// that is neither a regular file nor a block device, has no holders; symbolic links are not followed.

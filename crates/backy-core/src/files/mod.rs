@@ -14,10 +14,13 @@
 pub(crate) mod begun;
 pub(crate) mod clone;
 pub(crate) mod device;
+pub(crate) mod direct;
 pub(crate) mod directory;
 pub(crate) mod durable;
 pub(crate) mod holders;
 pub(crate) mod lock;
+pub(crate) mod names;
 pub(crate) mod ownership;
 pub(crate) mod place;
+pub(crate) mod positioned;
 pub(crate) mod probe;

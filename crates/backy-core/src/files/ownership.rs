@@ -8,7 +8,7 @@ use rustix::fs::Stat;
 use rustix::io::Errno;
 
 use crate::error::{Context, Result};
-use crate::files::durable::directory_of;
+use crate::files::names::directory_of;
 use crate::platform;
 use crate::sys::fs;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
-use crate::files::durable::directory_of;
+use crate::files::names::directory_of;
 use crate::platform;
 use crate::sys::fs;
 

@@ -7,8 +7,8 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::error::{Context, Result};
 use crate::files::clone::{Cloned, clone_file};
-use crate::files::durable::temporary_beside;
-use crate::image::output::write_at;
+use crate::files::names::temporary_beside;
+use crate::files::positioned::write_at;
 use crate::platform;
 use crate::sys::fs;
 use crate::work::control::Control;

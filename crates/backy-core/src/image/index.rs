@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::bytes::block::{BLOCKS_PER_SEGMENT, Hash, blocks_in};
+use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, blocks_in, slot_of};
 use crate::bytes::extent::{Extent, ExtentMap};
 use crate::disk::sparse;
 use crate::error::{Code, Context, Error, Result};
@@ -14,11 +14,11 @@ use crate::files::clone::{Cloned, clone_file};
 use crate::files::device::{Facts, Kind};
 use crate::files::durable::close;
 use crate::files::ownership::give_to_owner;
+use crate::files::positioned::{read_up_to, write_at};
 use crate::image::digest::{PIECE_SIZE, digest};
 use crate::image::header::{Header, PAGE_SIZE};
-use crate::image::output::write_at;
 use crate::platform;
-use crate::sys::{fs, io};
+use crate::sys::fs;
 use crate::work::control::Control;
 
 /// Length in bytes of the index of an image of `image_size` bytes.
@@ -43,6 +43,11 @@ impl Page {
     pub fn hash(&self, block: usize) -> Hash {
         let at = block * Hash::SIZE;
         Hash(self.0[at..at + Hash::SIZE].try_into().expect("32 bytes"))
+    }
+
+    /// The hash of the block that starts at `offset` of the image. The page must be that of its segment.
+    pub(crate) fn hash_at(&self, offset: u64) -> Hash {
+        self.hash(slot_of(Extent::at(offset, BLOCK_SIZE as u64)))
     }
 
     /// Sets the hash of a block, counted within the segment.
@@ -75,7 +80,7 @@ impl IndexReader {
         let damaged = |why: String| Error::new(Code::IndexDamaged).at(path).detail(why);
         let length = fs::metadata(&file).on("fstat", path)?.len();
         let mut bytes = [0; PAGE_SIZE];
-        if read_up_to(&file, &mut bytes, 0).on("pread", path)? < PAGE_SIZE {
+        if read_up_to(&file, path, &mut bytes, 0)? < PAGE_SIZE {
             return Err(damaged(format!("it has {length} bytes, less than a header")));
         }
         let header = Header::decode(&bytes).map_err(damaged)?;
@@ -231,7 +236,7 @@ fn read_page(file: &File, path: &Path, segment: u64, image_size: u64) -> Result<
 
 /// Fills the buffer. What an index lacks at its end is damage: only its holes are zeros.
 fn read_whole(file: &File, path: &Path, buffer: &mut [u8], start: u64) -> Result<()> {
-    let count = read_up_to(file, buffer, start).on("pread", path).map_err(|error| error.offset(start))?;
+    let count = read_up_to(file, path, buffer, start)?;
     if count < buffer.len() {
         let end = start + count as u64;
         return Err(Error::new(Code::IndexDamaged).at(path).detail(format!("it ends at byte {end}")));
@@ -239,22 +244,10 @@ fn read_whole(file: &File, path: &Path, buffer: &mut [u8], start: u64) -> Result
     Ok(())
 }
 
-/// Reads until the buffer is full or the file ends; returns the bytes read.
-fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match io::retry_on_intr(|| io::pread(file, &mut buffer[done..], offset + done as u64))? {
-            0 => break,
-            count => done += count,
-        }
-    }
-    Ok(done)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::block::{BLOCK_SIZE, SEGMENT_SIZE};
+    use crate::bytes::block::SEGMENT_SIZE;
     use proptest::prelude::*;
     use std::os::unix::fs::MetadataExt;
 

@@ -14,8 +14,10 @@ use crate::bytes::granule::{Action, Plan};
 use crate::disk::clearing;
 use crate::error::{Context, Error, Result};
 use crate::files::device::Kind;
+use crate::files::direct::reopen_direct;
 use crate::files::durable::close;
 use crate::files::ownership::give_to_owner;
+use crate::files::positioned::write_at;
 use crate::platform;
 use crate::sys::{fs, io};
 
@@ -44,7 +46,7 @@ impl Output {
         fs::ftruncate(&file, size).on("ftruncate", path)?;
         let filesystem = platform::filesystem(&file).on("fstatfs", path)?;
         let wanted = filesystem.direct_writes;
-        let direct = wanted.then(|| platform::reopen_direct(&file, path, OFlags::RDWR)).flatten();
+        let direct = wanted.then(|| reopen_direct(&file, path, OFlags::RDWR)).flatten();
         Ok(Self { direct, ..Self::existing(file, path, Kind::File) })
     }
 
@@ -207,23 +209,6 @@ impl Output {
             (self.kind == Kind::File).then(|| self.turn.lock().expect("no thread panics with this lock"));
         write_at(&self.file, &self.path, bytes, offset)
     }
-}
-
-/// Writes all of `bytes` through the page cache.
-///
-/// # Errors
-/// [`crate::Code::Io`] with the offset of the first byte that could not be written.
-pub(crate) fn write_at(file: &File, path: &Path, mut bytes: &[u8], mut offset: u64) -> Result<()> {
-    while !bytes.is_empty() {
-        let count = match io::retry_on_intr(|| io::pwrite(file, bytes, offset)) {
-            Ok(0) => return Err(Error::io("pwrite", path, Errno::NOSPC).offset(offset)),
-            Ok(count) => count,
-            Err(errno) => return Err(Error::io("pwrite", path, errno).offset(offset)),
-        };
-        bytes = &bytes[count..];
-        offset += count as u64;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use crate::bytes::extent::{Extent, ExtentMap};
 use crate::error::{Code, Error, Result};
 use crate::image::index::IndexReader;
 use crate::image::reader::{READ_SIZE, Reader, windows_of};
-use crate::image::sealed::expected;
 use crate::work::control::Control;
 use crate::work::pool;
 
@@ -69,7 +68,7 @@ pub(crate) fn read_back(
                 control.pass(window.len())?;
                 let bytes = written.read_disk(buffer, window)?;
                 for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
-                    if Hash::of(bytes) != expected(&page, block.start) {
+                    if Hash::of(bytes) != page.hash_at(block.start) {
                         return Err(Error::new(Code::ReadBack).at(written.path()).offset(block.start));
                     }
                 }
@@ -84,7 +83,8 @@ pub(crate) fn read_back(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::write::{WriteOptions, write_image};
+    use crate::backup::options::WriteOptions;
+    use crate::backup::write::write_image;
     use crate::image::sealed::ImageOptions;
     use crate::platform;
     use crate::restore::run::{Target, restore_image};

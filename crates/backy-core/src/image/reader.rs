@@ -13,6 +13,7 @@ use crate::bytes::buffer::{ALIGNMENT, Buffer};
 use crate::bytes::extent::Extent;
 use crate::error::{Code, Context, Error, Result};
 use crate::files::device::Kind;
+use crate::files::direct::reopen_direct;
 use crate::platform;
 use crate::sys::{fs, io};
 
@@ -39,7 +40,7 @@ impl Reader {
     /// Around a file that is already open, by this name.
     pub(crate) fn new(cached: File, path: &Path) -> Self {
         platform::read_ahead(&cached);
-        let direct = platform::reopen_direct(&cached, path, OFlags::RDONLY);
+        let direct = reopen_direct(&cached, path, OFlags::RDONLY);
         Self { path: path.to_owned(), cached, direct }
     }
 

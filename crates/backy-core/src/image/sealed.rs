@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in, slot_of};
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::{Extent, ExtentMap, Part};
 use crate::disk::sparse;
@@ -11,7 +11,6 @@ use crate::files::device::{Facts, Kind};
 use crate::image::index::{IndexReader, Page};
 use crate::image::read_back::{Touched, read_back};
 use crate::image::reader::{Reader, Via};
-use crate::source::opened::Source;
 use crate::sys::fs;
 use crate::work::control::Control;
 
@@ -89,14 +88,20 @@ impl Image {
         Ok(Self { reader, index, size: options.size, data: data.align(BLOCK_SIZE as u64, options.size) })
     }
 
-    /// A source in the place of the image that was once made of it.
+    /// Other bytes, of a source, in the place of the image that was once made of it. `data` says where the source has
+    /// data, in whole blocks.
     ///
     /// # Errors
-    /// [`Code::IndexDamaged`], [`Code::SourceResized`] when it does not have the size of the image, [`Code::Io`].
-    pub(crate) fn of_source(options: &ImageOptions, source: Source) -> Result<Self> {
+    /// [`Code::IndexDamaged`], [`Code::SourceResized`] when `size` is not that of the image.
+    pub(crate) fn of_source(
+        options: &ImageOptions,
+        reader: Reader,
+        size: u64,
+        data: ExtentMap,
+    ) -> Result<Self> {
         let index = options.open_index()?;
-        options.expect_size(source.size, source.reader.path())?;
-        Ok(Self { reader: source.reader, index, size: options.size, data: source.data })
+        options.expect_size(size, reader.path())?;
+        Ok(Self { reader, index, size: options.size, data })
     }
 
     /// The numbers of all segments.
@@ -148,7 +153,7 @@ impl Image {
                 return self.read_blocks(via, buffer, window, page, bad);
             }
             buffer[..length].fill(0);
-            let expected = expected(page, window.start);
+            let expected = page.hash_at(window.start);
             bad.push(BadBlock {
                 offset: window.start,
                 length: window.len(),
@@ -160,7 +165,7 @@ impl Image {
         let bytes = &mut buffer[..length];
         for (number, block) in bytes.chunks_mut(BLOCK_SIZE).enumerate() {
             let offset = window.start + (number * BLOCK_SIZE) as u64;
-            let (expected, found) = (expected(page, offset), Hash::of(block));
+            let (expected, found) = (page.hash_at(offset), Hash::of(block));
             if expected != found {
                 block.fill(0);
                 bad.push(BadBlock {
@@ -194,15 +199,10 @@ impl Image {
     }
 }
 
-/// The hash that the block at `offset` should have, by the page of its segment.
-pub(crate) fn expected(page: &Page, offset: u64) -> Hash {
-    page.hash(slot_of(Extent::at(offset, BLOCK_SIZE as u64)))
-}
-
 /// Reports the blocks of a hole that should hold something: an extent that got lost reads as zeros.
 pub(crate) fn expect_zeros(hole: Extent, page: &Page, bad: &mut Vec<BadBlock>) {
     for block in blocks_of(hole) {
-        let expected = expected(page, block.start);
+        let expected = page.hash_at(block.start);
         if !expected.is_zero() {
             let found = Found::Other(Hash::ZERO);
             bad.push(BadBlock { offset: block.start, length: block.len(), expected, found });

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::holders::{numbered, swaps, unescape};
-use super::subject::{Identity, identity_of, parse_number, relatives_of, sys_directory};
-use crate::files::holders::{Holder, HolderKind};
+use super::identity::{Identity, identity_of, parse_number, relatives_of, sys_directory};
+use super::types::{Holder, HolderKind};
 
 /// Names who has claimed a device: mounts in any namespace, swap, and devices built on it. Never empty.
 pub(crate) fn claims_on(path: &Path) -> Vec<Holder> {

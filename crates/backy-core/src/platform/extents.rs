@@ -5,8 +5,8 @@ use std::fs::File;
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Updater, opcode};
 
-use super::Mapped;
-use super::linux::control;
+use super::ioctl::control;
+use super::types::Mapped;
 use super::xfs::xfs_attributes;
 
 /// `struct fiemap` of include/uapi/linux/fiemap.h, without the extents behind it.

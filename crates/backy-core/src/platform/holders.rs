@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::identity::{Identity, identity_of};
 use super::loops;
-use super::subject::{Identity, Subject, identity_of};
-use crate::files::holders::{Holder, HolderKind};
+use super::subject::Subject;
+use super::types::{Holder, HolderKind};
 
 /// Finds the holders of each subject; this process is none.
 pub(crate) fn find_holders(subjects: &[&Subject]) -> Vec<Vec<Holder>> {

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use rustix::fs::{Mode, OFlags};
 use rustix::ioctl::{self, Getter};
 
-use super::subject::{Identity, parse_number};
+use super::identity::{Identity, parse_number};
 
 /// A loop device that is attached.
 pub(super) struct Loop {

@@ -9,16 +9,14 @@ use rustix::fs::{AtFlags, CWD, CloneFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
 
-use super::{Filesystem, Mapped, Protection, Sharing};
-use crate::files::holders::{Holder, HolderKind};
+use super::types::{Filesystem, Holder, HolderKind, Mapped, Pause, Protection, Sharing};
 use crate::sys::{call, fs, syncing};
-use crate::work::control::Control;
 
 /// The errors of one block of a disk. The driver reports a bad sector as EIO, and this system has no other number for it.
 pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILSEQ];
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. It belongs to the caller, like any new file. clonefile(2).
-pub(crate) fn create_clone(from: &File, to: &Path, _control: &Control) -> Result<File> {
+pub(crate) fn create_clone(from: &File, to: &Path, _pause: Pause) -> Result<File> {
     let flags = CloneFlags::NOFOLLOW | CloneFlags::NOOWNERCOPY;
     call("fclonefileat", || rustix::fs::fclonefileat(from, CWD, to, flags)).map_err(as_on_linux)?;
     // A clone inherits the read-only mode of a sealed image.
@@ -32,8 +30,8 @@ pub(crate) fn create_clone(from: &File, to: &Path, _control: &Control) -> Result
 }
 
 /// The same for a file that guests write to.
-pub(crate) fn create_plain_clone(from: &File, to: &Path, control: &Control) -> Result<File> {
-    create_clone(from, to, control)
+pub(crate) fn create_plain_clone(from: &File, to: &Path, pause: Pause) -> Result<File> {
+    create_clone(from, to, pause)
 }
 
 /// This system has two numbers where Linux has one: clonefile(2) and fcntl(2) fail with ENOTSUP where the filesystem lacks
@@ -202,7 +200,7 @@ pub(crate) fn clone_range(
     _to: &File,
     _length: u64,
     _to_offset: u64,
-    _control: &Control,
+    _pause: Pause,
 ) -> Result<()> {
     Err(Errno::OPNOTSUPP)
 }

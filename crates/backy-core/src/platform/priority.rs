@@ -5,7 +5,7 @@ use std::ptr;
 
 use rustix::io::Result;
 
-use super::linux::done;
+use super::ioctl::done;
 use crate::sys::call;
 
 /// `IOPRIO_WHO_PROCESS` and `IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)` of include/uapi/linux/ioprio.h.

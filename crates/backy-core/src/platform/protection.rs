@@ -7,8 +7,8 @@ use rustix::fs::{IFlags, Mode, OFlags};
 use rustix::io::Result;
 use rustix::ioctl::{Getter, opcode};
 
-use super::Protection;
-use super::linux::{control, statfs};
+use super::ioctl::{control, statfs};
+use super::types::Protection;
 use crate::sys::{call, fs};
 
 /// What protects an open file, directory or block device.

@@ -8,7 +8,7 @@ use rustix::fs::{major, minor};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{Opcode, Setter, opcode};
 
-use super::linux::control;
+use super::ioctl::control;
 
 /// Gives the chunks of a thin volume that lie within a range back to their pool; they read as zeros then. What lies in
 /// the range beside them stays. Other devices are refused with EOPNOTSUPP: nobody knows what they keep.

@@ -11,8 +11,8 @@ use rustix::fs::SeekFrom;
 use rustix::io::{Errno, Result};
 
 use super::linux::{filesystem, sync};
+use super::types::Pause;
 use crate::sys::fs;
-use crate::work::control::Control;
 
 /// Several groups of a busy pool.
 #[cfg(not(test))]
@@ -32,11 +32,11 @@ pub(super) enum Wanted {
 }
 
 /// Runs `clone`, which shares blocks of `from`, again and again as long as they are not written, for a limited time.
-/// Fails with EAGAIN if that is in vain, or if `control` is cancelled meanwhile.
+/// Fails with EAGAIN if that is in vain, or if `pause` is cut short meanwhile.
 pub(super) fn patiently(
     wanted: Wanted,
     from: &File,
-    control: &Control,
+    pause: Pause,
     clone: impl Fn() -> Result<()>,
 ) -> Result<()> {
     let first = clone();
@@ -46,7 +46,7 @@ pub(super) fn patiently(
     // Its failure is for those who write this file. Whether the blocks are written is what the next clone says.
     let _ = sync(from);
     let started = Instant::now();
-    let mut pause = FIRST_PAUSE;
+    let mut time = FIRST_PAUSE;
     loop {
         // ZFS has to finish the group before it can tell where data are: `dmu_offset_next()`. This needs no privileges,
         // unlike "zpool sync". With zfs_dmu_offset_next_sync=0 it does not help, but time does.
@@ -55,10 +55,10 @@ pub(super) fn patiently(
         if !is_early(result, wanted, from) {
             return result;
         }
-        if started.elapsed() >= PATIENCE || !control.pause(pause) {
+        if started.elapsed() >= PATIENCE || !pause(time) {
             return Err(Errno::AGAIN);
         }
-        pause = LONGEST_PAUSE.min(pause * 2);
+        time = LONGEST_PAUSE.min(time * 2);
     }
 }
 
@@ -77,13 +77,14 @@ fn is_early(result: Result<()>, wanted: Wanted, from: &File) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::work::control::Control;
     use std::cell::Cell;
 
     /// Tries with a clone that is refused so many times. Returns how often it was tried.
     fn try_with(errno: Errno, refusals: usize, control: &Control) -> (Result<()>, usize) {
         let file = tempfile::tempfile().unwrap();
         let tries = Cell::new(0);
-        let result = patiently(Wanted::File, &file, control, || {
+        let result = patiently(Wanted::File, &file, &|time| control.pause(time), || {
             tries.set(tries.get() + 1);
             if tries.get() <= refusals { Err(errno) } else { Ok(()) }
         });

@@ -5,7 +5,7 @@ use std::fs::File;
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, Setter, opcode};
 
-use super::linux::{control, statfs};
+use super::ioctl::{control, statfs};
 use crate::sys::fs;
 
 /// `struct fsxattr` of `ioctl_xfs_fsgetxattr(2)`.

@@ -11,8 +11,8 @@ use crate::files::clone::{Cloned, Refusal, clone_for_guest};
 use crate::files::durable::close;
 use crate::image::sealed::ImageOptions;
 use crate::platform;
+use crate::restore::outcome::{RestoreStats, TargetKind};
 use crate::restore::partial::{Partial, create_whole};
-use crate::restore::run::{RestoreStats, TargetKind};
 use crate::restore::target::check_new;
 use crate::sys::fs;
 use crate::work::control::Control;
@@ -80,7 +80,8 @@ fn refused(path: &Path, Refusal { errno, reason }: Refusal) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::write::{WriteOptions, write_image};
+    use crate::backup::options::WriteOptions;
+    use crate::backup::write::write_image;
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 

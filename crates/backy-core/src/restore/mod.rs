@@ -16,9 +16,11 @@
 //! ```
 
 pub(crate) mod as_clone;
+pub(crate) mod outcome;
 pub(crate) mod partial;
 pub(crate) mod run;
 pub(crate) mod target;
 pub(crate) mod to_existing;
 pub(crate) mod to_new_file;
 pub(crate) mod to_program;
+pub(crate) mod to_stream;

@@ -12,7 +12,8 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 
 use crate::error::{Context, Result};
-use crate::files::durable::{Existing, directory_of, rename, sync_directory_of, unique};
+use crate::files::durable::{Existing, rename, sync_directory_of};
+use crate::files::names::{directory_of, unique};
 use crate::sys::fs;
 
 /// A file in the making.

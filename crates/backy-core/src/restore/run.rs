@@ -5,24 +5,20 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use crate::bytes::buffer::Buffer;
 use crate::error::{BadBlock, Code, Context, Error, Result};
-use crate::files::device::{self, Kind};
-use crate::files::holders::refuse_attached;
-use crate::image::read_back::Touched;
-use crate::image::reader::{READ_SIZE, Reader, windows_of};
+use crate::files::device::Kind;
+use crate::image::reader::Reader;
 use crate::image::sealed::{Image, ImageOptions};
-use crate::platform;
 use crate::restore::as_clone::restore_clone;
+use crate::restore::outcome::{RestoreStats, Restored, TargetKind, touched_in};
 use crate::restore::partial::{Partial, create_whole};
 use crate::restore::target::check_new;
 use crate::restore::to_existing::Differential;
-use crate::restore::to_new_file;
 use crate::restore::to_program::{self, CommandTarget};
-use crate::sys::{fs, io};
+use crate::restore::{to_new_file, to_stream};
+use crate::sys::fs;
 use crate::work::control::Control;
 
 /// Where an image is restored to.
@@ -37,38 +33,6 @@ pub enum Target {
     Stream(OwnedFd),
     /// What programs read and write for us.
     Command(CommandTarget),
-}
-
-/// What kind of target it turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetKind {
-    /// A file that was not there before.
-    NewFile,
-    /// The same, sharing the blocks of the image.
-    Clone,
-    /// A file that was: only what differed was written.
-    File,
-    /// A block device: only what differed was written.
-    Device,
-    /// Bytes in order.
-    Stream,
-    /// Programs took it: only what differed was handed over.
-    Command,
-}
-
-/// What a restore did. Sizes in bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestoreStats {
-    /// Size of the image.
-    pub size: u64,
-    /// Read from the image.
-    pub bytes_read: u64,
-    /// Written to the target.
-    pub bytes_written: u64,
-    /// What was not restored, with `force`.
-    pub bad_blocks: Vec<BadBlock>,
-    /// What kind of target it was.
-    pub kind: TargetKind,
 }
 
 /// Restores an image. Without `force`, a damaged image leaves a target file or device as it was.
@@ -112,16 +76,6 @@ struct Restore<'a> {
     control: &'a Control,
 }
 
-/// What became of a part of the target. Sizes in bytes.
-#[derive(Default)]
-pub(crate) struct Restored {
-    pub read: u64,
-    pub written: u64,
-    pub bad: Vec<BadBlock>,
-    /// What of it is to be read back.
-    pub touched: Option<Touched>,
-}
-
 impl Restore<'_> {
     /// Writes under another name beside the target, which appears only when it is complete.
     fn new_file(&self, path: &Path) -> Result<RestoreStats> {
@@ -155,38 +109,11 @@ impl Restore<'_> {
 
     fn stream(&self, stream: &File) -> Result<RestoreStats> {
         let mut all = Restored::default();
-        let streamed = self.stream_blocks(stream, &mut all);
+        let streamed = to_stream::send(&self.image, stream, self.force, self.control, &mut all);
         let result = streamed.and_then(|()| self.refuse_damage(&all.bad));
         let written = all.written;
         result.map_err(|error| if written > 0 { error.begun() } else { error })?;
         self.stats(vec![all], TargetKind::Stream)
-    }
-
-    /// One block after the other. At the first bad one writing ends, but checking goes on to name them all.
-    fn stream_blocks(&self, stream: &File, all: &mut Restored) -> Result<()> {
-        let path = Path::new("-");
-        refuse_attached(stream, path)?;
-        let mut buffer = Buffer::new(READ_SIZE);
-        self.control.add_total(self.image.size);
-        for number in self.image.segments() {
-            let (page, range) = (self.image.page(number)?, self.image.range(number));
-            let via = self.image.reader.way(range);
-            for window in windows_of(range) {
-                self.control.pass(window.len())?;
-                let bytes = self.image.read_checked(via, &mut buffer, window, &page, &mut all.bad)?;
-                if all.bad.is_empty() || self.force {
-                    write_stream(stream, bytes).on("write", path)?;
-                    all.written += window.len();
-                }
-                all.read += window.len();
-                self.control.add_done(window.len());
-            }
-        }
-        // A pipe or a terminal keeps nothing.
-        if device::facts(stream, path)?.is_some() {
-            platform::sync(stream).on("fsync", path)?;
-        }
-        Ok(())
     }
 
     fn stats(&self, segments: Vec<Restored>, kind: TargetKind) -> Result<RestoreStats> {
@@ -203,23 +130,4 @@ impl Restore<'_> {
         }
         Err(Error { bad_blocks: bad.to_vec(), ..Error::new(Code::ImageDamaged).at(self.image.reader.path()) })
     }
-}
-
-/// What of a target was written to.
-pub(crate) fn touched_in(restored: &[Restored]) -> Vec<Touched> {
-    restored.iter().filter_map(|restored| restored.touched).collect()
-}
-
-fn write_stream(stream: &File, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match io::retry_on_intr(|| io::write(stream, bytes)) {
-            Ok(count) => bytes = &bytes[count..],
-            // The other end set its pipe to non-blocking: wait until it takes more.
-            Err(Errno::AGAIN) => {
-                poll(&mut [PollFd::new(stream, PollFlags::OUT)], None)?;
-            }
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
 }

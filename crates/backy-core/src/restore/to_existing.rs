@@ -17,8 +17,8 @@ use crate::image::index::Page;
 use crate::image::output::Output;
 use crate::image::read_back::{Touched, mask_of};
 use crate::image::reader::{READ_SIZE, Reader, Via, windows_of};
-use crate::image::sealed::{Image, expected};
-use crate::restore::run::{Restored, touched_in};
+use crate::image::sealed::Image;
+use crate::restore::outcome::{Restored, touched_in};
 use crate::restore::target::{OpenTarget, open_target};
 use crate::sys::fs;
 use crate::work::control::Control;
@@ -157,7 +157,7 @@ impl<'a> Differential<'a> {
         page: &Page,
         differing: &mut Differing,
     ) -> Result<()> {
-        if hash == expected(page, block.start) {
+        if hash == page.hash_at(block.start) {
             return Ok(());
         }
         self.control.pass(block.len())?;

@@ -10,8 +10,8 @@ use crate::image::output::Output;
 use crate::image::read_back::{Touched, mask_of};
 use crate::image::reader::{READ_SIZE, windows_of};
 use crate::image::sealed::{Image, expect_zeros};
+use crate::restore::outcome::Restored;
 use crate::restore::partial::Partial;
-use crate::restore::run::Restored;
 use crate::work::control::Control;
 use crate::work::pool;
 

@@ -14,8 +14,8 @@ use crate::bytes::granule::{Action, Old, Plan};
 use crate::error::{BadBlock, Code, Error, Result};
 use crate::image::index::Page;
 use crate::image::reader::Via;
-use crate::image::sealed::{Image, expected};
-use crate::restore::run::Restored;
+use crate::image::sealed::Image;
+use crate::restore::outcome::Restored;
 use crate::stream::diff_reader::{Change, DiffReader};
 use crate::stream::diff_writer::DiffWriter;
 use crate::stream::program::{Program, ProgramInput};
@@ -234,7 +234,7 @@ impl<'a> Comparison<'a> {
             Some((known, page)) if known == number => page,
             _ => self.image.page(number)?,
         };
-        let hash = expected(&page, block.start);
+        let hash = page.hash_at(block.start);
         self.page = Some((number, page));
         Ok(hash)
     }

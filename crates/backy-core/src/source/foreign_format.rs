@@ -6,11 +6,9 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::io::retry_on_intr;
-
-use crate::error::{Context, Result};
+use crate::error::Result;
 use crate::files::device::open_source;
-use crate::sys::io;
+use crate::files::positioned::read_up_to;
 
 /// A format other than raw that the first bytes of an image show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,16 +121,12 @@ struct Bytes<'a> {
 impl Bytes<'_> {
     /// So many bytes, or as many as there are.
     fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
-        let mut done = 0;
-        // What is behind the largest offset is not there.
-        while done < length && i64::try_from(offset.saturating_add(length as u64)).is_ok() {
-            let read = || io::pread(self.file, &mut bytes[done..], offset + done as u64);
-            match retry_on_intr(read).on("pread64", self.path)? {
-                0 => break,
-                count => done += count,
-            }
+        // No file reaches behind the largest offset.
+        if i64::try_from(offset.saturating_add(length as u64)).is_err() {
+            return Ok(Vec::new());
         }
+        let mut bytes = vec![0; length];
+        let done = read_up_to(self.file, self.path, &mut bytes, offset)?;
         bytes.truncate(done);
         Ok(bytes)
     }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::bytes::block::BLOCK_SIZE;
-use crate::bytes::extent::{Extent, ExtentMap};
+use crate::bytes::extent::ExtentMap;
+use crate::error::{Code, Error, Result};
+use crate::stream::diff_reader::DiffHeader;
 
 /// What is read.
 #[derive(Debug, Clone)]
@@ -30,6 +31,27 @@ pub struct CommandInput {
     /// The program that hands over a sample of the blocks, whose two numbers are added to its arguments. What was
     /// written is compared with it.
     pub sample: Option<Vec<String>>,
+}
+
+impl CommandInput {
+    /// An incremental stream counts only on top of its very base, and only for the snapshot that was asked for.
+    pub(crate) fn expect_header(&self, header: &DiffHeader, since: Option<&str>) -> Result<()> {
+        let other = |what: &str, found: &Option<String>| {
+            let found = found.as_deref().unwrap_or("nothing");
+            Error::new(Code::DiffDamaged).at(&self.name).offset(0).detail(format!("it {what} {found}"))
+        };
+        if header.from_snapshot.as_deref() != since {
+            return Err(other("starts from", &header.from_snapshot));
+        }
+        if header.to_snapshot.as_deref() != Some(&self.snapshot) {
+            return Err(other("leads to", &header.to_snapshot));
+        }
+        if header.size != self.size {
+            let detail = format!("from {} to {} bytes", self.size, header.size);
+            return Err(Error::new(Code::SourceResized).at(&self.name).detail(detail));
+        }
+        Ok(())
+    }
 }
 
 /// A way to have only what changed.
@@ -62,32 +84,6 @@ pub enum Hint {
     Previous(PathBuf),
     /// Nothing outside of these ranges.
     Changed(ExtentMap),
-}
-
-/// Which of the blocks that no hint names are read all the same: in `runs` runs each has had its turn, so that a
-/// hint that is wrong, or rot that is inherited, does not stay unnoticed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sample {
-    /// After how many runs it starts over; 0 for no sample at all.
-    pub runs: u32,
-    /// Which of them this is; larger numbers start over.
-    pub run: u32,
-}
-
-impl Sample {
-    /// Every block.
-    pub(crate) const ALL: Self = Self { runs: 1, run: 0 };
-
-    /// Whether a block is in it.
-    pub(crate) fn has(self, block: Extent) -> bool {
-        let number = block.start / BLOCK_SIZE as u64;
-        self.runs > 0 && number % u64::from(self.runs) == u64::from(self.run % self.runs)
-    }
-
-    /// About how many of so many bytes are in it.
-    pub(crate) fn share_of(self, bytes: u64) -> u64 {
-        bytes.checked_div(u64::from(self.runs)).unwrap_or(0)
-    }
 }
 
 impl Default for Input {

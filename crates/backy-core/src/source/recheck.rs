@@ -1,13 +1,12 @@
 //! A part of the source, read once more by another way: what the index says must be what is there.
 
-use crate::backup::from_stream::expect_header;
 use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
+use crate::bytes::sample::Sample;
 use crate::error::{BadBlock, Code, Error, Found, Result};
 use crate::image::index::{IndexReader, Page};
-use crate::image::sealed::expected;
-use crate::source::input::{CommandInput, Sample};
+use crate::source::input::CommandInput;
 use crate::stream::diff_reader::{Change, DiffReader};
 use crate::stream::program::Program;
 use crate::work::control::Control;
@@ -37,7 +36,7 @@ pub(crate) fn recheck(
     let mut wanted = blocks_of(Extent { start: 0, end: input.size }).filter(|block| sample.has(*block));
     let mut found = Rechecked::default();
     let result = DiffReader::open(output, &input.name).and_then(|(header, mut diff)| {
-        expect_header(&header, input, None)?;
+        input.expect_header(&header, None)?;
         let mut buffer = Buffer::new(BLOCK_SIZE);
         let mut last: Option<(u64, Page)> = None;
         while let Some(change) = diff.next_change()? {
@@ -62,7 +61,7 @@ pub(crate) fn recheck(
                 Some((known, page)) if known == number => page,
                 _ => index.page(number)?,
             };
-            let expected = expected(&page, block.start);
+            let expected = page.hash_at(block.start);
             last = Some((number, page));
             if hash != expected {
                 let (offset, length) = (block.start, block.len());

@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::bytes::block::{BLOCK_SIZE, blocks_of, is_zero};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
+use crate::bytes::sample::Sample;
 use crate::error::Result;
-use crate::source::input::Sample;
 use crate::stream::diff_writer::DiffWriter;
 use crate::stream::librbd::{RbdReader, RbdSnapshot};
 

@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 use rustix::fs::fstat;
 use rustix::io::{Errno, Result};
 
-use crate::error::errno_name;
+use super::errno::errno_name;
 
 /// How a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

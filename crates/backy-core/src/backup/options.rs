@@ -1,0 +1,64 @@
+//! A request to write a revision, and the report of what was done.
+
+use std::path::PathBuf;
+
+use crate::bytes::block::Hash;
+use crate::bytes::sample::Sample;
+use crate::error::BadBlock;
+use crate::source::input::Input;
+
+/// What to write a revision from, and where.
+#[derive(Debug, Clone, Default)]
+pub struct WriteOptions {
+    /// What is read.
+    pub source: Input,
+    /// The image to create; the name must be free.
+    pub image: PathBuf,
+    /// The index to create; the name must be free.
+    pub index: PathBuf,
+    /// Image of the revision to clone from.
+    pub parent_image: Option<PathBuf>,
+    /// Its index; without one every byte of the parent is compared.
+    pub parent_index: Option<PathBuf>,
+    /// What the parent's record says of its index.
+    pub parent_digest: Option<Hash>,
+    /// Compare with the parent's bytes even where its index says that a block is the same.
+    pub compare_bytes: bool,
+    /// Fail rather than write a revision that shares nothing.
+    pub require_reflink: bool,
+    /// What is read although no hint names it.
+    pub sample: Sample,
+}
+
+/// What writing a revision did. Sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteStats {
+    /// Size of the image.
+    pub size: u64,
+    /// BLAKE3 of the index.
+    pub digest: Hash,
+    /// Read from the source.
+    pub bytes_read: u64,
+    /// Written to the image; holes and clones cost nothing.
+    pub bytes_written: u64,
+    /// In blocks that differ from the parent's; without a parent, in blocks that are not zero.
+    pub bytes_changed: u64,
+    /// In blocks that are all zeros.
+    pub bytes_zero: u64,
+    /// Why the revision shares nothing with others, where it does not.
+    pub unshared: Option<String>,
+    /// Why a cheaper way was not taken: the parent compared byte for byte, or everything read.
+    pub fallback: Option<String>,
+    /// Whether only what a hint named, and the sample, was read.
+    pub narrowed: bool,
+    /// Whether the image is a clone of the source.
+    pub source_cloned: bool,
+    /// In how many pieces the image lies on the disk; `None` where the filesystem does not tell.
+    pub extents: Option<u64>,
+    /// Blocks that no hint named and that were different all the same: then everything was read again.
+    pub hint_failures: Vec<BadBlock>,
+}
+
+/// Why a full read: a fallback.
+pub(crate) const COMPARING_BYTES: &str = "a revision was found damaged, so every byte is compared";
+pub(crate) const HINT_FAILED: &str = "what was said to have changed was not all of it";

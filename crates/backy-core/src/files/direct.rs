@@ -1,0 +1,17 @@
+//! Handles that go past the page cache.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::platform::open_direct;
+use crate::sys::fs;
+
+/// A second handle of an open file, which goes past the page cache: [`open_direct`]. None either where its name leads
+/// to another file by now: one image must not be made of two.
+pub(crate) fn reopen_direct(file: &File, path: &Path, access: OFlags) -> Option<File> {
+    open_direct(path, access).filter(
+        |direct| matches!((fs::identity(direct), fs::identity(file)), (Ok(left), Ok(right)) if left == right),
+    )
+}

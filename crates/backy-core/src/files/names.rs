@@ -1,0 +1,21 @@
+//! Names derived from other names: the directory of a path, and names beside it that nobody else uses.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// The directory a path is in; `.` for a bare name.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A name of ours in the same directory, never seen before.
+pub(crate) fn temporary_beside(path: &Path) -> PathBuf {
+    directory_of(path).join(format!(".tmp-backy-{}", unique()))
+}
+
+/// A text that nothing else has: process, number, time.
+pub(crate) fn unique() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let time = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    format!("{}-{}-{time:x}", std::process::id(), COUNT.fetch_add(1, Relaxed))
+}

@@ -1,0 +1,30 @@
+//! Linux: the raw calls that the other files of this room make, through the door of `sys/`.
+
+use std::fs::File;
+
+use rustix::fs::StatFs;
+use rustix::io::{Errno, Result};
+use rustix::ioctl::{self, Ioctl};
+
+use crate::sys::call;
+
+/// What became of a raw call.
+pub(super) fn done(result: libc::c_long) -> Result<()> {
+    if result >= 0 {
+        return Ok(());
+    }
+    Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO))
+}
+
+pub(super) fn statfs(file: &File) -> Result<StatFs> {
+    call("fstatfs", || rustix::fs::fstatfs(file))
+}
+
+/// # Safety
+/// As for `rustix::ioctl::ioctl`: the opcode must do with its argument what the types say.
+pub(super) unsafe fn control<I: Ioctl>(name: &'static str, file: &File, request: I) -> Result<I::Output> {
+    call(name, || {
+        // SAFETY: the caller promises it.
+        unsafe { ioctl::ioctl(file, request) }
+    })
+}

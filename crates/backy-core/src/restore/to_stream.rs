@@ -1,0 +1,66 @@
+//! Restoring to whatever takes bytes in order: a pipe, a terminal, an open file.
+
+use std::fs::File;
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use crate::bytes::buffer::Buffer;
+use crate::error::{Context, Result};
+use crate::files::device;
+use crate::files::holders::refuse_attached;
+use crate::image::reader::{READ_SIZE, windows_of};
+use crate::image::sealed::Image;
+use crate::platform;
+use crate::restore::outcome::Restored;
+use crate::sys::io;
+use crate::work::control::Control;
+
+/// Writes one block after the other. At the first bad one writing ends, unless `force` is set, but checking goes on to
+/// name them all. `all` says how far it came, also where it fails.
+pub(crate) fn send(
+    image: &Image,
+    stream: &File,
+    force: bool,
+    control: &Control,
+    all: &mut Restored,
+) -> Result<()> {
+    let path = Path::new("-");
+    refuse_attached(stream, path)?;
+    let mut buffer = Buffer::new(READ_SIZE);
+    control.add_total(image.size);
+    for number in image.segments() {
+        let (page, range) = (image.page(number)?, image.range(number));
+        let via = image.reader.way(range);
+        for window in windows_of(range) {
+            control.pass(window.len())?;
+            let bytes = image.read_checked(via, &mut buffer, window, &page, &mut all.bad)?;
+            if all.bad.is_empty() || force {
+                write_all(stream, bytes).on("write", path)?;
+                all.written += window.len();
+            }
+            all.read += window.len();
+            control.add_done(window.len());
+        }
+    }
+    // A pipe or a terminal keeps nothing.
+    if device::facts(stream, path)?.is_some() {
+        platform::sync(stream).on("fsync", path)?;
+    }
+    Ok(())
+}
+
+fn write_all(stream: &File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match io::retry_on_intr(|| io::write(stream, bytes)) {
+            Ok(count) => bytes = &bytes[count..],
+            // The other end set its pipe to non-blocking: wait until it takes more.
+            Err(Errno::AGAIN) => {
+                poll(&mut [PollFd::new(stream, PollFlags::OUT)], None)?;
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
