@@ -3,7 +3,8 @@
 use crate::backup::draft::{Draft, Start, clone_parent, create_index, open_parent};
 use crate::backup::options::{COMPARING_BYTES, HINT_FAILED, WriteOptions, WriteStats};
 use crate::backup::parent::Parent;
-use crate::backup::patch::{Patcher, Unmentioned};
+use crate::backup::patch;
+use crate::backup::patcher::{Patcher, Unmentioned};
 use crate::backup::sealing::Written;
 use crate::backup::tally::Tally;
 use crate::bytes::sample::Sample;
@@ -150,7 +151,7 @@ fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInpu
     let output = exporter.output(patcher.control);
     let result = DiffReader::open(output, &source.name).and_then(|(header, mut diff)| {
         source.expect_header(&header, since)?;
-        patcher.apply(&mut diff)
+        patch::apply(patcher, &mut diff)
     });
     exporter.conclude(result, patcher.control)
 }

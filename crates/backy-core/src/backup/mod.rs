@@ -24,6 +24,7 @@ pub(crate) mod from_stream;
 pub(crate) mod options;
 pub(crate) mod parent;
 pub(crate) mod patch;
+pub(crate) mod patcher;
 pub(crate) mod scan;
 pub(crate) mod sealing;
 pub(crate) mod segment;

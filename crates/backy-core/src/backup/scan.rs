@@ -3,7 +3,7 @@
 use std::iter;
 
 use crate::backup::focus::Focus;
-use crate::backup::segment::{RevisionWriter, Scratch, Segment};
+use crate::backup::segment::{RevisionWriter, Workspace, Segment};
 use crate::backup::tally::Tally;
 use crate::bytes::block::segments_in;
 use crate::bytes::buffer::Buffer;
@@ -24,7 +24,7 @@ pub(crate) struct Scan<'a> {
 /// What one thread reuses.
 struct Hands {
     window: Buffer,
-    scratch: Scratch,
+    workspace: Workspace,
 }
 
 impl Scan<'_> {
@@ -37,7 +37,7 @@ impl Scan<'_> {
         });
         let (holes, segments): (Vec<u64>, Vec<u64>) =
             (0..segments_in(self.source.size)).partition(|number| self.is_hole(*number));
-        let hands = || Hands { window: Buffer::new(READ_SIZE), scratch: Scratch::new() };
+        let hands = || Hands { window: Buffer::new(READ_SIZE), workspace: Workspace::new() };
         let result = pool::for_each(&segments, control, hands, |hands, number| self.segment(hands, number));
         // A source that shrank is first met as one that ends early; its size says which it was.
         self.source.expect_same_size()?;
@@ -72,19 +72,19 @@ impl Scan<'_> {
     fn part(&self, hands: &mut Hands, segment: &mut Segment, range: Extent) -> Result<()> {
         self.source.data.parts(range).try_for_each(|part| match part {
             Part::Data(data) => self.data(hands, segment, data),
-            Part::Hole(hole) => segment.zeros(&mut hands.scratch, hole),
+            Part::Hole(hole) => segment.zeros(&mut hands.workspace, hole),
         })
     }
 
     fn data(&self, hands: &mut Hands, segment: &mut Segment, data: Extent) -> Result<()> {
-        let Hands { window: buffer, scratch } = hands;
+        let Hands { window: buffer, workspace } = hands;
         let reader = &self.source.reader;
         let via = reader.way(data);
         segment.expect_data(data)?;
         for window in windows_of(data) {
             self.writer.control.pass(window.len())?;
             let bytes = reader.read(via, buffer, window)?;
-            segment.bytes(scratch, window, bytes)?;
+            segment.bytes(workspace, window, bytes)?;
             segment.tally.read += window.len();
             self.writer.control.add_done(window.len());
         }

@@ -28,12 +28,12 @@ pub(crate) struct RevisionWriter<'a> {
 }
 
 /// What one thread reuses.
-pub(crate) struct Scratch {
+pub(crate) struct Workspace {
     old: Buffer,
     plan: Plan,
 }
 
-impl Scratch {
+impl Workspace {
     pub(crate) fn new() -> Self {
         Self { old: Buffer::new(BLOCK_SIZE), plan: Plan::default() }
     }
@@ -100,17 +100,17 @@ impl Segment<'_> {
     }
 
     /// Blocks of zeros.
-    pub(crate) fn zeros(&mut self, scratch: &mut Scratch, range: Extent) -> Result<()> {
+    pub(crate) fn zeros(&mut self, workspace: &mut Workspace, range: Extent) -> Result<()> {
         for block in blocks_of(range) {
             let known = self.known(block);
             self.count(block, Hash::ZERO, known.is_some_and(|hash| !hash.is_zero()));
             let certain = known.is_some_and(|hash| hash.is_zero()) && !self.writer.compare_bytes;
             if self.writer.start == Start::Parent && !certain {
                 self.mask |= 1 << slot_of(block);
-                scratch.plan.add(Action::Clear, block);
+                workspace.plan.add(Action::Clear, block);
             }
         }
-        self.writer.output.apply(&mut scratch.plan, &[], range.start).map(|_| ())
+        self.writer.output.apply(&mut workspace.plan, &[], range.start).map(|_| ())
     }
 
     /// Announces a range of data, so that the image has one piece of space for it.
@@ -122,8 +122,8 @@ impl Segment<'_> {
     }
 
     /// The bytes of whole blocks.
-    pub(crate) fn bytes(&mut self, scratch: &mut Scratch, window: Extent, bytes: &[u8]) -> Result<()> {
-        let Scratch { old, plan } = scratch;
+    pub(crate) fn bytes(&mut self, workspace: &mut Workspace, window: Extent, bytes: &[u8]) -> Result<()> {
+        let Workspace { old, plan } = workspace;
         for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
             self.compare(block, bytes, old, plan)?;
         }

@@ -41,7 +41,7 @@ pub fn index_image(image: &Path, index: &Path, control: &Control) -> Result<Inde
     control.add_total(data.bytes());
     let writer = IndexWriter::create(index, size, None, control)?;
     let segments: Vec<u64> = (0..segments_in(size)).collect();
-    let work = Work { reader, size, data, writer, control };
+    let work = Indexer { reader, size, data, writer, control };
     let indexed = pool::for_each(
         &segments,
         control,
@@ -58,7 +58,7 @@ pub fn index_image(image: &Path, index: &Path, control: &Control) -> Result<Inde
     Ok(IndexStats { size, digest: index.digest()?, bytes_zero: sum(|segment| segment.zero_bytes) })
 }
 
-struct Work<'a> {
+struct Indexer<'a> {
     reader: Reader,
     size: u64,
     /// What may hold anything but zeros, in whole blocks.
@@ -75,7 +75,7 @@ struct Indexed {
     touched: Touched,
 }
 
-impl Work<'_> {
+impl Indexer<'_> {
     fn index(&self, buffer: &mut Buffer, segment: u64) -> Result<Indexed> {
         let range = segment_range(segment, self.size);
         let mut page = Page::ZERO;

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE};
 use crate::bytes::buffer::{ALIGNMENT, Buffer};
 use crate::bytes::extent::Extent;
-use crate::disk::sharers::lie_apart;
+use crate::disk::sharers::{Overlap, overlap};
 use crate::error::{BadBlock, Code, Context, Error, Result};
 use crate::files::clone::never_clones;
 use crate::files::device::{self, Kind};
@@ -153,12 +153,12 @@ fn find(
         let Ok(Some((file, good))) = ask(donor, range, block.expected) else { continue };
         // The rest of the block may well be shared: what strays into a clone has a place of its own.
         let bad = bad_sectors(image, range, &good);
-        match lie_apart((image.reader.file(), &bad), (&file, &bad), &donor.path) {
-            Ok(Ok(true)) => return Ok((donor.path.clone(), good)),
-            Ok(Ok(false)) => {
+        match overlap((image.reader.file(), &bad), (&file, &bad), &donor.path) {
+            Ok(Overlap::Apart) => return Ok((donor.path.clone(), good)),
+            Ok(Overlap::Shared) => {
                 reason = String::from("every other place that has these bytes is the same one on the disk");
             }
-            Ok(Err(unknown)) => reason = unknown,
+            Ok(Overlap::Unknown(unknown)) => reason = unknown,
             Err(error) => reason = error.to_string(),
         }
     }

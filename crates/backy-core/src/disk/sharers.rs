@@ -57,28 +57,40 @@ pub fn find_sharers(image: &Path, blocks: &[u64], others: &[PathBuf]) -> Result<
     Ok(sharers)
 }
 
-/// Whether bytes of two files lie in different places on the disk, or why that cannot be told.
-pub(crate) fn lie_apart(
+/// Whether bytes of two files are the same ones on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Overlap {
+    /// None of them are.
+    Apart,
+    /// Some of them are.
+    Shared,
+    /// The filesystem does not tell, for this reason.
+    Unknown(String),
+}
+
+/// Finds out whether ranges of two files lie in different places on the disk.
+pub(crate) fn overlap(
     left: (&File, &[Extent]),
     right: (&File, &[Extent]),
     path: &Path,
-) -> Result<std::result::Result<bool, String>> {
+) -> Result<Overlap> {
     if device::facts(right.0, path)?.is_some_and(|facts| facts.kind == Kind::Device) {
-        return Ok(Ok(true));
+        return Ok(Overlap::Apart);
     }
     let name = |file: &File| platform::filesystem(file).on("fstatfs", path).map(|filesystem| filesystem.name);
     let disk = |file: &File| fs::metadata(file).on("fstat", path).map(|metadata| metadata.dev());
     let (one, other) = (name(left.0)?, name(right.0)?);
     // On btrfs each subvolume has a device number of its own, and all have one disk.
     if disk(left.0)? != disk(right.0)? && !(one == "btrfs" && other == "btrfs") {
-        return Ok(Ok(true));
+        return Ok(Overlap::Apart);
     }
     let parts = |(file, ranges): (&File, &[Extent])| disk_parts(file, ranges).on("ioctl_fiemap", path);
     let (Some(left), Some(right)) = (parts(left)?, parts(right)?) else {
-        return Ok(Err(format!("{one} does not tell where files lie on the disk")));
+        return Ok(Overlap::Unknown(format!("{one} does not tell where files lie on the disk")));
     };
     let left = ExtentMap::normalise(left);
-    Ok(Ok(!right.into_iter().any(|part| left.within(part).next().is_some())))
+    let shares = right.into_iter().any(|part| left.within(part).next().is_some());
+    Ok(if shares { Overlap::Shared } else { Overlap::Apart })
 }
 
 /// Where ranges of a file lie on the disk; `None` where the filesystem does not tell.
@@ -144,17 +156,17 @@ mod tests {
         let copy = open_if_there(&path("copy")).unwrap().unwrap();
         let whole = Extent::at(0, bytes.len() as u64);
         let second = Extent::at(BLOCK_SIZE as u64, BLOCK_SIZE as u64);
-        let lie_apart = |left: (&File, Extent), right: (&File, Extent)| {
-            lie_apart((left.0, &[left.1]), (right.0, &[right.1]), &directory).unwrap()
+        let overlap_of = |left: (&File, Extent), right: (&File, Extent)| {
+            overlap((left.0, &[left.1]), (right.0, &[right.1]), &directory).unwrap()
         };
-        assert_eq!(lie_apart((&original, second), (&copy, second)), Ok(true));
+        assert_eq!(overlap_of((&original, second), (&copy, second)), Overlap::Apart);
         let Ok(clone) = platform::create_clone(&original, &path("clone"), &|_| true) else {
             return;
         };
-        assert_eq!(lie_apart((&original, second), (&clone, second)), Ok(false));
-        assert_eq!(lie_apart((&original, second), (&clone, whole)), Ok(false));
+        assert_eq!(overlap_of((&original, second), (&clone, second)), Overlap::Shared);
+        assert_eq!(overlap_of((&original, second), (&clone, whole)), Overlap::Shared);
         let first = Extent::at(0, BLOCK_SIZE as u64);
-        assert_eq!(lie_apart((&original, first), (&clone, second)), Ok(true));
+        assert_eq!(overlap_of((&original, first), (&clone, second)), Overlap::Apart);
 
         let others = ["copy", "gone", "clone"].map(path);
         let sharers = find_sharers(&path("original"), &[second.start], &others).unwrap();

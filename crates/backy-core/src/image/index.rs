@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, blocks_in, slot_of};
+use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, blocks_in, slot_of};
 use crate::bytes::extent::{Extent, ExtentMap};
 use crate::disk::sparse;
 use crate::error::{Code, Context, Error, Result};
@@ -58,6 +58,22 @@ impl Page {
     /// A checksum of the page, to recognise it when it is read back.
     pub(crate) fn checksum(&self) -> [u8; 32] {
         *blake3::hash(&self.0).as_bytes()
+    }
+}
+
+/// The page that was read last: blocks usually come in order.
+#[derive(Default)]
+pub(crate) struct LastPage(Option<(u64, Page)>);
+
+impl LastPage {
+    /// The page of the block that starts at `offset` of the image. `read` gets the number of its segment.
+    pub(crate) fn at(&mut self, offset: u64, read: impl FnOnce(u64) -> Result<Page>) -> Result<&Page> {
+        let number = offset / SEGMENT_SIZE;
+        let (_, page) = match self.0.take() {
+            Some((known, page)) if known == number => self.0.insert((known, page)),
+            _ => self.0.insert((number, read(number)?)),
+        };
+        Ok(page)
     }
 }
 
@@ -247,7 +263,6 @@ fn read_whole(file: &File, path: &Path, buffer: &mut [u8], start: u64) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::block::SEGMENT_SIZE;
     use proptest::prelude::*;
     use std::os::unix::fs::MetadataExt;
 

@@ -20,7 +20,7 @@ pub(crate) struct Stored {
 /// `struct btrfs_ioctl_search_key` and the size of the buffer behind it, include/uapi/linux/btrfs.h.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct Search {
+struct TreeSearch {
     tree: u64,
     min_object: u64,
     max_object: u64,
@@ -40,7 +40,7 @@ const BUFFER_SIZE: usize = 64 * 1024;
 
 #[repr(C)]
 struct Request {
-    search: Search,
+    search: TreeSearch,
     buffer: [u8; BUFFER_SIZE],
 }
 
@@ -52,13 +52,13 @@ const HEADER_SIZE: usize = 32;
 /// Calls `take` with every extent that a file refers to, in the order of the file; holes and what lies inline among
 /// the metadata are left out. `EPERM` without the privileges of root, `ENOTTY` on other filesystems.
 pub(crate) fn each_stored(file: &File, mut take: impl FnMut(Stored)) -> Result<()> {
-    const OPCODE: ioctl::Opcode = opcode::read_write::<Search>(0x94, 17);
+    const OPCODE: ioctl::Opcode = opcode::read_write::<TreeSearch>(0x94, 17);
     let inode = file.metadata().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?.ino();
-    let mut request = Box::new(Request { search: Search::default(), buffer: [0; BUFFER_SIZE] });
+    let mut request = Box::new(Request { search: TreeSearch::default(), buffer: [0; BUFFER_SIZE] });
     let mut from = Some(0);
     while let Some(min_offset) = from {
         // Tree 0 is that of the file itself.
-        request.search = Search {
+        request.search = TreeSearch {
             min_object: inode,
             max_object: inode,
             min_offset,
@@ -68,7 +68,7 @@ pub(crate) fn each_stored(file: &File, mut take: impl FnMut(Stored)) -> Result<(
             max_type: EXTENT_DATA,
             items: u32::MAX,
             buffer_size: BUFFER_SIZE as u64,
-            ..Search::default()
+            ..TreeSearch::default()
         };
         // SAFETY: the opcode takes this header, and the kernel fills at most `buffer_size` bytes behind it.
         let updater = unsafe { Updater::<OPCODE, Request>::new(&mut request) };

@@ -45,6 +45,15 @@ pub(crate) struct Restored {
     pub touched: Option<Touched>,
 }
 
+impl Restored {
+    /// Adds what became of another part, which is read back along with this one.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.read += other.read;
+        self.written += other.written;
+        self.bad.extend(other.bad);
+    }
+}
+
 /// What of a target was written to.
 pub(crate) fn touched_in(restored: &[Restored]) -> Vec<Touched> {
     restored.iter().filter_map(|restored| restored.touched).collect()

@@ -45,13 +45,13 @@ pub(crate) struct Differing {
 }
 
 /// What one thread reuses.
-struct Scratch {
+struct Buffers {
     new: Buffer,
     old: Buffer,
     plan: Plan,
 }
 
-impl Scratch {
+impl Buffers {
     fn new() -> Self {
         Self { new: Buffer::new(READ_SIZE), old: Buffer::new(READ_SIZE), plan: Plan::default() }
     }
@@ -74,8 +74,8 @@ impl<'a> Differential<'a> {
     /// What differs, segment by segment. Writes nothing.
     pub(crate) fn compare(&self) -> Result<Vec<Differing>> {
         self.control.add_total(self.image.size);
-        pool::for_each(&self.image.segments(), self.control, Scratch::new, |scratch, number| {
-            self.compare_segment(scratch, number)
+        pool::for_each(&self.image.segments(), self.control, Buffers::new, |buffers, number| {
+            self.compare_segment(buffers, number)
         })
     }
 
@@ -112,19 +112,19 @@ impl<'a> Differential<'a> {
         }
         let output = Output::existing(fs::duplicate(&self.file).on("dup", path)?, path, self.facts.kind);
         let restored =
-            pool::for_each(&self.image.segments(), self.control, Scratch::new, |scratch, number| {
+            pool::for_each(&self.image.segments(), self.control, Buffers::new, |buffers, number| {
                 let differing = &differing[usize::try_from(number).expect("one entry a segment")];
-                self.write_segment(scratch, number, &differing.blocks, &output)
+                self.write_segment(buffers, number, &differing.blocks, &output)
             })?;
         output.finish()?;
         self.image.read_back(&self.reader, &touched_in(&restored), self.control)?;
         Ok(restored)
     }
 
-    fn compare_segment(&self, scratch: &mut Scratch, number: u64) -> Result<Differing> {
+    fn compare_segment(&self, buffers: &mut Buffers, number: u64) -> Result<Differing> {
         let (page, range) = (self.image.page(number)?, self.image.range(number));
         let mut differing = Differing::default();
-        let Scratch { new, old, .. } = scratch;
+        let Buffers { new, old, .. } = buffers;
         for part in self.data.parts(range) {
             match part {
                 Part::Hole(hole) => {
@@ -175,7 +175,7 @@ impl<'a> Differential<'a> {
 
     fn write_segment(
         &self,
-        scratch: &mut Scratch,
+        buffers: &mut Buffers,
         number: u64,
         blocks: &[Extent],
         output: &Output,
@@ -185,7 +185,7 @@ impl<'a> Differential<'a> {
             return Ok(restored);
         }
         let page = self.image.page(number)?;
-        let Scratch { new, old, plan } = scratch;
+        let Buffers { new, old, plan } = buffers;
         let mut cleared = ExtentMap::default();
         for block in blocks {
             self.control.pass(block.len())?;

@@ -22,8 +22,9 @@ pub(crate) fn fill(image: &Image, partial: &Partial, control: &Control) -> Resul
     let file = NewFile { image, output, control };
     // Everything that is written is read back.
     control.add_total(2 * image.data_bytes());
-    let segments = pool::for_each(&image.segments(), control, Scratch::new, |scratch, number| {
-        file.segment(scratch, number)
+    let buffers = || (Buffer::new(READ_SIZE), Plan::default());
+    let segments = pool::for_each(&image.segments(), control, buffers, |(buffer, plan), number| {
+        file.segment(buffer, plan, number)
     })?;
     file.output.finish()?;
     Ok(segments)
@@ -35,20 +36,8 @@ struct NewFile<'a> {
     control: &'a Control,
 }
 
-/// What one thread reuses.
-struct Scratch {
-    buffer: Buffer,
-    plan: Plan,
-}
-
-impl Scratch {
-    fn new() -> Self {
-        Self { buffer: Buffer::new(READ_SIZE), plan: Plan::default() }
-    }
-}
-
 impl NewFile<'_> {
-    fn segment(&self, scratch: &mut Scratch, number: u64) -> Result<Restored> {
+    fn segment(&self, buffer: &mut Buffer, plan: &mut Plan, number: u64) -> Result<Restored> {
         let (page, range) = (self.image.page(number)?, self.image.range(number));
         let mut restored = Restored::default();
         let mut mask = 0;
@@ -56,7 +45,7 @@ impl NewFile<'_> {
             match part {
                 Part::Hole(hole) => expect_zeros(hole, &page, &mut restored.bad),
                 Part::Data(data) => {
-                    self.data(scratch, data, &page, &mut restored)?;
+                    restored.extend(self.data(buffer, plan, data, &page)?);
                     mask |= mask_of(blocks_of(data));
                 }
             }
@@ -67,8 +56,8 @@ impl NewFile<'_> {
         Ok(restored)
     }
 
-    fn data(&self, scratch: &mut Scratch, data: Extent, page: &Page, restored: &mut Restored) -> Result<()> {
-        let Scratch { buffer, plan } = scratch;
+    fn data(&self, buffer: &mut Buffer, plan: &mut Plan, data: Extent, page: &Page) -> Result<Restored> {
+        let mut restored = Restored::default();
         let via = self.image.reader.way(data);
         // Space that was reserved is no hole any more, so zeros in it have to be cleared.
         let blank = if self.output.reserve(data)? { Old::Unknown } else { Old::Zeros };
@@ -80,6 +69,6 @@ impl NewFile<'_> {
             restored.written += self.output.apply(plan, bytes, window.start)?;
             self.control.add_done(window.len());
         }
-        Ok(())
+        Ok(restored)
     }
 }

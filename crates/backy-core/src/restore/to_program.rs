@@ -12,10 +12,11 @@ use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
 use crate::bytes::granule::{Action, Old, Plan};
 use crate::error::{BadBlock, Code, Error, Result};
-use crate::image::index::Page;
+use crate::image::index::LastPage;
 use crate::image::reader::Via;
 use crate::image::sealed::Image;
 use crate::restore::outcome::Restored;
+use crate::stream::assembly::{Assemble, Assembly, block_at, pieces_of, within};
 use crate::stream::diff_reader::{Change, DiffReader};
 use crate::stream::diff_writer::DiffWriter;
 use crate::stream::program::{Program, ProgramInput};
@@ -57,21 +58,23 @@ pub(crate) fn compare(image: &Image, command: &CommandTarget, control: &Control)
             return Err(Error::new(Code::TargetSmall).at(&command.name).detail(detail));
         }
         let mut comparison = Comparison::new(image, header.size, control);
+        let mut assembly = Assembly::new(header.size);
         while let Some(change) = diff.next_change()? {
             let (Change::Data(extent) | Change::Zero(extent)) = change;
             for piece in pieces_of(extent) {
                 match change {
                     Change::Data(_) => {
                         control.pass(piece.len())?;
-                        diff.read(comparison.piece(piece)?)?;
+                        diff.read(assembly.piece(piece, &mut comparison)?)?;
                     }
                     Change::Zero(_) => {
                         control.check()?;
-                        comparison.piece(piece)?.fill(0);
+                        assembly.piece(piece, &mut comparison)?.fill(0);
                     }
                 }
             }
         }
+        assembly.flush(&mut comparison)?;
         comparison.finish()
     });
     exporter.conclude(result, control)
@@ -113,7 +116,7 @@ fn send(
         }
         for piece in pieces_of(*extent) {
             control.pass(piece.len())?;
-            let block = block_at(piece.start).overlap(&Extent { start: 0, end: image.size });
+            let block = block_at(piece.start, image.size);
             let page = image.page(block.start / SEGMENT_SIZE)?;
             let mut bad = Vec::new();
             let bytes = image.read_checked(Via::Cache, &mut buffer, block, &page, &mut bad)?;
@@ -137,11 +140,8 @@ fn send(
 struct Comparison<'a> {
     image: &'a Image,
     control: &'a Control,
-    /// The block that is put together in `old`.
-    block: Option<Extent>,
-    old: Buffer,
     new: Buffer,
-    page: Option<(u64, Page)>,
+    page: LastPage,
     plan: Plan,
     /// Every block before was compared.
     front: u64,
@@ -150,43 +150,9 @@ struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     fn new(image: &'a Image, size: u64, control: &'a Control) -> Self {
-        let (old, new) = (Buffer::new(BLOCK_SIZE), Buffer::new(BLOCK_SIZE));
         let lack = Lack { size, changes: Vec::new(), bad: Vec::new() };
-        Self { image, control, block: None, old, new, page: None, plan: Plan::default(), front: 0, lack }
-    }
-
-    /// The place of a piece of a block, which is zeros where the stream does not mention it.
-    fn piece(&mut self, piece: Extent) -> Result<&mut [u8]> {
-        let block = block_at(piece.start);
-        if self.block != Some(block) {
-            self.flush()?;
-            self.compare_zeros(block.start)?;
-            if block.start < self.front.min(self.image.size) {
-                self.supply(block, Old::Unknown)?;
-            }
-            self.old.fill(0);
-            self.block = Some(block);
-        }
-        Ok(&mut self.old[within(block, piece.start)..within(block, piece.end)])
-    }
-
-    /// Compares the block that was put together.
-    fn flush(&mut self) -> Result<()> {
-        let Some(block) = self.block.take() else { return Ok(()) };
-        // What lies behind the end of the image stays as it is, and what came back is written anyway.
-        let block = block.overlap(&Extent { start: self.front, end: self.image.size });
-        if block.is_empty() {
-            return Ok(());
-        }
-        let length = within(block, block.end);
-        if Hash::of(&self.old[..length]) != self.expected(block)? {
-            let old = std::mem::replace(&mut self.old, Buffer::new(0));
-            let result = self.supply(block, Old::Bytes(&old[..length]));
-            self.old = old;
-            result?;
-        }
-        self.advance(block.end);
-        Ok(())
+        let new = Buffer::new(BLOCK_SIZE);
+        Self { image, control, new, page: LastPage::default(), plan: Plan::default(), front: 0, lack }
     }
 
     /// Compares the blocks up to an offset, which the stream does not mention.
@@ -205,8 +171,7 @@ impl<'a> Comparison<'a> {
     /// Plans what a block lacks, if the image can supply it.
     fn supply(&mut self, block: Extent, old: Old) -> Result<()> {
         let block = block.overlap(&Extent { start: 0, end: self.image.size });
-        self.expected(block)?;
-        let (_, page) = self.page.as_ref().expect("just read");
+        let page = self.page.at(block.start, |number| self.image.page(number))?;
         let bad = self.lack.bad.len();
         self.control.pass(block.len())?;
         let via = self.image.reader.way(block);
@@ -229,18 +194,11 @@ impl<'a> Comparison<'a> {
     }
 
     fn expected(&mut self, block: Extent) -> Result<Hash> {
-        let number = block.start / SEGMENT_SIZE;
-        let page = match self.page.take() {
-            Some((known, page)) if known == number => page,
-            _ => self.image.page(number)?,
-        };
-        let hash = page.hash_at(block.start);
-        self.page = Some((number, page));
-        Ok(hash)
+        let page = self.page.at(block.start, |number| self.image.page(number))?;
+        Ok(page.hash_at(block.start))
     }
 
     fn finish(mut self) -> Result<Lack> {
-        self.flush()?;
         self.compare_zeros(self.image.size)?;
         Ok(self.lack)
     }
@@ -251,21 +209,27 @@ impl<'a> Comparison<'a> {
     }
 }
 
-fn block_at(offset: u64) -> Extent {
-    Extent::at(offset / BLOCK_SIZE as u64 * BLOCK_SIZE as u64, BLOCK_SIZE as u64)
-}
+impl Assemble for Comparison<'_> {
+    fn begin(&mut self, block: Extent, _: Extent, bytes: &mut Buffer) -> Result<()> {
+        self.compare_zeros(block.start)?;
+        if block.start < self.front.min(self.image.size) {
+            self.supply(block, Old::Unknown)?;
+        }
+        bytes.fill(0);
+        Ok(())
+    }
 
-/// A range in pieces of one block each.
-fn pieces_of(extent: Extent) -> impl Iterator<Item = Extent> {
-    let mut at = extent.start;
-    std::iter::from_fn(move || {
-        let piece = Extent { start: at, end: block_at(at).end.min(extent.end) };
-        at = piece.end;
-        (!piece.is_empty()).then_some(piece)
-    })
-}
-
-/// Where a byte stands in its block.
-fn within(block: Extent, at: u64) -> usize {
-    usize::try_from(at - block.start).expect("inside the block")
+    fn end(&mut self, block: Extent, bytes: &[u8]) -> Result<()> {
+        // What lies behind the end of the image stays as it is, and what came back is written anyway.
+        let block = block.overlap(&Extent { start: self.front, end: self.image.size });
+        if block.is_empty() {
+            return Ok(());
+        }
+        let bytes = &bytes[..within(block, block.end)];
+        if Hash::of(bytes) != self.expected(block)? {
+            self.supply(block, Old::Bytes(bytes))?;
+        }
+        self.advance(block.end);
+        Ok(())
+    }
 }

@@ -1,11 +1,13 @@
 //! A part of the source, read once more by another way: what the index says must be what is there.
 
-use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
+use std::io::Read;
+
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
 use crate::bytes::sample::Sample;
 use crate::error::{BadBlock, Code, Error, Found, Result};
-use crate::image::index::{IndexReader, Page};
+use crate::image::index::{IndexReader, LastPage};
 use crate::source::input::CommandInput;
 use crate::stream::diff_reader::{Change, DiffReader};
 use crate::stream::program::Program;
@@ -34,46 +36,50 @@ pub(crate) fn recheck(
     let mut program = Program::exporter(&command, &input.name)?;
     let output = program.output(control);
     let mut wanted = blocks_of(Extent { start: 0, end: input.size }).filter(|block| sample.has(*block));
-    let mut found = Rechecked::default();
     let result = DiffReader::open(output, &input.name).and_then(|(header, mut diff)| {
         input.expect_header(&header, None)?;
-        let mut buffer = Buffer::new(BLOCK_SIZE);
-        let mut last: Option<(u64, Page)> = None;
-        while let Some(change) = diff.next_change()? {
-            let (Change::Data(block) | Change::Zero(block)) = change;
-            control.pass(block.len())?;
-            if wanted.next() != Some(block) {
-                let error = Error::new(Code::DiffDamaged).at(&input.name).offset(diff.position());
-                return Err(error.detail("it is not the sample that was asked for"));
-            }
-            let hash = match change {
-                Change::Zero(_) => Hash::ZERO,
-                Change::Data(_) => {
-                    let bytes = &mut buffer[..usize::try_from(block.len()).expect("at most a block")];
-                    diff.read(bytes)?;
-                    Hash::of(bytes)
-                }
-            };
-            found.read += block.len();
-            control.add_done(block.len());
-            let number = block.start / SEGMENT_SIZE;
-            let page = match last.take() {
-                Some((known, page)) if known == number => page,
-                _ => index.page(number)?,
-            };
-            let expected = page.hash_at(block.start);
-            last = Some((number, page));
-            if hash != expected {
-                let (offset, length) = (block.start, block.len());
-                found.bad.push(BadBlock { offset, length, expected, found: Found::Other(hash) });
-            }
-        }
-        Ok(())
+        compare(index, input, &mut wanted, &mut diff, control)
     });
-    program.conclude(result, control)?;
+    let found = program.conclude(result, control)?;
     if wanted.next().is_some() {
         let error = Error::new(Code::DiffDamaged).at(&input.name).offset(input.size);
         return Err(error.detail("it is not all of the sample that was asked for"));
+    }
+    Ok(found)
+}
+
+fn compare(
+    index: &IndexReader,
+    input: &CommandInput,
+    wanted: &mut impl Iterator<Item = Extent>,
+    diff: &mut DiffReader<impl Read>,
+    control: &Control,
+) -> Result<Rechecked> {
+    let mut found = Rechecked::default();
+    let mut buffer = Buffer::new(BLOCK_SIZE);
+    let mut page = LastPage::default();
+    while let Some(change) = diff.next_change()? {
+        let (Change::Data(block) | Change::Zero(block)) = change;
+        control.pass(block.len())?;
+        if wanted.next() != Some(block) {
+            let error = Error::new(Code::DiffDamaged).at(&input.name).offset(diff.position());
+            return Err(error.detail("it is not the sample that was asked for"));
+        }
+        let hash = match change {
+            Change::Zero(_) => Hash::ZERO,
+            Change::Data(_) => {
+                let bytes = &mut buffer[..usize::try_from(block.len()).expect("at most a block")];
+                diff.read(bytes)?;
+                Hash::of(bytes)
+            }
+        };
+        found.read += block.len();
+        control.add_done(block.len());
+        let expected = page.at(block.start, |number| index.page(number))?.hash_at(block.start);
+        if hash != expected {
+            let (offset, length) = (block.start, block.len());
+            found.bad.push(BadBlock { offset, length, expected, found: Found::Other(hash) });
+        }
     }
     Ok(found)
 }

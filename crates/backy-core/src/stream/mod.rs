@@ -20,6 +20,7 @@
 //! # Ok::<(), backy_core::Error>(())
 //! ```
 
+pub(crate) mod assembly;
 pub(crate) mod counted;
 pub(crate) mod diff_reader;
 pub(crate) mod diff_writer;

@@ -56,18 +56,18 @@ pub(crate) struct Call {
 }
 
 #[derive(Default)]
-struct Plan {
+struct Watch {
     injection: Option<Injection>,
     calls: Vec<Call>,
 }
 
 thread_local! {
-    static PLAN: RefCell<Option<Plan>> = const { RefCell::new(None) };
+    static PLAN: RefCell<Option<Watch>> = const { RefCell::new(None) };
 }
 
 /// Runs `work`, with a fault if one is given, and returns the calls that it made.
 pub(crate) fn watch<T>(injection: Option<Injection>, work: impl FnOnce() -> T) -> (T, Vec<Call>) {
-    PLAN.set(Some(Plan { injection, calls: Vec::new() }));
+    PLAN.set(Some(Watch { injection, calls: Vec::new() }));
     let result = work();
     let plan = PLAN.take().expect("set above");
     (result, plan.calls)
@@ -76,7 +76,7 @@ pub(crate) fn watch<T>(injection: Option<Injection>, work: impl FnOnce() -> T) -
 /// Notes a call; what is to go wrong with it, if anything.
 fn meet(name: &'static str, synced: Option<(u64, u64)>) -> Option<Fault> {
     PLAN.with_borrow_mut(|plan| {
-        let Plan { injection, calls } = plan.as_mut()?;
+        let Watch { injection, calls } = plan.as_mut()?;
         let number = calls.len();
         let hit = injection.filter(|Injection { at, lasting, .. }| {
             number == *at || *lasting && number > *at && calls[*at].name == name
