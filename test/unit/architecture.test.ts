@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { fileOf, filesUsedBy, pathsUsedIn, readCrate } from '../helpers/rust-modules.ts';
 
 const SOURCE = resolve(import.meta.dirname, '../../src');
 
@@ -66,18 +67,8 @@ describe('the house', () => {
   });
 
   it('has no two files that need each other, in whatever round', () => {
-    const imports = new Map(files.map((file) => [file.fileName, pathsImportedBy(file)]));
-    // What is left when files that import none of the rest, or that none of it imports, are taken away again and again.
-    let rest = [...imports.keys()];
-    for (let before = 0; before !== rest.length; ) {
-      before = rest.length;
-      const others = new Set(rest);
-      const needed = new Set(rest.flatMap((name) => imports.get(name) ?? []));
-      rest = rest.filter(
-        (name) => needed.has(name) && imports.get(name)?.some((imported) => others.has(imported)),
-      );
-    }
-    expect(rest.map((name) => relative(SOURCE, name))).toEqual([]);
+    const circles = circlesIn(new Map(files.map((file) => [file.fileName, pathsImportedBy(file)])));
+    expect(circles.map((name) => relative(SOURCE, name))).toEqual([]);
   });
 
   it('asserts types in src/native alone', () => {
@@ -102,22 +93,99 @@ describe('the house', () => {
   });
 });
 
+const ENGINE = resolve(import.meta.dirname, '../../crates/backy-core/src');
+
+/** The rooms of the engine from the ground up. Each may know those before it only; error.rs and lib.rs count as rooms. */
+const ROOMS_OF_ENGINE: readonly string[] = [
+  'bytes',
+  'sys',
+  'platform',
+  'error',
+  'work',
+  'files',
+  'disk',
+  'image',
+  'stream',
+  'source',
+  'check',
+  'backup',
+  'restore',
+  'lib',
+];
+
+/** The engine, without the files that hold nothing but tests. */
+const engine = readCrate(ENGINE, /^(fault_tests\/|sys\/faults\.rs$)/);
+
+/** The room of a file of the engine, or the name of a file that is in none. */
+const engineRoomOf = (name: string): string => name.split('/')[0]?.replace(/\.rs$/, '') ?? '';
+
 describe('the engine', () => {
   it('makes its system calls in src/sys and src/platform alone', () => {
-    const home = resolve(import.meta.dirname, '../../crates/backy-core/src');
-    const names = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((name) =>
-      name.endsWith('.rs'),
-    );
     const direct = /^use rustix::(fs|io)(;|::\{self)|\brustix::(fs|io)::[a-z_]+\(|^use std::fs(;|::\{self)/gm;
-    const found = names
-      .filter((name) => !/^(sys|platform|fault_tests)[/\\]/.test(name))
-      .flatMap((name) => {
-        const [text = ''] = readFileSync(join(home, name), 'utf8').split('#[cfg(test)]\nmod tests');
-        return (text.match(direct) ?? []).map((use) => `${name}: ${use}`);
-      });
+    const found = [...engine]
+      .filter(([name]) => !/^(sys|platform)\//.test(name))
+      .flatMap(([name, text]) => (text.match(direct) ?? []).map((use) => `${name}: ${use}`));
     expect(found).toEqual([]);
   });
+
+  it('has every file in a room that this test knows', () => {
+    expect(new Set([...engine.keys()].map(engineRoomOf))).toEqual(new Set(ROOMS_OF_ENGINE));
+    const halls = [...engine.keys()].filter((name) => !name.includes('/'));
+    expect(halls.toSorted()).toEqual(['error.rs', 'lib.rs']);
+  });
+
+  it('has rooms that know only those below them', () => {
+    const upward = [...engine.keys()].flatMap((name) => {
+      const floor = ROOMS_OF_ENGINE.indexOf(engineRoomOf(name));
+      const others = filesUsedBy(engine, name).filter((used) => engineRoomOf(used) !== engineRoomOf(name));
+      return others
+        .filter((used) => ROOMS_OF_ENGINE.indexOf(engineRoomOf(used)) >= floor)
+        .map((used) => `${name}: ${used}`);
+    });
+    expect(upward).toEqual([]);
+  });
+
+  it('has no two files that need each other, in whatever round', () => {
+    expect(circlesIn(new Map([...engine.keys()].map((name) => [name, filesUsedBy(engine, name)])))).toEqual(
+      [],
+    );
+  });
+
+  it('has rooms that say what they are for, and show it', () => {
+    const silent = [...engine]
+      .filter(([name]) => name.endsWith('/mod.rs'))
+      .filter(([, text]) => !/^\/\/! .*\n(\/\/!.*\n)*\/\/! ```/.test(text));
+    expect(silent.map(([name]) => name)).toEqual([]);
+  });
+
+  it('finds the file behind each form of a Rust path', () => {
+    expect(pathsUsedIn('use crate::files::{device::{self, Kind}, lock};')).toEqual([
+      'crate::files::device::self',
+      'crate::files::device::Kind',
+      'crate::files::lock',
+    ]);
+    expect(pathsUsedIn('// use crate::a::B;\nlet x = crate::sys::io::close(y);')).toEqual([
+      'crate::sys::io::close',
+    ]);
+    expect(fileOf(engine, 'platform/xfs.rs', 'super::ioctl::control')).toBe('platform/ioctl.rs');
+    expect(fileOf(engine, 'restore/run.rs', 'crate::platform::sync')).toBe('platform/mod.rs');
+    expect(fileOf(engine, 'restore/run.rs', 'crate::Error')).toBe('lib.rs');
+    expect(fileOf(engine, 'platform/mod.rs', 'linux::*')).toBe('platform/linux.rs');
+    expect(fileOf(engine, 'platform/xfs.rs', 'std::fs::File')).toBeUndefined();
+  });
 });
+
+/** What is left when files that use none of the rest, or that none of it uses, are taken away again and again. */
+function circlesIn(uses: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  let rest = [...uses.keys()];
+  for (let before = 0; before !== rest.length; ) {
+    before = rest.length;
+    const others = new Set(rest);
+    const needed = new Set(rest.flatMap((name) => uses.get(name) ?? []));
+    rest = rest.filter((name) => needed.has(name) && uses.get(name)?.some((used) => others.has(used)));
+  }
+  return rest;
+}
 
 /** What a rule finds in all files, with the names of the files. */
 function violations(rule: (file: ts.SourceFile) => readonly string[]): readonly string[] {

@@ -1,4 +1,9 @@
-//! What differs between operating systems, and nothing else. Each file offers the same functions.
+//! The differences between operating systems, and nothing else. Linux and macOS offer the same functions.
+//!
+//! ```ignore
+//! let clone = platform::create_clone(&image, &path, &|time| control.pause(time))?;
+//! platform::sync(&clone)?;
+//! ```
 
 #[cfg(target_os = "linux")]
 mod btrfs;

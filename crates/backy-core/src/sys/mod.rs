@@ -1,8 +1,13 @@
-//! The one door between the engine and the kernel. Whoever makes a system call makes it through here, under the
-//! name and with the arguments that rustix gives it; in a build that is shipped nothing is in between.
+//! The one door between the engine and the kernel. Every system call goes through it, under the name and with the
+//! arguments that rustix gives it. In a build that is shipped, nothing is in between.
 //!
-//! Unit tests put [`faults`] behind the door: then the n-th call of an operation fails, or does half of its work, or
-//! none and says that it did. `platform/` has what differs between systems, and goes through the same door.
+//! Unit tests put [`faults`] behind the door: the n-th call of an operation fails, does half of its work, or does
+//! nothing and reports success. `platform/` has what differs between systems, and goes through the same door.
+//!
+//! ```ignore
+//! let full = Injection { at: 3, fault: Fault::Fails(Errno::NOSPC), lasting: true };
+//! let (result, calls) = watch(Some(full), || write_file(path, b"record", 0o400, Existing::Keep));
+//! ```
 
 pub(crate) mod errno;
 #[cfg(test)]
