@@ -19,7 +19,8 @@ use crate::restore::outcome::Restored;
 use crate::stream::assembly::{Assemble, Assembly, block_at, pieces_of, within};
 use crate::stream::diff_reader::{Change, DiffReader};
 use crate::stream::diff_writer::DiffWriter;
-use crate::stream::program::{Program, ProgramInput};
+use crate::stream::pipes::ProgramInput;
+use crate::stream::program::Program;
 use crate::work::control::Control;
 
 /// A target behind programs.

@@ -1,15 +1,15 @@
 //! librbd, the library behind rbd(8), for what the program cannot do: reading here and there in a snapshot.
 //!
-//! It is loaded when it is needed, so that backy runs where there is no Ceph. Its threads and its ways to give up are
-//! its own, so whoever needs it is a process apart.
+//! Its threads and its ways to give up are its own, so it is used in a process apart.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use rustix::io::Errno;
 
 use crate::error::{Code, Error, Result};
+use crate::stream::ceph_library::{Handle, Library, failed};
 
 /// A snapshot of an image, and how its cluster is reached.
 #[derive(Debug, Clone, Default)]
@@ -28,50 +28,6 @@ pub struct RbdSnapshot {
     pub image: String,
     /// Its snapshot.
     pub snapshot: String,
-}
-
-type Handle = *mut c_void;
-
-/// The functions that are used: librados.h and librbd.h, unchanged since Ceph 0.94.
-struct Library {
-    create: unsafe extern "C" fn(*mut Handle, *const c_char) -> c_int,
-    read_configuration: unsafe extern "C" fn(Handle, *const c_char) -> c_int,
-    read_environment: unsafe extern "C" fn(Handle, *const c_char) -> c_int,
-    set: unsafe extern "C" fn(Handle, *const c_char, *const c_char) -> c_int,
-    connect: unsafe extern "C" fn(Handle) -> c_int,
-    shutdown: unsafe extern "C" fn(Handle),
-    open_pool: unsafe extern "C" fn(Handle, *const c_char, *mut Handle) -> c_int,
-    set_namespace: unsafe extern "C" fn(Handle, *const c_char),
-    close_pool: unsafe extern "C" fn(Handle),
-    open: unsafe extern "C" fn(Handle, *const c_char, *mut Handle, *const c_char) -> c_int,
-    size: unsafe extern "C" fn(Handle, *mut u64) -> c_int,
-    read: unsafe extern "C" fn(Handle, u64, usize, *mut c_char) -> isize,
-    close: unsafe extern "C" fn(Handle) -> c_int,
-}
-
-impl Library {
-    #[allow(clippy::multiple_unsafe_ops_per_block, reason = "they are sound for one reason")]
-    fn load() -> Result<Self> {
-        let (rados, rbd) = (open_library(c"librados.so.2")?, open_library(c"librbd.so.1")?);
-        // SAFETY: each symbol is a function of exactly this signature, librados.h and librbd.h.
-        unsafe {
-            Ok(Self {
-                create: function(rados, c"rados_create")?,
-                read_configuration: function(rados, c"rados_conf_read_file")?,
-                read_environment: function(rados, c"rados_conf_parse_env")?,
-                set: function(rados, c"rados_conf_set")?,
-                connect: function(rados, c"rados_connect")?,
-                shutdown: function(rados, c"rados_shutdown")?,
-                open_pool: function(rados, c"rados_ioctx_create")?,
-                set_namespace: function(rados, c"rados_ioctx_set_namespace")?,
-                close_pool: function(rados, c"rados_ioctx_destroy")?,
-                open: function(rbd, c"rbd_open_read_only")?,
-                size: function(rbd, c"rbd_get_size")?,
-                read: function(rbd, c"rbd_read")?,
-                close: function(rbd, c"rbd_close")?,
-            })
-        }
-    }
 }
 
 /// An open snapshot; closed when it is dropped.
@@ -182,35 +138,10 @@ impl Drop for RbdReader {
     }
 }
 
-fn open_library(name: &CStr) -> Result<NonNull<c_void>> {
-    // SAFETY: loading a library runs its constructors, which for these only prepare themselves.
-    let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-    let missing = || failed(format!("the library {} cannot be loaded", name.to_string_lossy()));
-    // It stays loaded until the process ends.
-    NonNull::new(handle).ok_or_else(missing)
-}
-
-/// # Safety
-/// `F` must be the type of the function of this name.
-unsafe fn function<F: Copy>(library: NonNull<c_void>, name: &CStr) -> Result<F> {
-    const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
-    // SAFETY: the library is loaded, the name ends with a zero.
-    let symbol = unsafe { libc::dlsym(library.as_ptr(), name.as_ptr()) };
-    if symbol.is_null() {
-        return Err(failed(format!("librbd has no function {}", name.to_string_lossy())));
-    }
-    // SAFETY: both have the size of a pointer, and the caller vouches for the type.
-    Ok(unsafe { std::mem::transmute_copy(&symbol) })
-}
-
 fn text(text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| Error::new(Code::InvalidArgument).detail("a name has a zero byte"))
 }
 
 fn pointer(text: Option<&CStr>) -> *const c_char {
     text.map_or(ptr::null(), CStr::as_ptr)
-}
-
-fn failed(detail: String) -> Error {
-    Error::new(Code::ProgramFailed).at(Path::new("librbd")).detail(detail)
 }

@@ -21,9 +21,12 @@
 //! ```
 
 pub(crate) mod assembly;
+pub(crate) mod ceph_library;
+pub(crate) mod complaint;
 pub(crate) mod counted;
 pub(crate) mod diff_reader;
 pub(crate) mod diff_writer;
 pub(crate) mod librbd;
+pub(crate) mod pipes;
 pub(crate) mod program;
 pub(crate) mod sample_stream;

@@ -2,30 +2,25 @@
 //! gone when we are.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, PipeReader, Read, Write};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 
 use crate::error::{Code, Context, Error, Result};
 use crate::platform;
+use crate::stream::complaint::Complaint;
+use crate::stream::pipes::{POLL, ProgramInput, ProgramOutput};
 use crate::sys;
 use crate::work::control::Control;
 
-/// How long a cancelled run may go unnoticed.
-const POLL: Duration = Duration::from_millis(100);
 /// A program that has closed its output has nothing left to do.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Of its complaints, the end is what counts.
-const MOST_COMPLAINT: usize = 4096;
-/// No pipe holds more, unless it was widened.
-const MOST_IN_PIPE: u64 = 1024 * 1024;
 
 /// A running program. Dropping it kills it, with all that it has started.
 pub(crate) struct Program {
@@ -73,7 +68,7 @@ impl Program {
             Error::new(Code::ProgramFailed).at(name).detail(detail)
         };
         let child = command.spawn().map_err(failed)?;
-        let complaint = Rc::new(RefCell::new(Complaint { stderr: Some(complaint), tail: Vec::new() }));
+        let complaint = Rc::new(RefCell::new(Complaint::new(complaint)));
         let own_name = Path::new(program).file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { child, complaint, own_name, name: name.to_owned(), patience, takes, ended: Rc::default() })
     }
@@ -153,20 +148,7 @@ impl Program {
     }
 
     fn failure(&self, status: &WaitIdStatus) -> Error {
-        let mut complaint = self.complaint.borrow_mut();
-        complaint.listen();
-        let text = String::from_utf8_lossy(&complaint.tail);
-        let mark = format!("{}: ", self.own_name);
-        let lines: Vec<&str> = text
-            .split(['\n', '\r'])
-            .flat_map(|line| voices_of(line, &mark))
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .collect();
-        // What it says under its own name is for people; libraries tell the same before, in more detail.
-        let own = lines.iter().rfind(|line| line.starts_with(&mark));
-        let words = own.map_or_else(|| lines.join("; "), |line| (*line).to_owned());
-        let words = if words.is_empty() { "it said nothing".to_owned() } else { words };
+        let words = self.complaint.borrow_mut().in_words(&self.own_name);
         let end = match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => format!("exit status {code}"),
             (None, signal) => format!("ended by signal {}", signal.unwrap_or_default()),
@@ -182,134 +164,14 @@ impl Drop for Program {
     }
 }
 
-/// A time, as the log lines of Ceph's libraries begin; 0 stands for any digit.
-const STAMP: &[u8] = b"0000-00-00T00:00:00.";
-
-/// Takes apart what several threads have written into one line: the program under its own name, or a library that logs.
-fn voices_of<'a>(line: &'a str, mark: &str) -> Vec<&'a str> {
-    let begins = |at: usize| {
-        let is_word = at.checked_sub(1).is_some_and(|before| line.as_bytes()[before].is_ascii_alphanumeric());
-        !is_word && line[at..].starts_with(mark) || is_stamp(&line.as_bytes()[at..])
-    };
-    let mut starts: Vec<usize> = line.char_indices().map(|(at, _)| at).filter(|at| begins(*at)).collect();
-    starts.insert(0, 0);
-    starts.push(line.len());
-    starts.windows(2).map(|pair| &line[pair[0]..pair[1]]).collect()
-}
-
-fn is_stamp(bytes: &[u8]) -> bool {
-    let fits =
-        |(byte, pattern): (&u8, &u8)| if *pattern == b'0' { byte.is_ascii_digit() } else { byte == pattern };
-    bytes.len() >= STAMP.len() && bytes.iter().zip(STAMP).all(fits)
-}
-
-/// The output of a program; reading it ends when the run is cancelled, however silent the program is.
-#[derive(Debug)]
-pub(crate) struct ProgramOutput<'a> {
-    stdout: ChildStdout,
-    control: &'a Control,
-    complaint: Rc<RefCell<Complaint>>,
-    ended: Rc<Cell<bool>>,
-}
-
-impl Read for ProgramOutput<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            // The message does not matter: whoever sees this asks the control.
-            self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
-            let stdout = PollFd::new(&self.stdout, PollFlags::IN);
-            if self.complaint.borrow_mut().poll(Some(stdout), POLL)? {
-                let count = self.stdout.read(buffer)?;
-                self.ended.set(self.ended.get() || count == 0 && !buffer.is_empty());
-                return Ok(count);
-            }
-        }
-    }
-}
-
-/// The input of a program; writing to it ends when the run is cancelled, however lazy the program is, and with
-/// [`Errno::TIMEDOUT`] when the program has taken nothing for too long.
-#[derive(Debug)]
-pub(crate) struct ProgramInput<'a> {
-    stdin: ChildStdin,
-    control: &'a Control,
-    complaint: Rc<RefCell<Complaint>>,
-    patience: Duration,
-    /// Whoever has buffered something tries to get rid of it in the end, and must not wait again.
-    stalled: bool,
-}
-
-impl Write for ProgramInput<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let begin = Instant::now();
-        loop {
-            self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
-            match self.stdin.write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.stalled = self.stalled || begin.elapsed() >= self.patience;
-                    if self.stalled {
-                        return Err(Errno::TIMEDOUT.into());
-                    }
-                    let stdin = PollFd::new(&self.stdin, PollFlags::OUT);
-                    self.complaint.borrow_mut().poll(Some(stdin), POLL)?;
-                }
-                result => return result,
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What a program says on its standard error. It is listened to whenever the program is waited for, and no longer: what
-/// it has started may go on for ever, and hold that open.
-#[derive(Debug)]
-struct Complaint {
-    /// None when there is nothing more to come.
-    stderr: Option<PipeReader>,
-    tail: Vec<u8>,
-}
-
-impl Complaint {
-    /// Waits for something else, not longer than that, and listens meanwhile. Whether it is ready.
-    fn poll(&mut self, other: Option<PollFd>, patience: Duration) -> sys::io::Result<bool> {
-        let is_other = other.is_some();
-        let stderr = self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN));
-        let timeout = Timespec::try_from(patience).expect("short");
-        let mut descriptors: Vec<PollFd> = other.into_iter().chain(stderr).collect();
-        match poll(&mut descriptors, Some(&timeout)) {
-            Ok(_) => {}
-            Err(Errno::INTR) => return Ok(false),
-            Err(errno) => return Err(errno),
-        }
-        let mut ready = descriptors.iter().map(|descriptor| !descriptor.revents().is_empty());
-        let is_ready = is_other && ready.next() == Some(true);
-        if ready.next() == Some(true) {
-            self.listen();
-        }
-        Ok(is_ready)
-    }
-
-    /// Takes what was said up to now. Others who say more meanwhile cannot keep us here.
-    fn listen(&mut self) {
-        let Some(stderr) = &mut self.stderr else { return };
-        // That there is no more for now is an error, too.
-        if let Ok(0) = stderr.take(MOST_IN_PIPE).read_to_end(&mut self.tail) {
-            self.stderr = None;
-        }
-        let surplus = self.tail.len().saturating_sub(MOST_COMPLAINT);
-        self.tail.drain(..surplus);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::os::fd::AsRawFd;
     use std::thread;
 
     use super::*;
+    use crate::stream::complaint::MOST_COMPLAINT;
 
     fn read(script: &str, control: &Control) -> Result<Vec<u8>> {
         let command = ["sh", "-c", script].map(str::to_owned);
