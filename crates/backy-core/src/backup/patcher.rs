@@ -64,7 +64,12 @@ impl Patcher<'_> {
     }
 
     /// The bytes that the image holds in a block now.
-    pub(crate) fn bytes_before<'b>(&self, segment: &PatchedSegment, block: Extent, buffer: &'b mut Buffer) -> Result<Old<'b>> {
+    pub(crate) fn bytes_before<'b>(
+        &self,
+        segment: &PatchedSegment,
+        block: Extent,
+        buffer: &'b mut Buffer,
+    ) -> Result<Old<'b>> {
         match &self.parent {
             Some(parent) if segment.seen >> slot_of(block) & 1 == 0 => parent.bytes(block, buffer),
             _ => self.image.read(Via::Cache, buffer, block).map(Old::Bytes),

@@ -3,7 +3,7 @@
 use std::iter;
 
 use crate::backup::focus::Focus;
-use crate::backup::segment::{RevisionWriter, Workspace, Segment};
+use crate::backup::segment::{RevisionWriter, Segment, Workspace};
 use crate::backup::tally::Tally;
 use crate::bytes::block::segments_in;
 use crate::bytes::buffer::Buffer;

@@ -69,11 +69,7 @@ pub(crate) enum Overlap {
 }
 
 /// Finds out whether ranges of two files lie in different places on the disk.
-pub(crate) fn overlap(
-    left: (&File, &[Extent]),
-    right: (&File, &[Extent]),
-    path: &Path,
-) -> Result<Overlap> {
+pub(crate) fn overlap(left: (&File, &[Extent]), right: (&File, &[Extent]), path: &Path) -> Result<Overlap> {
     if device::facts(right.0, path)?.is_some_and(|facts| facts.kind == Kind::Device) {
         return Ok(Overlap::Apart);
     }

@@ -177,12 +177,8 @@ mod tests {
             ..options("second")
         };
         expect_copy(&write(&with_parent, "second").unwrap(), "second");
-        let insisting = WriteOptions {
-            image: path("third"),
-            index: path("third.hashes"),
-            require_reflink: true,
-            ..with_parent
-        };
+        let (image, index) = (path("third"), path("third.hashes"));
+        let insisting = WriteOptions { image, index, require_reflink: true, ..with_parent };
         // Without the fault it may be refused as well, for a reason of this filesystem.
         let error = write(&insisting, "third").unwrap_err();
         assert_eq!(error.code, Code::ReflinkUnsupported);
