@@ -14,7 +14,7 @@ use crate::platform::{BLOCK_ERRORS, Holder};
 /// Result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong, as the rest of backy knows it. The names are a contract with `src/errors.ts`.
+/// The kind of a failure. The names are a contract with `src/errors.ts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Code {
@@ -42,7 +42,7 @@ pub enum Code {
     IndexDamaged,
     /// Blocks of the image do not match the index; `bad_blocks` names them.
     ImageDamaged,
-    /// What was written reads back differently.
+    /// Written bytes read back differently.
     ReadBack,
     /// The restore target is a device smaller than the image.
     TargetSmall,
@@ -50,7 +50,8 @@ pub enum Code {
     TargetBusy,
     /// The restore target is neither a regular file nor a block device; `detail` says what it is.
     TargetKind,
-    /// The restore target is protected against writing, `detail` names how: `device`, `immutable`, `append-only`, `verity`.
+    /// The restore target is protected against writing, `detail` names how: `device`, `immutable`, `append-only`,
+    /// `verity`.
     TargetProtected,
     /// The restore target has stopped taking what is written to it; `detail` says for how long.
     TargetStalled,
@@ -101,17 +102,17 @@ impl Code {
 /// A block that cannot be trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadBlock {
-    /// Where it starts, in bytes from the start of the image.
+    /// The offset of its first byte in the image.
     pub offset: u64,
     /// Its length in bytes.
     pub length: u64,
-    /// What the index says.
+    /// The hash in the index.
     pub expected: Hash,
-    /// What was found there.
+    /// The finding.
     pub found: Found,
 }
 
-/// What a bad block turned out to be.
+/// The state of a bad block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// Readable, with another hash.
@@ -123,23 +124,23 @@ pub enum Found {
 /// A failed operation of the engine.
 #[derive(Debug, Clone)]
 pub struct Error {
-    /// What went wrong.
+    /// The kind of failure.
     pub code: Code,
-    /// What the facts below do not say.
+    /// Words for everything that no other field says.
     pub detail: Option<String>,
     /// The file concerned.
     pub path: Option<PathBuf>,
     /// The system call that failed.
     pub syscall: Option<&'static str>,
-    /// How it failed.
+    /// The error number of that call.
     pub errno: Option<Errno>,
-    /// Where in `path`, in bytes.
+    /// The offset in `path`, in bytes.
     pub offset: Option<u64>,
     /// The process holding a lock.
     pub pid: Option<u32>,
     /// Damaged blocks of an image.
     pub bad_blocks: Vec<BadBlock>,
-    /// Who has a target open.
+    /// The users that have a target open.
     pub holders: Vec<Holder>,
     /// Whether a target has begun to change, and is not complete.
     pub begun: bool,
@@ -169,7 +170,7 @@ impl Error {
         Self { syscall: Some(syscall), errno: Some(errno), ..Self::new(Code::Io) }.at(path)
     }
 
-    /// How a block could not be read, if the error spoils no more than that.
+    /// The error number of a block that cannot be read. `None` for errors that concern more than one block.
     pub(crate) fn unreadable(&self) -> Option<Errno> {
         match self.code {
             Code::SourceShort => Some(Errno::NODATA),

@@ -25,7 +25,7 @@ pub struct Hash(pub [u8; Hash::SIZE]);
 impl Hash {
     /// Bytes of a hash.
     pub const SIZE: usize = 32;
-    /// What stands for a block of zeros, so that the index of a sparse image is itself sparse.
+    /// The hash of a block of zeros, so that the index of a sparse image is itself sparse.
     pub const ZERO: Self = Self([0; Self::SIZE]);
 
     /// The identity of these bytes. Zeros are recognised before anything is hashed.
@@ -94,7 +94,7 @@ pub(crate) fn segment_range(number: u64, size: u64) -> Extent {
     Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: size })
 }
 
-/// Where a block stands in its segment, the first one at 0.
+/// The number of a block in its segment, from 0.
 pub(crate) fn slot_of(block: Extent) -> usize {
     usize::try_from(block.start % SEGMENT_SIZE / BLOCK_SIZE as u64).expect("inside the segment")
 }

@@ -1,10 +1,10 @@
-//! What to write so that old bytes become new ones: whole granules, neighbours merged. Zeros are found in the
-//! smallest ones, however large those are that are written together, so that no hole is ever filled.
+//! Plans of writes that turn old bytes into new ones: whole granules, neighbours merged. Zeros are found in the
+//! smallest granules, however large the written ones are, so that no hole is ever filled.
 
 use crate::bytes::block::{GRANULE_SIZE, is_zero};
 use crate::bytes::extent::Extent;
 
-/// What happens to a range of the image.
+/// A change of a range of the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     /// The new bytes are written.
@@ -13,7 +13,7 @@ pub(crate) enum Action {
     Clear,
 }
 
-/// What is known of the bytes that were there before.
+/// Knowledge of the old bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Old<'a> {
     /// All zeros, whether hole or not.
