@@ -1,4 +1,4 @@
-//! What tests put behind the door: a list of the calls that a thread makes, and one of them that goes wrong.
+//! The faults that tests put behind the door: they list the calls of a thread, and make one of them go wrong.
 //!
 //! All of it belongs to the thread that set it up. Whatever takes no more than one segment of an image happens on
 //! the thread that asked for it, so such a test sees all calls, and no other test sees its faults.
@@ -12,7 +12,7 @@ use rustix::io::{Errno, Result};
 
 use super::errno::errno_name;
 
-/// How a call goes wrong.
+/// A way for a call to go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Nothing is done.

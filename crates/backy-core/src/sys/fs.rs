@@ -62,7 +62,7 @@ pub(crate) fn flock(file: &File, operation: FlockOperation) -> Result<()> {
     call("flock", || fs::flock(file, operation))
 }
 
-/// What a lock on the guard byte lets others do.
+/// Things that a lock on the guard byte lets others do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guard {
     /// Read, as this one does.
