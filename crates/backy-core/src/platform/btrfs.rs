@@ -1,4 +1,4 @@
-//! What FIEMAP does not tell on btrfs: the whole extents that a file has parts of, compressed or not.
+//! The whole extents that a file on btrfs has parts of, compressed or not. FIEMAP does not show them.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -9,11 +9,11 @@ use rustix::ioctl::{self, Updater, opcode};
 /// A part of a file, and the extent on the disk that it is a part of. Bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// Where the part starts in the file.
+    /// Offset of the part in the file.
     pub logical: u64,
-    /// Where the whole extent starts on the disk.
+    /// Offset of the whole extent on the disk.
     pub start: u64,
-    /// What the whole extent takes on the disk.
+    /// Length of the whole extent on the disk.
     pub length: u64,
 }
 

@@ -24,7 +24,8 @@ pub(crate) fn create_clone(from: &File, to: &Path, pause: Pause) -> Result<File>
     fill_with_clone(from, file, to, pause)
 }
 
-/// The same for a file that guests write to: XFS hands on the hint of an image, without which such a file is better off.
+/// The same for a file that guests write to: XFS hands on the hint of an image, without which such a file is better
+/// off.
 pub(crate) fn create_plain_clone(from: &File, to: &Path, pause: Pause) -> Result<File> {
     let file = create(to)?;
     let attributes = xfs_attributes(&file);

@@ -53,8 +53,8 @@ pub(crate) fn count_all_extents(file: &File) -> Result<u64> {
     }
 }
 
-/// Counts those of a range. Without room for any, the kernel tells no more than their number: btrfs then takes a tenth of
-/// the time, XFS 2 µs for each.
+/// Counts those of a range. Without room for any, the kernel tells no more than their number: btrfs then takes a tenth
+/// of the time, XFS 2 µs for each.
 pub(crate) fn count_extents(file: &File, offset: u64, length: u64) -> Result<u64> {
     let mut request = FiemapHeader { start: offset, length, ..Default::default() };
     // SAFETY: the opcode takes this header.
@@ -64,7 +64,8 @@ pub(crate) fn count_extents(file: &File, offset: u64, length: u64) -> Result<u64
     Ok(request.mapped.into())
 }
 
-/// Calls `take` with every extent of a file, in order, after dirty data have been written. Linux, Documentation/filesystems/fiemap.rst: 1 to 5 µs an extent.
+/// Calls `take` with every extent of a file, in order, after dirty data have been written. Linux,
+/// Documentation/filesystems/fiemap.rst: 1 to 5 µs an extent.
 pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped)) -> Result<()> {
     const SYNC: u32 = 1;
     const LAST: u32 = 1;

@@ -29,7 +29,7 @@ struct Search<'a> {
     subjects: &'a [&'a Subject],
     by_identity: HashMap<Identity, Vec<usize>>,
     found: Vec<Vec<Holder>>,
-    /// How many descriptors of it this process has.
+    /// Number of descriptors of it that this process has.
     own: Vec<usize>,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Search<'a> {
         self.found.iter().zip(self.subjects).any(|(found, subject)| found.is_empty() && held(subject))
     }
 
-    /// Of what is in use by somebody who does not show, that much is said.
+    /// Names a holder without a name where the kernel says that a file is in use, and no process shows it.
     fn finish(mut self) -> Vec<Vec<Holder>> {
         for (index, subject) in self.subjects.iter().enumerate() {
             let is_open = subject.open && self.own[index] <= 1;

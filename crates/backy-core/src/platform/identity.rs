@@ -43,7 +43,7 @@ pub(super) fn relatives_of(number: u64) -> impl Iterator<Item = u64> {
     directories.into_iter().filter_map(|path| parse_number(fs::read_to_string(path.join("dev")).ok()?.trim()))
 }
 
-/// What the kernel tells of a block device.
+/// The directory of a block device in /sys.
 pub(super) fn sys_directory(number: u64) -> PathBuf {
     format!("/sys/dev/block/{}:{}", rustix::fs::major(number), rustix::fs::minor(number)).into()
 }

@@ -8,7 +8,7 @@ use rustix::ioctl::{self, Ioctl};
 
 use crate::sys::call;
 
-/// What became of a raw call.
+/// Turns the result of a raw call into an error number, if it failed.
 pub(super) fn done(result: libc::c_long) -> Result<()> {
     if result >= 0 {
         return Ok(());

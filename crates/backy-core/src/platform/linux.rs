@@ -26,8 +26,8 @@ pub(crate) fn create(path: &Path) -> Result<File> {
     Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
-/// Changes the owner of a symbolic link. The check on the descriptor keeps anybody who may rename files in its directory
-/// from getting another file in this way.
+/// Changes the owner of a symbolic link. The check on the descriptor keeps anybody who may rename files in its
+/// directory from getting another file in this way.
 pub(crate) fn chown_link(path: &Path, user: u32, group: u32) -> Result<()> {
     let link = fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let now = call("fstat", || rustix::fs::fstat(&link))?;
@@ -95,8 +95,8 @@ pub(crate) fn start_writeback(file: &File, offset: u64, length: u64) {
     let _ = sync_range(file, offset, length, libc::SYNC_FILE_RANGE_WRITE);
 }
 
-/// Waits until the disk has taken a range, and drops it from the page cache. This is not what makes it durable, but an error
-/// that is reported here is not reported by fsync any more.
+/// Waits until the disk has taken a range, and drops it from the page cache. This is not what makes it durable, but an
+/// error that is reported here is not reported by fsync any more.
 pub(crate) fn evict(file: &File, offset: u64, length: u64) -> Result<()> {
     const WAIT: libc::c_uint =
         libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;

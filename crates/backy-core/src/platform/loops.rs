@@ -15,7 +15,7 @@ pub(super) struct Loop {
     pub path: String,
     /// Its number.
     pub device: u64,
-    /// What it lies on.
+    /// The file or device below it.
     pub below: Identity,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn attached() -> Vec<Loop> {
         .collect()
 }
 
-/// What a loop device lies on; `None` for every other device. `LOOP_GET_STATUS64`, loop(4).
+/// Returns the file or device below a loop device; `None` for every other device. `LOOP_GET_STATUS64`, loop(4).
 pub(super) fn below(device: &File) -> Option<Identity> {
     /// `struct loop_info64` of include/uapi/linux/loop.h.
     #[repr(C)]

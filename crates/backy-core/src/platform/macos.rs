@@ -12,10 +12,12 @@ use rustix::ioctl::{self, Getter, opcode};
 use super::types::{Filesystem, Holder, HolderKind, Mapped, Pause, Protection, Sharing};
 use crate::sys::{call, fs, syncing};
 
-/// The errors of one block of a disk. The driver reports a bad sector as EIO, and this system has no other number for it.
+/// The errors of one block of a disk. The driver reports a bad sector as EIO, and this system has no other number for
+/// it.
 pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILSEQ];
 
-/// Creates `to` as a clone of `from`, sharing all its blocks. It belongs to the caller, like any new file. clonefile(2).
+/// Creates `to` as a clone of `from`, sharing all its blocks. It belongs to the caller, like any new file.
+/// clonefile(2).
 pub(crate) fn create_clone(from: &File, to: &Path, _pause: Pause) -> Result<File> {
     let flags = CloneFlags::NOFOLLOW | CloneFlags::NOOWNERCOPY;
     call("fclonefileat", || rustix::fs::fclonefileat(from, CWD, to, flags)).map_err(as_on_linux)?;
@@ -34,8 +36,8 @@ pub(crate) fn create_plain_clone(from: &File, to: &Path, pause: Pause) -> Result
     create_clone(from, to, pause)
 }
 
-/// This system has two numbers where Linux has one: clonefile(2) and fcntl(2) fail with ENOTSUP where the filesystem lacks
-/// something, and the engine asks for EOPNOTSUPP.
+/// This system has two numbers where Linux has one: clonefile(2) and fcntl(2) fail with ENOTSUP where the filesystem
+/// lacks something, and the engine asks for EOPNOTSUPP.
 fn as_on_linux(errno: Errno) -> Errno {
     if errno == Errno::NOTSUP { Errno::OPNOTSUPP } else { errno }
 }
@@ -52,8 +54,8 @@ pub(crate) fn chown_link(path: &Path, user: u32, group: u32) -> Result<()> {
     rustix::fs::chownat(CWD, path, user, group, AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// Frees the blocks of a range; it reads as zeros afterwards, the size stays. fcntl(2), `F_PUNCHHOLE`: EINVAL for a range
-/// that does not begin and end with blocks of the filesystem.
+/// Frees the blocks of a range; it reads as zeros afterwards, the size stays. fcntl(2), `F_PUNCHHOLE`: EINVAL for a
+/// range that does not begin and end with blocks of the filesystem.
 pub(crate) fn punch_hole(file: &File, offset: u64, length: u64) -> Result<()> {
     let range = libc::fpunchhole_t {
         fp_flags: 0,
@@ -82,8 +84,8 @@ pub(crate) fn reserve(_file: &File, _offset: u64, _length: u64) -> Result<()> {
     Err(Errno::OPNOTSUPP)
 }
 
-/// A second handle whose reads leave nothing in the cache. What is cached already comes from there all the same. fcntl(2),
-/// `F_NOCACHE`.
+/// A second handle whose reads leave nothing in the cache. What is cached already comes from there all the same.
+/// fcntl(2), `F_NOCACHE`.
 pub(crate) fn open_direct(path: &Path, access: OFlags) -> Option<File> {
     let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file: File = fs::open(path, flags, Mode::empty()).ok()?.into();
@@ -129,8 +131,8 @@ pub(crate) fn device_size(file: &File) -> Result<u64> {
     Ok(u64::from(size) * count)
 }
 
-/// Makes a file or directory durable; fsync(2) alone leaves data in the drive's cache here. fcntl(2), `F_FULLFSYNC`: not
-/// every filesystem has it.
+/// Makes a file or directory durable; fsync(2) alone leaves data in the drive's cache here. fcntl(2), `F_FULLFSYNC`:
+/// not every filesystem has it.
 pub(crate) fn sync(file: impl AsFd) -> Result<()> {
     syncing(file, |file| match rustix::fs::fcntl_fullfsync(&file).map_err(as_on_linux) {
         Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOTTY) => rustix::fs::fsync(file),

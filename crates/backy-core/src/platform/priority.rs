@@ -1,5 +1,5 @@
-//! Linux: priorities of single threads, which what they start inherits. The raw calls, because musl refuses one of them,
-//! and no library has the other.
+//! Linux: priorities of single threads, which what they start inherits. The raw calls, because musl refuses one of
+//! them, and no library has the other.
 
 use std::ptr;
 
@@ -32,7 +32,7 @@ pub(crate) fn idle_processor_priority() -> Result<()> {
     })
 }
 
-/// What the disk is told of the calling thread. `ioprio_get(2)`
+/// The disk priority of the calling thread. `ioprio_get(2)`
 #[cfg(test)]
 pub(crate) fn disk_priority() -> libc::c_long {
     // SAFETY: no memory is passed.

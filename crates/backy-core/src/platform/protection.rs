@@ -11,7 +11,7 @@ use super::ioctl::{control, statfs};
 use super::types::Protection;
 use crate::sys::{call, fs};
 
-/// What protects an open file, directory or block device.
+/// Returns the protection of an open file, directory or block device.
 pub(crate) fn protection_of(file: &File) -> Option<Protection> {
     /// `FS_VERITY_FL` of include/uapi/linux/fs.h.
     const VERITY: IFlags = IFlags::from_bits_retain(0x0010_0000);
@@ -36,7 +36,8 @@ fn is_read_only_device(file: &File) -> bool {
     unsafe { control("ioctl", file, getter) }.is_ok_and(|read_only| read_only != 0)
 }
 
-/// The name of a filesystem that is a face of the kernel, if it is one. magic.h, and the sources of those that are not in it.
+/// The name of a filesystem that is a face of the kernel, if it is one. magic.h, and the sources of those that are not
+/// in it.
 pub(crate) fn kernel_filesystem(path: &Path) -> Result<Option<&'static str>> {
     const KNOWN: [(u64, &str); 18] = [
         (0x9fa0, "proc"),

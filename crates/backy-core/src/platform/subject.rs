@@ -15,7 +15,8 @@ use crate::sys::call;
 /// A file or block device whose holders are wanted.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    /// It, and whatever else has the same bytes: the disk of a partition, partitions of a disk, the file below a loop device.
+    /// It, and whatever else has the same bytes: the disk of a partition, partitions of a disk, the file below a loop
+    /// device.
     pub(super) identities: Vec<Identity>,
     /// The number of a block device, which is no holder of the file below it.
     pub(super) device: Option<u64>,
@@ -26,7 +27,8 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// `None` for what is neither a regular file nor a block device, and for a file that demonstrably nobody else has open.
+    /// `None` for what is neither a regular file nor a block device, and for a file that demonstrably nobody else has
+    /// open.
     pub(crate) fn of(file: &File) -> Option<Self> {
         let identity = look(file, Path::new(""), AtFlags::EMPTY_PATH)?;
         let (identities, device, open) = match identity {
@@ -79,8 +81,8 @@ fn is_open_elsewhere(file: &File) -> Option<bool> {
         done(unsafe { libc::fcntl(descriptor, command, argument) }.into())
     };
     call("fcntl_setlease", || {
-        // Who opens the file within these microseconds waits, and this process is told: by a signal that is ignored
-        // unless somebody asks for it, because SIGIO would end it.
+        // If somebody opens the file within these microseconds, they wait, and this process gets a signal. It is
+        // ignored unless somebody asks for it, because SIGIO would end it.
         fcntl(SET_SIGNAL, libc::SIGURG)?;
         let result = match fcntl(libc::F_SETLEASE, libc::F_WRLCK) {
             Ok(()) => fcntl(libc::F_SETLEASE, libc::F_UNLCK).map(|()| false),

@@ -1,4 +1,4 @@
-//! What the systems answer with: the same types for each of them.
+//! Types that all systems answer with.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use rustix::io::Errno;
 /// Waits for a while, and tells whether it waited to the end: a caller who loses patience cuts it short.
 pub(crate) type Pause<'a> = &'a dyn Fn(Duration) -> bool;
 
-/// How it is said that a file has no such extended attribute.
+/// The error number for an extended attribute that a file does not have.
 #[cfg(target_os = "linux")]
 pub(crate) const NO_ATTRIBUTE: Errno = Errno::NODATA;
 #[cfg(target_os = "macos")]
 pub(crate) const NO_ATTRIBUTE: Errno = Errno::NOATTR;
 
-/// What is known of a filesystem by its name.
+/// Facts about a filesystem, by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filesystem {
     /// Its usual name, or its magic number in hexadecimal.
@@ -21,14 +21,14 @@ pub(crate) struct Filesystem {
     /// Whether `SEEK_HOLE` may be believed. Elsewhere holes are read like data: ZFS returned wrong holes for
     /// dirty files (openzfs/zfs#11900), network filesystems answer for a server of unknown age.
     pub holes_are_true: bool,
-    /// What it means that two files have an extent at the same place.
+    /// Meaning of two files that have an extent at the same place.
     pub sharing: Sharing,
     /// Whether large writes to a fresh file are faster past the page cache. Never on btrfs, where checksums
     /// turn them into slower buffered ones.
     pub direct_writes: bool,
 }
 
-/// How a filesystem shares blocks between files, as far as its extent maps are known to tell the truth.
+/// The way in which a filesystem shares blocks between files, as far as its extent maps are known to tell the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "nothing is known of APFS"))]
 pub(crate) enum Sharing {
@@ -40,7 +40,7 @@ pub(crate) enum Sharing {
     WholeExtents,
 }
 
-/// What keeps everybody from writing to a file, directory or device, whatever their rights.
+/// A protection that keeps everybody from writing to a file, directory or device, whatever their rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "nothing is asked there"))]
 pub(crate) enum Protection {
@@ -70,9 +70,9 @@ impl Protection {
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "nobody tells there"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mapped {
-    /// Where it starts in the file.
+    /// Offset in the file.
     pub logical: u64,
-    /// Where it starts on the disk, unless the flags say otherwise.
+    /// Offset on the disk, unless the flags say otherwise.
     pub physical: u64,
     pub length: u64,
     /// `FIEMAP_EXTENT_*`, include/uapi/linux/fiemap.h, but for the one that marks the last.
@@ -82,7 +82,7 @@ pub(crate) struct Mapped {
 /// Somebody who has a file or a block device open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// What kind of user it is.
+    /// The kind of user.
     pub kind: HolderKind,
     /// The program, device or directory; empty where it has no name.
     pub name: String,

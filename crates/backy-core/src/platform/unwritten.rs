@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(400);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What is cloned.
+/// The extent of a clone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     File,

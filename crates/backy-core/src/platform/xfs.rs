@@ -1,4 +1,4 @@
-//! What XFS knows of a file beside its bytes: how many extents it has, and how it is to be written.
+//! Attributes that XFS keeps of a file: the number of its extents, and hints for writing it.
 
 use std::fs::File;
 
