@@ -22,7 +22,7 @@ pub struct Control {
     changed: AtomicU64,
 }
 
-/// How far an operation has come, in bytes.
+/// Progress of an operation, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes to go through.
@@ -46,7 +46,7 @@ impl Control {
         self.rate.as_ref().inspect(|rate| rate.wake());
     }
 
-    /// How far the operation has come.
+    /// Progress so far.
     #[must_use]
     pub fn progress(&self) -> Progress {
         Progress {

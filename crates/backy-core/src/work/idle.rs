@@ -24,7 +24,7 @@ mod tests {
 
     const SCHED_IDLE: &str = "5";
 
-    /// What chrt(1) calls the policy of a thread of ours, by its number: `proc_pid_stat(5)`.
+    /// The scheduling policy of one of our threads, by the number of chrt(1): `proc_pid_stat(5)`.
     fn policy(stat: &str) -> Option<&str> {
         stat.rsplit(')').next()?.split_whitespace().nth(38)
     }

@@ -1,4 +1,4 @@
-//! How long operations run: on several threads, no faster than a limit, watched and cancelled from outside.
+//! Running an operation: on several threads, below a rate limit, watched and cancelled from outside.
 //!
 //! ```
 //! use std::num::NonZeroU64;

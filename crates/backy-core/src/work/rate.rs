@@ -7,10 +7,10 @@ use std::num::NonZeroU64;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// How much of the past may be made up for: a disk that stood still for a while must not be flooded afterwards.
+/// The longest pause that is made up for: a disk that stood still for a while must not be flooded afterwards.
 const LONGEST_CREDIT: Duration = Duration::from_millis(250);
 
-/// What is booked already; times count from the beginning of the operation.
+/// The bookings so far. Times count from the beginning of the operation.
 #[derive(Debug)]
 struct Bookings {
     bytes_per_second: NonZeroU64,
@@ -93,7 +93,8 @@ mod tests {
         assert_eq!(begins, [0, 250, 1750, 2000, 2250]);
     }
 
-    /// Whenever they come, and whatever their sizes: before each there went no more than the limit and the credit allow.
+    /// Whenever they come, and whatever their sizes: before each there went no more than the limit and the credit
+    /// allow.
     #[test]
     fn no_stretch_of_time_sees_more_than_the_limit_allows() {
         let (rate, largest) = (10 * MIB, 4 * MIB);
