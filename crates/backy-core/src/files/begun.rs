@@ -1,5 +1,5 @@
-//! The traces of a restore on the file or device that it writes to: a lock as long as it runs, so that no backup reads a
-//! mixture, and on a file a mark from its first write until it is complete, which outlives a kill and a power cut.
+//! The traces of a restore on the file or device that it writes to: a lock as long as it runs, so that no backup reads
+//! a mixture, and on a file a mark from its first write until it is complete, which outlives a kill and a power cut.
 
 use std::ffi::OsStr;
 use std::fs::File;

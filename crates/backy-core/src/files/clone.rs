@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(names(directory.path()), ["from"]);
     }
 
-    /// Where ZFS is never ready, the revision shares nothing and says why, or is refused where it must share.
+    /// If ZFS is never ready, the revision shares nothing and says why. It is refused if it must share.
     #[test]
     fn what_is_never_written_is_copied_or_refused() {
         let directory = tempfile::tempdir().unwrap();

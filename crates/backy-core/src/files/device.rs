@@ -1,4 +1,4 @@
-//! What a path leads to: a regular file or a block device, and how many bytes it holds.
+//! Regular files and block devices: opened by a path, and their sizes.
 
 use std::fs::File;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub enum Kind {
     Device,
 }
 
-/// What is known of an image or source before it is read.
+/// Facts about an image or source before it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
     /// File or device.

@@ -26,7 +26,8 @@ pub fn move_files(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
             }
         }
     }
-    // Where files arrive comes first: a name too many after a power cut is better than one too few.
+    // The directory that files arrive in is synced first: one name too many after a power cut is better than one too
+    // few.
     let (left, entered): (Vec<_>, Vec<_>) =
         pairs.iter().map(|(from, to)| (directory_of(from), directory_of(to))).unzip();
     let mut synced: Vec<&Path> = Vec::new();

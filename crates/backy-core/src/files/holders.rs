@@ -1,4 +1,4 @@
-//! Who has a file or a block device open: a target in use is not overwritten, an image in use is not removed.
+//! Users of a file or a block device. A target in use is not overwritten, an image in use is not removed.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -35,8 +35,8 @@ pub(crate) fn refuse_held(file: &File, path: &Path) -> Result<()> {
     if holders.is_empty() { Ok(()) } else { Err(busy(path, holders)) }
 }
 
-/// Refuses a stream that leads to a file or device in use. Processes do not count: a shell that redirects its own output
-/// has the same file open.
+/// Refuses a stream that leads to a file or device in use. Processes do not count: a shell that redirects its own
+/// output has the same file open.
 ///
 /// # Errors
 /// [`Code::TargetBusy`] naming the holders.
@@ -56,7 +56,7 @@ pub(crate) fn busy(path: &Path, holders: Vec<Holder>) -> Error {
     Error { holders, ..Error::new(Code::TargetBusy).at(path) }
 }
 
-/// Who has a file or device open that this process cannot open for writing.
+/// The holders of a file or device that this process cannot open for writing.
 pub(crate) fn holders_at(path: &Path) -> Vec<Holder> {
     device::open_source(path).map(|file| holders_of(&file)).unwrap_or_default()
 }
@@ -77,7 +77,7 @@ fn patiently(look: impl Fn() -> Vec<Vec<Holder>>) -> Vec<Vec<Holder>> {
     found
 }
 
-/// What the kernel uses an open block device for. A file has no such use.
+/// The kernel's own uses of an open block device. A file has none.
 fn claims_on_device(file: &File) -> Result<Vec<Holder>> {
     let path = PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()));
     let is_device = matches!(device::facts(file, &path)?, Some(Facts { kind: Kind::Device, .. }));
@@ -92,8 +92,7 @@ fn holders_of(file: &File) -> Vec<Holder> {
     platform::find_holders(&[&subject]).pop().unwrap_or_default()
 }
 
-/// What cannot be opened, for want of a right or because it is something else, is no reason for an error here: whoever
-/// works on it next meets that.
+/// A file that cannot be opened is no error here: the next step meets that error.
 fn subject_at(path: &Path) -> Option<Subject> {
     fs::open_plain(path).ok().and_then(|file| Subject::of(&file))
 }

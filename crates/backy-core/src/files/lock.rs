@@ -10,7 +10,7 @@ use crate::error::{Code, Context, Error, Result};
 use crate::files::ownership::give_to_owner;
 use crate::sys::{fs, io};
 
-/// How many may hold a lock at a time.
+/// The number of processes that may hold a lock at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockMode {
     /// One.

@@ -1,4 +1,5 @@
-//! Files and devices by name: opened, locked, cloned, written durably, given to their owner, and who else has them open.
+//! Files and devices by name: opened, locked, cloned, written durably, given to their owner, and who else has them
+//! open.
 //!
 //! ```
 //! use backy_core::{Existing, FileLock, LockMode, write_file};

@@ -1,4 +1,4 @@
-//! What the filesystem of a directory can do, found out by doing it.
+//! The abilities of the filesystem of a directory, found out by trying.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,12 +13,12 @@ use crate::platform;
 use crate::sys::fs;
 use crate::work::control::Control;
 
-/// What was found out about a directory.
+/// The findings about a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostProbe {
     /// Name of its filesystem.
     pub filesystem: String,
-    /// Why files cannot share blocks; `None` when they can.
+    /// The reason why files cannot share blocks; `None` if they can.
     pub reflink_refused: Option<String>,
     /// Whether ranges of a file can be freed.
     pub punch_hole: bool,
