@@ -67,7 +67,7 @@ fn remains(file: &File, path: &Path, range: Extent) -> Result<ExtentMap> {
     let mut buffer = vec![0; PIECE_SIZE];
     for piece in range.pieces(PIECE_SIZE as u64) {
         let bytes = &mut buffer[..usize::try_from(piece.len()).expect("at most a piece")];
-        // What lies behind the end of the device is no zeros either.
+        // Bytes behind the end of the device count as not zero.
         bytes.fill(1);
         read_up_to(file, path, bytes, piece.start)?;
         if bytes.iter().any(|byte| *byte != 0) {

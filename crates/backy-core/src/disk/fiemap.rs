@@ -1,4 +1,4 @@
-//! Where files lie on the disk, by FIEMAP: what two files share, and what one has alone.
+//! The places of files on the disk, by FIEMAP: the blocks that two files share, and those that one has alone.
 
 use std::fs::File;
 use std::path::Path;
@@ -24,7 +24,7 @@ mod flag {
 }
 
 impl Mapped {
-    /// Where it lies in the file.
+    /// The range in the file.
     pub(crate) fn range(&self) -> Extent {
         Extent::at(self.logical, self.length)
     }
@@ -41,7 +41,7 @@ impl Mapped {
         literal && shift(self) == shift(other) && self.flags == other.flags
     }
 
-    /// Where it lies on the disk, if it says so byte for byte.
+    /// The place on the disk, if it holds the bytes of the file literally.
     pub(crate) fn place(&self) -> Option<Extent> {
         self.oddity().is_none().then(|| Extent::at(self.physical, self.length))
     }
@@ -65,7 +65,7 @@ impl Mapped {
         self.flags & flag::SHARED != 0
     }
 
-    /// Why the place on the disk is not to be taken literally, in words.
+    /// The reason, in words, why the place on the disk must not be taken literally.
     pub(crate) fn oddity(&self) -> Option<&'static str> {
         use flag::{DELALLOC, ENCODED, INLINE, NOT_ALIGNED, TAIL, UNKNOWN};
         const ODDITIES: [(u32, &str); 3] = [

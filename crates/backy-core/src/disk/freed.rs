@@ -1,4 +1,4 @@
-//! What removing files would free: the blocks that no file which stays refers to.
+//! The space that removing files would free: the blocks that no remaining file refers to.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -14,19 +14,19 @@ use crate::error::{Context, Result};
 use crate::platform::{self, Sharing};
 use crate::sys::fs;
 
-/// What removing files would free.
+/// The space that removing files would free.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Freed {
     /// Bytes, each counted once.
     pub bytes: u64,
-    /// Why the number is no more than an estimate.
+    /// The reason why the number is only an estimate.
     pub estimated: Option<String>,
 }
 
-/// Measures how many bytes of a filesystem would be free if `remove` were gone while `keep` stays; all of them
-/// lie on that filesystem. Files that are missing are skipped, and so is what is no plain file: that makes it an estimate.
+/// Measures how many bytes of a filesystem would be free if `remove` were gone while `keep` stays; all of them lie on
+/// that filesystem. Files that are missing are skipped, and so is what is no plain file: that makes it an estimate.
 ///
-/// What shares blocks with two or more of the removed files at once and is in neither list cannot be seen.
+/// A file in neither list that shares blocks with two or more of the removed files is not seen.
 ///
 /// # Errors
 /// [`crate::Code::Io`].
@@ -69,7 +69,7 @@ fn open_counted(path: &Path, estimated: &mut Option<String>) -> Result<Option<Fi
     }
 }
 
-/// What is freed, and counted, at once.
+/// The unit that is freed, and counted, at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Account {
     /// Each byte as soon as nobody refers to it.
@@ -91,7 +91,7 @@ struct Piece {
     shared: bool,
 }
 
-/// What the files to be removed refer to.
+/// The places that the files to be removed refer to.
 #[derive(Default)]
 struct Census {
     pieces: Vec<Piece>,
@@ -157,7 +157,7 @@ fn stored(file: &File, mut take: impl FnMut(u64, Extent)) -> std::result::Result
     }
 }
 
-/// What is freed for certain, and what is freed unless a file that stays refers to it.
+/// The space that is certainly freed, and the space that is freed unless a remaining file refers to it.
 #[derive(Default)]
 struct Sorted {
     own_bytes: u64,
@@ -166,7 +166,8 @@ struct Sorted {
 }
 
 impl Sorted {
-    /// What is marked as shared but belongs to one file only is shared with something outside, and stays.
+    /// A place that is marked as shared, but belongs to one file only, is shared with a file in neither list, and
+    /// stays.
     fn add(&mut self, place: Extent, all_shared: bool, several_files: bool) {
         if !all_shared {
             self.own_bytes += place.len();
@@ -176,7 +177,7 @@ impl Sorted {
     }
 }
 
-/// Where each byte is freed as soon as nobody refers to it: sweeps over the places at which anything begins or
+/// Sorts pieces if each byte is freed as soon as nobody refers to it. It sweeps over the places where a piece begins or
 /// ends.
 fn by_byte(pieces: Vec<Piece>) -> Sorted {
     let mut events: Vec<(u64, bool, u32, bool)> = Vec::with_capacity(pieces.len() * 2);
@@ -204,7 +205,7 @@ fn by_byte(pieces: Vec<Piece>) -> Sorted {
     sorted
 }
 
-/// Where an extent is freed as a whole: pieces that overlap are of one extent.
+/// Sorts pieces if an extent is freed as a whole. Pieces that overlap belong to one extent.
 fn by_extent(mut pieces: Vec<Piece>) -> Sorted {
     pieces.sort_unstable_by_key(|piece| piece.place);
     let mut sorted = Sorted::default();

@@ -89,7 +89,7 @@ pub(crate) fn overlap(left: (&File, &[Extent]), right: (&File, &[Extent]), path:
     Ok(if shares { Overlap::Shared } else { Overlap::Apart })
 }
 
-/// Where ranges of a file lie on the disk; `None` where the filesystem does not tell.
+/// Returns the places of ranges of a file on the disk; `None` if the filesystem does not tell.
 fn disk_parts(file: &File, ranges: &[Extent]) -> std::result::Result<Option<Vec<Extent>>, Errno> {
     let mut parts = Vec::new();
     let told = fiemap::walk(file, |mapped| {
@@ -103,7 +103,7 @@ pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>> {
     open_place(path).map(|place| if let Place::Plain(file) = place { Some(file) } else { None })
 }
 
-/// What there may be in the place of a file.
+/// The possible contents of a place for a file.
 pub(crate) enum Place {
     /// The file, open for reading.
     Plain(File),

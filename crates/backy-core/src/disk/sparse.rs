@@ -1,4 +1,4 @@
-//! Where the data of a file are: `SEEK_DATA` and `SEEK_HOLE`, lseek(2).
+//! The ranges of a file that have data: `SEEK_DATA` and `SEEK_HOLE`, lseek(2).
 
 use std::fs::File;
 use std::path::Path;
