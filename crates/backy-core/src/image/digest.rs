@@ -1,5 +1,5 @@
-//! BLAKE3 of something long, on all threads. The index of 4 TiB has 512 MiB, and whoever builds on a revision checks the one
-//! and takes the other of two such digests.
+//! BLAKE3 of something long, on all threads. The index of 4 TiB has 512 MiB, and whoever builds on a revision checks
+//! the one and takes the other of two such digests.
 //!
 //! BLAKE3 is a tree: subtrees are hashed apart and joined as section 2.1 of its paper says.
 
@@ -17,8 +17,8 @@ const SUBTREE_SIZE: u64 = 4 * 1024 * 1024;
 /// Bytes that are asked for at once.
 pub(crate) const PIECE_SIZE: usize = 64 * 1024;
 
-/// The digest of `length` bytes. `read` is asked for one range after another, of at most [`PIECE_SIZE`] bytes, by several
-/// threads, and may use the buffer, which is as long as the range.
+/// The digest of `length` bytes. `read` is asked for one range after another, of at most [`PIECE_SIZE`] bytes, by
+/// several threads, and may use the buffer, which is as long as the range.
 ///
 /// # Errors
 /// Those of `read`.

@@ -1,5 +1,5 @@
-//! How large the granules are that changes of an image are written in. Whoever clones, maps or removes an image pays
-//! for each extent, so one that lies in many pieces is written in larger ones.
+//! The size of the granules in which changes of an image are written. Cloning, mapping and removing an image costs per
+//! extent, so an image in many pieces is written in larger granules.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -11,8 +11,8 @@ use crate::bytes::extent::Extent;
 use crate::disk::fiemap;
 use crate::sys::fs;
 
-/// What is written together of an image that has more extents than blocks, 4,096 per GiB of data. A guest that changes
-/// 1 % a day has it in three times as many pieces after 100 days with the small granules, and writes a third less.
+/// The granules of an image that has more extents than blocks, 4,096 per GiB of data. With the small granules, a guest
+/// that changes 1 % a day has an image in three times as many pieces after 100 days, and writes a third less.
 const LARGE_GRANULE_SIZE: usize = 64 * 1024;
 /// Pieces that a block is in at most when it was written in large granules; it is mended when there are more.
 const MOST_PIECES: u64 = (BLOCK_SIZE / LARGE_GRANULE_SIZE) as u64;

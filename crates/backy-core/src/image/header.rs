@@ -11,12 +11,12 @@ const CHECKSUM_AT: usize = PAGE_SIZE - Hash::SIZE;
 /// JavaScript counts bytes exactly up to here: 8 PiB.
 const MOST_BYTES: u64 = (1 << 53) - 1;
 
-/// What the first 4096 bytes of an index say.
+/// The decoded first 4096 bytes of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// Size of the image in bytes.
     pub image_size: u64,
-    /// How many of its blocks are all zeros.
+    /// Number of blocks that are all zeros.
     pub zero_blocks: u64,
 }
 

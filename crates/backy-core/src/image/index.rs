@@ -27,7 +27,7 @@ pub fn index_length(image_size: u64) -> u64 {
     PAGE_SIZE as u64 + blocks_in(image_size) * Hash::SIZE as u64
 }
 
-/// What a hole holds.
+/// The bytes of a hole.
 static ZEROS: [u8; PIECE_SIZE] = [0; PIECE_SIZE];
 
 /// The hashes of one segment. Blocks behind the end of the image have the zero hash.
@@ -82,7 +82,7 @@ pub struct IndexReader {
     path: PathBuf,
     file: File,
     header: Header,
-    /// Where it is not a hole: the index of 4 TiB of holes has 131,072 pages that need not be read.
+    /// The ranges that are no hole. The index of 4 TiB of holes has 131,072 pages that need not be read.
     data: ExtentMap,
 }
 
@@ -112,7 +112,7 @@ impl IndexReader {
         &self.path
     }
 
-    /// What the header says.
+    /// The decoded header.
     #[must_use]
     pub fn header(&self) -> Header {
         self.header
@@ -176,7 +176,7 @@ pub(crate) struct IndexWriter {
     path: PathBuf,
     file: File,
     image_size: u64,
-    /// What the pages hold already.
+    /// The index that the pages were cloned from.
     base: Option<IndexReader>,
 }
 

@@ -21,8 +21,8 @@ use crate::files::positioned::write_at;
 use crate::platform;
 use crate::sys::{fs, io};
 
-/// Ranges, of a segment each, that a long write leaves in the page cache. Fresh pages cost more than used ones, and the host
-/// needs what was there before; the disk is kept busy with less than this.
+/// Ranges, of a segment each, that a long write leaves in the page cache. Fresh pages cost more than used ones, and the
+/// host needs what was there before; the disk is kept busy with less than this.
 const LONGEST_TRAIL: usize = 8;
 
 /// An image being written. Dropping it without [`Output::finish`] makes nothing durable.
@@ -147,8 +147,8 @@ impl Output {
         }
     }
 
-    /// The same for a file that is ours, and drops from the page cache what has been written long since: of somebody else's,
-    /// more than that may be there, and wanted.
+    /// The same for a file that is ours, and drops from the page cache what has been written long since: of somebody
+    /// else's, more than that may be there, and wanted.
     pub(crate) fn leave_behind(&self, range: Extent) -> Result<()> {
         self.start_writeback(range);
         if self.direct.is_some() {
@@ -252,7 +252,7 @@ mod tests {
         }
     }
 
-    /// Where the kernel can tell.
+    /// It needs a kernel that shows the page cache.
     #[test]
     fn a_long_write_leaves_the_page_cache_behind_it_and_hears_of_failures() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! The proof that the disk has what was written: read back past the cache, before anything is sealed or called restored.
-//! It notices dropped, misdirected and torn writes of a device that reported success.
+//! The proof that the disk has what was written: read back past the cache, before anything is sealed or called
+//! restored. It notices dropped, misdirected and torn writes of a device that reported success.
 
 use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, blocks_of, slot_of};
 use crate::bytes::buffer::Buffer;
@@ -89,7 +89,7 @@ mod tests {
     use crate::platform;
     use crate::restore::run::{Target, restore_image};
 
-    /// Where the kernel can tell.
+    /// It needs a kernel that shows the page cache.
     #[test]
     fn what_was_not_written_to_stays_in_memory() {
         let directory = tempfile::tempdir().unwrap();

@@ -20,7 +20,7 @@ use crate::sys::{fs, io};
 /// Bytes of one read: large enough for the disk, small enough for the second-level cache.
 pub(crate) const READ_SIZE: usize = 1024 * 1024;
 
-/// How a range is read.
+/// The way in which a range is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Via {
     /// Through the page cache.
@@ -44,7 +44,7 @@ impl Reader {
         Self { path: path.to_owned(), cached, direct }
     }
 
-    /// Of a file in the repository, where symbolic links have no business.
+    /// Opens a file of a repository. Symbolic links are not followed.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         Ok(Self::new(fs::open_plain(path).on("open", path)?, path))
     }

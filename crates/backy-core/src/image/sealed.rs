@@ -43,7 +43,7 @@ impl ImageOptions {
         Err(Error::new(Code::SourceResized).at(source).detail(detail))
     }
 
-    /// What is wrong with an image of such a length.
+    /// The error for an image of a wrong length.
     pub(crate) fn wrong_length(&self, length: u64) -> Error {
         let detail = format!("it has {length} bytes, the record says {}", self.size);
         Error::new(Code::ImageDamaged).at(&self.image).detail(detail)
@@ -55,7 +55,7 @@ pub(crate) struct Image {
     pub reader: Reader,
     index: IndexReader,
     pub size: u64,
-    /// Where the file has data, in whole blocks; the rest reads as zeros.
+    /// The ranges with data, in whole blocks. The rest reads as zeros.
     data: ExtentMap,
 }
 
@@ -83,7 +83,7 @@ impl Image {
         let length = fs::metadata(reader.file()).on("fstat", path)?.len();
         let facts = Facts { kind: Kind::File, size: length };
         let mut data = sparse::data_extents(reader.file(), facts, path)?;
-        // What a truncated image lacks is no hole: it is looked at, and found missing.
+        // The missing end of a truncated image is no hole: it is read, and found missing.
         data = data.union(&ExtentMap::normalise(vec![Extent { start: length, end: options.size }]));
         Ok(Self { reader, index, size: options.size, data: data.align(BLOCK_SIZE as u64, options.size) })
     }
