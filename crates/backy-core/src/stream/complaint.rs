@@ -13,8 +13,8 @@ pub(crate) const MOST_COMPLAINT: usize = 4096;
 /// No pipe holds more, unless it was widened.
 const MOST_IN_PIPE: u64 = 1024 * 1024;
 
-/// What a program says on its standard error. It is listened to whenever the program is waited for, and no longer: what
-/// it has started may go on for ever, and hold that open.
+/// The standard error of a program. It is read whenever the program is waited for, and no longer: programs that it has
+/// started may run for ever, and hold the pipe open.
 #[derive(Debug)]
 pub(crate) struct Complaint {
     /// None when there is nothing more to come.
@@ -67,7 +67,7 @@ impl Complaint {
     /// Takes what was said up to now. Others who say more meanwhile cannot keep us here.
     fn listen(&mut self) {
         let Some(stderr) = &mut self.stderr else { return };
-        // That there is no more for now is an error, too.
+        // An empty pipe is an error, too.
         if let Ok(0) = stderr.take(MOST_IN_PIPE).read_to_end(&mut self.tail) {
             self.stderr = None;
         }

@@ -16,7 +16,7 @@ const BANNER_2: &[u8] = b"rbd diff v2\n";
 /// Ceph's own names are shorter.
 const LONGEST_NAME: u32 = 4096;
 
-/// What a stream says of itself before the first change.
+/// The facts that a stream states before its first change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiffHeader {
     /// The snapshot that the changes start from; none when they start from nothing.

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use crate::stream::complaint::Complaint;
 use crate::work::control::Control;
 
-/// How long a cancelled run may go unnoticed.
+/// The longest time for which a cancelled run goes unnoticed.
 pub(crate) const POLL: Duration = Duration::from_millis(100);
 
 /// The output of a program; reading it ends when the run is cancelled, however silent the program is.

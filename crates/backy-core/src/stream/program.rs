@@ -30,7 +30,7 @@ pub(crate) struct Program {
     /// The name it speaks under.
     own_name: String,
     name: PathBuf,
-    /// How long it may go on behind its work, and take nothing before that.
+    /// The time for which it may take nothing, or go on after its work.
     patience: Duration,
     /// Whether it takes a target.
     takes: bool,
@@ -44,13 +44,13 @@ impl Program {
         Self::spawn(command, name, false, PATIENCE)
     }
 
-    /// Starts a program whose input is a target; `name` is that target in errors. One that takes nothing for so long, or
-    /// does not end so long after its input has ended, fails with [`Code::TargetStalled`].
+    /// Starts a program whose input is a target; `name` is that target in errors. One that takes nothing for so long,
+    /// or does not end so long after its input has ended, fails with [`Code::TargetStalled`].
     pub(crate) fn importer(command: &[String], name: &Path, patience: Duration) -> Result<Self> {
         Self::spawn(command, name, true, patience)
     }
 
-    /// What it says on standard error is kept for the message.
+    /// Its standard error is kept for the message.
     fn spawn(command: &[String], name: &Path, takes: bool, patience: Duration) -> Result<Self> {
         let (stdin, stdout) =
             if takes { (Stdio::piped(), Stdio::null()) } else { (Stdio::null(), Stdio::piped()) };
@@ -73,7 +73,7 @@ impl Program {
         Ok(Self { child, complaint, own_name, name: name.to_owned(), patience, takes, ended: Rc::default() })
     }
 
-    /// What it writes; to be taken once.
+    /// Its output. It can be taken once.
     pub(crate) fn output<'a>(&mut self, control: &'a Control) -> ProgramOutput<'a> {
         let stdout = self.child.stdout.take().expect("taken once");
         platform::widen_pipe(&stdout);
@@ -85,18 +85,18 @@ impl Program {
         }
     }
 
-    /// What it reads; to be taken once, and dropped when there is nothing more.
+    /// Its input. It can be taken once, and must be dropped at its end.
     pub(crate) fn input<'a>(&mut self, control: &'a Control) -> Result<ProgramInput<'a>> {
         let stdin = self.child.stdin.take().expect("taken once");
         platform::widen_pipe(&stdin);
-        // What the pipe does not take at once is waited for, with an eye on the control.
+        // Bytes that the pipe does not take at once wait in a loop that checks the control.
         sys::io::set_nonblocking(&stdin).on("ioctl", &self.name)?;
         let (complaint, patience) = (Rc::clone(&self.complaint), self.patience);
         Ok(ProgramInput { stdin, control, complaint, patience, stalled: false })
     }
 
-    /// What came of reading its output, unless it has something to say about that itself: only a program that
-    /// ends well has handed over all there is.
+    /// Returns `result` if the program ends well. Otherwise its own message may explain more: only a program that ends
+    /// well has handed over everything.
     pub(crate) fn conclude<T>(self, result: Result<T>, control: &Control) -> Result<T> {
         control.check()?;
         let Err(error) = result else {
@@ -114,8 +114,8 @@ impl Program {
         if error.errno == Some(Errno::TIMEDOUT) && error.path.as_ref() == Some(&self.name) {
             return Err(self.stalled());
         }
-        // That its output is too short, or that it takes no more, says less than why it ended. Whatever else goes
-        // wrong is not its fault, and that it then cannot write any more is ours.
+        // The reason why it ended says more than output that is too short, or input that it does not take. Other
+        // failures are not its fault, and after them we are the reason why it cannot write.
         let is_cut_off = error.code == Code::DiffDamaged && self.ended.get();
         if (is_cut_off || error.errno == Some(Errno::PIPE))
             && let Some(status) = self.wait(control)?.filter(|status| status.exit_status() != Some(0))
