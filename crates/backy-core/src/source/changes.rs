@@ -1,5 +1,5 @@
-//! What changed between two snapshots of a file, by where their extents lie: two snapshots that are both alive hold
-//! on to their blocks, so what lies at the same place in both is the same.
+//! Changes between two snapshots of a file, found in their extent maps. Two snapshots that both exist hold on to their
+//! blocks, so an extent at the same place in both has the same bytes.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -15,10 +15,10 @@ use crate::platform::{self, Sharing};
 use crate::source::opened::Source;
 use crate::sys::fs;
 
-/// How often maps are read again when extents move meanwhile.
+/// Number of attempts to read both maps while extents move.
 const ATTEMPTS: usize = 3;
 
-/// What comparing two snapshots gave.
+/// Result of comparing two snapshots.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Difference {
     /// Nothing changed outside of these ranges.
@@ -70,9 +70,9 @@ fn compare(old: &File, new: &File) -> std::result::Result<Difference, Errno> {
     Ok(Difference::Unknown("where the extents lie cannot be told for sure now".to_owned()))
 }
 
-/// Where a file lies on the disk.
+/// The places of a file on the disk.
 struct Layout {
-    /// What has data, or space for them.
+    /// The ranges with data, or with space for data.
     data: ExtentMap,
     /// The extents that have a literal place, in order. What is compressed has none, and there can be millions of it.
     places: Vec<Mapped>,
@@ -91,7 +91,8 @@ impl Layout {
         Ok(told.then_some(layout))
     }
 
-    /// What either file has data in, without what lies at the same place in both; `None` where the filesystem does not tell.
+    /// The ranges in which either file has data, except extents at the same place in both. `None` if the filesystem
+    /// does not tell.
     fn difference(&self, new: &File) -> std::result::Result<Option<ExtentMap>, Errno> {
         let (mut data, mut same) = (ExtentMap::default(), ExtentMap::default());
         let mut rest = self.places.as_slice();

@@ -15,7 +15,7 @@ use crate::files::positioned::read_up_to;
 pub struct ForeignFormat {
     /// Such as `qcow2`.
     pub name: &'static str,
-    /// Why not all of the disk is in this file, where that is so.
+    /// The reason why part of the disk is in another file, if it is.
     pub elsewhere: Option<&'static str>,
 }
 
@@ -28,8 +28,8 @@ const HEAD: usize = 512;
 /// Bytes of a text in which a VMDK describes itself; real ones have less.
 const DESCRIPTOR: usize = 64 * 1024;
 
-/// The format that an image or device seems to have, unless that is raw. Bytes that cannot be read show no format: reading
-/// the image is what fails then.
+/// The format that an image or device seems to have, unless that is raw. Bytes that cannot be read show no format:
+/// reading the image is what fails then.
 #[must_use]
 pub fn foreign_format(path: &Path) -> Option<ForeignFormat> {
     look(path).ok().flatten()

@@ -1,4 +1,4 @@
-//! Where the bytes of a revision come from, and what is known of them before they are read.
+//! Descriptions of a source: its bytes, and everything known about its changes before it is read.
 
 use std::path::PathBuf;
 
@@ -6,19 +6,19 @@ use crate::bytes::extent::ExtentMap;
 use crate::error::{Code, Error, Result};
 use crate::stream::diff_reader::DiffHeader;
 
-/// What is read.
+/// A source.
 #[derive(Debug, Clone)]
 pub enum Input {
     /// A file or block device.
     Path(PathInput),
-    /// What a program hands over.
+    /// The output of a program.
     Command(CommandInput),
 }
 
 /// A source that is handed over by a program, as a stream of changes.
 #[derive(Debug, Clone, Default)]
 pub struct CommandInput {
-    /// What the source is called in errors.
+    /// The name of the source in errors.
     pub name: PathBuf,
     /// The snapshot that the stream has to lead to.
     pub snapshot: String,
@@ -26,7 +26,7 @@ pub struct CommandInput {
     pub size: u64,
     /// The program that hands over everything, with its arguments.
     pub everything: Vec<String>,
-    /// What hands over less, where that is possible.
+    /// A program that hands over only the changes, if there is one.
     pub changes: Option<ChangesInput>,
     /// The program that hands over a sample of the blocks, whose two numbers are added to its arguments. What was
     /// written is compared with it.
@@ -70,11 +70,11 @@ pub struct PathInput {
     pub path: PathBuf,
     /// It is a snapshot that nobody will ever write to, so that the image may be the same file, or share its blocks.
     pub cloneable: bool,
-    /// What is known of its changes. Narrows what is read; what is read is compared all the same.
+    /// Knowledge of its changes. It narrows the read; all bytes that are read are still compared.
     pub hint: Hint,
 }
 
-/// What is known of the differences between a source and the parent's snapshot of it.
+/// Knowledge of the differences between a source and the parent's snapshot of it.
 #[derive(Debug, Clone, Default)]
 pub enum Hint {
     /// Nothing: everything is read.

@@ -1,4 +1,4 @@
-//! What is backed up: how a source is described, opened and snapshotted, and what is known of its changes.
+//! Sources of a backup: described, opened, snapshotted, and compared with an earlier snapshot.
 //!
 //! ```
 //! use backy_core::{Extent, ExtentMap, Hint, Input, PathInput};

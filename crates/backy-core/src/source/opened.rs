@@ -1,4 +1,4 @@
-//! What is backed up: a file or block device, opened for reading and nothing else.
+//! A file or block device that is backed up. It is opened for reading only.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub(crate) struct Source {
     pub reader: Reader,
     /// Its size in bytes when it was opened.
     pub size: u64,
-    /// What may hold anything but zeros, in whole blocks.
+    /// The ranges that may hold anything but zeros, in whole blocks.
     pub data: ExtentMap,
 }
 

@@ -13,7 +13,7 @@ use crate::stream::diff_reader::{Change, DiffReader};
 use crate::stream::program::Program;
 use crate::work::control::Control;
 
-/// What reading a sample again found. Sizes in bytes.
+/// Result of reading a sample again. Sizes in bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Rechecked {
     pub read: u64,
