@@ -9,7 +9,7 @@ use crate::source::opened::Source;
 use crate::source::recheck::recheck;
 use crate::work::control::Control;
 
-/// What comparing found. Sizes in bytes.
+/// Result of a comparison. Sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
     /// Read from the source.

@@ -16,7 +16,7 @@ use crate::image::reader::{READ_SIZE, Reader, windows_of};
 use crate::work::control::Control;
 use crate::work::pool;
 
-/// What was found while the index was made.
+/// Figures of a new index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexStats {
     /// Size of the image in bytes.
@@ -61,13 +61,13 @@ pub fn index_image(image: &Path, index: &Path, control: &Control) -> Result<Inde
 struct Indexer<'a> {
     reader: Reader,
     size: u64,
-    /// What may hold anything but zeros, in whole blocks.
+    /// The ranges that may hold anything but zeros, in whole blocks.
     data: ExtentMap,
     writer: IndexWriter,
     control: &'a Control,
 }
 
-/// What became of a segment.
+/// Figures of a segment.
 struct Indexed {
     zero_blocks: u64,
     zero_bytes: u64,

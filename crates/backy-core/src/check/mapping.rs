@@ -74,9 +74,9 @@ impl Window {
         Ok(Self(map))
     }
 
-    /// What `look` finds in a part of the window, counted from the window's start; or the offset, counted
-    /// likewise, of the first byte that could not be had. Such a part reads as zeros from there on, until the
-    /// window is gone.
+    /// Calls `look` on a part of the window, whose offsets count from the start of the window. Fails with the offset of
+    /// the first byte that could not be read, counted likewise. From there on that part reads as zeros until the window
+    /// is gone.
     pub(crate) fn look<T>(&self, part: Extent, look: impl FnOnce(&[u8]) -> T) -> Result<T, u64> {
         let within = |at: u64| usize::try_from(at).expect("inside the window");
         let bytes = &self.0[within(part.start)..within(part.end)];

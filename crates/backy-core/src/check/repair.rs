@@ -30,43 +30,43 @@ use crate::platform;
 use crate::sys::fs;
 use crate::work::control::Control;
 
-/// What to mend, and what with.
+/// The blocks to mend, and the places of their bytes.
 #[derive(Debug, Clone)]
 pub struct RepairOptions {
     /// The image, as its record has it.
     pub image: ImageOptions,
-    /// Where its bad blocks start, in bytes.
+    /// Offsets of its bad blocks in bytes.
     pub blocks: Vec<u64>,
-    /// Where the right bytes may be, the best place first.
+    /// Files that may have the right bytes, the best one first.
     pub donors: Vec<Donor>,
-    /// What the names of the files begin with that get the bad bytes: `.OFFSET.block` is added.
+    /// Prefix of the files that get the bad bytes: `.OFFSET.block` is added.
     pub evidence: PathBuf,
 }
 
 /// A file or device that may have the right bytes, at the same offset.
 #[derive(Debug, Clone)]
 pub struct Donor {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Its index, if it is an image of ours: then nothing is read in vain.
     pub index: Option<PathBuf>,
 }
 
-/// What became of a block that is bad.
+/// The result for a bad block.
 #[derive(Debug, Clone)]
 pub struct Repaired {
-    /// What was wrong with it.
+    /// The damage.
     pub block: BadBlock,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// How the mending of a block ended.
+/// The outcome of mending a block.
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// It is what it was when it was sealed, durably.
     Healed {
-        /// Where the bytes come from; `None` for zeros, which come from nowhere.
+        /// The donor of the bytes; `None` for zeros, which need none.
         from: Option<PathBuf>,
         /// The file that has the bad bytes.
         evidence: PathBuf,
@@ -96,7 +96,7 @@ pub fn repair_image(options: &RepairOptions, control: &Control) -> Result<Vec<Re
             let outcome = match &given_up {
                 Some(reason) => Outcome::Left(reason.clone()),
                 None => mend(options, &image, &block, control).unwrap_or_else(|error| {
-                    // What could not be made durable is not tried again: a disk that fails is not written to.
+                    // A failed fsync is final: a disk that fails is not written to again.
                     given_up = error.syscall.filter(|call| *call == "fsync").map(|_| error.to_string());
                     Outcome::Left(error.to_string())
                 }),
@@ -108,7 +108,7 @@ pub fn repair_image(options: &RepairOptions, control: &Control) -> Result<Vec<Re
     Ok(repaired)
 }
 
-/// What is wrong with a block, by what is on the disk now.
+/// Finds the damage of a block on the disk.
 fn inspect(image: &Image, range: Extent, buffer: &mut Buffer) -> Result<Option<BadBlock>> {
     if range.is_empty() {
         return Ok(None);
@@ -149,7 +149,7 @@ fn find(
     let range = Extent::at(block.offset, block.length);
     let mut reason = String::from("no other place has these bytes");
     for donor in &options.donors {
-        // What is wrong with a donor is no reason not to ask the next one.
+        // A donor that fails is skipped.
         let Ok(Some((file, good))) = ask(donor, range, block.expected) else { continue };
         // The rest of the block may well be shared: what strays into a clone has a place of its own.
         let bad = bad_sectors(image, range, &good);
@@ -326,14 +326,14 @@ mod tests {
         }
     }
 
-    /// What strays into a clone has a place of its own; the rest of the block still lies where the donor's does.
+    /// A stray write into a clone has a place of its own. The rest of the block still lies where the donor's does.
     #[test]
     fn a_donor_may_share_what_is_good_of_the_block() {
         let scratch = Scratch::new();
         let directory = scratch.directory("repair");
         let (image, bytes) = image_in(&directory);
         let older = directory.join("older");
-        // Where nothing is shared there is nothing to be taken for the bad bytes.
+        // Without clones, no donor can be mistaken for the bad bytes.
         if platform::create_clone(&File::open(&image.image).unwrap(), &older, &|_| true).is_err() {
             return;
         }
@@ -367,7 +367,7 @@ mod tests {
             evidence: directory.join("evidence"),
         };
         let search = || find(&options, &image, &block).map(|(path, _)| path);
-        // Where no file tells where it lies there is nothing to try.
+        // A filesystem without extent maps has nothing to test here.
         let (Ok(first), calls) = watch(None, search) else { return };
         assert_eq!(first, options.donors[0].path);
 

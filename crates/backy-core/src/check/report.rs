@@ -16,7 +16,7 @@ use crate::sys::fs;
 /// Owner may read it, nobody may change it.
 const READ_ONLY: u32 = 0o400;
 
-/// Where the bad blocks of an image are listed.
+/// The file that lists the bad blocks of an image.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The file to create; the name must be free.
@@ -26,8 +26,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Fails if the name is taken: better before a disk is read for hours than after. What else keeps it from being written
-    /// is no reason not to look for what is bad.
+    /// Fails if the name is taken: better before a disk is read for hours than after. What else keeps it from being
+    /// written is no reason not to look for what is bad.
     pub(crate) fn expect_free(&self) -> Result<()> {
         match fs::lstat(&self.path) {
             Ok(_) => Err(Error::io("open", &self.path, Errno::EXIST)),

@@ -12,7 +12,7 @@ use crate::image::sealed::{Image, ImageOptions, expect_zeros};
 use crate::work::control::Control;
 use crate::work::pool;
 
-/// What verifying an image found. Sizes in bytes.
+/// Findings about an image. Sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyStats {
     /// Blocks of the image.
@@ -21,7 +21,7 @@ pub struct VerifyStats {
     pub bytes_read: u64,
     /// Every block that is not what it was, in order.
     pub bad_blocks: Vec<BadBlock>,
-    /// Why the report could not be written; what was found counts all the same.
+    /// The reason why the report could not be written. The findings count all the same.
     pub report_problem: Option<String>,
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn bad_blocks_of(image: &Image, mapped: bool, control: &Control) -> R
     Ok(segments.into_iter().flatten().collect())
 }
 
-/// What all segments are verified with.
+/// The context in which all segments are verified.
 struct Verification<'a> {
     image: &'a Image,
     /// Whether what is cached is hashed through a memory map.
