@@ -10,7 +10,7 @@ use crate::image::index::{IndexReader, IndexWriter};
 use crate::image::output::Output;
 use crate::work::control::Control;
 
-/// What the image held before anything was written to it.
+/// The contents of an image before the first write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
     /// Nothing.
@@ -25,7 +25,7 @@ pub(crate) enum Start {
 pub(crate) struct Draft {
     pub output: Output,
     pub start: Start,
-    /// Why it shares nothing.
+    /// The reason why it shares nothing.
     pub unshared: Option<String>,
 }
 

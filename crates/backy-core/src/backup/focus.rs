@@ -11,12 +11,12 @@ use crate::source::opened::Source;
 
 /// The part of a source that is read. Everything else is as it is in the parent.
 pub(crate) struct Focus {
-    /// What may have changed, in whole blocks.
+    /// The ranges that may have changed, in whole blocks.
     changed: ExtentMap,
     sample: Sample,
 }
 
-/// How much of a source is read.
+/// The part of a source that is read.
 pub(crate) enum Scope {
     /// All of it, and why its hint is of no use, if it has one.
     Everything(Option<String>),
@@ -73,7 +73,7 @@ impl Focus {
         changed + self.sample.share_of(data.bytes() - changed)
     }
 
-    /// What is read of the range of a segment, in order and in whole blocks.
+    /// The stretches of a segment that are read, in order and in whole blocks.
     pub(crate) fn stretches(&self, range: Extent) -> Vec<Stretch> {
         let hinted = ExtentMap::normalise(self.changed.within(range).collect());
         let sampled = ExtentMap::normalise(self.sampled(range).collect()).subtract(&hinted);

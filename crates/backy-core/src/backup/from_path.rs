@@ -17,8 +17,8 @@ use crate::source::opened::Source;
 use crate::sys::fs;
 use crate::work::control::Control;
 
-/// Writes a revision, as [`crate::write_image`] says. If a hint turns out wrong, the attempt is discarded and everything
-/// is read.
+/// Writes a revision, as [`crate::write_image`] says. If a hint turns out wrong, the attempt is discarded and
+/// everything is read.
 pub(crate) fn write_path(options: &WriteOptions, input: &PathInput, control: &Control) -> Result<WriteStats> {
     let source = Source::open(&input.path)?;
     let parent = open_parent(options)?;
@@ -46,7 +46,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// What needs to be read.
+    /// The part of the source that needs to be read.
     fn scope(&self) -> Result<Scope> {
         let scope = Focus::of(self.input, self.options.sample, &self.source, self.parent.as_ref())?;
         Ok(match scope {
@@ -67,7 +67,7 @@ impl Job<'_> {
         let index = create_index(options, size, without_index.is_none() && start != Start::Hole, control)?;
         let (focus, unfocused) = match scope {
             Scope::Everything(reason) => (None, reason),
-            // Where nothing can be shared, everything is written, and must be read for that.
+            // A revision that shares nothing is written whole, so everything is read.
             Scope::Narrowed(focus) => (Some(focus).filter(|_| start != Start::Hole), None),
         };
         let writer = RevisionWriter { parent, start, compare_bytes, output, index, size, control };

@@ -22,8 +22,8 @@ use crate::work::control::Control;
 /// When the changes cannot be applied because of the parent, everything is read instead.
 ///
 /// # Errors
-/// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceDiffers`], [`Code::SourceResized`], [`Code::ReflinkUnsupported`],
-/// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
+/// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceDiffers`], [`Code::SourceResized`],
+/// [`Code::ReflinkUnsupported`], [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
 pub(crate) fn write_stream(
     options: &WriteOptions,
     source: &CommandInput,
@@ -53,8 +53,8 @@ pub(crate) fn write_stream(
     Ok(WriteStats { fallback: Some(fallback), bytes_read: stats.bytes_read + read, hint_failures, ..stats })
 }
 
-/// Where everything is read, there is no hint that could be wrong: what differs then is the source itself, or
-/// whatever lies between it and us.
+/// Reads everything. Without a hint that could be wrong, a difference means that the source itself is another one, or
+/// that something between it and us went wrong.
 fn write_everything(options: &WriteOptions, source: &CommandInput, control: &Control) -> Result<WriteStats> {
     let stats = write(options, source, None, open_parent(options)?, control)?;
     match stats.hint_failures.first() {

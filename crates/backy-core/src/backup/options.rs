@@ -7,10 +7,10 @@ use crate::bytes::sample::Sample;
 use crate::error::BadBlock;
 use crate::source::input::Input;
 
-/// What to write a revision from, and where.
+/// The sources and the names of a new revision.
 #[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
-    /// What is read.
+    /// The source.
     pub source: Input,
     /// The image to create; the name must be free.
     pub image: PathBuf,
@@ -20,17 +20,17 @@ pub struct WriteOptions {
     pub parent_image: Option<PathBuf>,
     /// Its index; without one every byte of the parent is compared.
     pub parent_index: Option<PathBuf>,
-    /// What the parent's record says of its index.
+    /// The digest of the parent's index, from the parent's record.
     pub parent_digest: Option<Hash>,
     /// Compare with the parent's bytes even where its index says that a block is the same.
     pub compare_bytes: bool,
     /// Fail rather than write a revision that shares nothing.
     pub require_reflink: bool,
-    /// What is read although no hint names it.
+    /// The blocks that are read although no hint names them.
     pub sample: Sample,
 }
 
-/// What writing a revision did. Sizes in bytes.
+/// Figures of writing a revision. Sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteStats {
     /// Size of the image.
@@ -45,9 +45,9 @@ pub struct WriteStats {
     pub bytes_changed: u64,
     /// In blocks that are all zeros.
     pub bytes_zero: u64,
-    /// Why the revision shares nothing with others, where it does not.
+    /// The reason why the revision shares no blocks with others, if it shares none.
     pub unshared: Option<String>,
-    /// Why a cheaper way was not taken: the parent compared byte for byte, or everything read.
+    /// The reason why a cheaper way was not taken: the parent was compared byte for byte, or everything was read.
     pub fallback: Option<String>,
     /// Whether only what a hint named, and the sample, was read.
     pub narrowed: bool,
@@ -59,6 +59,6 @@ pub struct WriteStats {
     pub hint_failures: Vec<BadBlock>,
 }
 
-/// Why a full read: a fallback.
+/// Reasons for reading everything.
 pub(crate) const COMPARING_BYTES: &str = "a revision was found damaged, so every byte is compared";
 pub(crate) const HINT_FAILED: &str = "what was said to have changed was not all of it";

@@ -22,7 +22,7 @@ use crate::work::pool;
 pub(crate) struct Parent {
     pub image: Reader,
     pub index: Option<IndexReader>,
-    /// Why the index is of no use, where it is not: every byte must be compared then.
+    /// The reason why the index is of no use, if it is not: then every byte must be compared.
     pub without_index: Option<String>,
     size: u64,
     granularity: Granularity,
@@ -39,7 +39,7 @@ impl Parent {
                 (None, Some("the index of the parent is for another size".to_owned()))
             }
             Some(Ok(index)) => {
-                // What is not read is known by nothing but these hashes, and a clone gets them from the disk.
+                // Blocks that are not read are known by these hashes only, and a clone gets the hashes from the disk.
                 index.distrust_cache();
                 if digest.is_some_and(|digest| index.expect(size, digest).is_err()) {
                     (None, Some("the index of the parent is not the one that its record names".to_owned()))

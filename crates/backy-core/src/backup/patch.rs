@@ -34,7 +34,7 @@ pub(crate) fn apply(patcher: &Patcher, diff: &mut DiffReader<impl Read>) -> Resu
     patch.finish(assembly)
 }
 
-/// What is kept of a segment that was left.
+/// The memory of a segment that was left.
 struct Left {
     seen: u128,
     touched: u128,
@@ -48,7 +48,7 @@ struct Patch<'p> {
     left: BTreeMap<u64, Left>,
     old: Buffer,
     plan: Plan,
-    /// How far the stream has come in the image.
+    /// The furthest offset of the image that the stream has reached.
     front: u64,
     read: u64,
     written: u64,
@@ -179,7 +179,7 @@ impl<'p> Patch<'p> {
         let tally = patcher.count(&segment);
         let changed = tally.changed;
         let before = self.left.insert(number, Left { seen, touched, tally });
-        // What was written will be read back: more to go through.
+        // Written blocks will be read back, which adds to the work.
         let mask = touched & !before.as_ref().map_or(0, |left| left.touched);
         let to_read_back = Touched { segment: number, mask, checksum: None };
         patcher.control.add_total(to_read_back.blocks(patcher.size).bytes());
@@ -208,8 +208,8 @@ impl<'p> Patch<'p> {
         Ok(tallies)
     }
 
-    /// Where the image ends in another place of the same block than the parent did, the block is another one,
-    /// although no byte of it need have changed.
+    /// Hashes the last block again if image and parent end in different places of it: its length has changed, although
+    /// no byte of it need have changed.
     fn rehash_end(&mut self, assembly: &mut Assembly) -> Result<()> {
         let patcher = self.patcher;
         let Some(parent) = &patcher.parent else { return Ok(()) };

@@ -13,10 +13,10 @@ use crate::image::read_back::Touched;
 use crate::image::reader::{Reader, Via};
 use crate::work::control::Control;
 
-/// What a block holds that the stream does not mention.
+/// The bytes of a block that the stream does not mention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unmentioned {
-    /// What it held in the parent, which has an index.
+    /// The bytes of the parent, which has an index.
     Parent,
     /// Zeros.
     Zeros,
@@ -24,7 +24,7 @@ pub(crate) enum Unmentioned {
 
 /// Everything that applying a stream needs.
 pub(crate) struct Patcher<'a> {
-    /// Of the new image, in bytes.
+    /// Size of the new image in bytes.
     pub size: u64,
     pub parent: Option<Parent>,
     /// Whether the image started with the parent's bytes rather than as a hole.
@@ -123,9 +123,9 @@ pub(crate) struct PatchedSegment {
     pub known: Option<Page>,
     /// The new ones.
     pub page: Page,
-    /// What was brought to its new state.
+    /// The blocks that were brought to their new state.
     pub seen: u128,
-    /// What was written to.
+    /// The blocks that were written to.
     pub touched: u128,
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Scan<'a> {
     pub writer: &'a RevisionWriter<'a>,
 }
 
-/// What one thread reuses.
+/// Memory that one thread reuses.
 struct Hands {
     window: Buffer,
     workspace: Workspace,

@@ -27,7 +27,7 @@ pub(crate) struct RevisionWriter<'a> {
     pub control: &'a Control,
 }
 
-/// What one thread reuses.
+/// Memory that one thread reuses.
 pub(crate) struct Workspace {
     old: Buffer,
     plan: Plan,
@@ -82,7 +82,7 @@ pub(crate) struct Segment<'w> {
     page: Page,
     /// A bit for each block that was written to.
     mask: u128,
-    /// What is known of an image that began as a hole.
+    /// Knowledge of the old bytes of an image that began as a hole.
     blank: Old<'static>,
     /// Whether the blocks that come are to be those of the parent.
     pub expect_same: bool,
@@ -159,7 +159,7 @@ impl Segment<'_> {
         if self.mask != 0 || self.known.as_ref().is_some_and(|known| *known != self.page) {
             let touched =
                 Touched { segment: self.number, mask: self.mask, checksum: Some(self.page.checksum()) };
-            // What was written will be read back: more to go through.
+            // Written blocks will be read back, which adds to the work.
             self.writer.control.add_total(touched.blocks(self.writer.size).bytes());
             self.tally.touched = Some(touched);
         }

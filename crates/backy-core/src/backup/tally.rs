@@ -5,7 +5,7 @@ use crate::bytes::extent::Extent;
 use crate::error::BadBlock;
 use crate::image::read_back::Touched;
 
-/// What became of a segment. Sizes in bytes.
+/// Figures of a segment. Sizes in bytes.
 #[derive(Default)]
 pub(crate) struct Tally {
     pub read: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Of segments that are all zeros, as they were before.
+    /// Counts segments that are all zeros, as they were before.
     pub(crate) fn of_holes(ranges: impl Iterator<Item = Extent>) -> Self {
         ranges.fold(Self::default(), |mut tally, range| {
             tally.zero += range.len();

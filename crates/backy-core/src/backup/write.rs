@@ -15,8 +15,9 @@ use crate::work::control::Control;
 /// disk and compared. On failure both files may be left behind, incomplete.
 ///
 /// # Errors
-/// [`crate::Code::SourceResized`], [`crate::Code::SourceShort`], [`crate::Code::SourceKind`], [`crate::Code::DiffDamaged`],
-/// [`crate::Code::ProgramFailed`], [`crate::Code::ReflinkUnsupported`], [`crate::Code::ReadBack`], [`crate::Code::Cancelled`], [`crate::Code::Io`].
+/// [`crate::Code::SourceResized`], [`crate::Code::SourceShort`], [`crate::Code::SourceKind`],
+/// [`crate::Code::DiffDamaged`], [`crate::Code::ProgramFailed`], [`crate::Code::ReflinkUnsupported`],
+/// [`crate::Code::ReadBack`], [`crate::Code::Cancelled`], [`crate::Code::Io`].
 pub fn write_image(options: &WriteOptions, control: &Control) -> Result<WriteStats> {
     match &options.source {
         Input::Path(input) => write_path(options, input, control),
