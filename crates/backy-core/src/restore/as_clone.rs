@@ -1,5 +1,5 @@
-//! Giving the data back without copying them: a target that shares all blocks of the image. It takes as long as the image
-//! has extents, and no block is looked at on the way.
+//! Giving the data back without copying them: a target that shares all blocks of the image. It takes as long as the
+//! image has extents, and no block is looked at on the way.
 
 use std::fs::File;
 use std::path::Path;

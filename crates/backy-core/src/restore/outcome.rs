@@ -3,7 +3,7 @@
 use crate::error::BadBlock;
 use crate::image::read_back::Touched;
 
-/// What kind of target it turned out to be.
+/// The kinds of targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetKind {
     /// A file that was not there before.
@@ -20,7 +20,7 @@ pub enum TargetKind {
     Command,
 }
 
-/// What a restore did. Sizes in bytes.
+/// Figures of a restore. Sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreStats {
     /// Size of the image.
@@ -29,19 +29,19 @@ pub struct RestoreStats {
     pub bytes_read: u64,
     /// Written to the target.
     pub bytes_written: u64,
-    /// What was not restored, with `force`.
+    /// The blocks that were not restored, with `force`.
     pub bad_blocks: Vec<BadBlock>,
-    /// What kind of target it was.
+    /// The kind of the target.
     pub kind: TargetKind,
 }
 
-/// What became of a part of the target. Sizes in bytes.
+/// Figures of a part of the target. Sizes in bytes.
 #[derive(Default)]
 pub(crate) struct Restored {
     pub read: u64,
     pub written: u64,
     pub bad: Vec<BadBlock>,
-    /// What of it is to be read back.
+    /// The blocks of it that are to be read back.
     pub touched: Option<Touched>,
 }
 
@@ -54,7 +54,7 @@ impl Restored {
     }
 }
 
-/// What of a target was written to.
+/// The blocks of a target that were written to.
 pub(crate) fn touched_in(restored: &[Restored]) -> Vec<Touched> {
     restored.iter().filter_map(|restored| restored.touched).collect()
 }

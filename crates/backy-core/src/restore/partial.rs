@@ -34,8 +34,8 @@ impl Partial {
     }
 }
 
-/// Has a file appear when it is complete: `fill` makes it, durably, under another name beside `path`, which must be free
-/// in the end.
+/// Has a file appear when it is complete: `fill` makes it, durably, under another name beside `path`, which must be
+/// free in the end.
 pub(crate) fn create_whole<T>(path: &Path, fill: impl FnOnce(&Partial) -> Result<T>) -> Result<T> {
     let partial = Partial { path: partial_beside(path), claim: OnceLock::new() };
     let result = fill(&partial).and_then(|filled| {

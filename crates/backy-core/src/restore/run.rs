@@ -21,7 +21,7 @@ use crate::restore::{to_new_file, to_stream};
 use crate::sys::fs;
 use crate::work::control::Control;
 
-/// Where an image is restored to.
+/// The target of a restore.
 #[derive(Debug)]
 pub enum Target {
     /// A file that may exist, or a block device.
@@ -31,7 +31,7 @@ pub enum Target {
     Clone(PathBuf),
     /// A pipe or whatever else takes bytes in order.
     Stream(OwnedFd),
-    /// What programs read and write for us.
+    /// A target that programs read and write for us.
     Command(CommandTarget),
 }
 
@@ -40,12 +40,12 @@ pub enum Target {
 /// With `force`, blocks that are not what they were are left out: holes in a new file, zeros in a stream,
 /// the old bytes elsewhere; so is what the image has behind its end.
 ///
-/// What is written to files and devices is read back from the disk before it counts.
+/// Bytes that are written to files and devices are read back from the disk before they count.
 ///
 /// # Errors
-/// [`Code::ImageDamaged`] with every bad block, [`Code::IndexDamaged`], [`Code::TargetSmall`],
-/// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::TargetProtected`], [`Code::NoPlace`], [`Code::CloneRefused`], [`Code::ProgramFailed`], [`Code::DiffDamaged`],
-/// [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
+/// [`Code::ImageDamaged`] with every bad block, [`Code::IndexDamaged`], [`Code::TargetSmall`], [`Code::TargetBusy`],
+/// [`Code::TargetKind`], [`Code::TargetProtected`], [`Code::NoPlace`], [`Code::CloneRefused`], [`Code::ProgramFailed`],
+/// [`Code::DiffDamaged`], [`Code::ReadBack`], [`Code::Cancelled`], [`Code::Io`].
 pub fn restore_image(
     options: &ImageOptions,
     target: Target,

@@ -1,5 +1,5 @@
-//! What a restore may write to. Everything that speaks against a target is found out before an image is read, and before
-//! a byte of the target is compared.
+//! Targets of a restore. Everything that rules out a target is found before an image is read, and before a byte of the
+//! target is compared.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,7 +16,8 @@ use crate::files::place::check_place;
 use crate::platform::{self, Protection};
 use crate::sys::fs;
 
-/// A file or block device that exists and may be written to. While it is open, no other restore, no backup and no QEMU gets it.
+/// A file or block device that exists and may be written to. While it is open, no other restore, no backup and no QEMU
+/// gets it.
 pub(crate) struct OpenTarget {
     pub file: File,
     pub facts: Facts,
@@ -43,7 +44,7 @@ pub(crate) fn check_new(path: &Path) -> Result<()> {
     check_place(directory)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match fs::open(directory, flags, Mode::empty()) {
-        // Who may not list a directory may still create a file in it.
+        // A user who may not list a directory may still create a file in it.
         Err(Errno::ACCESS) => Ok(()),
         result => refuse_protected(&result.on("open", directory)?.into(), directory),
     }

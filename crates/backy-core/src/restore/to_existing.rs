@@ -31,11 +31,11 @@ pub(crate) struct Differential<'a> {
     file: File,
     facts: Facts,
     reader: Reader,
-    /// Where the target may hold anything but zeros, in whole blocks.
+    /// The ranges of the target that may hold anything but zeros, in whole blocks.
     data: ExtentMap,
 }
 
-/// What a segment of the target lacks.
+/// The differences in a segment of the target.
 #[derive(Default)]
 pub(crate) struct Differing {
     /// Blocks that the image can supply.
@@ -44,7 +44,7 @@ pub(crate) struct Differing {
     pub bad: Vec<BadBlock>,
 }
 
-/// What one thread reuses.
+/// Memory that one thread reuses.
 struct Buffers {
     new: Buffer,
     old: Buffer,
@@ -71,7 +71,7 @@ impl<'a> Differential<'a> {
         self.facts.kind
     }
 
-    /// What differs, segment by segment. Writes nothing.
+    /// Finds the differences, segment by segment. Writes nothing.
     pub(crate) fn compare(&self) -> Result<Vec<Differing>> {
         self.control.add_total(self.image.size);
         pool::for_each(&self.image.segments(), self.control, Buffers::new, |buffers, number| {

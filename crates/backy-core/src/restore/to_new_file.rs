@@ -1,4 +1,5 @@
-//! Restoring to a file that is not there yet: what the image has, each block checked on its way, and holes for the rest.
+//! Restoring to a file that is not there yet: what the image has, each block checked on its way, and holes for the
+//! rest.
 
 use crate::bytes::block::blocks_of;
 use crate::bytes::buffer::Buffer;

@@ -26,17 +26,17 @@ use crate::work::control::Control;
 /// A target behind programs.
 #[derive(Debug, Clone, Default)]
 pub struct CommandTarget {
-    /// What the target is called in errors.
+    /// The name of the target in errors.
     pub name: PathBuf,
     /// The program that hands over everything it holds, with its arguments.
     pub export: Vec<String>,
     /// The program that takes changes.
     pub import: Vec<String>,
-    /// How long that program may take nothing, or go on behind the end of the changes.
+    /// The time for which that program may take nothing, or go on after the last change.
     pub patience: Duration,
 }
 
-/// What the target lacks.
+/// The differences of the target.
 pub(crate) struct Lack {
     /// Size of the target in bytes.
     size: u64,
@@ -221,7 +221,7 @@ impl Assemble for Comparison<'_> {
     }
 
     fn end(&mut self, block: Extent, bytes: &[u8]) -> Result<()> {
-        // What lies behind the end of the image stays as it is, and what came back is written anyway.
+        // Bytes behind the end of the image stay as they are. A block that came back is written anyway.
         let block = block.overlap(&Extent { start: self.front, end: self.image.size });
         if block.is_empty() {
             return Ok(());
