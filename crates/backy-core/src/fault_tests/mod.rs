@@ -52,13 +52,13 @@ const GRAVE: [&str; 11] = [
     "fchmod",
 ];
 
-/// What became of the faults of one operation.
+/// Results of the faults of one operation.
 #[derive(Default)]
 struct Counts {
     calls: usize,
     runs: usize,
     failed: usize,
-    /// How often the operation succeeded all the same, by call and fault.
+    /// Number of times the operation succeeded all the same, by call and fault.
     absorbed: BTreeMap<String, usize>,
     violations: Vec<String>,
 }
@@ -256,7 +256,7 @@ fn syncs_again(calls: &[Call]) -> bool {
     })
 }
 
-/// Of each operation, unless the environment says otherwise.
+/// Faults of each operation, unless the environment says otherwise.
 const POINTS: usize = 100;
 
 /// So many of them, spread evenly.

@@ -16,9 +16,9 @@ pub(super) struct Scenario {
     pub is_done: fn(&Path) -> bool,
     /// Whether what it changes is in the old or in the new state, after it failed.
     pub is_whole: fn(&Path) -> bool,
-    /// What the operation is there to change.
+    /// The files that the operation may change.
     pub changes: &'static [&'static str],
-    /// What it may leave behind when it fails, for others to remove.
+    /// The files that it may leave behind when it fails, for others to remove.
     pub leftovers: &'static [&'static str],
     /// Calls that usually are grave and are not here.
     pub forgives: &'static [&'static str],

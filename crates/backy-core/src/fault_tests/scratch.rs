@@ -1,4 +1,4 @@
-//! Where the operations run: an XFS of their own, which clones; or, for who is not root, whatever /tmp is.
+//! The place where the operations run: an XFS of their own, which clones. Without root it is whatever /tmp is.
 
 use std::fs;
 use std::os::unix::fs::symlink;

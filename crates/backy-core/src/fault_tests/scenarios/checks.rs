@@ -31,7 +31,7 @@ fn verify_good() -> Scenario {
         prepare: prepare_revision,
         run: |directory| {
             let stats = verify_image(&sealed(directory, "old"), None, &Control::default())?;
-            // That a block cannot be read is a finding, and rightly so.
+            // A block that cannot be read is a finding, not an error.
             assert!(stats.bad_blocks.iter().all(|bad| matches!(bad.found, Found::Unreadable(_))));
             Ok(())
         },
@@ -69,7 +69,7 @@ fn verify_damaged() -> Scenario {
             fs::remove_file(directory.join("report")).ok();
             Ok(())
         },
-        // What was found counts, whether it could be written down or not.
+        // The findings count even if the report could not be written.
         forgives: &["fsync", "close", "renameat2", "write", "mkdir", "fchmod"],
         ..PLAIN
     }
@@ -126,7 +126,7 @@ pub(super) fn repairs() -> Vec<Scenario> {
                 evidence: directory.join("evidence"),
             };
             let repaired = repair_image(&options, &Control::default())?;
-            // What could not be mended is a result, not an error; here it is a failure.
+            // A block that could not be mended is a result, not an error. Here it is a failure.
             match repaired.into_iter().find(|repaired| matches!(repaired.outcome, Outcome::Left(_))) {
                 Some(left) => Err(Error { bad_blocks: vec![left.block], ..Error::new(Code::ImageDamaged) }),
                 None => Ok(()),

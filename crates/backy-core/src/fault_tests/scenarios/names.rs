@@ -42,7 +42,7 @@ fn files_sealed() -> Scenario {
         name: "seal",
         prepare: make_files,
         run: |directory| {
-            // Who meets leftovers begins anew.
+            // A run that meets leftovers begins anew.
             for name in ["a", "b"] {
                 fs::write(directory.join(name), name).unwrap();
             }

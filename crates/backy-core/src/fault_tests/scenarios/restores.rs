@@ -34,7 +34,7 @@ fn to_a_clone() -> Scenario {
     Scenario {
         name: "restore, clone",
         run: |directory| match restore(directory, Target::Clone(directory.join("target"))) {
-            // Where nothing can be cloned there is nothing to be put to the test.
+            // A filesystem that clones nothing has nothing to test here.
             Err(error) if error.code == Code::CloneRefused => {
                 fs::copy(directory.join("old"), directory.join("target")).map(|_| ()).unwrap();
                 Ok(())

@@ -58,7 +58,7 @@ fn snapshot() -> Scenario {
             directory,
             &Control::default(),
         ) {
-            // Where nothing can be cloned there is nothing to be put to the test.
+            // A filesystem that clones nothing has nothing to test here.
             Err(error) if error.code == Code::ReflinkUnsupported => {
                 fs::copy(directory.join("source"), directory.join("snapshot")).map(|_| ()).unwrap();
                 Ok(())
