@@ -19,6 +19,8 @@ export interface Place {
   /** Of a device its own number, of a file that of its filesystem: `MAJOR:MINOR`. */
   readonly device: string;
   readonly inode?: string;
+  /** Nanoseconds since 1970; filesystems give the inode of a removed file to a new one. Absent where nothing tells. */
+  readonly birth?: string;
 }
 
 /** A restore onto something that was there before: from before its first write until it is complete. */
@@ -101,7 +103,13 @@ function parseMark(field: Field): RestoreMark {
 }
 
 function parsePlace(field: Field): Place {
-  const inode = member(field, 'inode');
-  const device = asText(member(field, 'device'), 'the number of a device');
-  return inode.value === undefined ? { device } : { device, inode: asText(inode, 'the number of a file') };
+  const optional = (key: string, expected: string): object => {
+    const part = member(field, key);
+    return part.value === undefined ? {} : { [key]: asText(part, expected) };
+  };
+  return {
+    device: asText(member(field, 'device'), 'the number of a device'),
+    ...optional('inode', 'the number of a file'),
+    ...optional('birth', 'a time in nanoseconds'),
+  };
 }

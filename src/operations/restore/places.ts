@@ -31,7 +31,13 @@ export function overlap(one: readonly Place[], other: readonly Place[]): boolean
 
 /** Whether two places are the same. */
 export function isSame(one: Place | undefined, other: Place | undefined): boolean {
-  return one !== undefined && one.device === other?.device && one.inode === other.inode;
+  return one !== undefined && one.device === other?.device && isSameFile(one, other);
+}
+
+/** Whether two places on one filesystem are the same file. */
+export function isSameFile(one: Place, other: Place): boolean {
+  const isOlder = one.birth === undefined || other.birth === undefined;
+  return one.inode === other.inode && (isOlder || one.birth === other.birth);
 }
 
 /** The path in /dev/mapper of a device. */
@@ -47,9 +53,9 @@ export function currentBoot(): Promise<string | undefined> {
 }
 
 function placeOf(facts: BigIntStats): Place {
-  return facts.isBlockDevice()
-    ? { device: formatDevice(facts.rdev) }
-    : { device: formatDevice(facts.dev), inode: String(facts.ino) };
+  if (facts.isBlockDevice()) return { device: formatDevice(facts.rdev) };
+  const birth = facts.birthtimeNs > 0n ? { birth: String(facts.birthtimeNs) } : {};
+  return { device: formatDevice(facts.dev), inode: String(facts.ino), ...birth };
 }
 
 /** As makedev(3) puts them together. */

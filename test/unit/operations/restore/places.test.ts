@@ -21,6 +21,15 @@ describe('places', () => {
     expect(overlap([{ device: '8:0', inode: '5' }], [disk])).toBe(false);
   });
 
+  it('do not overlap when a new file has the inode of a removed one', () => {
+    const [file, other] = [
+      { ...disk, inode: '5', birth: '1' },
+      { ...disk, inode: '5', birth: '2' },
+    ];
+    expect(overlap([file], [other])).toBe(false);
+    expect(overlap([file], [{ ...disk, inode: '5' }])).toBe(true);
+  });
+
   it('are those of the file itself, under all its names', async () => {
     const scratch = scratchDirectory();
     const [file, link, symbolic] = ['file', 'link', 'symbolic'].map((name) => join(scratch, name));
@@ -29,7 +38,11 @@ describe('places', () => {
     symlinkSync('file', symbolic ?? '');
     const places = await placesOf(file ?? '');
     expect(places).toEqual([
-      { device: expect.stringMatching(/^\d+:\d+$/), inode: expect.stringMatching(/^\d+$/) },
+      {
+        device: expect.stringMatching(/^\d+:\d+$/),
+        inode: expect.stringMatching(/^\d+$/),
+        birth: expect.stringMatching(/^\d+$/),
+      },
     ]);
     expect(await placesOf(link ?? '')).toEqual(places);
     expect(await placesOf(symbolic ?? '')).toEqual(places);
