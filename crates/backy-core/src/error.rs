@@ -1,7 +1,7 @@
-//! One error for the whole engine: a code for programs, a sentence for logs, and the facts behind both.
+//! One error for the whole engine: a code for programs, a sentence for logs, and the facts of the case.
 //!
-//! Rules: a function that touches a file names it and the system call; nobody above rewords the error,
-//! they only add what they know (an offset, the damaged blocks).
+//! A function that touches a file names the file and the system call. Callers never reword the error. They only add
+//! facts, such as an offset or the damaged blocks.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,15 +30,15 @@ pub enum Code {
     SourceKind,
     /// A restore is writing to the source.
     SourceRestoring,
-    /// The source is another one when it is read again.
+    /// The source has other bytes when it is read again.
     SourceDiffers,
-    /// The stream of changes that the source hands over is not what it should be.
+    /// The stream of changes from the source is malformed, or belongs to another snapshot.
     DiffDamaged,
-    /// A program that hands over a source, or takes a target, failed or could not be started.
+    /// A program that writes a source or reads a target failed, or could not be started.
     ProgramFailed,
     /// The target cannot share blocks and the caller insists on it.
     ReflinkUnsupported,
-    /// The index is missing pieces, or not an index, or not the one the record names.
+    /// The index is incomplete, or not an index, or not the one that the record names.
     IndexDamaged,
     /// Blocks of the image do not match the index; `bad_blocks` names them.
     ImageDamaged,
@@ -53,17 +53,17 @@ pub enum Code {
     /// The restore target is protected against writing, `detail` names how: `device`, `immutable`, `append-only`,
     /// `verity`.
     TargetProtected,
-    /// The restore target has stopped taking what is written to it; `detail` says for how long.
+    /// The restore target has stopped accepting data; `detail` says for how long.
     TargetStalled,
-    /// No file can be kept there.
+    /// The directory keeps no files.
     NoPlace,
     /// The restore target cannot share blocks with the image.
     CloneRefused,
-    /// Another process holds the lock; `pid` names it where it is known.
+    /// Another process holds the lock; `pid` names it if it is known.
     Locked,
     /// An argument out of range.
     InvalidArgument,
-    /// A bug in the engine, contained.
+    /// A bug in the engine.
     Panic,
 }
 
@@ -99,7 +99,7 @@ impl Code {
     }
 }
 
-/// A block that cannot be trusted.
+/// A block that is not as it was sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadBlock {
     /// The offset of its first byte in the image.
@@ -142,12 +142,12 @@ pub struct Error {
     pub bad_blocks: Vec<BadBlock>,
     /// The users that have a target open.
     pub holders: Vec<Holder>,
-    /// Whether a target has begun to change, and is not complete.
+    /// Whether a target was changed and is incomplete.
     pub begun: bool,
 }
 
 impl Error {
-    /// An error with nothing but its code.
+    /// An error with only its code.
     #[must_use]
     pub fn new(code: Code) -> Self {
         Self {
@@ -186,7 +186,7 @@ impl Error {
         self
     }
 
-    /// The same error, of a restore that had begun to change its target.
+    /// The same error of a restore that has begun to change its target.
     #[must_use]
     pub fn begun(self) -> Self {
         Self { begun: true, ..self }
@@ -199,7 +199,7 @@ impl Error {
         self
     }
 
-    /// The same error, with words for what no field says.
+    /// The same error with further words.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());

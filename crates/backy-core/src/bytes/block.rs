@@ -1,9 +1,8 @@
-//! The units of the engine, and what identifies a block.
+//! The units of the engine, and the hash of a block.
 //!
-//! Three sizes with three reasons: a *block* is what is hashed (BLAKE3 runs at full speed on it and the index
-//! stays at 128 MiB per TiB), a *granule* is what is written (a changed 4 KiB page must not cost 256 KiB), a
-//! *segment* is what one thread takes at a time (the image bytes behind one 4 KiB page of the index, so no
-//! two threads ever share a page).
+//! Each of the three sizes has its reason. A *block* is hashed: BLAKE3 runs at full speed on it, and the index stays at
+//! 128 MiB per TiB. A *granule* is written: a changed 4 KiB page must not cost 256 KiB. A *segment* is the work of one
+//! thread: it has the image bytes behind one 4 KiB page of the index, so no two threads share a page.
 
 use std::fmt;
 
@@ -28,7 +27,7 @@ impl Hash {
     /// The hash of a block of zeros, so that the index of a sparse image is itself sparse.
     pub const ZERO: Self = Self([0; Self::SIZE]);
 
-    /// The identity of these bytes. Zeros are recognised before anything is hashed.
+    /// The hash of these bytes. Zeros are recognised without hashing.
     #[must_use]
     pub fn of(block: &[u8]) -> Self {
         if is_zero(block) { Self::ZERO } else { Self(*blake3::hash(block).as_bytes()) }
@@ -49,7 +48,7 @@ impl Hash {
         Some(hash)
     }
 
-    /// Whether it stands for a block of zeros.
+    /// Whether it is the hash of a block of zeros.
     #[must_use]
     pub fn is_zero(&self) -> bool {
         *self == Self::ZERO
@@ -68,10 +67,10 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// Whether every byte is zero. Leaves a block of data at its first non-zero byte.
+/// Whether every byte is zero. It stops near the first byte that is not.
 #[must_use]
 pub fn is_zero(bytes: &[u8]) -> bool {
-    // 64 bytes at a time keep the loop branch-free inside, which the compiler turns into vector code.
+    // A loop over 64 bytes without branches becomes vector code.
     let (chunks, rest) = bytes.as_chunks::<64>();
     chunks.iter().all(|chunk| chunk.iter().fold(0, |any, byte| any | byte) == 0)
         && rest.iter().all(|byte| *byte == 0)
@@ -99,7 +98,7 @@ pub(crate) fn slot_of(block: Extent) -> usize {
     usize::try_from(block.start % SEGMENT_SIZE / BLOCK_SIZE as u64).expect("inside the segment")
 }
 
-/// The blocks of a range that starts on one.
+/// The blocks of a range that starts at a block.
 pub(crate) fn blocks_of(range: Extent) -> impl Iterator<Item = Extent> {
     range.pieces(BLOCK_SIZE as u64)
 }

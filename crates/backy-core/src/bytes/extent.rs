@@ -28,7 +28,7 @@ impl Extent {
         self.end <= self.start
     }
 
-    /// The range in pieces of `length` bytes, the last one as short as need be.
+    /// The range in pieces of `length` bytes. The last one may be shorter.
     ///
     /// # Panics
     /// When `length` is 0.
@@ -37,19 +37,19 @@ impl Extent {
         (self.start..self.end).step_by(step).map(move |start| Self::at(start, length).overlap(&self))
     }
 
-    /// The part that both ranges have, maybe empty.
+    /// The common part of both ranges, which may be empty.
     #[must_use]
     pub fn overlap(&self, other: &Self) -> Self {
         Self { start: self.start.max(other.start), end: self.end.min(other.end) }
     }
 }
 
-/// A stretch of a file: of what an extent map has of it, or of what it lacks.
+/// A stretch of a file, inside or outside of an extent map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// In the map.
     Data(Extent),
-    /// Between what is.
+    /// Not in the map.
     Hole(Extent),
 }
 
@@ -80,7 +80,7 @@ impl ExtentMap {
     /// Adds a range that starts at or behind the start of the last one.
     ///
     /// # Panics
-    /// When it starts before: the canonical form would be lost.
+    /// When it starts before that, because the canonical form would be lost.
     pub fn append(&mut self, extent: Extent) {
         if extent.is_empty() {
             return;
@@ -151,7 +151,7 @@ impl ExtentMap {
         self.0[first..].iter().map(move |extent| extent.overlap(&range)).take_while(|part| !part.is_empty())
     }
 
-    /// All of `range` in order, what is in the map and what is not.
+    /// All of `range` in order, split at the borders of the map.
     pub(crate) fn parts(&self, range: Extent) -> impl Iterator<Item = Part> + '_ {
         let mut at = range.start;
         let last = Extent { start: range.end, end: range.end };

@@ -18,9 +18,9 @@ pub(crate) enum Action {
 pub(crate) enum Old<'a> {
     /// All zeros, whether hole or not.
     Zeros,
-    /// These.
+    /// The old bytes.
     Bytes(&'a [u8]),
-    /// Nothing: they cannot be read.
+    /// Nothing, because they cannot be read.
     Unknown,
 }
 
@@ -32,7 +32,7 @@ impl Old<'_> {
         }
     }
 
-    /// Whether they are known to be these.
+    /// Whether the old bytes are known to equal `new`.
     fn is(self, new: &[u8]) -> bool {
         match self {
             Old::Zeros => is_zero(new),
@@ -42,18 +42,18 @@ impl Old<'_> {
     }
 }
 
-/// Consecutive changes of one kind are one system call.
+/// A list of changes. Consecutive changes of one kind are merged into one system call.
 #[derive(Debug, Default)]
 pub(crate) struct Plan(Vec<(Action, Extent)>);
 
 impl Plan {
-    /// Adds the change of the bytes at `offset` from `old` to `new`; tells whether there is any.
+    /// Adds the change of the bytes at `offset` from `old` to `new`. Returns whether they differ.
     pub(crate) fn compare(&mut self, offset: u64, new: &[u8], old: Old) -> bool {
         self.compare_by(|| GRANULE_SIZE, offset, new, old)
     }
 
-    /// The same with granules of another size, which is asked for when there is a change. In bytes; a multiple of the
-    /// usual size.
+    /// The same with granules of another size. `size` is called only if there is a change. It returns bytes, a multiple
+    /// of the usual size.
     pub(crate) fn compare_by(
         &mut self,
         size: impl FnOnce() -> usize,
@@ -75,7 +75,7 @@ impl Plan {
         true
     }
 
-    /// Writes all bytes but zeros, and clears zeros unless they are old.
+    /// Writes all bytes except zeros, and clears zeros unless they were zeros before.
     fn renew(&mut self, offset: u64, new: &[u8], old: Old) {
         for (number, granule) in new.chunks(GRANULE_SIZE).enumerate() {
             let start = number * GRANULE_SIZE;
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Granules of a block, by what they hold.
+    /// A block whose granules hold these bytes.
     fn block(kinds: &[u8], tail: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> = kinds.iter().flat_map(|kind| [*kind; GRANULE_SIZE]).collect();
         bytes.truncate(bytes.len() - tail);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     proptest! {
-        /// The simple model: carry the plan out on the old bytes and look whether they are the new ones.
+        /// The simple model: apply the plan to the old bytes, and compare the result with the new ones.
         #[test]
         fn carrying_it_out_gives_the_new_bytes(
             pairs in prop::collection::vec((0..3u8, 0..3u8), 1..17),

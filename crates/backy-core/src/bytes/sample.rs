@@ -3,13 +3,13 @@
 use crate::bytes::block::BLOCK_SIZE;
 use crate::bytes::extent::Extent;
 
-/// Which of the blocks that no hint names are read all the same: in `runs` runs each has had its turn, so that a
-/// hint that is wrong, or rot that is inherited, does not stay unnoticed.
+/// A choice of blocks. In `runs` runs each block has its turn, so a wrong hint or inherited rot does not stay
+/// unnoticed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// After how many runs it starts over; 0 for no sample at all.
+    /// Number of runs after which it starts over; 0 for no sample at all.
     pub runs: u32,
-    /// Which of them this is; larger numbers start over.
+    /// Number of this run; larger numbers start over.
     pub run: u32,
 }
 
@@ -23,7 +23,7 @@ impl Sample {
         self.runs > 0 && number % u64::from(self.runs) == u64::from(self.run % self.runs)
     }
 
-    /// About how many of so many bytes are in it.
+    /// The approximate share of `bytes` in it.
     pub(crate) fn share_of(self, bytes: u64) -> u64 {
         bytes.checked_div(u64::from(self.runs)).unwrap_or(0)
     }
