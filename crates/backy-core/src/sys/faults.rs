@@ -1,7 +1,7 @@
 //! The faults that tests put behind the door: they list the calls of a thread, and make one of them go wrong.
 //!
-//! All of it belongs to the thread that set it up. Whatever takes no more than one segment of an image happens on
-//! the thread that asked for it, so such a test sees all calls, and no other test sees its faults.
+//! Faults belong to the thread that set them up. Work on at most one segment of an image stays on the calling thread,
+//! so such a test sees all calls, and no other test sees its faults.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -36,22 +36,22 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Which call goes wrong, counted from 0 over all that an operation makes.
+/// A call that goes wrong: its number among the calls of an operation, from 0, and its fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Injection {
     pub at: usize,
     pub fault: Fault,
-    /// Whether all later calls of the same name go wrong, too, as on a disk that is full or dead.
+    /// Whether all later calls of the same name go wrong, too, as on a full or dead disk.
     pub lasting: bool,
 }
 
-/// A call that was made.
+/// A call of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Call {
     pub name: &'static str,
-    /// Device and inode of a file that was to be made durable.
+    /// Device and inode of a file that was synced.
     pub synced: Option<(u64, u64)>,
-    /// Whether it was made to go wrong.
+    /// Whether a fault hit it.
     pub faulty: bool,
 }
 
@@ -65,7 +65,7 @@ thread_local! {
     static PLAN: RefCell<Option<Watch>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`, with a fault if one is given, and returns the calls that it made.
+/// Runs `work`, with a fault if there is one, and returns its calls.
 pub(crate) fn watch<T>(injection: Option<Injection>, work: impl FnOnce() -> T) -> (T, Vec<Call>) {
     PLAN.set(Some(Watch { injection, calls: Vec::new() }));
     let result = work();
@@ -73,7 +73,7 @@ pub(crate) fn watch<T>(injection: Option<Injection>, work: impl FnOnce() -> T) -
     (result, plan.calls)
 }
 
-/// Notes a call; what is to go wrong with it, if anything.
+/// Notes a call. Returns its fault, if there is one.
 fn meet(name: &'static str, synced: Option<(u64, u64)>) -> Option<Fault> {
     PLAN.with_borrow_mut(|plan| {
         let Watch { injection, calls } = plan.as_mut()?;
@@ -133,7 +133,7 @@ pub(crate) fn syncing<File: AsFd>(file: File, run: impl FnOnce(File) -> Result<(
     }
 }
 
-/// In whole sectors where there are some, as direct I/O has it.
+/// Half of a length, in whole sectors if possible, as direct I/O requires.
 fn half(length: usize) -> usize {
     let sectors = length / 2 / 4096 * 4096;
     if sectors > 0 { sectors } else { length.div_ceil(2) }

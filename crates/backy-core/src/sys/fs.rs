@@ -25,7 +25,7 @@ pub(crate) fn fstat(file: &File) -> Result<Stat> {
     call("fstat", || fs::fstat(file))
 }
 
-/// Device and number of a file: what tells files apart, whatever their names.
+/// Device and inode of a file. They identify it under every name.
 pub(crate) fn identity(file: &File) -> Result<(u64, u64)> {
     metadata(file).map(|metadata| (metadata.dev(), metadata.ino()))
 }
@@ -46,7 +46,7 @@ pub(crate) fn seek(file: &File, to: SeekFrom) -> Result<u64> {
     call("lseek", || fs::seek(file, to))
 }
 
-/// Opens what should be a plain file, for reading: no symbolic link is followed, and no pipe waited for.
+/// Opens a plain file for reading. It follows no symbolic link and does not wait for a pipe.
 pub(crate) fn open_plain(path: &Path) -> Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     open(path, flags, Mode::empty()).map(File::from)
@@ -71,15 +71,15 @@ pub(crate) enum Guard {
     Exclusive,
 }
 
-/// The byte of a file or device that backups and restores lock to keep out of each other's way. It spells "backy",
-/// and it is far from the bytes 100 to 299 that QEMU locks, so nobody else notices.
+/// The byte of a file or device that backups and restores lock against each other. It spells "backy". QEMU locks the
+/// bytes 100 to 299, so the two do not meet.
 const GUARD_BYTE: libc::off_t = 0x62_6163_6b79;
 
-/// Locks the guard byte until the file is closed, without waiting: an open file description lock, which a crash
-/// frees, `fcntl_locking(2)`. `WOULDBLOCK`: somebody else's lock stands against it.
+/// Locks the guard byte until the file is closed, without waiting. It is an open file description lock, which a crash
+/// frees: `fcntl_locking(2)`. Fails with `WOULDBLOCK` if another lock conflicts.
 pub(crate) fn lock_guard(file: &File, guard: Guard) -> Result<()> {
     match fcntl_lock(file, libc::F_OFD_SETLK, guard) {
-        // POSIX leaves it open which of the two it is.
+        // POSIX allows both numbers.
         Err(Errno::ACCESS) => Err(Errno::WOULDBLOCK),
         result => result.map(drop),
     }
@@ -90,7 +90,7 @@ pub(crate) fn is_guarded(file: &File) -> Result<bool> {
     fcntl_lock(file, libc::F_OFD_GETLK, Guard::Shared)
 }
 
-/// Returns whether there is a lock afterwards: for a question, one that stands against it.
+/// Returns whether there is a lock afterwards. For `F_OFD_GETLK` that is a conflicting one.
 // The numbers are small; their types differ between systems.
 #[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation, reason = "i32 on Linux, i16 on macOS")]
 fn fcntl_lock(file: &File, command: libc::c_int, guard: Guard) -> Result<bool> {
@@ -110,7 +110,7 @@ fn fcntl_lock(file: &File, command: libc::c_int, guard: Guard) -> Result<bool> {
     Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
 }
 
-/// The value of an extended attribute; returns its length.
+/// Reads the value of an extended attribute. Returns its length.
 pub(crate) fn fgetxattr(file: &File, name: &str, value: &mut [u8]) -> Result<usize> {
     call("fgetxattr", || fs::fgetxattr(file, name, value))
 }
@@ -153,7 +153,7 @@ pub(crate) fn symlink(target: &Path, path: &Path) -> Result<()> {
     call("symlink", || fs::symlink(target, path))
 }
 
-/// A second name of a file; symbolic links are not followed.
+/// Gives a file a second name. Symbolic links are not followed.
 pub(crate) fn link(from: &Path, to: &Path) -> Result<()> {
     call("link", || fs::link(from, to))
 }
@@ -166,12 +166,12 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     call("rename", || fs::rename(from, to))
 }
 
-/// Renames, but replaces nothing: `EEXIST` then.
+/// Renames, and fails with `EEXIST` instead of replacing a file.
 pub(crate) fn rename_to_free(from: &Path, to: &Path) -> Result<()> {
     call("renameat2", || fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE))
 }
 
-/// A second descriptor of a file.
+/// Returns a second descriptor of a file.
 pub(crate) fn duplicate(file: &File) -> Result<File> {
     call("dup", || file.try_clone().map_err(|error| errno_of(&error)))
 }

@@ -37,7 +37,7 @@ pub(crate) fn close(file: File) -> Result<()> {
     })
 }
 
-/// A file that is written from front to back by what knows only of [`Write`].
+/// A file as a [`Write`], from front to back.
 pub(crate) struct Appending<'a>(pub &'a File);
 
 impl Write for Appending<'_> {

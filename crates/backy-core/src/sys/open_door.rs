@@ -8,7 +8,7 @@ pub(crate) fn call<T>(_name: &'static str, run: impl FnOnce() -> Result<T>) -> R
     run()
 }
 
-/// Makes one that fills a buffer.
+/// Makes a system call that fills a buffer.
 #[inline]
 pub(crate) fn filling(
     _name: &'static str,
@@ -18,7 +18,7 @@ pub(crate) fn filling(
     run(buffer)
 }
 
-/// Makes one that takes bytes, to be put at an offset.
+/// Makes a system call that writes bytes at an offset.
 #[inline]
 pub(crate) fn taking(
     _name: &'static str,
@@ -29,7 +29,7 @@ pub(crate) fn taking(
     run(bytes, offset)
 }
 
-/// Makes one that makes a file durable.
+/// Makes a system call that syncs a file.
 #[inline]
 pub(crate) fn syncing<File>(file: File, run: impl FnOnce(File) -> Result<()>) -> Result<()> {
     run(file)
