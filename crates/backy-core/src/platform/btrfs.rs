@@ -49,8 +49,8 @@ const EXTENT_DATA: u32 = 108;
 /// Bytes of `struct btrfs_ioctl_search_header`.
 const HEADER_SIZE: usize = 32;
 
-/// Calls `take` with every extent that a file refers to, in the order of the file; holes and what lies inline among
-/// the metadata are left out. `EPERM` without the privileges of root, `ENOTTY` on other filesystems.
+/// Calls `take` with every extent that a file refers to, in the order of the file. It leaves out holes and inline data.
+/// `EPERM` without the privileges of root, `ENOTTY` on other filesystems.
 pub(crate) fn each_stored(file: &File, mut take: impl FnMut(Stored)) -> Result<()> {
     const OPCODE: ioctl::Opcode = opcode::read_write::<TreeSearch>(0x94, 17);
     let inode = file.metadata().map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?.ino();
@@ -84,7 +84,7 @@ pub(crate) fn each_stored(file: &File, mut take: impl FnMut(Stored)) -> Result<(
     Ok(())
 }
 
-/// The items of an answer: each with its offset in the file.
+/// The items of an answer, each with its offset in the file.
 fn items(buffer: &[u8], count: u32) -> impl Iterator<Item = (u64, &[u8])> {
     let mut at = 0;
     (0..count).map_while(move |_| {
@@ -96,7 +96,7 @@ fn items(buffer: &[u8], count: u32) -> impl Iterator<Item = (u64, &[u8])> {
     })
 }
 
-/// `struct btrfs_file_extent_item`: where on the disk, and how much of it.
+/// Decodes place and length on the disk from a `struct btrfs_file_extent_item`.
 fn decode(item: &[u8]) -> Option<(u64, u64)> {
     const INLINE: u8 = 0;
     let number = |at: usize| Some(u64::from_le_bytes(item.get(at..at + 8)?.try_into().ok()?));

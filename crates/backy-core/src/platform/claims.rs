@@ -1,4 +1,4 @@
-//! Linux: what the kernel itself uses a block device for, so that nobody else may open it exclusively.
+//! Linux: uses of a block device by the kernel itself, which keep others from opening it exclusively.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,10 +8,10 @@ use super::holders::{numbered, swaps, unescape};
 use super::identity::{Identity, identity_of, parse_number, relatives_of, sys_directory};
 use super::types::{Holder, HolderKind};
 
-/// Names who has claimed a device: mounts in any namespace, swap, and devices built on it. Never empty.
+/// Names the claims on a device: mounts in any namespace, swap, and devices built on it. The list is never empty.
 pub(crate) fn claims_on(path: &Path) -> Vec<Holder> {
     let Some(Identity::Device(number)) = identity_of(path) else { return vec![unseen()] };
-    // A disk is claimed along with its partitions, and they along with it.
+    // A claim on a disk is one on its partitions, and the other way round.
     let numbers: Vec<u64> = std::iter::once(number).chain(relatives_of(number)).collect();
     let mut found: Vec<Holder> = numbers.iter().flat_map(|number| devices_on(*number)).collect();
     found.extend(mounts_of(&numbers));
@@ -42,7 +42,7 @@ fn device_name(home: &Path) -> String {
     }
 }
 
-/// The first mount in each namespace; those of others go by one of their processes.
+/// The first mount in each namespace, with one of the processes in it.
 fn mounts_of(numbers: &[u64]) -> Vec<Holder> {
     let own = PathBuf::from("/proc/self");
     let mut namespaces = HashSet::new();
@@ -59,7 +59,8 @@ fn mounts_of(numbers: &[u64]) -> Vec<Holder> {
     found
 }
 
-/// The directory of a line of mountinfo, proc(5), if it is about one of the devices. btrfs has numbers of its own.
+/// The directory of a line of mountinfo, proc(5), if it is about one of the devices. btrfs shows device numbers of its
+/// own, so the source counts, too.
 fn mounted_on(line: &str, numbers: &[u64]) -> Option<String> {
     let (mount, filesystem) = line.split_once(" - ")?;
     let fields: Vec<&str> = mount.split(' ').collect();

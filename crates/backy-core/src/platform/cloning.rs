@@ -15,22 +15,22 @@ use super::unwritten::{Wanted, patiently};
 use super::xfs::{limit_cow_extents, set_xfs_attributes, xfs_attributes};
 use crate::sys::{call, fs};
 
-/// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure.
-/// `ioctl_ficlone(2)`; the time it takes is that of 11 to 16 µs per extent.
+/// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure. `ioctl_ficlone(2)`; it
+/// takes 11 to 16 µs per extent.
 pub(crate) fn create_clone(from: &File, to: &Path, pause: Pause) -> Result<File> {
     let file = create(to)?;
-    // The hint must be there before the first block is shared, and other filesystems have none: no failure.
+    // The hint must be set before the first block is shared. A failure does not matter: other filesystems have no such
+    // hint.
     let _ = limit_cow_extents(&file);
     fill_with_clone(from, file, to, pause)
 }
 
-/// The same for a file that guests write to: XFS hands on the hint of an image, without which such a file is better
-/// off.
+/// The same for a file that guests write to. XFS copies the hint of an image, but such a file is faster without it.
 pub(crate) fn create_plain_clone(from: &File, to: &Path, pause: Pause) -> Result<File> {
     let file = create(to)?;
     let attributes = xfs_attributes(&file);
     let file = fill_with_clone(from, file, to, pause)?;
-    // Only hints: the file is complete without.
+    // These are only hints: the file is complete without them.
     let _ = attributes.and_then(|attributes| set_xfs_attributes(&file, attributes));
     Ok(file)
 }
@@ -49,9 +49,9 @@ fn fill_with_clone(from: &File, file: File, to: &Path, pause: Pause) -> Result<F
     }
 }
 
-/// Clones into an empty file that btrfs has made unlike `from`: with checksums or without them. A new file is what its
-/// directory and the mount options say, and `btrfs_remap_file_range()` wants both files to be alike. The flag NOCOW
-/// decides about the checksums of an empty file, whatever the mount options say.
+/// Clones into an empty file of btrfs that differs from `from` in having checksums. Directory and mount options decide
+/// that for a new file, and `btrfs_remap_file_range()` wants both files to be alike. The flag NOCOW changes it for an
+/// empty file, whatever the mount options are.
 fn clone_unlike(to: &File, from: &File) -> Result<()> {
     let refused = Err(Errno::INVAL);
     let Ok(own) = call("ioctl_getflags", || rustix::fs::ioctl_getflags(to)) else { return refused };
@@ -74,8 +74,8 @@ fn clone_into(to: &File, from: &File) -> Result<()> {
     call("ioctl_ficlone", || rustix::fs::ioctl_ficlone(to, from))
 }
 
-/// Lets a range of `to` share the blocks of the first bytes of `from`: all of it at once, or nothing.
-/// `ioctl_ficlonerange(2)`; a length that is no multiple of the filesystem's block must end where both files do.
+/// Lets a range of `to` share the blocks of the first bytes of `from`, all at once or not at all.
+/// `ioctl_ficlonerange(2)`: a length that is no multiple of the filesystem's block must end at the end of both files.
 pub(crate) fn clone_range(from: &File, to: &File, length: u64, to_offset: u64, pause: Pause) -> Result<()> {
     /// `struct file_clone_range` of include/uapi/linux/fs.h.
     #[repr(C)]

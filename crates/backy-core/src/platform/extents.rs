@@ -33,7 +33,7 @@ struct FiemapExtent {
     more: [u32; 3],
 }
 
-/// Extents asked for at once: fewer calls, and each call finds its place in the tree anew.
+/// Extents of one call. Each call searches the tree again, so fewer calls are faster.
 const FIEMAP_BATCH: usize = 2048;
 
 #[repr(C)]
@@ -45,7 +45,7 @@ struct Fiemap {
 /// `FS_IOC_FIEMAP`
 const FIEMAP: ioctl::Opcode = opcode::read_write::<FiemapHeader>(b'f', 11);
 
-/// Counts the extents of a file. XFS has their number at hand; btrfs takes 0.2 µs for each.
+/// Counts the extents of a file. XFS stores their number; btrfs takes 0.2 µs for each.
 pub(crate) fn count_all_extents(file: &File) -> Result<u64> {
     match xfs_attributes(file) {
         Ok(attributes) => Ok(attributes.extents.into()),
@@ -53,8 +53,8 @@ pub(crate) fn count_all_extents(file: &File) -> Result<u64> {
     }
 }
 
-/// Counts those of a range. Without room for any, the kernel tells no more than their number: btrfs then takes a tenth
-/// of the time, XFS 2 µs for each.
+/// Counts the extents of a range. Without room for extents the kernel returns only their number: btrfs then takes a
+/// tenth of the time, XFS 2 µs for each.
 pub(crate) fn count_extents(file: &File, offset: u64, length: u64) -> Result<u64> {
     let mut request = FiemapHeader { start: offset, length, ..Default::default() };
     // SAFETY: the opcode takes this header.
@@ -64,8 +64,8 @@ pub(crate) fn count_extents(file: &File, offset: u64, length: u64) -> Result<u64
     Ok(request.mapped.into())
 }
 
-/// Calls `take` with every extent of a file, in order, after dirty data have been written. Linux,
-/// Documentation/filesystems/fiemap.rst: 1 to 5 µs an extent.
+/// Writes dirty data of a file, then calls `take` with each of its extents, in order. It takes 1 to 5 µs for each.
+/// Linux, Documentation/filesystems/fiemap.rst.
 pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped)) -> Result<()> {
     const SYNC: u32 = 1;
     const LAST: u32 = 1;
@@ -85,7 +85,7 @@ pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped)) -> Result<(
         let mapped = usize::try_from(request.header.mapped).map_err(|_| Errno::INVAL)?.min(FIEMAP_BATCH);
         let extents = &request.extents[..mapped];
         for &FiemapExtent { logical, physical, length, flags, .. } in extents {
-            // The first one of a batch may have begun before it.
+            // The first extent of a batch may start before the batch.
             let known = start.saturating_sub(logical).min(length);
             let (logical, physical, length) = (logical + known, physical.wrapping_add(known), length - known);
             take(Mapped { logical, physical, length, flags: flags & !LAST });

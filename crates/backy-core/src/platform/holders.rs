@@ -1,4 +1,4 @@
-//! Linux: who has files and block devices open.
+//! Linux: users of files and block devices.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,7 +9,7 @@ use super::loops;
 use super::subject::Subject;
 use super::types::{Holder, HolderKind};
 
-/// Finds the holders of each subject; this process is none.
+/// Finds the holders of each subject. This process does not count.
 pub(crate) fn find_holders(subjects: &[&Subject]) -> Vec<Vec<Holder>> {
     if subjects.is_empty() {
         return Vec::new();
@@ -19,7 +19,7 @@ pub(crate) fn find_holders(subjects: &[&Subject]) -> Vec<Vec<Holder>> {
     search.swaps();
     search.processes("fd");
     if search.needs_more() {
-        // A file that is mapped needs no descriptor. Only root may look there.
+        // A process can map a file without a descriptor. Only root may look there.
         search.processes("map_files");
     }
     search.finish()
@@ -67,7 +67,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Looks through one directory of every process that lists what it has open.
+    /// Searches one directory of every process that lists its open files.
     fn processes(&mut self, list: &str) {
         let this = fs::read_link("/proc/self").unwrap_or_default();
         for home in numbered(Path::new("/proc")) {
@@ -129,7 +129,7 @@ pub(super) fn numbered(directory: &Path) -> impl Iterator<Item = PathBuf> {
     entries.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit()).map(|entry| entry.path())
 }
 
-/// The program that a process runs, without its directory: the kernel's own short name of it ends after 15 bytes.
+/// The program of a process, without its directory. The short name of the kernel would end after 15 bytes.
 fn program_of(home: &Path) -> String {
     let line = fs::read(home.join("cmdline")).unwrap_or_default();
     let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -146,7 +146,7 @@ pub(super) fn swaps() -> Vec<String> {
     table.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(unescape).collect()
 }
 
-/// A path as tables of the kernel write it: with blanks and the like in octal.
+/// Decodes a path of a table of the kernel, which writes blanks and the like in octal.
 pub(super) fn unescape(text: &str) -> String {
     ["\\040", "\\011", "\\012", "\\134"]
         .iter()

@@ -1,4 +1,4 @@
-//! Linux: what tells a file or a block device from all others, whatever its name.
+//! Linux: identities of files and block devices, which hold under every name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ pub(super) enum Identity {
     Device(u64),
 }
 
-/// The identity of what a path leads to; `None` for everything but regular files and block devices.
+/// The identity of the file or device at a path; `None` for everything else.
 pub(super) fn identity_of(path: &Path) -> Option<Identity> {
     look(CWD, path, AtFlags::empty())
 }
 
-/// Never asks a server, which may be gone: statx(2), `AT_STATX_DONT_SYNC`.
+/// Never asks a file server, because it may be gone: statx(2), `AT_STATX_DONT_SYNC`.
 pub(super) fn look(directory: impl AsFd, path: &Path, flags: AtFlags) -> Option<Identity> {
     let wanted = StatxFlags::TYPE | StatxFlags::INO;
     let stat = rustix::fs::statx(directory, path, flags | AtFlags::STATX_DONT_SYNC, wanted).ok()?;

@@ -21,10 +21,10 @@ pub(super) fn statfs(file: &File) -> Result<StatFs> {
 }
 
 /// # Safety
-/// As for `rustix::ioctl::ioctl`: the opcode must do with its argument what the types say.
+/// As for `rustix::ioctl::ioctl`: the opcode must treat its argument as the types say.
 pub(super) unsafe fn control<I: Ioctl>(name: &'static str, file: &File, request: I) -> Result<I::Output> {
     call(name, || {
-        // SAFETY: the caller promises it.
+        // SAFETY: the caller guarantees it.
         unsafe { ioctl::ioctl(file, request) }
     })
 }

@@ -16,8 +16,8 @@ use super::ioctl::{control, done, statfs};
 use super::types::{Filesystem, Sharing};
 use crate::sys::{call, fs, syncing};
 
-/// The errors of one block of a disk. The kernel reports EIO, ENODATA of a sector that is worn out, EILSEQ of one whose
-/// protection does not fit, and EREMOTEIO of one that the device refuses: block/blk-core.c.
+/// The errors of one block of a disk. The kernel reports EIO, ENODATA for a worn-out sector, EILSEQ for wrong
+/// protection data, and EREMOTEIO for a sector that the device refuses: block/blk-core.c.
 pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILSEQ, Errno::REMOTEIO];
 
 /// Creates a file that nobody else may read; the name must be free.
@@ -26,8 +26,8 @@ pub(crate) fn create(path: &Path) -> Result<File> {
     Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
-/// Changes the owner of a symbolic link. The check on the descriptor keeps anybody who may rename files in its
-/// directory from getting another file in this way.
+/// Changes the owner of a symbolic link. The check on the descriptor protects other files: somebody who may rename
+/// files in the directory could put one in the place of the link.
 pub(crate) fn chown_link(path: &Path, user: u32, group: u32) -> Result<()> {
     let link = fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let now = call("fstat", || rustix::fs::fstat(&link))?;
@@ -50,14 +50,14 @@ pub(crate) fn reserve(file: &File, offset: u64, length: u64) -> Result<()> {
     call("fallocate", || rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, offset, length))
 }
 
-/// A second handle that reads or writes past the page cache; none where the filesystem has no such thing.
+/// Opens a second handle that reads or writes past the page cache; `None` if the filesystem cannot do that.
 pub(crate) fn open_direct(path: &Path, access: OFlags) -> Option<File> {
-    // NONBLOCK: should the name lead to a pipe by now.
+    // NONBLOCK: the name may lead to a pipe by now.
     let flags = access | OFlags::DIRECT | OFlags::NONBLOCK | OFlags::CLOEXEC;
     fs::open(path, flags, Mode::empty()).ok().map(File::from)
 }
 
-/// Bytes of a range that are in the page cache; `None` where the kernel (before 6.5) cannot tell.
+/// Bytes of a range that are in the page cache; `None` if the kernel (before 6.5) cannot tell.
 pub(crate) fn resident_bytes(file: &File, offset: u64, length: u64) -> Option<u64> {
     /// `__NR_cachestat`, the same on every architecture: include/uapi/asm-generic/unistd.h.
     const CACHESTAT: libc::c_long = 451;
@@ -77,31 +77,31 @@ pub(crate) fn drop_cache(file: &File) {
     drop_range(file, 0, 0);
 }
 
-/// The same for a range of it; of 0 bytes, as `posix_fadvise(2)` has it, for all from its offset on.
+/// The same for a range. A length of 0 stands for everything from the offset on, as for `posix_fadvise(2)`.
 pub(crate) fn drop_range(file: &File, offset: u64, length: u64) {
-    // Only advice: the reads that follow use O_DIRECT wherever there is one.
+    // This is only advice. The reads that follow use O_DIRECT if possible.
     let _ = call("fadvise", || rustix::fs::fadvise(file, offset, NonZeroU64::new(length), Advice::DontNeed));
 }
 
 /// Tells the kernel that a file is read from front to back.
 pub(crate) fn read_ahead(file: &File) {
-    // Only advice: reading works without.
+    // This is only advice. Reading works without it.
     let _ = call("fadvise", || rustix::fs::fadvise(file, 0, None, Advice::Sequential));
 }
 
 /// Starts writing a dirty range back without waiting, so that the final fsync finds little left.
 pub(crate) fn start_writeback(file: &File, offset: u64, length: u64) {
-    // Only a hint: whether the data are safe is what fsync says.
+    // This is only a hint. fsync tells whether the data are safe.
     let _ = sync_range(file, offset, length, libc::SYNC_FILE_RANGE_WRITE);
 }
 
-/// Waits until the disk has taken a range, and drops it from the page cache. This is not what makes it durable, but an
-/// error that is reported here is not reported by fsync any more.
+/// Waits until the disk has taken a range, and drops it from the page cache. This does not make the range durable.
+/// Still, fsync does not report an error again that was reported here.
 pub(crate) fn evict(file: &File, offset: u64, length: u64) -> Result<()> {
     const WAIT: libc::c_uint =
         libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
     match sync_range(file, offset, length, WAIT) {
-        // Whoever cannot wait has reported nothing.
+        // A kernel that cannot wait has reported nothing.
         Err(Errno::NOSYS | Errno::INVAL | Errno::OPNOTSUPP | Errno::PERM) => {}
         result => result?,
     }
@@ -165,20 +165,20 @@ pub(crate) fn filesystem(file: &File) -> Result<Filesystem> {
     Ok(Filesystem { name: name.to_owned(), holes_are_true, sharing, direct_writes })
 }
 
-/// Has a program killed when the thread that starts it is gone, in whatever way. `prctl(2)`
+/// Has the kernel kill a program when the thread that started it ends, in whatever way. `prctl(2)`
 pub(crate) fn die_with_parent(command: &mut Command) {
     let parent = rustix::process::getpid();
     let arrange = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // It may have died before that was arranged.
+        // The parent may have died before this call.
         if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(Errno::SRCH.into()) }
     };
     // SAFETY: between fork and exec these are two system calls, without locks and without memory.
     unsafe { command.pre_exec(arrange) };
 }
 
-/// Lets more bytes wait in a pipe, so that its two ends wait less for each other.
+/// Widens a pipe, so that its two ends wait less for each other.
 pub(crate) fn widen_pipe(pipe: impl AsFd) {
-    // Only a wish: users have a limit for all their pipes together.
+    // A failure does not matter: users have a limit for all their pipes together.
     let _ = rustix::pipe::fcntl_setpipe_size(pipe, 1024 * 1024);
 }

@@ -1,6 +1,6 @@
-//! Linux: loop devices, and the files below them. Paths in /sys say nothing of other mount namespaces and of files that
-//! were renamed or removed; device and inode do. How many calls that takes depends on the machine, so none of them goes
-//! through the door of `sys/`.
+//! Linux: loop devices, and the files below them. They are matched by device and inode: paths in /sys are useless for
+//! other mount namespaces, and for files that were renamed or removed. The number of calls depends on the machine, so
+//! they do not go through the door of `sys/`.
 
 use std::fs::{self, File};
 
@@ -25,7 +25,7 @@ pub(super) fn attached() -> Vec<Loop> {
     entries
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok().filter(|name| name.starts_with("loop"))?;
-            // This directory is there while the device is attached.
+            // This directory exists while the device is attached.
             entry.path().join("loop").exists().then_some(())?;
             let device = parse_number(fs::read_to_string(entry.path().join("dev")).ok()?.trim())?;
             let path = format!("/dev/{name}");

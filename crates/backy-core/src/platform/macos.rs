@@ -94,7 +94,7 @@ pub(crate) fn open_direct(path: &Path, access: OFlags) -> Option<File> {
     (result != -1).then_some(file)
 }
 
-/// Nothing tells.
+/// No call tells.
 pub(crate) fn resident_bytes(_file: &File, _offset: u64, _length: u64) -> Option<u64> {
     None
 }
@@ -165,22 +165,22 @@ pub(crate) fn each_stored(_file: &File, _take: impl FnMut(Stored)) -> Result<()>
     Err(Errno::OPNOTSUPP)
 }
 
-/// Nothing tells where a file lies.
+/// No call tells the places of a file.
 pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped)) -> Result<()> {
     Err(Errno::OPNOTSUPP)
 }
 
-/// Nor in how many pieces.
+/// No call tells the number of its extents.
 pub(crate) fn count_all_extents(_file: &File) -> Result<u64> {
     Err(Errno::OPNOTSUPP)
 }
 
-/// Nor in how many a range does.
+/// No call tells the number of extents of a range.
 pub(crate) fn count_extents(_file: &File, _offset: u64, _length: u64) -> Result<u64> {
     Err(Errno::OPNOTSUPP)
 }
 
-/// There is no such thing here; programs notice the end of their reader when they write.
+/// This system cannot do that. Programs notice the end of their reader when they write.
 pub(crate) fn die_with_parent(_command: &mut Command) {}
 
 /// Pipes grow by themselves.
@@ -211,18 +211,18 @@ pub(crate) fn clone_range(
 pub(crate) struct Subject;
 
 impl Subject {
-    /// Nothing here says who has a file open.
+    /// No call tells who has a file open.
     pub(crate) fn of(_file: &File) -> Option<Self> {
         None
     }
 }
 
-/// Nobody, as no file is a subject here.
+/// Finds no holders, because no file is a subject here.
 pub(crate) fn find_holders(subjects: &[&Subject]) -> Vec<Vec<Holder>> {
     subjects.iter().map(|_| Vec::new()).collect()
 }
 
-/// Nothing tells who has claimed a device.
+/// No call tells who has claimed a device.
 pub(crate) fn claims_on(_path: &Path) -> Vec<Holder> {
     vec![Holder { kind: HolderKind::Unseen, name: String::new(), pid: None }]
 }
@@ -230,12 +230,12 @@ pub(crate) fn claims_on(_path: &Path) -> Vec<Holder> {
 /// QEMU takes other locks here.
 pub(crate) fn keep_qemu_out(_file: &File) {}
 
-/// The error of whoever writes says it.
+/// The error of the first write says it.
 pub(crate) fn protection_of(_file: &File) -> Option<Protection> {
     None
 }
 
-/// There are none beside `/dev`.
+/// There are none apart from `/dev`.
 pub(crate) fn kernel_filesystem(_path: &Path) -> Result<Option<&'static str>> {
     Ok(None)
 }

@@ -1,5 +1,5 @@
-//! Linux: priorities of single threads, which what they start inherits. The raw calls, because musl refuses one of
-//! them, and no library has the other.
+//! Linux: priorities of single threads. Threads and programs that they start inherit them. The calls are raw, because
+//! musl refuses one of them, and no library has the other.
 
 use std::ptr;
 
@@ -12,7 +12,7 @@ use crate::sys::call;
 const THREAD: libc::c_int = 1;
 pub(crate) const IDLE_DISK: libc::c_int = 3 << 13;
 
-/// Has the disk serve everybody else before the calling thread. `ioprio_set(2)`
+/// Makes the disk serve all others before the calling thread. `ioprio_set(2)`
 pub(crate) fn idle_disk_priority() -> Result<()> {
     call("ioprio_set", || {
         // SAFETY: no memory is passed.
@@ -20,9 +20,9 @@ pub(crate) fn idle_disk_priority() -> Result<()> {
     })
 }
 
-/// Has the processors serve everybody else before the calling thread: `SCHED_IDLE`, sched(7).
+/// Makes the processors serve all others before the calling thread: `SCHED_IDLE`, sched(7).
 pub(crate) fn idle_processor_priority() -> Result<()> {
-    // All there is in a `struct sched_param`.
+    // The only field of a `struct sched_param`.
     let priority: libc::c_int = 0;
     call("sched_setscheduler", || {
         // SAFETY: the pointer is valid for the structure that the call reads.

@@ -1,4 +1,4 @@
-//! Linux: what keeps a file or device from being written to that everybody has the right to.
+//! Linux: protections of a file or device against writing, which override permissions.
 
 use std::fs::File;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(crate) fn protection_of(file: &File) -> Option<Protection> {
     protections.into_iter().find(|(flag, _)| flags.contains(*flag)).map(|(_, protection)| protection)
 }
 
-/// `BLKROGET`, which no other kind of file knows.
+/// `BLKROGET`, which only block devices know.
 fn is_read_only_device(file: &File) -> bool {
     const GET_READ_ONLY: rustix::ioctl::Opcode = opcode::none(0x12, 94);
     // SAFETY: the opcode writes an int.
@@ -36,8 +36,8 @@ fn is_read_only_device(file: &File) -> bool {
     unsafe { control("ioctl", file, getter) }.is_ok_and(|read_only| read_only != 0)
 }
 
-/// The name of a filesystem that is a face of the kernel, if it is one. magic.h, and the sources of those that are not
-/// in it.
+/// The name of the filesystem of a path, if the kernel itself provides its files. The numbers are from magic.h, or from
+/// the source of the filesystem.
 pub(crate) fn kernel_filesystem(path: &Path) -> Result<Option<&'static str>> {
     const KNOWN: [(u64, &str); 18] = [
         (0x9fa0, "proc"),

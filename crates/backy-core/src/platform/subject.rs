@@ -1,4 +1,4 @@
-//! Linux: what the kernel says of the use of a file or a block device.
+//! Linux: facts that the kernel knows about the use of a file or a block device.
 
 use std::fs::File;
 use std::path::Path;
@@ -15,10 +15,10 @@ use crate::sys::call;
 /// A file or block device whose holders are wanted.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    /// It, and whatever else has the same bytes: the disk of a partition, partitions of a disk, the file below a loop
-    /// device.
+    /// The file or device, and everything else with the same bytes: the disk of a partition, partitions of a disk, the
+    /// file below a loop device.
     pub(super) identities: Vec<Identity>,
-    /// The number of a block device, which is no holder of the file below it.
+    /// The number of a block device. The device is no holder of the file below it.
     pub(super) device: Option<u64>,
     /// QEMU holds its locks.
     pub(super) locked: bool,
@@ -27,7 +27,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// `None` for what is neither a regular file nor a block device, and for a file that demonstrably nobody else has
+    /// `None` for everything except regular files and block devices, and for a file that certainly nobody else has
     /// open.
     pub(crate) fn of(file: &File) -> Option<Self> {
         let identity = look(file, Path::new(""), AtFlags::EMPTY_PATH)?;
@@ -42,7 +42,7 @@ impl Subject {
     }
 }
 
-/// Keeps QEMU from opening a file or device until `file` is closed, with the locks that QEMU itself takes: byte 100 + n
+/// Keeps QEMU from opening a file or device until `file` is closed. It takes the locks of QEMU itself: byte 100 + n
 /// says "I use the permission n", byte 200 + n "I do not share it" (block/file-posix.c).
 pub(crate) fn keep_qemu_out(file: &File) {
     // A filesystem without locks has none of QEMU's either.
@@ -70,9 +70,9 @@ fn lock(file: &File, command: libc::c_int, kind: libc::c_int) -> Result<libc::c_
     Ok(request.l_type.into())
 }
 
-/// Whether anybody has another descriptor of a regular file: the kernel grants a write lease to none but a sole opener,
-/// fcntl(2). It counts what no list of processes shows, too: other containers, loop devices, servers in the kernel.
-/// `None` where it does not say: other filesystems, files of other owners.
+/// Whether anybody has another descriptor of a regular file. The kernel grants a write lease only to a sole opener,
+/// fcntl(2). It also counts openers that no list of processes shows: other containers, loop devices, servers in the
+/// kernel. `None` if it does not tell: on other filesystems, and for files of other owners.
 fn is_open_elsewhere(file: &File) -> Option<bool> {
     const SET_SIGNAL: libc::c_int = 10;
     let descriptor = file.as_raw_fd();
@@ -81,8 +81,8 @@ fn is_open_elsewhere(file: &File) -> Option<bool> {
         done(unsafe { libc::fcntl(descriptor, command, argument) }.into())
     };
     call("fcntl_setlease", || {
-        // If somebody opens the file within these microseconds, they wait, and this process gets a signal. It is
-        // ignored unless somebody asks for it, because SIGIO would end it.
+        // If somebody opens the file within these microseconds, they wait, and this process gets a signal. It is one
+        // that is ignored by default, because SIGIO would end the process.
         fcntl(SET_SIGNAL, libc::SIGURG)?;
         let result = match fcntl(libc::F_SETLEASE, libc::F_WRLCK) {
             Ok(()) => fcntl(libc::F_SETLEASE, libc::F_UNLCK).map(|()| false),

@@ -1,4 +1,4 @@
-//! Thin volumes of LVM: the one kind of device whose discards are known to read as zeros.
+//! Thin volumes of LVM, the only devices known to read as zeros after a discard.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -10,8 +10,8 @@ use rustix::ioctl::{Opcode, Setter, opcode};
 
 use super::ioctl::control;
 
-/// Gives the chunks of a thin volume that lie within a range back to their pool; they read as zeros then. What lies in
-/// the range beside them stays. Other devices are refused with EOPNOTSUPP: nobody knows what they keep.
+/// Returns the chunks of a thin volume that lie within a range to their pool. They read as zeros then; the rest of the
+/// range stays. Other devices are refused with EOPNOTSUPP, because their contents after a discard are unknown.
 pub(crate) fn discard_thin(file: &File, offset: u64, length: u64) -> Result<()> {
     /// `BLKDISCARD`, include/uapi/linux/fs.h.
     const DISCARD: Opcode = opcode::none(0x12, 119);
@@ -24,7 +24,8 @@ pub(crate) fn discard_thin(file: &File, offset: u64, length: u64) -> Result<()> 
     unsafe { control("ioctl_blkdiscard", file, setter) }
 }
 
-/// Whether it lies in a pool, and in nothing else: a volume with an external origin shows that where it has no chunk.
+/// Whether the device lies in a pool only. A volume with an external origin shows the origin in place of a missing
+/// chunk.
 fn is_thin(file: &File) -> bool {
     let Ok(metadata) = file.metadata() else { return false };
     let device = metadata.rdev();
@@ -32,7 +33,7 @@ fn is_thin(file: &File) -> bool {
     let uuid_of = |path: PathBuf| fs::read_to_string(path.join("dm/uuid")).unwrap_or_default();
     let below: Vec<_> = fs::read_dir(home.join("slaves")).into_iter().flatten().flatten().collect();
     let is_pool = |uuid: &str| uuid.starts_with("LVM-") && uuid.trim_end().ends_with("-tpool");
-    // The device of that name which LVM shows for the pool itself.
+    // LVM shows the pool itself by a device of this name.
     let is_view = uuid_of(home).trim_end().ends_with("-pool");
     !is_view && matches!(below.as_slice(), [only] if is_pool(&uuid_of(only.path())))
 }

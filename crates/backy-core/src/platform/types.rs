@@ -23,8 +23,8 @@ pub(crate) struct Filesystem {
     pub holes_are_true: bool,
     /// Meaning of two files that have an extent at the same place.
     pub sharing: Sharing,
-    /// Whether large writes to a fresh file are faster past the page cache. Never on btrfs, where checksums
-    /// turn them into slower buffered ones.
+    /// Whether large writes to a fresh file are faster past the page cache. They never are on btrfs, where checksums
+    /// turn them into slower buffered writes.
     pub direct_writes: bool,
 }
 
@@ -55,7 +55,7 @@ pub(crate) enum Protection {
 }
 
 impl Protection {
-    /// Its name in TypeScript, which has the words for it.
+    /// Its name in TypeScript, which has the message for it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Device => "device",
@@ -66,7 +66,7 @@ impl Protection {
     }
 }
 
-/// A stretch of a file, and where it lies on the disk. Bytes.
+/// A stretch of a file, and its place on the disk. In bytes.
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "nobody tells there"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mapped {
@@ -75,18 +75,18 @@ pub(crate) struct Mapped {
     /// Offset on the disk, unless the flags say otherwise.
     pub physical: u64,
     pub length: u64,
-    /// `FIEMAP_EXTENT_*`, include/uapi/linux/fiemap.h, but for the one that marks the last.
+    /// `FIEMAP_EXTENT_*`, include/uapi/linux/fiemap.h, without the flag of the last extent.
     pub flags: u32,
 }
 
-/// Somebody who has a file or a block device open.
+/// A user of a file or a block device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The kind of user.
     pub kind: HolderKind,
-    /// The program, device or directory; empty where it has no name.
+    /// The program, device or directory; empty if it has no name.
     pub name: String,
-    /// The process, where one can be seen.
+    /// The process, if one is visible.
     pub pid: Option<u32>,
 }
 
@@ -103,9 +103,9 @@ pub enum HolderKind {
     Mount,
     /// Another device is built on it: LVM, RAID, encryption.
     Device,
-    /// QEMU has locked it, in a process that cannot be seen from here.
+    /// QEMU has locked it, in a process that is not visible from here.
     Lock,
-    /// The kernel says that it is in use, and nothing shows by whom.
+    /// The kernel says that it is in use, but not by whom.
     Unseen,
 }
 

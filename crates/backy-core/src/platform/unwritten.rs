@@ -1,7 +1,7 @@
-//! Cloning what ZFS has not written yet.
+//! Clones of data that ZFS has not written yet.
 //!
-//! ZFS clones only blocks that a finished transaction group has written. It refuses with EAGAIN until then, which is
-//! up to `zfs_txg_timeout` seconds after the last write, 5 by default: `zfs_clone_range()` and `dmu_read_l0_bps()` of
+//! ZFS clones only blocks that a finished transaction group has written. Until then, up to `zfs_txg_timeout` seconds
+//! after the last write (5 by default), it refuses with EAGAIN: `zfs_clone_range()` and `dmu_read_l0_bps()` of
 //! `OpenZFS` 2.3.
 
 use std::fs::File;
@@ -14,7 +14,7 @@ use super::linux::{filesystem, sync};
 use super::types::Pause;
 use crate::sys::fs;
 
-/// Several groups of a busy pool.
+/// Long enough for several groups of a busy pool.
 #[cfg(not(test))]
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Tests wait for less.
@@ -31,8 +31,8 @@ pub(super) enum Wanted {
     Range,
 }
 
-/// Runs `clone`, which shares blocks of `from`, again and again as long as they are not written, for a limited time.
-/// Fails with EAGAIN if that is in vain, or if `pause` is cut short meanwhile.
+/// Repeats `clone`, which shares blocks of `from`, while they are not written, for a limited time. Fails with EAGAIN if
+/// they are not written in time, or if `pause` is cut short.
 pub(super) fn patiently(
     wanted: Wanted,
     from: &File,
@@ -43,13 +43,13 @@ pub(super) fn patiently(
     if !is_early(first, wanted, from) {
         return first;
     }
-    // Its failure is for those who write this file. Whether the blocks are written is what the next clone says.
+    // A failure concerns the writers of this file. The next clone tells whether the blocks are written.
     let _ = sync(from);
     let started = Instant::now();
     let mut time = FIRST_PAUSE;
     loop {
-        // ZFS has to finish the group before it can tell where data are: `dmu_offset_next()`. This needs no privileges,
-        // unlike "zpool sync". With zfs_dmu_offset_next_sync=0 it does not help, but time does.
+        // ZFS must finish the group before it can locate data: `dmu_offset_next()`. Unlike "zpool sync" this needs no
+        // privileges. With zfs_dmu_offset_next_sync=0 it has no effect, and only waiting helps.
         let _ = fs::seek(from, SeekFrom::Data(0));
         let result = clone();
         if !is_early(result, wanted, from) {
@@ -62,8 +62,8 @@ pub(super) fn patiently(
     }
 }
 
-/// Whether ZFS refused blocks because they are not written yet. It reports EINVAL where that is so of the end of a long
-/// file only, as it has cloned less than it was asked for then. Of a range, EINVAL says that it is not aligned.
+/// Whether ZFS refused blocks because they are not written yet. If only the end of a long file is not written, it
+/// clones less than asked, and reports EINVAL. For a range, EINVAL means that it is not aligned.
 fn is_early(result: Result<()>, wanted: Wanted, from: &File) -> bool {
     match result {
         Err(Errno::AGAIN) => true,
@@ -80,7 +80,7 @@ mod tests {
     use crate::work::control::Control;
     use std::cell::Cell;
 
-    /// Tries with a clone that is refused so many times. Returns how often it was tried.
+    /// Tries a clone that is refused `refusals` times. Returns the number of tries.
     fn try_with(errno: Errno, refusals: usize, control: &Control) -> (Result<()>, usize) {
         let file = tempfile::tempfile().unwrap();
         let tries = Cell::new(0);

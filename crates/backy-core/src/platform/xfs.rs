@@ -20,8 +20,8 @@ pub(super) struct Fsxattr {
     padding: [u8; 8],
 }
 
-/// XFS reserves 128 KiB for each copy-on-write unless told otherwise: 7 MiB of scattered 4 KiB writes took
-/// 234 MiB until a background scan gave them back. One filesystem block is the honest unit.
+/// XFS reserves 128 KiB for each copy-on-write by default: 7 MiB of scattered 4 KiB writes took 234 MiB until a
+/// background scan returned them. One filesystem block is enough.
 pub(super) fn limit_cow_extents(file: &File) -> Result<()> {
     const USE_COW_EXTENT_SIZE: u32 = 0x0001_0000;
     let mut attributes = xfs_attributes(file)?;
