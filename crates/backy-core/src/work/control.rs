@@ -1,5 +1,5 @@
-//! The other end of a long call: a flag to stop it, a limit to how fast it goes, counters to watch it. Pulled, never
-//! pushed.
+//! The caller's handle on a long call: a flag to stop it, a rate limit, and counters to watch it. The caller polls;
+//! nothing calls back.
 
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Code, Error, Result};
 use crate::work::rate::Rate;
 
-/// After which a pause looks whether it was cancelled.
+/// The interval at which a pause checks for cancelling.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// Shared between the caller and the threads of one operation.
@@ -25,16 +25,16 @@ pub struct Control {
 /// Progress of an operation, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes to go through.
+    /// Bytes to process.
     pub total: u64,
-    /// Bytes gone through.
+    /// Bytes processed.
     pub done: u64,
-    /// Bytes found different.
+    /// Bytes that differ.
     pub changed: u64,
 }
 
 impl Control {
-    /// Has the operation read no more than so many bytes of images and sources in a second.
+    /// Limits the bytes of images and sources that the operation reads in a second.
     #[must_use]
     pub fn with_rate(bytes_per_second: NonZeroU64) -> Self {
         Self { rate: Some(Rate::new(bytes_per_second)), ..Self::default() }
@@ -61,13 +61,13 @@ impl Control {
         if self.is_cancelled() { Err(Error::new(Code::Cancelled)) } else { Ok(()) }
     }
 
-    /// The same before so many bytes are read; waits for as long as the limit wants.
+    /// The same before `bytes` are read. It waits as long as the rate limit requires.
     pub(crate) fn pass(&self, bytes: u64) -> Result<()> {
         self.rate.as_ref().inspect(|rate| rate.wait(bytes, || self.is_cancelled()));
         self.check()
     }
 
-    /// Waits. Tells whether it did so to the end: cancelling cuts it short.
+    /// Waits. Returns whether it waited to the end: cancelling cuts it short.
     #[cfg_attr(target_os = "macos", allow(dead_code, reason = "nothing is waited for there"))]
     pub(crate) fn pause(&self, time: Duration) -> bool {
         let until = Instant::now() + time;

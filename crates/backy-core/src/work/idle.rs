@@ -1,12 +1,12 @@
-//! Letting everything else go first.
+//! Idle priority for a thread.
 
 use std::path::Path;
 
 use crate::error::{Context, Result};
 use crate::platform;
 
-/// Gives the calling thread, and all threads and programs that it starts from now on, what is left of the disks and
-/// processors. There is no way back. Does nothing where the system has no such thing (macOS).
+/// Gives the calling thread idle priority for disks and processors, along with all threads and programs that it starts
+/// from now on. This cannot be undone. On macOS it does nothing.
 ///
 /// # Errors
 /// [`crate::Code::Io`] when the system refuses.

@@ -1,4 +1,4 @@
-//! Work spread over threads: segments handed out in order by one counter, no queue, no channel.
+//! Work on several threads. One counter hands out the segments in order; there is no queue and no channel.
 
 use std::panic;
 use std::sync::Mutex;
@@ -11,9 +11,9 @@ use crate::error::Result;
 use crate::sys;
 use crate::work::control::Control;
 
-/// More threads than this gain nothing: memory bandwidth ends first.
+/// More threads gain nothing: memory bandwidth is the limit.
 const MOST_THREADS: usize = 8;
-/// A thread that waits for the disk leaves its processor to another.
+/// A thread that waits for the disk leaves its processor to another one.
 const THREADS_PER_PROCESSOR: usize = 2;
 
 /// Threads for one operation: `BACKY_THREADS`, else two for each processor, at most 8.
@@ -27,8 +27,8 @@ pub fn threads() -> usize {
     })
 }
 
-/// Calls `work` for each number in `items`, each thread with a state of its own, and returns the results in
-/// the order of `items`. The first failure stops all threads and is returned; so does a panic, which goes on here.
+/// Calls `work` for each number in `items`. Each thread has a state of its own. Returns the results in the order of
+/// `items`. The first failure stops all threads and is returned. A panic stops them, too, and continues on this thread.
 pub(crate) fn for_each<State, Output: Send>(
     items: &[u64],
     control: &Control,
@@ -62,7 +62,7 @@ pub(crate) fn for_each<State, Output: Send>(
     Ok(outputs.into_iter().map(|(_, output)| output).collect())
 }
 
-/// Runs it on so many threads, of which this is one; on fewer where no more can be started.
+/// Runs `run` on `count` threads, including this one. If the system starts fewer, it runs on those.
 fn run_on<Output: Send>(count: usize, run: &(impl Fn() -> Vec<Output> + Sync)) -> Vec<Output> {
     thread::scope(|scope| {
         let start = || thread::Builder::new().spawn_scoped(scope, run).map_err(|_| Errno::AGAIN);

@@ -1,7 +1,7 @@
-//! A limit to how many bytes go through in a second, shared by all threads of an operation.
+//! A rate limit in bytes per second, shared by all threads of an operation.
 //!
-//! Each piece of work books the time that its bytes take, behind whatever was booked before, and waits until that time
-//! begins. So the threads take turns, and nobody counts or refills anything meanwhile.
+//! Each piece of work books the time that its bytes take, after all earlier bookings, and waits until that time begins.
+//! So the threads take turns, and no thread has to refill a budget.
 
 use std::num::NonZeroU64;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -18,7 +18,7 @@ struct Bookings {
 }
 
 impl Bookings {
-    /// When so many bytes may go through.
+    /// Books `bytes`. Returns the time at which they may be read.
     fn book(&mut self, now: Duration, bytes: u64) -> Duration {
         let begin = self.free_at.max(now.saturating_sub(LONGEST_CREDIT));
         self.free_at = begin.saturating_add(self.time_of(bytes));
@@ -45,7 +45,7 @@ impl Rate {
         Self { bookings: Mutex::new(bookings), woken: Condvar::new(), start: Instant::now() }
     }
 
-    /// Returns when so many bytes may go through, or when `is_over` turns true and [`Rate::wake`] says so.
+    /// Waits until `bytes` may be read, or until `is_over` is true after a call of [`Rate::wake`].
     pub(crate) fn wait(&self, bytes: u64, is_over: impl Fn() -> bool) {
         let mut bookings = self.lock();
         let begin = bookings.book(self.start.elapsed(), bytes);
@@ -54,9 +54,9 @@ impl Rate {
         drop(waited.expect("no thread panics with this lock"));
     }
 
-    /// Has all who wait look whether it is over.
+    /// Wakes all waiting threads, so that they check whether it is over.
     pub(crate) fn wake(&self) {
-        // Whoever has looked by now is waiting already.
+        // A thread that has checked before this is waiting already.
         drop(self.lock());
         self.woken.notify_all();
     }
@@ -93,8 +93,7 @@ mod tests {
         assert_eq!(begins, [0, 250, 1750, 2000, 2250]);
     }
 
-    /// Whenever they come, and whatever their sizes: before each there went no more than the limit and the credit
-    /// allow.
+    /// Pieces of any size come at any time. Before each of them, no more bytes were read than limit and credit allow.
     #[test]
     fn no_stretch_of_time_sees_more_than_the_limit_allows() {
         let (rate, largest) = (10 * MIB, 4 * MIB);
@@ -104,7 +103,7 @@ mod tests {
         for step in 0..1000_u64 {
             now += Duration::from_millis(step * step % 977);
             let bytes = (step * 7919) % largest + 1;
-            // A thread goes on when it may, and not before it came.
+            // A thread continues when it may, and not before it came.
             begun.push((bookings.book(now, bytes).max(now), bytes));
         }
         for (first, (start, _)) in begun.iter().enumerate() {
