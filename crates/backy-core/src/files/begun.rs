@@ -1,5 +1,5 @@
-//! The traces of a restore on the file or device that it writes to: a lock as long as it runs, so that no backup reads
-//! a mixture, and on a file a mark from its first write until it is complete, which outlives a kill and a power cut.
+//! The traces of a restore on its target. While it runs, it holds a lock, so that no backup reads a mixture. A file
+//! also bears a mark from the first write until it is complete. The mark survives a kill and a power cut.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -18,21 +18,21 @@ use crate::sys::fs::{self, Guard};
 /// the directory is the repository, the name is the id of the revision.
 const MARK: &str = "user.backy.restoring";
 
-/// As long as a path may be.
+/// The longest path.
 const LONGEST_MARK: usize = 4096;
 
 /// The traces of restores on a file or device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Begun {
-    /// Whether one is running.
+    /// Whether a restore is running.
     pub running: bool,
-    /// The image that one has begun to write, and has not finished.
+    /// The image that an unfinished restore has begun to write.
     pub image: Option<PathBuf>,
-    /// Whether there can be such a mark: not on devices, nor where files have no attributes.
+    /// Whether the target can bear a mark. Devices cannot, and neither can files without attributes.
     pub marks: bool,
 }
 
-/// Looks for a restore that is running on what `path` leads to, or has begun there and is not complete.
+/// Looks for a restore to the file or device at `path` that is running or incomplete.
 ///
 /// # Errors
 /// [`Code::Io`] when it cannot be opened for reading.
@@ -55,7 +55,7 @@ pub fn find_begun(path: &Path) -> Result<Begun> {
     Ok(Begun { running, image, marks })
 }
 
-/// Takes the mark of an unfinished restore off a file, durably. Where there is none, nothing happens.
+/// Removes the mark of an unfinished restore from a file, durably. A file without a mark stays as it is.
 ///
 /// # Errors
 /// [`Code::Io`].
@@ -65,17 +65,17 @@ pub fn forget_begun(path: &Path) -> Result<()> {
     unmark(&file, path)
 }
 
-/// Keeps backups and other restores away from a target, until it is closed.
+/// Locks a target against backups and other restores until it is closed.
 pub(crate) fn guard_target(file: &File, path: &Path) -> Result<()> {
     guard(file, path, Guard::Exclusive, Code::TargetBusy)
 }
 
-/// Keeps restores away from a source, until it is closed; fails while one is writing to it.
+/// Locks a source against restores until it is closed. Fails while a restore is writing to it.
 pub(crate) fn guard_source(file: &File, path: &Path) -> Result<()> {
     guard(file, path, Guard::Shared, Code::SourceRestoring)
 }
 
-/// Marks a target durably as not complete, if it is a file that can be marked. `image` is what is restored to it.
+/// Marks a target durably as incomplete, if it is a file that can bear the mark. `image` is the restored image.
 pub(crate) fn mark(file: &File, path: &Path, image: &Path) -> Result<()> {
     match fs::fsetxattr(file, MARK, image.as_os_str().as_bytes()) {
         Err(errno) if has_no_attributes(errno) => Ok(()),
@@ -83,7 +83,7 @@ pub(crate) fn mark(file: &File, path: &Path, image: &Path) -> Result<()> {
     }
 }
 
-/// Takes the mark off a target that is complete, durably.
+/// Removes the mark from a complete target, durably.
 pub(crate) fn unmark(file: &File, path: &Path) -> Result<()> {
     match fs::fremovexattr(file, MARK) {
         Err(errno) if errno == platform::NO_ATTRIBUTE || has_no_attributes(errno) => Ok(()),
@@ -104,7 +104,7 @@ fn has_no_locks(errno: Errno) -> bool {
     matches!(errno, Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL)
 }
 
-/// Device nodes may not have attributes of users (EPERM), and some filesystems have none at all.
+/// Device nodes cannot have user attributes (EPERM), and some filesystems have none at all.
 fn has_no_attributes(errno: Errno) -> bool {
     matches!(errno, Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM)
 }
@@ -139,7 +139,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("disk");
         std::fs::write(&path, "disk").unwrap();
-        // Whether there are attributes depends on where the temporary directory lies.
+        // The filesystem of the temporary directory may have no attributes.
         let marks = find_begun(&path).unwrap().marks;
         let begun = |image| Begun { running: false, image, marks };
         mark(&open(&path), &path, Path::new("/srv/backy/1")).unwrap();

@@ -1,4 +1,4 @@
-//! Letting a new file share the blocks of another one, or saying why it cannot.
+//! New files that share the blocks of another one, or the reason why they cannot.
 
 use std::fs::File;
 use std::path::Path;
@@ -13,11 +13,11 @@ use crate::work::control::Control;
 pub(crate) enum Cloned {
     /// The new file. It shares all blocks with the other one.
     Shared(File),
-    /// The two places share no blocks. Nothing is left behind.
+    /// The two places cannot share blocks. Nothing is left behind.
     Refused(Refusal),
 }
 
-/// The reason for which blocks cannot be shared.
+/// The reason why blocks cannot be shared.
 pub(crate) struct Refusal {
     pub errno: Errno,
     /// The same in words.
@@ -27,7 +27,7 @@ pub(crate) struct Refusal {
 /// Creates `to`, whose name must be free, as a clone of `from`, for an image, an index or a snapshot.
 ///
 /// # Errors
-/// [`crate::Code::Io`] for what must not quietly turn into a full copy, such as a full disk;
+/// [`crate::Code::Io`] for failures that must not quietly turn into a full copy, such as a full disk;
 /// [`crate::Code::Cancelled`]. Nothing is left behind.
 pub(crate) fn clone_file(from: &File, to: &Path, control: &Control) -> Result<Cloned> {
     judge(platform::create_clone(from, to, &|time| control.pause(time)), from, to, control)
@@ -56,9 +56,9 @@ fn judge(
     }
 }
 
-/// Whether a failed clone means that these two places share no blocks, as opposed to a full disk, a broken
-/// one, or whatever else must not quietly turn into a full copy. EINVAL: btrfs, between files with and without
-/// checksums; ZFS, of a range that is not aligned to its records. EAGAIN: ZFS, after all the patience there is.
+/// Whether a failed clone means that the two places cannot share blocks. Other failures, such as a full or broken disk,
+/// must not quietly turn into a full copy. EINVAL comes from btrfs between files with and without checksums, and from
+/// ZFS for a range that is not aligned to its records. EAGAIN comes from ZFS when patience has ended.
 pub(crate) fn never_clones(errno: Errno) -> bool {
     matches!(
         errno,
@@ -66,7 +66,7 @@ pub(crate) fn never_clones(errno: Errno) -> bool {
     )
 }
 
-/// The reason people read when blocks cannot be shared.
+/// The reason, in words, why blocks cannot be shared.
 fn no_reflink(filesystem: &Filesystem, errno: Errno) -> String {
     let name = &filesystem.name;
     match errno {
@@ -92,7 +92,7 @@ mod tests {
     use crate::fault_tests::scratch::Scratch;
     use crate::sys::faults::{Call, Fault, Injection, watch};
 
-    /// Has the first call of this name fail with EAGAIN, or all of them.
+    /// Makes the first call of this name fail with EAGAIN, or all of them.
     fn with_early<T>(name: &str, lasting: bool, work: impl Fn() -> T, clean: impl Fn()) -> (T, Vec<Call>) {
         let (_, calls) = watch(None, &work);
         clean();
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(attempts, 2);
         match cloned {
             Cloned::Shared(_) => assert_eq!(std::fs::read(&to).unwrap(), vec![7; 300_000]),
-            // For who is not root, the directory is on whatever there is.
+            // Without root, the directory may lie on any filesystem.
             Cloned::Refused(refusal) => assert_eq!(refusal.errno, Errno::OPNOTSUPP),
         }
     }

@@ -30,8 +30,8 @@ pub struct Facts {
     pub size: u64,
 }
 
-/// Whether a block device is mounted, or part of something that is in use: then `O_EXCL` is refused to everybody
-/// else, open(2). Files are never.
+/// Whether a block device is mounted, or part of a device in use. Then the kernel refuses `O_EXCL` to everybody else,
+/// open(2). Files are never busy.
 ///
 /// # Errors
 /// [`Code::Io`] when it cannot be opened for reading.
@@ -46,8 +46,8 @@ pub fn is_busy(path: &Path) -> Result<bool> {
     }
 }
 
-/// Opens a block device that nobody else may have opened like this, nor mounted: `O_EXCL`, open(2). `BUSY` when it
-/// stays in use; who only asks [`is_busy`] has it for a moment.
+/// Opens a block device exclusively: `O_EXCL`, open(2). Fails with `BUSY` if the device stays in use. It tries several
+/// times, because [`is_busy`] holds a device for a moment.
 pub(crate) fn open_exclusively(path: &Path, access: OFlags) -> rustix::io::Result<File> {
     let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::EXCL;
     let mut attempts = 1;
@@ -63,11 +63,11 @@ pub(crate) fn open_exclusively(path: &Path, access: OFlags) -> rustix::io::Resul
 const BUSY_ATTEMPTS: u32 = 5;
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
-/// Kind and size of what `path` leads to; symbolic links are followed.
+/// Kind and size of the file or device at `path`. Symbolic links are followed.
 ///
 /// # Errors
 /// [`Code::Io`] when it cannot be opened for reading, [`Code::SourceKind`] for directories, pipes and the like,
-/// [`Code::NoPlace`] for a file in the place of a device.
+/// [`Code::NoPlace`] for a file between devices.
 pub fn describe(path: &Path) -> Result<Facts> {
     let file = open_source(path)?;
     let facts = facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))?;
@@ -77,14 +77,14 @@ pub fn describe(path: &Path) -> Result<Facts> {
     Ok(facts)
 }
 
-/// Opens a source for reading, and for nothing else.
+/// Opens a source for reading only.
 pub(crate) fn open_source(path: &Path) -> Result<File> {
-    // NONBLOCK: opening a pipe nobody writes to would hang; it means nothing to files and devices.
+    // NONBLOCK: opening a pipe without a writer would hang. It has no meaning for files and devices.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(fs::open(path, flags, Mode::empty()).on("open", path)?.into())
 }
 
-/// Kind and size of an open file; `None` when it is of another kind.
+/// Kind and size of an open file or device; `None` for everything else.
 pub(crate) fn facts(file: &File, path: &Path) -> Result<Option<Facts>> {
     let stat = fs::fstat(file).on("fstat", path)?;
     Ok(match FileType::from_raw_mode(stat.st_mode) {

@@ -8,8 +8,8 @@ use rustix::fs::OFlags;
 use crate::platform::open_direct;
 use crate::sys::fs;
 
-/// A second handle of an open file, which goes past the page cache: [`open_direct`]. None either where its name leads
-/// to another file by now: one image must not be made of two.
+/// Opens a second handle of an open file that goes past the page cache: [`open_direct`]. `None` also if the name leads
+/// to another file by now, because an image must not be a mixture of two.
 pub(crate) fn reopen_direct(file: &File, path: &Path, access: OFlags) -> Option<File> {
     open_direct(path, access).filter(
         |direct| matches!((fs::identity(direct), fs::identity(file)), (Ok(left), Ok(right)) if left == right),

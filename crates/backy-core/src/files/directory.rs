@@ -1,4 +1,4 @@
-//! Moving files between directories, and the directories themselves, so that it holds after a power cut.
+//! Durable moves of files between directories; making and removing directories.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ use crate::files::names::directory_of;
 use crate::files::ownership::give_to_owner;
 use crate::sys::fs;
 
-/// Renames files in order, then makes that durable in every directory concerned. No name may be taken. What is
-/// not there is skipped, so that a move which was interrupted is finished by doing it again.
+/// Renames files in order, then makes the names durable in every directory. No name may be taken. Missing files are
+/// skipped, so that repeating an interrupted move completes it.
 ///
 /// # Errors
 /// [`crate::Code::Io`], `EEXIST` for a name that is taken; the files before it have been renamed then.
@@ -37,7 +37,7 @@ pub fn move_files(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
         }
         synced.push(directory);
         match sync_directory(directory) {
-            // Nothing was moved there or from there: whatever is said of it was skipped.
+            // No file was moved into or out of a missing directory.
             Err(error) if error.errno == Some(Errno::NOENT) => {}
             result => result?,
         }
@@ -45,10 +45,10 @@ pub fn move_files(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
     Ok(())
 }
 
-/// Makes a directory that nobody else may enter, durably. One that is there already is fine.
+/// Makes a directory that nobody else may enter, durably. It may exist already.
 ///
 /// # Errors
-/// [`crate::Code::Io`]; `ENOTDIR` where the name belongs to a file or to a symbolic link, wherever that leads.
+/// [`crate::Code::Io`]; `ENOTDIR` if the name belongs to a file or to any symbolic link.
 pub fn make_directory(path: &Path) -> Result<()> {
     match fs::mkdir(path, Mode::RWXU) {
         Err(Errno::EXIST) => {
@@ -66,10 +66,10 @@ pub fn make_directory(path: &Path) -> Result<()> {
     sync_directory_of(path)
 }
 
-/// Removes an empty directory, durably. One that is not there is fine.
+/// Removes an empty directory, durably. It may be missing.
 ///
 /// # Errors
-/// [`crate::Code::Io`], `ENOTEMPTY` where something is left in it.
+/// [`crate::Code::Io`], `ENOTEMPTY` if it is not empty.
 pub fn remove_directory(path: &Path) -> Result<()> {
     match fs::rmdir(path) {
         Err(Errno::NOENT) => Ok(()),

@@ -1,4 +1,4 @@
-//! Small files that are there after a power cut, or not at all.
+//! Small files that are complete after a power cut, or missing.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,17 +14,17 @@ use crate::platform;
 use crate::sys::io::Appending;
 use crate::sys::{fs, io};
 
-/// Whether a name that is taken already is replaced.
+/// Treatment of a name that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// The new file takes its place.
     Replace,
-    /// `EEXIST`.
+    /// Fails with `EEXIST`.
     Keep,
 }
 
-/// Writes a small file: temporary name, fsync, rename, fsync of the directory. A reader, and a power cut,
-/// meets the old file or the new one.
+/// Writes a small file: temporary name, fsync, rename, fsync of the directory. Readers see the old file or the new one,
+/// also after a power cut.
 ///
 /// # Errors
 /// [`crate::Code::Io`]; nothing changed then.
@@ -32,7 +32,7 @@ pub fn write_file(path: &Path, contents: &[u8], mode: u32, existing: Existing) -
     write_file_by(path, mode, existing, |file| file.write_all(contents))
 }
 
-/// The same for contents that are produced while they are written.
+/// The same for contents that `write` produces.
 pub(crate) fn write_file_by(
     path: &Path,
     mode: u32,
@@ -42,15 +42,15 @@ pub(crate) fn write_file_by(
     let temporary = temporary_beside(path);
     let result = fill(&temporary, mode, write).and_then(|()| rename(&temporary, path, existing));
     if result.is_err() {
-        // Best effort: a name that starts like this is a leftover that the next purge takes.
+        // A failure does not matter: the next purge removes files with such names.
         let _ = fs::unlink(&temporary);
     }
-    // People know the name they gave, not the one it has meanwhile.
+    // The error names the file as the caller did, not by its temporary name.
     result.map_err(|error| error.at(path)).and_then(|()| sync_directory_of(path))
 }
 
-/// Points symbolic links of one directory at their targets, one after the other, replacing what links were
-/// there, and makes that durable with one fsync.
+/// Points symbolic links of one directory at their targets, one after the other. It replaces existing links, and makes
+/// all of them durable with one fsync.
 ///
 /// # Errors
 /// [`crate::Code::Io`]; some of the links may have been replaced then, and every one is whole.
@@ -66,8 +66,8 @@ pub fn replace_links(links: &[(PathBuf, PathBuf)]) -> Result<()> {
     links.first().map_or(Ok(()), |(path, _)| sync_directory_of(path))
 }
 
-/// Makes files read-only for their owner, renames them in order, and makes that durable with one fsync of
-/// their directory. No name may be taken.
+/// Makes files read-only for their owner, renames them in order, and makes the names durable with one fsync of their
+/// directory. No name may be taken.
 ///
 /// # Errors
 /// [`crate::Code::Io`]; some of the files may have been renamed then.
@@ -81,7 +81,7 @@ pub fn seal(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
     pairs.first().map_or(Ok(()), |(_, to)| sync_directory_of(to))
 }
 
-/// Removes files one after the other, each durably before the next. What is not there is skipped.
+/// Removes files one after the other, each durably before the next. Missing files are skipped.
 ///
 /// # Errors
 /// [`crate::Code::Io`]; the files before the one that failed are gone then.
@@ -98,7 +98,7 @@ pub fn remove(paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Closes a file whose bytes matter: some filesystems report a failed write only here.
+/// Closes a file. Some filesystems report a failed write only here.
 pub(crate) fn close(file: File, path: &Path) -> Result<()> {
     io::close(file).on("close", path)
 }
@@ -116,12 +116,12 @@ fn fill(path: &Path, mode: u32, write: impl FnOnce(&mut dyn Write) -> std::io::R
     close(file, path)
 }
 
-/// Renames a file; does not make that durable.
+/// Renames a file. The new name is not durable yet.
 pub(crate) fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
     match existing {
         Existing::Replace => fs::rename(from, to).on("rename", to),
         Existing::Keep => match fs::rename_to_free(from, to) {
-            // No such flag on this filesystem. Writers hold the lock, so nobody comes in between.
+            // The filesystem has no such flag. Writers hold the lock, so the name stays free.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::lstat(to) {
                 Err(Errno::NOENT) => fs::rename(from, to).on("rename", to),
                 Ok(_) => Err(Error::io("rename", to, Errno::EXIST)),

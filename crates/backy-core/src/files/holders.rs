@@ -13,8 +13,8 @@ use crate::files::device::{self, Facts, Kind};
 use crate::platform::{self, Holder, HolderKind, Subject};
 use crate::sys::fs;
 
-/// Finds out who, other than this process, has files open. The order is that of `paths`. A file that is missing, or
-/// that is neither a regular file nor a block device, has no holders; symbolic links are not followed.
+/// Finds the holders of files, without this process, in the order of `paths`. A file that is missing, or that is
+/// neither a regular file nor a block device, has no holders; symbolic links are not followed.
 #[must_use]
 pub fn find_holders(paths: &[PathBuf]) -> Vec<Vec<Holder>> {
     patiently(|| {
@@ -26,7 +26,7 @@ pub fn find_holders(paths: &[PathBuf]) -> Vec<Vec<Holder>> {
     })
 }
 
-/// Refuses a target that somebody else has open.
+/// Refuses a target that another process has open.
 ///
 /// # Errors
 /// [`Code::TargetBusy`] naming the holders.
@@ -64,7 +64,7 @@ pub(crate) fn holders_at(path: &Path) -> Vec<Holder> {
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Looks again while somebody shows: services look at devices for a moment, and so do indexers at files.
+/// Looks again while there are holders: services open devices for a moment, and so do indexers with files.
 fn patiently(look: impl Fn() -> Vec<Vec<Holder>>) -> Vec<Vec<Holder>> {
     let mut found = look();
     for _ in 1..ATTEMPTS {
@@ -114,7 +114,7 @@ mod tests {
                 .stdout(Stdio::piped())
                 .spawn()
                 .unwrap();
-            // It has the file open once it has said so.
+            // It has the file open once it has printed a line.
             std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
             Self(child)
         }

@@ -26,11 +26,11 @@ pub struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock without waiting, creating its file if need be. An exclusive holder leaves its pid in
-    /// the file, for the message of whoever comes second.
+    /// Takes the lock without waiting, and creates its file if it is missing. An exclusive holder writes its pid into
+    /// the file, for the error message of the next process.
     ///
     /// # Errors
-    /// [`Code::Locked`] with the holder's pid where it is known; [`Code::Io`].
+    /// [`Code::Locked`] with the holder's pid if it is known; [`Code::Io`].
     pub fn acquire(path: &Path, mode: LockMode) -> Result<Self> {
         let file = open_or_create(path)?;
         let operation = match mode {
@@ -44,15 +44,15 @@ impl FileLock {
             result => result.on("flock", path)?,
         }
         if mode == LockMode::Exclusive {
-            // The lock is held whatever becomes of the note: it must work on a full disk.
+            // The lock holds without the note, too: it must work on a full disk.
             let _ = note_holder(&file);
         }
         Ok(Self { _file: file })
     }
 }
 
-/// Opens the file of a lock. Only the process that creates it gives it to the owner of the directory: a file that is
-/// there already may be a second name of any other file.
+/// Opens the file of a lock. Only a new file is given to the owner of the directory: an existing one may be a second
+/// name of any other file.
 fn open_or_create(path: &Path) -> Result<File> {
     // CLOEXEC: a child must not keep the lock of a killed parent.
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -79,7 +79,7 @@ fn note_holder(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// The pid in the file, if that process lives: a lock of another tool leaves an older note standing.
+/// The pid in the file, if that process lives. The note may be older than the lock, because other tools write none.
 fn holder(file: &File) -> Option<u32> {
     let mut text = [0; 16];
     let length = io::pread(file, &mut text, 0).ok()?;

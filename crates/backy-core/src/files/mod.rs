@@ -1,5 +1,5 @@
-//! Files and devices by name: opened, locked, cloned, written durably, given to their owner, and who else has them
-//! open.
+//! Files and devices by name: opened, locked, cloned, written durably, given to their owner, and searched for other
+//! users.
 //!
 //! ```
 //! use backy_core::{Existing, FileLock, LockMode, write_file};

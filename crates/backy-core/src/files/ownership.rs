@@ -12,16 +12,16 @@ use crate::files::names::directory_of;
 use crate::platform;
 use crate::sys::fs;
 
-/// Gives a new file to the owner and the group of the directory that it lies in. Only root can give files away, so
-/// this does nothing for any other user. The mode stays as it is.
+/// Gives a new file to the owner and the group of its directory. Only root can give files away, so other users do
+/// nothing here. The mode stays as it is.
 ///
 /// # Errors
-/// [`crate::Code::Io`]; a filesystem that has no owners, or maps them, is no error.
+/// [`crate::Code::Io`]; filesystems without owners, or with mapped ones, are no error.
 pub(crate) fn give_to_owner(file: &File, path: &Path) -> Result<()> {
     give_to_owner_of(file, path, directory_of(path))
 }
 
-/// The same for a file that lies elsewhere: it gets the owner of `directory`.
+/// The same with the owner of another directory.
 ///
 /// # Errors
 /// As [`give_to_owner`].
@@ -31,7 +31,7 @@ pub(crate) fn give_to_owner_of(file: &File, path: &Path, directory: &Path) -> Re
     }
     let owner = fs::stat(directory).on("stat", directory)?;
     let now = fs::fstat(file).on("fstat", path)?;
-    // A file that is not ours is not ours to give: somebody else put it in the place of the one that we created.
+    // Another owner means that somebody has replaced the file that we created, so it is not given away.
     if has_owner(&now, &owner) || now.st_uid != 0 {
         return Ok(());
     }
@@ -62,8 +62,8 @@ fn has_owner(file: &Stat, owner: &Stat) -> bool {
     (file.st_uid, file.st_gid) == (owner.st_uid, owner.st_gid)
 }
 
-/// Root of a container may not give files to users that the container does not know, and a file server may not accept
-/// it from root at all. The file is usable by its creator then, as it always was.
+/// Root of a container cannot give files to users that the container does not know, and a file server may refuse it to
+/// root in general. The file stays with its creator then.
 fn tolerate(result: std::result::Result<(), Errno>) -> std::result::Result<(), Errno> {
     match result {
         Err(Errno::PERM | Errno::ACCESS | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
@@ -93,7 +93,7 @@ mod tests {
         directory
     }
 
-    /// As root; others cannot give files away.
+    /// It needs root: others cannot give files away.
     #[test]
     fn what_root_creates_belongs_to_the_owner_of_the_directory() {
         if !is_root() {
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(["record", "trash", ".backup"].map(mode), [0o400, 0o700, 0o600]);
     }
 
-    /// Otherwise whoever owns the directory would get any file by giving it a second name there.
+    /// Otherwise the owner of the directory would get any file by giving it a second name there.
     #[test]
     fn what_was_there_before_keeps_its_owner() {
         if !is_root() {

@@ -1,5 +1,5 @@
-//! Places where files are not kept: between the devices, whose directory is memory, and in filesystems that are a face
-//! of the kernel. A file that appears there is a mistake: mostly the name of a device that is not attached.
+//! Places that keep no files: the directory of the devices, which lies in memory, and filesystems provided by the
+//! kernel itself. A new file there is a mistake, mostly the name of a device that is not attached.
 
 use std::path::Path;
 
@@ -12,8 +12,7 @@ use crate::sys::fs;
 
 const DEVICES: &str = "/dev";
 
-/// Refuses a place where no file can be kept. Of a path that does not exist yet, what counts is the nearest directory
-/// that does.
+/// Refuses a place that keeps no files. For a path that does not exist yet, the nearest existing directory counts.
 ///
 /// # Errors
 /// [`Code::NoPlace`] with the reason, [`Code::Io`].
@@ -35,8 +34,8 @@ fn nearest(path: &Path) -> Result<&Path> {
     }
 }
 
-/// Memory of its own is fine, such as `/dev/shm`. Where `/dev` is no filesystem of its own, as in some containers, its
-/// name tells.
+/// Other filesystems below `/dev` are fine, such as `/dev/shm`. If `/dev` is no filesystem of its own, as in some
+/// containers, the name decides.
 fn is_among_devices(path: &Path) -> Result<bool> {
     let device_of = |path: &Path| fs::stat(path).map(|stat| stat.st_dev);
     let (Ok(devices), Ok(root)) = (device_of(Path::new(DEVICES)), device_of(Path::new("/"))) else {

@@ -1,4 +1,4 @@
-//! Reading and writing at an offset, until all bytes are done.
+//! Complete reads and writes at an offset.
 
 use std::fs::File;
 use std::path::Path;

@@ -30,7 +30,7 @@ pub struct HostProbe {
     pub total_bytes: u64,
 }
 
-/// Tries everything out with temporary files in `directory`; none is left behind.
+/// Tries everything with temporary files in `directory`, and removes them.
 ///
 /// # Errors
 /// [`crate::Code::Io`] when the directory cannot be opened or written to; [`crate::Code::Cancelled`].
@@ -53,7 +53,7 @@ pub fn probe(directory: &Path, control: &Control) -> Result<HostProbe> {
     })
 }
 
-/// Clones a small file in `directory`; `None` when that works, else the reason in words.
+/// Clones a small file in `directory`. Returns `None` if that works, else the reason in words.
 pub(crate) fn reflink_refused(directory: &Path, control: &Control) -> Result<Option<String>> {
     with_sample(directory, |path, file| {
         let clone = temporary_beside(path);
@@ -64,7 +64,7 @@ pub(crate) fn reflink_refused(directory: &Path, control: &Control) -> Result<Opt
     })
 }
 
-/// Data that are no hole, so that a clone has something to share.
+/// Data without holes, so that a clone has something to share.
 static SAMPLE: [u8; 64 * 1024] = [1; 64 * 1024];
 
 fn with_sample<T>(directory: &Path, look: impl FnOnce(&Path, &File) -> Result<T>) -> Result<T> {
