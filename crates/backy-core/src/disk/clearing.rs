@@ -1,4 +1,4 @@
-//! Freeing the space of what is to read as zeros.
+//! Freeing the space of ranges that shall read as zeros.
 
 use std::fs::File;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::platform;
 /// Bytes that are read and overwritten at once.
 pub(crate) const PIECE_SIZE: usize = 64 * 1024;
 
-/// Frees a range of a file or device, as far as that is possible. Returns what does not read as zeros afterwards.
+/// Frees a range of a file or device, as far as possible. Returns the parts that do not read as zeros afterwards.
 ///
 /// # Errors
 /// [`crate::Code::Io`].
@@ -32,10 +32,10 @@ fn only(range: Extent) -> ExtentMap {
     ExtentMap::normalise(vec![range])
 }
 
-/// The same for a device, which knows whole sectors only; an image may end within one.
+/// The same for a device, which frees whole sectors only. An image may end within a sector.
 ///
-/// It takes a hole as `REQ_OP_WRITE_ZEROES`, so that it reads as zeros in any case, and frees what it can:
-/// `blkdev_fallocate()` in block/fops.c. A thin volume of LVM knows no such request, only discards.
+/// A device takes a hole as `REQ_OP_WRITE_ZEROES`. It reads as zeros in any case, and frees what it can:
+/// `blkdev_fallocate()` in block/fops.c. A thin volume of LVM has no such request, only discards.
 fn free_sectors(file: &File, path: &Path, range: Extent) -> Result<ExtentMap> {
     let unit = ALIGNMENT as u64;
     let sectors = Extent { start: range.start.next_multiple_of(unit), end: range.end / unit * unit };
@@ -52,7 +52,7 @@ fn free_sectors(file: &File, path: &Path, range: Extent) -> Result<ExtentMap> {
     }
 }
 
-/// Whether there can be a hole.
+/// Punches a hole. Returns whether that is possible.
 fn punch(file: &File, path: &Path, range: Extent) -> Result<bool> {
     match platform::punch_hole(file, range.start, range.len()) {
         Ok(()) => Ok(true),
@@ -61,7 +61,7 @@ fn punch(file: &File, path: &Path, range: Extent) -> Result<bool> {
     }
 }
 
-/// The parts of a range that are not zeros: a thin volume gives back whole chunks only.
+/// The parts of a range that are not zeros: a thin volume frees whole chunks only.
 fn remains(file: &File, path: &Path, range: Extent) -> Result<ExtentMap> {
     let mut remains = ExtentMap::default();
     let mut buffer = vec![0; PIECE_SIZE];

@@ -29,12 +29,12 @@ impl Mapped {
         Extent::at(self.logical, self.length)
     }
 
-    /// The same without the marks that depend on other files.
+    /// The same without the flags that depend on other files.
     pub(crate) fn settled(self) -> Self {
         Self { flags: self.flags & !(flag::SHARED | flag::MERGED), ..self }
     }
 
-    /// Whether the bytes that both extents hold of a file are the same ones on the disk, in the same state.
+    /// Whether both extents place their common part of the file at the same place on the disk, in the same state.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
         let shift = |extent: &Self| extent.physical.wrapping_sub(extent.logical);
         let literal = self.place().is_some() && other.place().is_some();
@@ -46,8 +46,8 @@ impl Mapped {
         self.oddity().is_none().then(|| Extent::at(self.physical, self.length))
     }
 
-    /// The part of the disk that is read for a range of the file; all of it where the place is not literal. `None`
-    /// where the bytes lie among metadata, which no two files share.
+    /// The part of the disk that is read for a range of the file: the whole extent if the place is not literal. `None`
+    /// for bytes among the metadata, which no two files share.
     pub(crate) fn disk_part(&self, range: Extent) -> Option<Extent> {
         if self.flags & (flag::INLINE | flag::TAIL | flag::UNKNOWN | flag::DELALLOC) != 0 {
             return None;
@@ -77,7 +77,7 @@ impl Mapped {
     }
 }
 
-/// Calls `take` with every extent of a file, in order; `false` where the filesystem has no such map.
+/// Calls `take` with every extent of a file, in order. Returns `false` if the filesystem has no extent map.
 pub(crate) fn walk(file: &File, take: impl FnMut(Mapped)) -> Result<bool, Errno> {
     match each_extent(file, take) {
         Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS | Errno::INVAL) => Ok(false),
@@ -85,18 +85,17 @@ pub(crate) fn walk(file: &File, take: impl FnMut(Mapped)) -> Result<bool, Errno>
     }
 }
 
-/// In how many pieces a file lies on the disk, as far as it has been written; `None` where nothing tells. Nothing but
-/// cost rests on it.
+/// Number of extents of the written part of a file; `None` if the filesystem does not tell. Only costs depend on it.
 pub(crate) fn count(file: &File) -> Option<u64> {
     count_all_extents(file).ok()
 }
 
-/// In how many a range of it does.
+/// Number of extents of a range.
 pub(crate) fn count_within(file: &File, range: Extent) -> Option<u64> {
     count_extents(file, range.start, range.len()).ok()
 }
 
-/// In how many a file by name does.
+/// Number of extents of a file by name.
 ///
 /// # Errors
 /// [`crate::Code::Io`] when it cannot be opened.
@@ -122,7 +121,7 @@ mod tests {
         assert!(whole.is_same_place(&shared.settled()));
     }
 
-    /// On ext4, btrfs and XFS; others do not tell.
+    /// It needs ext4, btrfs or XFS; others do not tell.
     #[test]
     fn pieces_are_counted_where_they_lie() {
         const FAR: u64 = 1 << 20;

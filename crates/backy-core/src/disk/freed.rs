@@ -23,8 +23,8 @@ pub struct Freed {
     pub estimated: Option<String>,
 }
 
-/// Measures how many bytes of a filesystem would be free if `remove` were gone while `keep` stays; all of them lie on
-/// that filesystem. Files that are missing are skipped, and so is what is no plain file: that makes it an estimate.
+/// Measures the bytes of a filesystem that would be free without `remove`, while `keep` stays. All files lie on that
+/// filesystem. Missing files are skipped. Other kinds of files are skipped, too, and make the result an estimate.
 ///
 /// A file in neither list that shares blocks with two or more of the removed files is not seen.
 ///
@@ -32,7 +32,7 @@ pub struct Freed {
 /// [`crate::Code::Io`].
 pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
     let mut census = Census::default();
-    // A removed file may have another name, under which it stays.
+    // A removed file may stay under another name.
     let mut seen = HashSet::new();
     for path in keep {
         let Some(file) = open_counted(path, &mut census.estimated)? else { continue };
@@ -57,7 +57,7 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
     Ok(Freed { bytes, estimated })
 }
 
-/// A file whose blocks count. What else is in its place has none that anybody could see.
+/// Opens a file whose blocks count; `None` for everything else.
 fn open_counted(path: &Path, estimated: &mut Option<String>) -> Result<Option<File>> {
     match open_place(path)? {
         Place::Plain(file) => Ok(Some(file)),
@@ -75,10 +75,10 @@ enum Account {
     /// Each byte as soon as nobody refers to it.
     #[default]
     Bytes,
-    /// Whole extents, which root is told of.
+    /// Whole extents, which only root can see.
     Extents,
-    /// Whole extents, of which only pieces are known: what is left of one in a file may be less than the disk has of
-    /// it, and a piece that no file shows may be held by another one.
+    /// Whole extents, of which only pieces are known. A file may refer to a part of an extent only, and other files may
+    /// hold the rest.
     Pieces,
 }
 
@@ -96,7 +96,7 @@ struct Piece {
 struct Census {
     pieces: Vec<Piece>,
     files: u32,
-    /// Bytes of what has no literal place.
+    /// Bytes without a literal place.
     loose_bytes: u64,
     account: Account,
     estimated: Option<String>,
@@ -130,8 +130,8 @@ impl Census {
         Ok(())
     }
 
-    /// Takes the extents as the trees of btrfs have them; `false` for want of privileges. What shares them is
-    /// something that only the other map tells, which also has everything written before.
+    /// Takes the extents from the trees of btrfs. Returns `false` without the privileges for that. FIEMAP tells which
+    /// of them are shared, and writes dirty data first.
     fn take_extents(&mut self, file: &File, number: u32) -> std::result::Result<bool, Errno> {
         let mut shared = ExtentMap::default();
         fiemap::walk(file, |mapped| {
@@ -146,7 +146,8 @@ impl Census {
     }
 }
 
-/// Whole extents on the disk, with where the file refers to them; `false` for want of privileges.
+/// Calls `take` with each reference of the file to an extent on the disk: its offset in the file, and the whole extent.
+/// Returns `false` without the privileges for that.
 fn stored(file: &File, mut take: impl FnMut(u64, Extent)) -> std::result::Result<bool, Errno> {
     let told = platform::each_stored(file, |platform::Stored { logical, start, length }| {
         take(logical, Extent::at(start, length));
@@ -226,7 +227,7 @@ fn by_extent(mut pieces: Vec<Piece>) -> Sorted {
     sorted
 }
 
-/// Bytes of the candidates that files hold on to.
+/// Bytes of the candidates that remaining files refer to.
 fn kept_bytes(
     candidates: &[Extent],
     keep: &[PathBuf],
@@ -292,7 +293,7 @@ mod tests {
     }
 
     proptest! {
-        /// The simple model: who refers to each byte, byte by byte.
+        /// The simple model: the files that refer to each single byte.
         #[test]
         fn each_byte_counts_once(tuples in pieces()) {
             let mut owners: BTreeMap<u64, Vec<(u32, bool)>> = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Whether bytes of two files are the same ones on the disk. A block that went bad is bad in every file that shares
-//! it, and none of them is any help in mending it, whatever their caches still say.
+//! Files that have the same blocks of the disk. A bad block is bad in every file that shares it, so none of them can
+//! mend it, whatever the page cache still has.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -19,14 +19,14 @@ use crate::sys::fs;
 /// A file that has blocks in common with parts of another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sharer {
-    /// Its place in the list of files that were looked at.
+    /// Its number in the list of searched files.
     pub number: usize,
-    /// Its blocks that lie, in part or whole, where the parts of the other one lie: where they start, in bytes.
+    /// Offsets, in bytes, of its blocks that overlap the parts of the other file on the disk.
     pub blocks: Vec<u64>,
 }
 
-/// Which of `others` refer to the place on the disk of some blocks of an image. Files that are missing are skipped;
-/// where the filesystem does not tell, there are none.
+/// Finds the files among `others` that share some blocks of an image on the disk. Missing files are skipped. If the
+/// filesystem does not tell, there are none.
 ///
 /// # Errors
 /// [`crate::Code::Io`].
@@ -41,7 +41,7 @@ pub fn find_sharers(image: &Path, blocks: &[u64], others: &[PathBuf]) -> Result<
         let mut found = Vec::new();
         fiemap::walk(&other, |mapped| {
             let Extent { start, end } = mapped.range();
-            // Block by block, so that a long extent is not blamed as a whole.
+            // Each block counts for itself, so that a long extent is not blamed as a whole.
             for block in blocks_of(Extent { start: start / BLOCK_SIZE as u64 * BLOCK_SIZE as u64, end }) {
                 if mapped.disk_part(block).is_some_and(|part| parts.within(part).next().is_some()) {
                     found.push(block.start);
@@ -76,7 +76,7 @@ pub(crate) fn overlap(left: (&File, &[Extent]), right: (&File, &[Extent]), path:
     let name = |file: &File| platform::filesystem(file).on("fstatfs", path).map(|filesystem| filesystem.name);
     let disk = |file: &File| fs::metadata(file).on("fstat", path).map(|metadata| metadata.dev());
     let (one, other) = (name(left.0)?, name(right.0)?);
-    // On btrfs each subvolume has a device number of its own, and all have one disk.
+    // On btrfs each subvolume has a device number of its own, on the same disk.
     if disk(left.0)? != disk(right.0)? && !(one == "btrfs" && other == "btrfs") {
         return Ok(Overlap::Apart);
     }
@@ -98,7 +98,7 @@ fn disk_parts(file: &File, ranges: &[Extent]) -> std::result::Result<Option<Vec<
     Ok(told.then_some(parts))
 }
 
-/// A file of a repository for reading; `None` where there is none, or something that is no plain file: nothing of ours.
+/// Opens a file of a repository for reading; `None` if it is missing or no plain file, and so not ours.
 pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>> {
     open_place(path).map(|place| if let Place::Plain(file) = place { Some(file) } else { None })
 }
@@ -107,13 +107,13 @@ pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>> {
 pub(crate) enum Place {
     /// The file, open for reading.
     Plain(File),
-    /// A symbolic link, a pipe, a directory and the like.
+    /// A symbolic link, a pipe, a directory or the like.
     Odd,
     /// Nothing.
     Empty,
 }
 
-/// Looks at what is in the place of a file of a repository; nothing else is read, and links are not followed.
+/// Opens the place of a file of a repository. Links are not followed, and only plain files are opened.
 pub(crate) fn open_place(path: &Path) -> Result<Place> {
     match fs::open_plain(path) {
         Ok(file) => {
@@ -122,7 +122,7 @@ pub(crate) fn open_place(path: &Path) -> Result<Place> {
             Ok(if is_plain { Place::Plain(file) } else { Place::Odd })
         }
         Err(Errno::NOENT) => Ok(Place::Empty),
-        // A link, and a socket.
+        // These are a link and a socket.
         Err(Errno::LOOP | Errno::NXIO) => Ok(Place::Odd),
         Err(errno) => Err(Error::io("open", path, errno)),
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use crate::fault_tests::scratch::Scratch;
 
-    /// A clone has the right bytes in its cache and the wrong ones on the disk, when its original has: it is no help.
+    /// A clone of a bad block has the right bytes in its cache and the wrong ones on the disk, like its original.
     #[test]
     fn a_clone_lies_where_its_original_does_and_a_copy_does_not() {
         let scratch = Scratch::new();

@@ -12,8 +12,8 @@ use crate::files::device::{Facts, Kind};
 use crate::platform;
 use crate::sys::fs;
 
-/// The ranges of a file that may hold anything but zeros. Everything, where holes cannot be asked for or the
-/// filesystem is not known to answer truly.
+/// The ranges of a file that may hold anything but zeros. That is everything, if the filesystem does not tell holes, or
+/// is not known to tell the truth.
 pub(crate) fn data_extents(file: &File, facts: Facts, path: &Path) -> Result<ExtentMap> {
     let filesystem = platform::filesystem(file).on("fstatfs", path)?;
     if facts.kind == Kind::Device || !filesystem.holes_are_true {
