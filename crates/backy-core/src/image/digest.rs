@@ -1,7 +1,7 @@
-//! BLAKE3 of something long, on all threads. The index of 4 TiB has 512 MiB, and whoever builds on a revision checks
-//! the one and takes the other of two such digests.
+//! BLAKE3 of long data on all threads. The index of 4 TiB has 512 MiB, and a backup checks the digest of one such index
+//! and computes another.
 //!
-//! BLAKE3 is a tree: subtrees are hashed apart and joined as section 2.1 of its paper says.
+//! BLAKE3 is a tree. Subtrees are hashed separately, and joined according to section 2.1 of its paper.
 
 use blake3::Hasher;
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
@@ -12,13 +12,13 @@ use crate::error::Result;
 use crate::work::control::Control;
 use crate::work::pool;
 
-/// Bytes of a subtree, a power of two; less would not be worth a thread.
+/// Bytes of a subtree, a power of two. A smaller one would not be worth a thread.
 const SUBTREE_SIZE: u64 = 4 * 1024 * 1024;
-/// Bytes that are asked for at once.
+/// Bytes of one call of `read`.
 pub(crate) const PIECE_SIZE: usize = 64 * 1024;
 
-/// The digest of `length` bytes. `read` is asked for one range after another, of at most [`PIECE_SIZE`] bytes, by
-/// several threads, and may use the buffer, which is as long as the range.
+/// The digest of `length` bytes. Several threads call `read` with ranges of at most [`PIECE_SIZE`] bytes. It may use
+/// the buffer, which is as long as the range.
 ///
 /// # Errors
 /// Those of `read`.
@@ -57,7 +57,7 @@ fn join(subtrees: &[ChainingValue]) -> ChainingValue {
     merge_subtrees_non_root(&join(left), &join(right), Mode::Hash)
 }
 
-/// The left one of two children is complete: the largest power of two that leaves something for the right one.
+/// The left child is complete: the largest power of two that leaves something for the right one.
 fn left_of(count: usize) -> usize {
     count.next_power_of_two() / 2
 }

@@ -14,7 +14,7 @@ use crate::sys::fs;
 /// The granules of an image that has more extents than blocks, 4,096 per GiB of data. With the small granules, a guest
 /// that changes 1 % a day has an image in three times as many pieces after 100 days, and writes a third less.
 const LARGE_GRANULE_SIZE: usize = 64 * 1024;
-/// Pieces that a block is in at most when it was written in large granules; it is mended when there are more.
+/// The most pieces of a block that was written in large granules. A block with more pieces is mended.
 const MOST_PIECES: u64 = (BLOCK_SIZE / LARGE_GRANULE_SIZE) as u64;
 /// The share of an image's data that one revision may write to mend it: a twentieth.
 const MENDED_SHARE: u64 = 20;
@@ -22,13 +22,13 @@ const MENDED_SHARE: u64 = 20;
 /// The granules for changes of one image.
 #[derive(Default)]
 pub(crate) struct Granularity {
-    /// Bytes that may still be written to mend blocks; `None` when the image is in good shape. Counted when the first
-    /// change is found.
+    /// Bytes that may still be written to mend blocks; `None` if the image is in good shape. It is computed at the
+    /// first change.
     allowance: OnceLock<Option<AtomicU64>>,
 }
 
 impl Granularity {
-    /// Bytes of a granule for a block that is going to be changed; the whole block where it is mended.
+    /// Bytes of a granule for a block that is about to change: the whole block if it is mended.
     pub(crate) fn granule(&self, image: &File, block: Extent) -> usize {
         let Some(allowance) = self.allowance.get_or_init(|| allowance(image)) else { return GRANULE_SIZE };
         let is_shredded = fiemap::count_within(image, block).is_some_and(|pieces| pieces > MOST_PIECES);

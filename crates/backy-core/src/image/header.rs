@@ -1,4 +1,4 @@
-//! The first page of an index, decoded as if an enemy had written it: no panic, no allocation.
+//! The first page of an index. An enemy may have written it, so decoding neither panics nor allocates.
 
 use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_in};
 
@@ -8,7 +8,7 @@ const MAGIC: [u8; 8] = *b"BACKYIDX";
 const VERSION: u32 = 1;
 /// The header's own hash takes its last 32 bytes.
 const CHECKSUM_AT: usize = PAGE_SIZE - Hash::SIZE;
-/// JavaScript counts bytes exactly up to here: 8 PiB.
+/// The largest number of bytes that JavaScript counts exactly: 8 PiB.
 const MOST_BYTES: u64 = (1 << 53) - 1;
 
 /// The decoded first 4096 bytes of an index.
@@ -39,7 +39,7 @@ impl Header {
     /// Reads a header.
     ///
     /// # Errors
-    /// In words, what is wrong with it.
+    /// The damage in words.
     pub fn decode(bytes: &[u8; PAGE_SIZE]) -> std::result::Result<Self, String> {
         let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
         let small = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));

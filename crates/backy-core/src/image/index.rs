@@ -1,7 +1,7 @@
-//! The index: the block hashes of one image in a file beside it. `docs/reference/format.md` has every byte.
+//! The index: the block hashes of one image in a file beside it. `docs/reference/format.md` describes every byte.
 //!
-//! A page of the index is 4096 bytes and holds the hashes of one segment, so that an index cloned from the
-//! parent's costs the pages that changed. Whatever is read from disk here is taken for hostile.
+//! A page of the index has 4096 bytes and holds the hashes of one segment, so an index cloned from the parent's costs
+//! only the changed pages. All bytes from the disk may be hostile.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ impl LastPage {
     }
 }
 
-/// An index open for reading; its header and length are known to be good.
+/// An index open for reading. Its header and length were checked.
 pub struct IndexReader {
     path: PathBuf,
     file: File,
@@ -90,7 +90,7 @@ impl IndexReader {
     /// Opens an index and checks its header. Symbolic links are not followed.
     ///
     /// # Errors
-    /// [`Code::Io`] when it cannot be read, [`Code::IndexDamaged`] when it is no good index.
+    /// [`Code::Io`] when it cannot be read, [`Code::IndexDamaged`] when its header or length is wrong.
     pub fn open(path: &Path) -> Result<Self> {
         let file = fs::open_plain(path).on("open", path)?;
         let damaged = |why: String| Error::new(Code::IndexDamaged).at(path).detail(why);
@@ -129,12 +129,12 @@ impl IndexReader {
         read_page(&self.file, &self.path, segment, self.header.image_size)
     }
 
-    /// Whether all blocks of a segment are known to be zeros without reading a page.
+    /// Whether all blocks of a segment are zeros, known without reading a page.
     pub(crate) fn is_hole(&self, segment: u64) -> bool {
         self.data.within(Extent::at(page_offset(segment), PAGE_SIZE as u64)).next().is_none()
     }
 
-    /// BLAKE3 of the whole index: what a record calls its digest.
+    /// BLAKE3 of the whole index: the `digest` of a record.
     ///
     /// # Errors
     /// As [`Self::page`].
@@ -165,13 +165,13 @@ impl IndexReader {
         Ok(())
     }
 
-    /// Forgets what is cached, so that what is read next is what the disk has.
+    /// Drops the page cache of the file, so that the next read comes from the disk.
     pub(crate) fn distrust_cache(&self) {
         platform::drop_cache(&self.file);
     }
 }
 
-/// An index being written: a clone of the parent's where there is one, patched page by page.
+/// An index being written. If possible it is a clone of the parent's, patched page by page.
 pub(crate) struct IndexWriter {
     path: PathBuf,
     file: File,
@@ -193,7 +193,7 @@ impl IndexWriter {
         let (file, base) = match clone {
             Some(Ok(Cloned::Shared(file))) => (file, base),
             Some(Err(error)) if error.code == Code::Cancelled => return Err(error),
-            // Whatever keeps it from being cloned, a fresh index is as good, only larger.
+            // A fresh index is as good, only larger.
             Some(Ok(Cloned::Refused(_)) | Err(_)) | None => (platform::create(path).on("open", path)?, None),
         };
         give_to_owner(&file, path)?;
@@ -210,7 +210,7 @@ impl IndexWriter {
         self.rewrite(segment, page)
     }
 
-    /// Writes the hashes of a segment, whatever is there.
+    /// Writes the hashes of a segment unconditionally.
     pub(crate) fn rewrite(&self, segment: u64, page: &Page) -> Result<()> {
         let start = page_offset(segment);
         let bytes = &page.0[..page_length(segment, self.image_size)];
@@ -238,7 +238,7 @@ fn page_offset(segment: u64) -> u64 {
     PAGE_SIZE as u64 + segment * (BLOCKS_PER_SEGMENT * Hash::SIZE) as u64
 }
 
-/// Bytes of a page that the index has: all but for the last one.
+/// Length of a page in the index. The last page may be short.
 fn page_length(segment: u64, image_size: u64) -> usize {
     let rest = index_length(image_size).saturating_sub(page_offset(segment));
     usize::try_from(rest).map_or(PAGE_SIZE, |rest| rest.min(PAGE_SIZE))
@@ -250,7 +250,7 @@ fn read_page(file: &File, path: &Path, segment: u64, image_size: u64) -> Result<
     Ok(page)
 }
 
-/// Fills the buffer. What an index lacks at its end is damage: only its holes are zeros.
+/// Fills the buffer. A missing end of the index is damage: only holes are zeros.
 fn read_whole(file: &File, path: &Path, buffer: &mut [u8], start: u64) -> Result<()> {
     let count = read_up_to(file, path, buffer, start)?;
     if count < buffer.len() {

@@ -1,4 +1,4 @@
-//! The file or device that an image is written to.
+//! Writing to the file or device of an image.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -21,25 +21,26 @@ use crate::files::positioned::write_at;
 use crate::platform;
 use crate::sys::{fs, io};
 
-/// Ranges, of a segment each, that a long write leaves in the page cache. Fresh pages cost more than used ones, and the
-/// host needs what was there before; the disk is kept busy with less than this.
+/// Segments that a long write leaves in the page cache. Reusing pages costs less than fresh ones, and the host needs
+/// its cache. Fewer segments are enough to keep the disk busy.
 const LONGEST_TRAIL: usize = 8;
 
 /// An image being written. Dropping it without [`Output::finish`] makes nothing durable.
 pub(crate) struct Output {
     path: PathBuf,
     file: File,
-    /// For large writes to fresh files, where the filesystem is faster past the page cache.
+    /// Handle for large writes to fresh files, if the filesystem is faster past the page cache.
     direct: Option<File>,
     kind: Kind,
-    /// Held by whoever writes to a file through the cache: the kernel lets in one at a time, and has the others spin.
+    /// Held by the thread that writes to a file through the cache. The kernel admits one at a time, and makes the
+    /// others spin.
     turn: Mutex<()>,
     /// Ranges that were written through the cache, the newest last.
     trail: Mutex<VecDeque<Extent>>,
 }
 
 impl Output {
-    /// A new file of `size` bytes, all hole; the name must be free.
+    /// Creates a file of `size` bytes that is one hole. The name must be free.
     pub(crate) fn create(path: &Path, size: u64) -> Result<Self> {
         let file = platform::create(path).on("open", path)?;
         // The final size comes first: XFS preallocates behind the end of a growing file, into the holes.
@@ -50,13 +51,13 @@ impl Output {
         Ok(Self { direct, ..Self::existing(file, path, Kind::File) })
     }
 
-    /// A clone of another image, brought to a size of `size` bytes.
+    /// Takes a clone of another image, and gives it a size of `size` bytes.
     pub(crate) fn cloned(file: File, path: &Path, size: u64) -> Result<Self> {
         fs::ftruncate(&file, size).on("ftruncate", path)?;
         Ok(Self::existing(file, path, Kind::File))
     }
 
-    /// A file or device that already holds bytes, to be changed here and there.
+    /// Takes a file or device with old bytes.
     pub(crate) fn existing(file: File, path: &Path, kind: Kind) -> Self {
         Self {
             path: path.to_owned(),
@@ -68,7 +69,7 @@ impl Output {
         }
     }
 
-    /// Gives the file to the owner of the directory that it lies in, as everything in a repository.
+    /// Gives the file to the owner of its directory.
     pub(crate) fn give_to_owner(&self) -> Result<()> {
         give_to_owner(&self.file, &self.path)
     }
@@ -78,9 +79,9 @@ impl Output {
         &self.file
     }
 
-    /// Takes space for a range that is about to be written, so that threads writing side by side do not cut
-    /// each other's extents short: every later clone pays for each extent. What turns out to be zeros must
-    /// then be cleared. Tells whether it did: only direct writes need it, the page cache gathers by itself.
+    /// Reserves space for a range that is about to be written. Otherwise threads that write side by side would shorten
+    /// each other's extents, and every later clone pays for each extent. Zeros in reserved space must be cleared.
+    /// Returns whether it reserved space: only direct writes need it, because the page cache gathers writes.
     pub(crate) fn reserve(&self, range: Extent) -> Result<bool> {
         if self.direct.is_none() {
             return Ok(false);
@@ -92,8 +93,8 @@ impl Output {
         }
     }
 
-    /// Carries out what was planned for the window of `bytes` that starts at `offset`; returns the bytes
-    /// written, holes not counted.
+    /// Carries out the plan for the window of `bytes` that starts at `offset`. Returns the bytes written, without
+    /// holes.
     pub(crate) fn apply(&self, plan: &mut Plan, bytes: &[u8], offset: u64) -> Result<u64> {
         let mut cleared = ExtentMap::default();
         let written = self.apply_writes(plan, bytes, offset, &mut cleared)?;
@@ -101,7 +102,7 @@ impl Output {
         Ok(written)
     }
 
-    /// The same, but what is to be cleared is only added to `cleared`: larger pieces are more likely to free something.
+    /// The same, but only adds the ranges to clear to `cleared`: clearing larger pieces frees more.
     pub(crate) fn apply_writes(
         &self,
         plan: &mut Plan,
@@ -128,7 +129,7 @@ impl Output {
         ranges.extents().iter().try_for_each(|range| self.clear(*range))
     }
 
-    /// Makes a range read as zeros: a hole where there can be one.
+    /// Makes a range read as zeros, by a hole if possible.
     pub(crate) fn clear(&self, range: Extent) -> Result<()> {
         let zeros = [0; clearing::PIECE_SIZE];
         for rest in clearing::free(&self.file, &self.path, self.kind, range)?.extents() {
@@ -140,15 +141,15 @@ impl Output {
         Ok(())
     }
 
-    /// Lets the kernel start on a range that is complete.
+    /// Starts the writeback of a complete range.
     pub(crate) fn start_writeback(&self, range: Extent) {
         if self.direct.is_none() {
             platform::start_writeback(&self.file, range.start, range.len());
         }
     }
 
-    /// The same for a file that is ours, and drops from the page cache what has been written long since: of somebody
-    /// else's, more than that may be there, and wanted.
+    /// The same for a file of ours. It also drops older ranges from the page cache. Files of others may have more in
+    /// the cache, which is needed.
     pub(crate) fn leave_behind(&self, range: Extent) -> Result<()> {
         self.start_writeback(range);
         if self.direct.is_some() {
@@ -162,7 +163,7 @@ impl Output {
         }
     }
 
-    /// Puts a range at the end of the trail; returns the one whose time has come.
+    /// Puts a range at the end of the trail. Returns the oldest one if the trail is full.
     fn follow(&self, range: Extent) -> Option<Extent> {
         let mut trail = self.trail.lock().expect("no thread panics with this lock");
         trail.push_back(range);
@@ -190,7 +191,7 @@ impl Output {
         self.write_cached(&bytes[front..], offset + front as u64)
     }
 
-    /// Returns how many bytes were taken; the rest goes through the cache.
+    /// Returns the number of bytes written. The rest goes through the cache.
     fn write_direct(&self, direct: &File, bytes: &[u8], offset: u64) -> Result<usize> {
         let mut done = 0;
         while done < bytes.len() && done.is_multiple_of(ALIGNMENT) {

@@ -1,5 +1,5 @@
-//! The proof that the disk has what was written: read back past the cache, before anything is sealed or called
-//! restored. It notices dropped, misdirected and torn writes of a device that reported success.
+//! The proof that the disk has the written bytes: they are read back past the cache before anything counts as sealed or
+//! restored. It finds dropped, misdirected and torn writes of a device that reported success.
 
 use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, blocks_of, slot_of};
 use crate::bytes::buffer::Buffer;
@@ -17,7 +17,7 @@ pub(crate) struct Touched {
     pub segment: u64,
     /// A bit for each of its blocks that was written to, the first block lowest.
     pub mask: u128,
-    /// Checksum of its page of the index, as it should be on disk, if that was written, too.
+    /// Checksum of its page of the index, if that was written, too.
     pub checksum: Option<[u8; 32]>,
 }
 
@@ -37,7 +37,7 @@ impl Touched {
     }
 }
 
-/// Reads every block of a file that was written to, and every page of the index that was, from the disk.
+/// Reads from the disk every block and every page of the index that was written to.
 ///
 /// # Errors
 /// [`Code::ReadBack`] naming the first place that differs; [`Code::Io`], [`Code::Cancelled`].
@@ -48,11 +48,11 @@ pub(crate) fn read_back(
     touched: &[Touched],
     control: &Control,
 ) -> Result<()> {
-    // Pages that are larger than what was written can only be dropped as a whole.
+    // Large pages can only be dropped as a whole.
     if !written.is_direct() {
         written.distrust_cache();
     }
-    // A restore wrote none of it, and has checked it as a whole.
+    // A restore writes no index, and has checked it as a whole.
     if touched.iter().any(|touched| touched.checksum.is_some()) {
         index.distrust_cache();
     }

@@ -1,7 +1,7 @@
-//! Reading image bytes: through the page cache what is in it, past it what is not.
+//! Reading image bytes: cached ones through the page cache, others past it.
 //!
-//! A cold read through the cache evicts what the host needs and pays for every fresh page; a warm one past
-//! the cache asks the disk for what memory has. So the way is chosen for each range, with cachestat(2).
+//! A cold read through the cache evicts pages that the host needs, and pays for every fresh page. A warm read past the
+//! cache asks the disk for bytes that memory has. So the way is chosen for each range with cachestat(2).
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::files::direct::reopen_direct;
 use crate::platform;
 use crate::sys::{fs, io};
 
-/// Bytes of one read: large enough for the disk, small enough for the second-level cache.
+/// Bytes of one read. This is large enough for the disk, and small enough for the second-level cache.
 pub(crate) const READ_SIZE: usize = 1024 * 1024;
 
 /// The way in which a range is read.
@@ -37,7 +37,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Around a file that is already open, by this name.
+    /// Takes an open file with this name.
     pub(crate) fn new(cached: File, path: &Path) -> Self {
         platform::read_ahead(&cached);
         let direct = reopen_direct(&cached, path, OFlags::RDONLY);
@@ -57,7 +57,7 @@ impl Reader {
         &self.cached
     }
 
-    /// The cheaper way to read a range, by where most of it is now.
+    /// The cheaper way to read a range: the place of most of its bytes.
     pub(crate) fn way(&self, range: Extent) -> Via {
         match platform::resident_bytes(&self.cached, range.start, range.len()) {
             Some(resident) if self.direct.is_some() && resident < range.len() / 2 => Via::Disk,
@@ -65,8 +65,8 @@ impl Reader {
         }
     }
 
-    /// The same for what may be a block device. What a mounted filesystem or a guest writes goes past the cache of the
-    /// device, which still has what was there before.
+    /// Takes an open file or block device. Writes of a mounted filesystem or a guest go past the cache of a device, so
+    /// the old cache of the device is dropped.
     pub(crate) fn of(kind: Kind, file: File, path: &Path) -> Self {
         let reader = Self::new(file, path);
         if kind == Kind::Device {
@@ -75,13 +75,13 @@ impl Reader {
         reader
     }
 
-    /// Forgets what is cached, for reads that must see what the disk has.
+    /// Drops the page cache of the file, for reads that must come from the disk.
     pub(crate) fn distrust_cache(&self) {
         platform::drop_cache(&self.cached);
     }
 
-    /// Reads a range from the disk, whatever is cached of it: some filesystems answer a read past the cache from there
-    /// all the same. The rest of the file stays in memory, as somebody may be working with it.
+    /// Reads a range from the disk. It drops the range from the cache first, because some filesystems answer direct
+    /// reads from there. The rest of the file stays cached, as others may be working with it.
     ///
     /// # Errors
     /// As [`Reader::read`].
@@ -107,7 +107,8 @@ impl Reader {
             let aligned = length.next_multiple_of(ALIGNMENT);
             match io::retry_on_intr(|| io::pread(direct, &mut buffer[..aligned], range.start)) {
                 Ok(count) => done = count.min(length),
-                // Refused for this range, such as on a device with larger sectors: the cache takes everything.
+                // The device refuses this range, for example for its larger sectors, so everything is read through the
+                // cache.
                 Err(Errno::INVAL) => {}
                 Err(errno) => return Err(self.locate(errno, buffer, range)),
             }
@@ -123,7 +124,7 @@ impl Reader {
         Ok(&buffer[..length])
     }
 
-    /// Finds the first sector that cannot be read; only on the way to an error.
+    /// Finds the first sector that cannot be read, for an error.
     fn locate(&self, errno: Errno, buffer: &mut Buffer, range: Extent) -> Error {
         let step = &mut buffer[..ALIGNMENT];
         let bad = (range.start..range.end)
@@ -133,7 +134,7 @@ impl Reader {
     }
 }
 
-/// A range in the pieces that are read at once.
+/// A range in pieces of one read.
 pub(crate) fn windows_of(range: Extent) -> impl Iterator<Item = Extent> {
     range.pieces(READ_SIZE as u64)
 }

@@ -1,4 +1,4 @@
-//! A sealed image together with its index: bytes that come with the proof that they are the right ones.
+//! A sealed image with its index, which proves that its bytes are right.
 
 use std::path::{Path, PathBuf};
 
@@ -14,16 +14,16 @@ use crate::image::reader::{Reader, Via};
 use crate::sys::fs;
 use crate::work::control::Control;
 
-/// Which image, and what its record says of it.
+/// An image, and the facts in its record.
 #[derive(Debug, Clone)]
 pub struct ImageOptions {
     /// The image.
     pub image: PathBuf,
     /// Its index.
     pub index: PathBuf,
-    /// Its size in bytes, as the record has it.
+    /// Its size in bytes, from the record.
     pub size: u64,
-    /// BLAKE3 of its index, as the record has it.
+    /// BLAKE3 of its index, from the record.
     pub digest: Hash,
 }
 
@@ -34,7 +34,7 @@ impl ImageOptions {
         index.expect(self.size, &self.digest).map(|()| index)
     }
 
-    /// Fails if a source, which has `size` bytes, does not have those of the image.
+    /// Fails if a source of `size` bytes differs from the image in size.
     pub(crate) fn expect_size(&self, size: u64, source: &Path) -> Result<()> {
         if size == self.size {
             return Ok(());
@@ -72,7 +72,7 @@ impl Image {
         }
     }
 
-    /// The same; what the file has behind the end of the image does not matter.
+    /// The same, but ignores bytes behind the end of the image.
     ///
     /// # Errors
     /// [`Code::IndexDamaged`], [`Code::Io`].
@@ -88,8 +88,8 @@ impl Image {
         Ok(Self { reader, index, size: options.size, data: data.align(BLOCK_SIZE as u64, options.size) })
     }
 
-    /// Other bytes, of a source, in the place of the image that was once made of it. `data` says where the source has
-    /// data, in whole blocks.
+    /// Takes a source in the place of the image that was made of it. `data` has the ranges of the source with data, in
+    /// whole blocks.
     ///
     /// # Errors
     /// [`Code::IndexDamaged`], [`Code::SourceResized`] when `size` is not that of the image.
@@ -119,12 +119,13 @@ impl Image {
         self.index.page(segment)
     }
 
-    /// All of a range, where the file has data and where it does not, in whole blocks.
+    /// All of a range, split into data and holes, in whole blocks.
     pub(crate) fn parts(&self, range: Extent) -> impl Iterator<Item = Part> + '_ {
         self.data.parts(range)
     }
 
-    /// Reads back from the disk what was written of it to a target. The writer has announced these bytes.
+    /// Reads back from the disk the blocks that were written to a target. The writer has added these bytes to the
+    /// total.
     ///
     /// # Errors
     /// [`Code::ReadBack`], [`Code::Io`], [`Code::Cancelled`].
@@ -137,7 +138,7 @@ impl Image {
         self.data.bytes()
     }
 
-    /// Reads blocks of one segment. What does not have its hash is reported to `bad`, and replaced by zeros.
+    /// Reads blocks of one segment. Blocks with a wrong hash are added to `bad`, and replaced by zeros.
     pub(crate) fn read_checked<'b>(
         &self,
         via: Via,
@@ -179,7 +180,7 @@ impl Image {
         Ok(bytes)
     }
 
-    /// One block after the other, where reading all of them at once failed.
+    /// Reads one block after the other, after reading all at once has failed.
     fn read_blocks<'b>(
         &self,
         via: Via,
@@ -199,7 +200,7 @@ impl Image {
     }
 }
 
-/// Reports the blocks of a hole that should hold something: an extent that got lost reads as zeros.
+/// Adds the blocks of a hole that should hold data to `bad`: a lost extent reads as zeros.
 pub(crate) fn expect_zeros(hole: Extent, page: &Page, bad: &mut Vec<BadBlock>) {
     for block in blocks_of(hole) {
         let expected = page.hash_at(block.start);
