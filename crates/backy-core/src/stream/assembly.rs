@@ -10,8 +10,8 @@ use crate::error::Result;
 
 /// The receiver of blocks.
 pub(crate) trait Assemble {
-    /// Fills `bytes` with the block, as far as the stream does not mention it. `piece` is the first part that it
-    /// mentions, whose bytes do not matter.
+    /// Fills `bytes` with the old bytes of the block. `piece` is the first part that the stream mentions: its bytes do
+    /// not matter.
     fn begin(&mut self, block: Extent, piece: Extent, bytes: &mut Buffer) -> Result<()>;
 
     /// Takes a complete block.
@@ -31,8 +31,7 @@ impl Assembly {
         Self { size, block: None, bytes: Buffer::new(BLOCK_SIZE) }
     }
 
-    /// Returns the place of a piece of one block, for the caller to fill. All other bytes of the block are there
-    /// already.
+    /// Returns the place of a piece of one block, for the caller to fill. All other bytes of the block are set already.
     pub(crate) fn piece(&mut self, piece: Extent, receiver: &mut impl Assemble) -> Result<&mut [u8]> {
         let block = block_at(piece.start, self.size);
         if self.block != Some(block) {

@@ -1,4 +1,4 @@
-//! The functions of librados and librbd, loaded when they are needed, so that backy runs where there is no Ceph.
+//! The functions of librados and librbd. They are loaded when they are needed, so that backy runs without Ceph.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 
 pub(super) type Handle = *mut c_void;
 
-/// The functions that are used: librados.h and librbd.h, unchanged since Ceph 0.94.
+/// The functions that we use, from librados.h and librbd.h. They are unchanged since Ceph 0.94.
 pub(super) struct Library {
     pub create: unsafe extern "C" fn(*mut Handle, *const c_char) -> c_int,
     pub read_configuration: unsafe extern "C" fn(Handle, *const c_char) -> c_int,
@@ -53,7 +53,7 @@ impl Library {
 
 /// Loads a library. It stays loaded until the process ends, because its threads may outlive every use of it.
 fn open(name: &str) -> Result<&'static loading::Library> {
-    // SAFETY: loading a library runs its constructors, which for these only prepare themselves.
+    // SAFETY: loading a library runs its constructors. Those of these two only prepare themselves.
     let library = unsafe { loading::Library::open(Some(name), loading::RTLD_NOW | loading::RTLD_LOCAL) };
     let library = library.map_err(|_| failed(format!("the library {name} cannot be loaded")))?;
     Ok(Box::leak(Box::new(library)))

@@ -1,4 +1,4 @@
-//! The complaints of a program on its standard error.
+//! The messages of a program on its standard error.
 
 use std::io::{PipeReader, Read};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use crate::sys;
 
-/// The end of a complaint is what counts.
+/// Only the end of the messages is kept.
 pub(crate) const MOST_COMPLAINT: usize = 4096;
 /// No pipe holds more, unless it was widened.
 const MOST_IN_PIPE: u64 = 1024 * 1024;
@@ -17,7 +17,7 @@ const MOST_IN_PIPE: u64 = 1024 * 1024;
 /// started may run for ever, and hold the pipe open.
 #[derive(Debug)]
 pub(crate) struct Complaint {
-    /// None when there is nothing more to come.
+    /// `None` after its end.
     stderr: Option<PipeReader>,
     tail: Vec<u8>,
 }
@@ -28,7 +28,7 @@ impl Complaint {
         Self { stderr: Some(stderr), tail: Vec::new() }
     }
 
-    /// Returns what the program says under its own name, which is meant for people, or else all that it said.
+    /// Returns the last line under the own name of the program, which is meant for people, or else everything.
     pub(crate) fn in_words(&mut self, own_name: &str) -> String {
         self.listen();
         let text = String::from_utf8_lossy(&self.tail);
@@ -39,13 +39,13 @@ impl Complaint {
             .map(str::trim)
             .filter(|line| !line.is_empty())
             .collect();
-        // Libraries tell the same before, in more detail.
+        // Libraries write the same before, in more detail.
         let own = lines.iter().rfind(|line| line.starts_with(&mark));
         let words = own.map_or_else(|| lines.join("; "), |line| (*line).to_owned());
         if words.is_empty() { "it said nothing".to_owned() } else { words }
     }
 
-    /// Waits for something else, not longer than that, and listens meanwhile. Whether it is ready.
+    /// Waits for `other`, for `patience` at most, and listens meanwhile. Returns whether `other` is ready.
     pub(crate) fn poll(&mut self, other: Option<PollFd>, patience: Duration) -> sys::io::Result<bool> {
         let is_other = other.is_some();
         let stderr = self.stderr.as_ref().map(|stderr| PollFd::new(stderr, PollFlags::IN));
@@ -64,7 +64,7 @@ impl Complaint {
         Ok(is_ready)
     }
 
-    /// Takes what was said up to now. Others who say more meanwhile cannot keep us here.
+    /// Reads the messages so far. The limit keeps a busy writer from holding us here.
     fn listen(&mut self) {
         let Some(stderr) = &mut self.stderr else { return };
         // An empty pipe is an error, too.
@@ -76,10 +76,10 @@ impl Complaint {
     }
 }
 
-/// A time, as the log lines of Ceph's libraries begin; 0 stands for any digit.
+/// A time at the begin of a log line of Ceph's libraries; 0 stands for any digit.
 const STAMP: &[u8] = b"0000-00-00T00:00:00.";
 
-/// Takes apart what several threads have written into one line: the program under its own name, or a library that logs.
+/// Splits a line that several threads have written into: the program under its own name, or a library that logs.
 fn voices_of<'a>(line: &'a str, mark: &str) -> Vec<&'a str> {
     let begins = |at: usize| {
         let is_word = at.checked_sub(1).is_some_and(|before| line.as_bytes()[before].is_ascii_alphanumeric());

@@ -1,4 +1,4 @@
-//! A stream that knows how far it was read, so that whatever is wrong with it has an offset.
+//! A stream that counts its bytes, so that errors have an offset.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use crate::error::{Code, Context, Error, Result};
 
 const BUFFER_SIZE: usize = 64 * 1024;
 
-/// Bytes that are counted.
+/// A counted stream.
 #[derive(Debug)]
 pub(crate) struct Counted<Input: Read> {
     input: BufReader<Input>,
@@ -58,13 +58,13 @@ impl<Input: Read> Counted<Input> {
         self.bytes().map(u64::from_le_bytes)
     }
 
-    /// The next byte, left where it is, if it is one of `tags`.
+    /// The next byte, without taking it, if it is one of `tags`.
     pub(crate) fn peek_tag_of(&mut self, tags: &[u8]) -> Result<Option<u8>> {
         let next = self.peek()?;
         Ok(next.filter(|tag| tags.contains(tag)))
     }
 
-    /// Fails unless there is nothing more.
+    /// Fails unless the stream has ended.
     pub(crate) fn expect_end(&mut self) -> Result<()> {
         match self.peek()? {
             None => Ok(()),

@@ -1,8 +1,8 @@
-//! The stream that `rbd export-diff` writes, and `rbd import-diff` reads: what changed in an image between two
-//! snapshots. Ceph's doc/dev/rbd-diff.rst has the format; both of its versions are read.
+//! The stream that `rbd export-diff` writes and `rbd import-diff` reads: the changes of an image between two snapshots.
+//! The format is in Ceph's doc/dev/rbd-diff.rst. Both of its versions are read.
 //!
-//! The stream is taken for hostile: nothing is allocated by a length in it, whatever is not as it should be is an
-//! error with its offset, and only a stream with its end record counts. It is read once, in constant memory.
+//! The stream may be hostile. No length in it causes an allocation, every flaw is an error with its offset, and only a
+//! stream with its end record counts. It is read once, in constant memory.
 
 use std::io::Read;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub enum Change {
     Zero(Extent),
 }
 
-/// Reads a stream, change by change. The order of changes is not laid down.
+/// Reads a stream, change by change. Changes come in any order.
 #[derive(Debug)]
 pub struct DiffReader<Input: Read> {
     input: Counted<Input>,
@@ -123,8 +123,8 @@ impl<Input: Read> DiffReader<Input> {
                     self.expect_length(at, announced, Some(8))?;
                     size.replace(self.input.number()?).is_some()
                 }
-                // Whether the snapshot is protected: of no concern to a backup, and only in tagged streams. Ceph
-                // announces 8 bytes and writes one.
+                // The flag of a protected snapshot. A backup ignores it. Only tagged streams have it: Ceph announces 8
+                // bytes and writes one.
                 _ if announced == Some(8) => self.input.byte().map(|_| false)?,
                 _ => return Err(self.unknown(at, tag)),
             };
@@ -138,7 +138,7 @@ impl<Input: Read> DiffReader<Input> {
         Ok(DiffHeader { from_snapshot: from, to_snapshot: to, size })
     }
 
-    /// Tagged streams announce how long each record is.
+    /// Tagged streams announce the length of each record.
     fn record_length(&mut self) -> Result<Option<u64>> {
         if self.tagged { self.input.number().map(Some) } else { Ok(None) }
     }

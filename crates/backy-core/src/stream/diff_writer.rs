@@ -36,7 +36,7 @@ impl<Output: Write> DiffWriter<Output> {
         Ok(writer)
     }
 
-    /// A range has these bytes now.
+    /// Writes the new bytes of a range.
     ///
     /// # Errors
     /// [`crate::Code::Io`].
@@ -46,7 +46,7 @@ impl<Output: Write> DiffWriter<Output> {
         self.put(bytes)
     }
 
-    /// A range reads as zeros now.
+    /// Writes that a range reads as zeros.
     ///
     /// # Errors
     /// [`crate::Code::Io`].
@@ -54,7 +54,7 @@ impl<Output: Write> DiffWriter<Output> {
         self.range(b"z", extent)
     }
 
-    /// Ends the stream, without which it does not count.
+    /// Ends the stream. It does not count without its end.
     ///
     /// # Errors
     /// [`crate::Code::Io`].

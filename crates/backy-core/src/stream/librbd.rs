@@ -1,6 +1,6 @@
-//! librbd, the library behind rbd(8), for what the program cannot do: reading here and there in a snapshot.
+//! librbd, the library behind rbd(8). It can read single blocks of a snapshot, which the program cannot.
 //!
-//! Its threads and its ways to give up are its own, so it is used in a process apart.
+//! The library has threads of its own and may abort, so it is used in a separate process.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::error::{Code, Error, Result};
 use crate::stream::ceph_library::{Handle, Library, failed};
 
-/// A snapshot of an image, and how its cluster is reached.
+/// A snapshot of an image, and the way to its cluster.
 #[derive(Debug, Clone, Default)]
 pub struct RbdSnapshot {
     /// Path of the configuration; by default the one that Ceph finds by itself.
@@ -102,7 +102,7 @@ impl RbdReader {
     /// Fills the buffer from an offset; all of it must be inside the image.
     pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let start = buffer.as_mut_ptr().cast::<c_char>();
-        // SAFETY: the image is open, and the buffer has the length that is said.
+        // SAFETY: the image is open, and the buffer has this length.
         let count = unsafe { (self.calls.read)(self.image, offset, buffer.len(), start) };
         match usize::try_from(count) {
             Ok(count) if count == buffer.len() => Ok(()),

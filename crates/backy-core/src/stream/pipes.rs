@@ -15,7 +15,7 @@ use crate::work::control::Control;
 /// The longest time for which a cancelled run goes unnoticed.
 pub(crate) const POLL: Duration = Duration::from_millis(100);
 
-/// The output of a program; reading it ends when the run is cancelled, however silent the program is.
+/// The output of a program. Reading it ends when the run is cancelled, even if the program is silent.
 #[derive(Debug)]
 pub(crate) struct ProgramOutput<'a> {
     pub stdout: ChildStdout,
@@ -27,7 +27,7 @@ pub(crate) struct ProgramOutput<'a> {
 impl Read for ProgramOutput<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            // The message does not matter: whoever sees this asks the control.
+            // The message does not matter: the caller checks the control.
             self.control.check().map_err(|_| io::Error::from(Errno::CANCELED))?;
             let stdout = PollFd::new(&self.stdout, PollFlags::IN);
             if self.complaint.borrow_mut().poll(Some(stdout), POLL)? {
@@ -39,15 +39,15 @@ impl Read for ProgramOutput<'_> {
     }
 }
 
-/// The input of a program; writing to it ends when the run is cancelled, however lazy the program is, and with
-/// [`Errno::TIMEDOUT`] when the program has taken nothing for too long.
+/// The input of a program. Writing to it ends when the run is cancelled, even if the program reads nothing. It fails
+/// with [`Errno::TIMEDOUT`] if the program has read nothing for too long.
 #[derive(Debug)]
 pub(crate) struct ProgramInput<'a> {
     pub stdin: ChildStdin,
     pub control: &'a Control,
     pub complaint: Rc<RefCell<Complaint>>,
     pub patience: Duration,
-    /// Whoever has buffered something tries to get rid of it in the end, and must not wait again.
+    /// After a timeout, buffered writers try to flush at the end. They must not wait again.
     pub stalled: bool,
 }
 

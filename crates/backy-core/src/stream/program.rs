@@ -1,5 +1,5 @@
-//! A program that hands over a source or takes a target: started without a shell, watched while we talk to it, and
-//! gone when we are.
+//! A program that writes a source or reads a target. It is started without a shell, watched while it works, and killed
+//! when we end.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -24,15 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running program. Dropping it kills it, with all that it has started.
 pub(crate) struct Program {
-    /// Not reaped while it may have to be killed: until then its number is not given away.
+    /// It is not reaped while it may have to be killed, so that its pid stays its own.
     child: Child,
     complaint: Rc<RefCell<Complaint>>,
-    /// The name it speaks under.
+    /// The name in front of its own messages.
     own_name: String,
     name: PathBuf,
     /// The time for which it may take nothing, or go on after its work.
     patience: Duration,
-    /// Whether it takes a target.
+    /// Whether it reads a target.
     takes: bool,
     /// Whether all of its output was read.
     ended: Rc<Cell<bool>>,
@@ -44,8 +44,8 @@ impl Program {
         Self::spawn(command, name, false, PATIENCE)
     }
 
-    /// Starts a program whose input is a target; `name` is that target in errors. One that takes nothing for so long,
-    /// or does not end so long after its input has ended, fails with [`Code::TargetStalled`].
+    /// Starts a program whose input is a target; `name` is that target in errors. It fails with [`Code::TargetStalled`]
+    /// if it reads nothing for `patience`, or does not end within `patience` after its input.
     pub(crate) fn importer(command: &[String], name: &Path, patience: Duration) -> Result<Self> {
         Self::spawn(command, name, true, patience)
     }
@@ -110,7 +110,7 @@ impl Program {
                 }
             };
         };
-        // Reading the image may time out, too; that is not the target.
+        // Reading the image may time out, too, but that is not the target.
         if error.errno == Some(Errno::TIMEDOUT) && error.path.as_ref() == Some(&self.name) {
             return Err(self.stalled());
         }
@@ -125,7 +125,7 @@ impl Program {
         Err(error)
     }
 
-    /// None when it goes on after its output was closed.
+    /// Waits for its end. Returns `None` if it does not end in time.
     fn wait(&self, control: &Control) -> Result<Option<WaitIdStatus>> {
         let pid = Pid::from_child(&self.child);
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
@@ -261,8 +261,8 @@ mod tests {
         }
     }
 
-    /// Cancels what it runs as soon as a program writes to the file that it is told of. In the end nobody holds that
-    /// file open: that is how we see that the program and its children are gone.
+    /// Cancels `run` as soon as a program writes to the file that `run` gets. In the end nobody holds that file open,
+    /// which shows that the program and its children are gone.
     fn cancelled<T: std::fmt::Debug>(run: impl FnOnce(&Control, &str) -> Result<T>) {
         let control = Control::default();
         let (mut reader, writer) = io::pipe().unwrap();
@@ -302,7 +302,7 @@ mod tests {
         let detail = beside("sleep 60 >&-");
         let pid = detail.strip_suffix(" (exit status 1)").unwrap().parse().unwrap();
         rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-        // This one ends when nobody listens any more.
+        // This one ends when its pipe is closed.
         let detail = beside("timeout 60 yes >&2");
         assert!(detail.ends_with("(exit status 1)") && detail.len() < 2 * MOST_COMPLAINT);
         assert!(begin.elapsed() < Duration::from_secs(50), "the others take 60 seconds");

@@ -1,4 +1,4 @@
-//! A part of a snapshot in a Ceph cluster as a stream of `rbd export-diff`: for checking what was read before.
+//! A sample of a snapshot in a Ceph cluster as a stream of `rbd export-diff`, to check an earlier read.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
