@@ -23,7 +23,7 @@ const ATTEMPTS: usize = 3;
 pub(crate) enum Difference {
     /// Nothing changed outside of these ranges.
     Known(ExtentMap),
-    /// Anything may have changed, and why that is all there is to say.
+    /// Anything may have changed, for this reason.
     Unknown(String),
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn changed_since(previous: &Path, size: u64, source: &Source) -> Resu
         fs::metadata(&old).on("fstat", previous)?,
         fs::metadata(source.reader.file()).on("fstat", source.reader.path())?,
     );
-    // Root gives the snapshots that it takes to the owner of the repository.
+    // Root gives its snapshots to the owner of the repository.
     let is_ours = before.uid() == geteuid().as_raw() || (geteuid().is_root() && before.uid() == now.uid());
     if !before.is_file() || !is_ours {
         return unknown("the snapshot of the revision before is no file of ours");
@@ -61,8 +61,8 @@ fn compare(old: &File, new: &File) -> std::result::Result<Difference, Errno> {
     for _ in 0..ATTEMPTS {
         let Some(before) = Layout::of(old)? else { break };
         let Some(changed) = before.difference(new)? else { break };
-        // A balance or defragmentation that comes in between could move one extent away and put another, different
-        // one in its place; the old map shows that.
+        // A balance or defragmentation meanwhile may move one extent away and put a different one in its place. The old
+        // map shows that.
         if before.is_still_of(old)? {
             return Ok(Difference::Known(changed));
         }
@@ -74,12 +74,12 @@ fn compare(old: &File, new: &File) -> std::result::Result<Difference, Errno> {
 struct Layout {
     /// The ranges with data, or with space for data.
     data: ExtentMap,
-    /// The extents that have a literal place, in order. What is compressed has none, and there can be millions of it.
+    /// The extents with a literal place, in order. Compressed ones have none, and there can be millions of those.
     places: Vec<Mapped>,
 }
 
 impl Layout {
-    /// `None` where the filesystem does not tell.
+    /// `None` if the filesystem does not tell.
     fn of(file: &File) -> std::result::Result<Option<Self>, Errno> {
         let mut layout = Self { data: ExtentMap::default(), places: Vec::new() };
         let told = fiemap::walk(file, |extent| {

@@ -1,7 +1,7 @@
 //! Formats of disk images that are not raw: a backup of such a file holds the file, not the disk inside it.
 //!
-//! The guest of a raw disk can write any of these headers to its first sector. So the answer is good for a warning or a
-//! refusal, and never decides how a disk is read.
+//! A guest can write any of these headers to the first sector of its raw disk. So the answer is good for a warning or a
+//! refusal only. It never decides how a disk is read.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::files::device::open_source;
 use crate::files::positioned::read_up_to;
 
-/// A format other than raw that the first bytes of an image show.
+/// A format other than raw, shown by the first bytes of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForeignFormat {
     /// Such as `qcow2`.
@@ -23,13 +23,13 @@ const BACKING: &str = "it has a backing file";
 const DATA_FILE: &str = "its data is in another file";
 const DIFFERENCE: &str = "it holds only the difference to another image";
 
-/// Bytes that are looked at first; every signature lies in them.
+/// Bytes at the start that hold every signature.
 const HEAD: usize = 512;
-/// Bytes of a text in which a VMDK describes itself; real ones have less.
+/// The longest descriptor of a VMDK; real ones are shorter.
 const DESCRIPTOR: usize = 64 * 1024;
 
-/// The format that an image or device seems to have, unless that is raw. Bytes that cannot be read show no format:
-/// reading the image is what fails then.
+/// The apparent format of an image or device, unless it is raw. Unreadable bytes show no format: reading the image
+/// fails then.
 #[must_use]
 pub fn foreign_format(path: &Path) -> Option<ForeignFormat> {
     look(path).ok().flatten()
@@ -66,7 +66,7 @@ fn qcow(head: &[u8]) -> Option<ForeignFormat> {
     }
 }
 
-/// A hosted sparse extent; its descriptor lies inside: "Virtual Disk Format 5.0" by `VMware`.
+/// A hosted sparse extent, whose descriptor lies inside: "Virtual Disk Format 5.0" by `VMware`.
 fn vmdk_sparse(image: &Bytes, head: &[u8]) -> Result<Option<&'static str>> {
     let (start, sectors) = (le(head, 28, 8), le(head, 36, 8));
     let length = usize::try_from(sectors.saturating_mul(512)).unwrap_or(DESCRIPTOR).min(DESCRIPTOR);
@@ -76,7 +76,7 @@ fn vmdk_sparse(image: &Bytes, head: &[u8]) -> Result<Option<&'static str>> {
     Ok(parent.is_some_and(|id| id.trim_matches(['\0', ' ']) != "ffffffff").then_some(DIFFERENCE))
 }
 
-/// A COWD has the name of its parent in the place where one without a parent has small numbers.
+/// A COWD has the name of its parent in place of the small numbers of one without a parent.
 fn names_a_parent(head: &[u8]) -> bool {
     head.get(32..36).is_some_and(|bytes| bytes.iter().all(u8::is_ascii_graphic))
 }
@@ -100,7 +100,7 @@ fn entry_of<'t>(table: &'t [u8], first: usize, id: &[u8]) -> Option<&'t [u8]> {
     table.get(first..)?.chunks_exact(32).find(|entry| entry.starts_with(id))
 }
 
-/// A number of so many bytes, lowest byte first; 0 behind the end.
+/// A number of `length` bytes, lowest byte first; 0 behind the end.
 fn le(bytes: &[u8], at: usize, length: usize) -> u64 {
     let bytes = bytes.get(at..at + length).unwrap_or_default();
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
@@ -119,7 +119,7 @@ struct Bytes<'a> {
 }
 
 impl Bytes<'_> {
-    /// So many bytes, or as many as there are.
+    /// `length` bytes, or fewer at the end of the file.
     fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
         // No file reaches behind the largest offset.
         if i64::try_from(offset.saturating_add(length as u64)).is_err() {

@@ -15,26 +15,26 @@ pub enum Input {
     Command(CommandInput),
 }
 
-/// A source that is handed over by a program, as a stream of changes.
+/// A source that a program writes as a stream of changes.
 #[derive(Debug, Clone, Default)]
 pub struct CommandInput {
     /// The name of the source in errors.
     pub name: PathBuf,
-    /// The snapshot that the stream has to lead to.
+    /// The snapshot that the stream must lead to.
     pub snapshot: String,
     /// Size of the source in that snapshot, in bytes.
     pub size: u64,
-    /// The program that hands over everything, with its arguments.
+    /// The program that writes everything, with its arguments.
     pub everything: Vec<String>,
-    /// A program that hands over only the changes, if there is one.
+    /// The program that writes only the changes, if there is one.
     pub changes: Option<ChangesInput>,
-    /// The program that hands over a sample of the blocks, whose two numbers are added to its arguments. What was
-    /// written is compared with it.
+    /// The program that writes a sample of the blocks. The two numbers of the sample are added to its arguments. The
+    /// new image is compared with the sample.
     pub sample: Option<Vec<String>>,
 }
 
 impl CommandInput {
-    /// An incremental stream counts only on top of its very base, and only for the snapshot that was asked for.
+    /// Fails unless a stream starts from the right base, and leads to this snapshot.
     pub(crate) fn expect_header(&self, header: &DiffHeader, since: Option<&str>) -> Result<()> {
         let other = |what: &str, found: &Option<String>| {
             let found = found.as_deref().unwrap_or("nothing");
@@ -54,21 +54,22 @@ impl CommandInput {
     }
 }
 
-/// A way to have only what changed.
+/// A program that writes only the changes.
 #[derive(Debug, Clone, Default)]
 pub struct ChangesInput {
-    /// The parent's snapshot, which the stream has to start from.
+    /// The parent's snapshot, which the stream must start from.
     pub since: String,
     /// The program, with its arguments.
     pub command: Vec<String>,
 }
 
-/// A file or block device, and what is known of it.
+/// A file or block device, and the known facts about it.
 #[derive(Debug, Clone, Default)]
 pub struct PathInput {
     /// Symbolic links are followed.
     pub path: PathBuf,
-    /// It is a snapshot that nobody will ever write to, so that the image may be the same file, or share its blocks.
+    /// Whether it is a snapshot that nobody will ever write to, so that the image may be the same file, or share its
+    /// blocks.
     pub cloneable: bool,
     /// Knowledge of its changes. It narrows the read; all bytes that are read are still compared.
     pub hint: Hint,
@@ -77,12 +78,12 @@ pub struct PathInput {
 /// Knowledge of the differences between a source and the parent's snapshot of it.
 #[derive(Debug, Clone, Default)]
 pub enum Hint {
-    /// Nothing: everything is read.
+    /// None. Everything is read.
     #[default]
     None,
-    /// The parent's snapshot is this file: what lies at the same place on the disk is the same.
+    /// The parent's snapshot is this file. Extents at the same place on the disk are the same.
     Previous(PathBuf),
-    /// Nothing outside of these ranges.
+    /// Nothing outside of these ranges has changed.
     Changed(ExtentMap),
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Opens what `path` leads to. As long as it is open nobody restores to it.
+    /// Opens the file or device at `path`. While it is open, no restore writes to it.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = device::open_source(path)?;
         let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))?;
@@ -29,7 +29,7 @@ impl Source {
         Ok(Self { reader: Reader::of(facts.kind, file, path), size: facts.size, data })
     }
 
-    /// Fails if the source no longer has the size it had.
+    /// Fails if the size of the source has changed.
     pub(crate) fn expect_same_size(&self) -> Result<()> {
         let path = self.reader.path();
         let now = device::facts(self.reader.file(), path)?.map_or(0, |Facts { size, .. }| size);

@@ -1,4 +1,4 @@
-//! A part of the source, read once more by another way: what the index says must be what is there.
+//! A sample of the source, read once more in another way, and compared with the index.
 
 use std::io::Read;
 
@@ -20,7 +20,7 @@ pub(crate) struct Rechecked {
     pub bad: Vec<BadBlock>,
 }
 
-/// Compares the sample with what the index of the new image says.
+/// Compares the sample with the index of the new image.
 ///
 /// # Errors
 /// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceResized`], [`Code::Io`], [`Code::Cancelled`].

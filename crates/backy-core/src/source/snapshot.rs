@@ -1,4 +1,4 @@
-//! A snapshot of a source file: a clone beside it, of one instant, that nobody writes to.
+//! Snapshots of source files. A snapshot is a clone of one instant beside the file, and nobody writes to it.
 
 use std::path::Path;
 
@@ -18,16 +18,16 @@ use crate::platform;
 use crate::sys::fs;
 use crate::work::control::Control;
 
-/// A snapshot that was taken, and what tells it from any other file, whatever its name becomes.
+/// A new snapshot, and the facts that identify it under every name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenSnapshot {
     /// Size in bytes.
     pub size: u64,
-    /// Number of its filesystem; another one after each mount, on some.
+    /// Number of its filesystem. On some it changes with each mount.
     pub device: u64,
-    /// Its number there.
+    /// Its inode number.
     pub inode: u64,
-    /// When the file was created, in nanoseconds since 1970; `None` where the filesystem does not keep that.
+    /// Time of its creation, in nanoseconds since 1970; `None` if the filesystem does not keep that.
     pub birth: Option<u128>,
 }
 
@@ -43,14 +43,13 @@ impl TakenSnapshot {
     }
 }
 
-/// Clones a file to a name beside it, which must be free, and makes that durable: an earlier snapshot is compared
-/// with later ones, so a power cut must not leave less of it than was read. It gets the owner of the directory
-/// `repository`, which it belongs to.
+/// Clones a file to a name beside it, which must be free, and makes the clone durable. Later snapshots are compared
+/// with it, so it must be complete after a power cut. It gets the owner of the directory `repository`, to which it
+/// belongs.
 ///
 /// # Errors
-/// [`Code::ReflinkUnsupported`] where there is no such thing, [`Code::SourceKind`] for what is no file,
-/// [`Code::SourceRestoring`] while it is restored to,
-/// [`Code::Cancelled`], [`Code::Io`]. Nothing is left behind.
+/// [`Code::ReflinkUnsupported`] if the filesystem cannot clone, [`Code::SourceKind`] for everything except files,
+/// [`Code::SourceRestoring`] while a restore writes to it, [`Code::Cancelled`], [`Code::Io`]. Nothing is left behind.
 pub fn take_snapshot(
     source: &Path,
     snapshot: &Path,
@@ -75,7 +74,7 @@ pub fn take_snapshot(
         .and_then(|()| sync_directory_of(snapshot))
         .and_then(|()| fs::metadata(&clone).on("fstat", snapshot));
     if finished.is_err() {
-        // Best effort: its name tells whose leftover it is.
+        // A failure does not matter: its name shows whose leftover it is.
         let _ = fs::unlink(snapshot);
     }
     finished.map(|metadata| TakenSnapshot::of(&metadata))
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    /// Whichever it is, depending on where the temporary directory lies, nothing else is left.
+    /// The filesystem of the temporary directory decides. Nothing else is left in either case.
     #[test]
     fn it_is_a_read_only_copy_or_none() {
         let directory = tempfile::tempdir().unwrap();
