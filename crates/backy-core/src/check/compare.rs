@@ -1,4 +1,4 @@
-//! Comparing a sealed revision with the snapshot that it was made of.
+//! Comparing a sealed revision with its source snapshot.
 
 use crate::bytes::sample::Sample;
 use crate::check::verify::bad_blocks_of;
@@ -14,7 +14,7 @@ use crate::work::control::Control;
 pub struct Compared {
     /// Read from the source.
     pub bytes_read: u64,
-    /// Every block in which the source is not what the index says, in order.
+    /// Every block of the source that differs from the index, in order.
     pub different: Vec<BadBlock>,
 }
 
@@ -22,8 +22,7 @@ pub struct Compared {
 ///
 /// # Errors
 /// [`Code::IndexDamaged`], [`Code::SourceResized`], [`Code::SourceKind`], [`Code::ProgramFailed`],
-/// [`Code::DiffDamaged`], [`Code::InvalidArgument`] for a command that hands over no sample, [`Code::Io`],
-/// [`Code::Cancelled`].
+/// [`Code::DiffDamaged`], [`Code::InvalidArgument`] for a command without a sample, [`Code::Io`], [`Code::Cancelled`].
 pub fn compare_source(options: &ImageOptions, source: &Input, control: &Control) -> Result<Compared> {
     match source {
         Input::Path(input) => {

@@ -1,5 +1,5 @@
-//! The index of an image that has none, such as one of another tool: what is on the disk now becomes what every
-//! later check compares with.
+//! Building the index of an image without one, such as an image of another tool. Every later check compares with the
+//! bytes of this moment.
 
 use std::path::Path;
 
@@ -71,7 +71,7 @@ struct Indexer<'a> {
 struct Indexed {
     zero_blocks: u64,
     zero_bytes: u64,
-    /// No block of it was written, but its page of the index was.
+    /// Its page of the index was written, and none of its blocks.
     touched: Touched,
 }
 
@@ -112,7 +112,7 @@ mod tests {
     use rustix::io::Errno;
     use std::os::unix::fs::FileExt;
 
-    /// The index of a backup and that of its finished image are one and the same file.
+    /// The index of a backup equals the index that is built of its finished image.
     #[test]
     fn it_is_the_index_that_a_backup_writes() {
         let directory = tempfile::tempdir().unwrap();

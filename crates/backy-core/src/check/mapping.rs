@@ -1,10 +1,9 @@
 //! Hashing through a memory map that cannot kill the process.
 //!
-//! A mapped page that cannot be had (the file was truncated, a sector is bad) raises SIGBUS in the thread that
-//! touches it. Here the handler puts zeros in the place of the rest of the block, notes where, and lets the
-//! thread go on; the note turns the block into an error. The rest, because a failing disk may try each page
-//! for seconds. Nothing is unwound from the handler, so whatever code was reading,
-//! the vector code of BLAKE3 included, is left in a sane state.
+//! A mapped page of a truncated file or a bad sector raises SIGBUS in the thread that touches it. The handler replaces
+//! the rest of the block by zeros, notes the address, and lets the thread continue. The note turns the block into an
+//! error. It replaces the whole rest, because a failing disk may try each page for seconds. The handler unwinds
+//! nothing, so the interrupted code stays in a sane state, also the vector code of BLAKE3.
 
 use std::fs::File;
 use std::mem::MaybeUninit;
@@ -19,15 +18,15 @@ use rustix::io::Errno;
 use crate::bytes::extent::Extent;
 use crate::sys;
 
-/// Bytes mapped at a time by one thread; resident memory does not grow with the image.
+/// Bytes that one thread maps at a time. Resident memory does not grow with the image.
 pub(crate) const WINDOW_SIZE: usize = 4 * 1024 * 1024;
 
-/// The addresses that the current thread looks at, and the first fault among them. Atomic and fenced, as the
-/// handler comes in between any two instructions.
+/// The addresses that the current thread reads, and the first fault among them. They are atomic and fenced, because the
+/// handler interrupts between any two instructions.
 struct Watch {
     start: AtomicUsize,
     end: AtomicUsize,
-    /// [`NO_FAULT`] while there is none.
+    /// [`NO_FAULT`] if there is none.
     fault: AtomicUsize,
 }
 
@@ -41,7 +40,7 @@ thread_local! {
 }
 
 impl Watch {
-    /// Runs `look` on `bytes`; also returns the first address that faulted.
+    /// Runs `look` on `bytes`. Returns also the first address that faulted.
     fn over<T>(&self, bytes: &[u8], look: impl FnOnce(&[u8]) -> T) -> (T, Option<usize>) {
         let start = bytes.as_ptr().addr();
         self.start.store(start, Relaxed);
@@ -66,8 +65,8 @@ impl Window {
         PREVIOUS.get_or_init(install);
         let length = usize::try_from(range.len()).map_err(|_| Errno::INVAL)?;
         let map = sys::call("mmap", || {
-            // SAFETY: the bytes may change or vanish under the map. They are only hashed, any value is as good
-            // as another, and look() watches over that.
+            // SAFETY: the bytes may change or vanish under the map. They are only hashed, so any value is fine, and
+            // look() handles faults.
             let map = unsafe { MmapOptions::new().offset(range.start).len(length).map(file) };
             map.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
         })?;
@@ -85,7 +84,7 @@ impl Window {
     }
 }
 
-/// Puts the handler in place and returns what was there before.
+/// Installs the handler. Returns the previous one.
 fn install() -> libc::sigaction {
     let action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: all-zero bytes are a valid sigaction.
@@ -131,7 +130,7 @@ extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, _con
     WATCH.with(|watch| watch.fault.fetch_min(address, Relaxed));
 }
 
-/// Not ours: puts the previous handler back, and the faulting instruction meets it when it runs again.
+/// Reinstalls the previous handler for a fault that is not ours. The faulting instruction runs again and meets it.
 fn hand_on(signal: libc::c_int) {
     let mut default = MaybeUninit::<libc::sigaction>::zeroed();
     let previous = PREVIOUS.get().map_or(default.as_mut_ptr().cast_const(), ptr::from_ref);
@@ -168,7 +167,7 @@ mod tests {
         // 300,000 lies in the page that ends at 303,104: the bytes behind the end are zeros, then faults.
         assert_eq!(window.look(Extent::at(0, 262_144), Hash::of), Ok(Hash::of(&vec![7; 262_144])));
         assert_eq!(window.look(Extent::at(262_144, 262_144), Hash::of), Err(303_104));
-        // The zeros stay in their place, later looks elsewhere are not affected.
+        // The zeros stay, and other parts are not affected.
         assert_eq!(window.look(Extent::at(0, 4096), Hash::of), Ok(Hash::of(&[7; 4096])));
     }
 

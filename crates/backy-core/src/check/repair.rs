@@ -1,8 +1,8 @@
-//! Mending a sealed image: what the index says of a block, from a place that has just that and is another one on the
-//! disk. This alone may change a sealed image, and never to anything but what was sealed.
+//! Mending a sealed image. A bad block gets the bytes that the index names, from another place on the disk. Nothing
+//! else may change a sealed image, and this restores only the sealed bytes.
 //!
-//! The good bytes are written to a file of their own, made durable and read back, before the image refers to them in
-//! one step; so a mend that fails, or is cut short, leaves the block as bad as it was. The bad bytes are kept.
+//! The good bytes are written to a new file, made durable and read back. Then the image refers to them in one step. So
+//! a mend that fails, or is interrupted, leaves the block as it was. The bad bytes are kept.
 
 use std::fs::File;
 use std::io::Write;
@@ -33,7 +33,7 @@ use crate::work::control::Control;
 /// The blocks to mend, and the places of their bytes.
 #[derive(Debug, Clone)]
 pub struct RepairOptions {
-    /// The image, as its record has it.
+    /// The image, and the facts in its record.
     pub image: ImageOptions,
     /// Offsets of its bad blocks in bytes.
     pub blocks: Vec<u64>,
@@ -48,7 +48,7 @@ pub struct RepairOptions {
 pub struct Donor {
     /// Its path.
     pub path: PathBuf,
-    /// Its index, if it is an image of ours: then nothing is read in vain.
+    /// Its index, if it is an image of ours. A donor with a wrong hash is not read then.
     pub index: Option<PathBuf>,
 }
 
@@ -64,19 +64,19 @@ pub struct Repaired {
 /// The outcome of mending a block.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// It is what it was when it was sealed, durably.
+    /// The block has its sealed bytes again, durably.
     Healed {
         /// The donor of the bytes; `None` for zeros, which need none.
         from: Option<PathBuf>,
         /// The file that has the bad bytes.
         evidence: PathBuf,
     },
-    /// It is as bad as before, for this reason.
+    /// The block is as bad as before, for this reason.
     Left(String),
 }
 
-/// Mends the blocks of an image that are bad; those that are good are passed over. That a block cannot be mended is a
-/// result, not an error.
+/// Mends the bad blocks of an image, and passes over good ones. A block that cannot be mended is a result, not an
+/// error.
 ///
 /// # Errors
 /// [`Code::IndexDamaged`], [`Code::ImageDamaged`] when the image is longer than it was, [`Code::Io`] when it cannot be
@@ -140,7 +140,7 @@ fn mend(options: &RepairOptions, image: &Image, block: &BadBlock, control: &Cont
     Ok(Outcome::Healed { from, evidence })
 }
 
-/// The first donor with the right bytes in another place, and the bytes; or why there is none.
+/// Returns the first donor with the right bytes in another place, and the bytes, or the reason why there is none.
 fn find(
     options: &RepairOptions,
     image: &Image,
@@ -151,7 +151,7 @@ fn find(
     for donor in &options.donors {
         // A donor that fails is skipped.
         let Ok(Some((file, good))) = ask(donor, range, block.expected) else { continue };
-        // The rest of the block may well be shared: what strays into a clone has a place of its own.
+        // The rest of the block may be shared: a stray write into a clone has a place of its own.
         let bad = bad_sectors(image, range, &good);
         match overlap((image.reader.file(), &bad), (&file, &bad), &donor.path) {
             Ok(Overlap::Apart) => return Ok((donor.path.clone(), good)),
@@ -182,7 +182,7 @@ fn ask(donor: &Donor, range: Extent, expected_hash: Hash) -> Result<Option<(File
     Ok(is_right.then_some((fs::duplicate(reader.file()).on("dup", &donor.path)?, buffer)))
 }
 
-/// The sectors of a block that an image cannot give, or gives other bytes of.
+/// The sectors of a block that are unreadable or wrong in an image.
 fn bad_sectors(image: &Image, range: Extent, good: &[u8]) -> Vec<Extent> {
     let mut sector = Buffer::new(ALIGNMENT);
     let sectors = range.pieces(ALIGNMENT as u64).zip(good.chunks(ALIGNMENT));
@@ -193,8 +193,8 @@ fn bad_sectors(image: &Image, range: Extent, good: &[u8]) -> Vec<Extent> {
     sectors.filter(is_bad).map(|(part, _)| part).collect()
 }
 
-/// Writes what is there now to a file, sector by sector; zeros stand for those that cannot be read, and for what a
-/// truncated image lacks.
+/// Writes the bad bytes to a file, sector by sector. Unreadable sectors and the missing end of a truncated image become
+/// zeros.
 fn keep_evidence(prefix: &Path, image: &Image, range: Extent) -> Result<PathBuf> {
     let mut name = prefix.as_os_str().to_owned();
     name.push(format!(".{}.block", range.start));
@@ -211,13 +211,13 @@ fn keep_evidence(prefix: &Path, image: &Image, range: Extent) -> Result<PathBuf>
     }
     let kept = |file: &mut dyn Write| file.write_all(&bytes[..length_of(range)]);
     match write_file_by(&path, 0o400, Existing::Keep, kept) {
-        // An earlier attempt in the same run kept it.
+        // An earlier attempt of the same run has kept it.
         Err(Error { errno: Some(Errno::EXIST), .. }) => Ok(path),
         result => result.map(|()| path),
     }
 }
 
-/// Lets the image have these bytes, in blocks of the disk that they have never been in.
+/// Gives these bytes to the image, in fresh blocks of the disk.
 fn put(image: &Image, bytes: &[u8], range: Extent, control: &Control) -> Result<()> {
     let path = image.reader.path();
     let temporary = temporary_beside(path);
@@ -225,14 +225,15 @@ fn put(image: &Image, bytes: &[u8], range: Extent, control: &Control) -> Result<
     let result = fill(&fresh, &temporary, bytes).and_then(|()| {
         let target = open_sealed(image)?;
         match platform::clone_range(&fresh, &target, range.len(), range.start, &|time| control.pause(time)) {
-            // No reflinks: the bad block is nobody else's, and is written where it is. ZFS writes nothing in place.
+            // Without reflinks no other file shares the bad block, so it is overwritten in place. ZFS writes nothing in
+            // place.
             Err(errno) if never_clones(errno) => write_at(&target, path, bytes, range.start)?,
             result => result.on("ioctl_ficlonerange", path).map_err(|error| error.offset(range.start))?,
         }
         platform::sync(&target).on("fsync", path)?;
         close(target, path)
     });
-    // Best effort: a name that starts like this is a leftover that the next purge takes.
+    // A failure does not matter: the next purge removes files with such names.
     let _ = fs::unlink(&temporary);
     result
 }
@@ -250,14 +251,15 @@ fn fill(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Makes a block zeros, which needs no donor.
+/// Makes a block read as zeros. This needs no donor.
 fn clear(image: &Image, range: Extent) -> Result<()> {
     let output = Output::existing(open_sealed(image)?, image.reader.path(), Kind::File);
     output.clear(range)?;
     output.finish()
 }
 
-/// Opens the image for writing, at its full size. Its mode, 0400, keeps even the owner out, and is back at once.
+/// Opens the image for writing, at its full size. Its mode 0400 keeps even the owner out. It is changed for the moment
+/// of opening.
 fn open_sealed(image: &Image) -> Result<File> {
     let path = image.reader.path();
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -316,7 +318,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (options, bytes) = image_in(directory.path());
         let second = Extent::at(BLOCK, BLOCK);
-        // Within its last sector, behind its first byte, where it starts, and before that.
+        // These ends lie in its last sector, behind its first byte, at its start, and before it.
         for end in [2 * BLOCK_SIZE - 777, BLOCK_SIZE + 1, BLOCK_SIZE, BLOCK_SIZE - 1] {
             let image = truncate(&options, end as u64);
             let evidence = keep_evidence(&directory.path().join(end.to_string()), &image, second).unwrap();

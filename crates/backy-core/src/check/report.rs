@@ -1,4 +1,4 @@
-//! The full list of what is bad in an image, in a file: a disk can lose more than one would want to read at once.
+//! The list of all bad blocks of an image in a file. It can be too long for a terminal.
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
@@ -13,7 +13,7 @@ use crate::files::names::directory_of;
 use crate::sys::errno::errno_name;
 use crate::sys::fs;
 
-/// Owner may read it, nobody may change it.
+/// The owner may read it, and nobody may change it.
 const READ_ONLY: u32 = 0o400;
 
 /// The file that lists the bad blocks of an image.
@@ -26,8 +26,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Fails if the name is taken: better before a disk is read for hours than after. What else keeps it from being
-    /// written is no reason not to look for what is bad.
+    /// Fails if the name is taken, before a disk is read for hours. Other problems with the report are no reason not to
+    /// verify.
     pub(crate) fn expect_free(&self) -> Result<()> {
         match fs::lstat(&self.path) {
             Ok(_) => Err(Error::io("open", &self.path, Errno::EXIST)),
@@ -35,8 +35,8 @@ impl Report {
         }
     }
 
-    /// Writes the header and a line of JSON for each block, durably, into a directory that is made if need be;
-    /// nothing where there are none.
+    /// Writes the header and a line of JSON for each block, durably. It makes a missing directory. Without bad blocks
+    /// it writes nothing.
     pub(crate) fn write(&self, blocks: &[BadBlock]) -> Result<()> {
         if blocks.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Reading a whole image against its index. Goes on behind every bad block, so that all of them are named.
+//! Comparing a whole image with its index. It continues after a bad block, so that all of them are named.
 
 use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of};
 use crate::bytes::buffer::Buffer;
@@ -17,20 +17,20 @@ use crate::work::pool;
 pub struct VerifyStats {
     /// Blocks of the image.
     pub blocks: u64,
-    /// Read from the image; its holes are not.
+    /// Read from the image, without its holes.
     pub bytes_read: u64,
-    /// Every block that is not what it was, in order.
+    /// Every block that differs from the index, in order.
     pub bad_blocks: Vec<BadBlock>,
     /// The reason why the report could not be written. The findings count all the same.
     pub report_problem: Option<String>,
 }
 
-/// Compares every block of an image with its index, through the page cache what is in it, the rest past the
-/// cache. A report lists every bad block in a file; where there is none, no file is made.
+/// Compares every block of an image with its index. Cached blocks are read through the page cache, others past it. A
+/// report lists every bad block in a file. Without bad blocks there is no file.
 ///
 /// # Errors
-/// [`crate::Code::IndexDamaged`] when there is nothing to compare with, [`crate::Code::Io`],
-/// [`crate::Code::Cancelled`]. Bad blocks are no error.
+/// [`crate::Code::IndexDamaged`] without a good index, [`crate::Code::Io`], [`crate::Code::Cancelled`]. Bad blocks are
+/// no error.
 pub fn verify_image(
     options: &ImageOptions,
     report: Option<&Report>,
@@ -39,8 +39,8 @@ pub fn verify_image(
     verify(options, report, control, false)
 }
 
-/// The same, but what is in the page cache is hashed in place, through a memory map. `bench/` shows which of the
-/// two is faster where.
+/// The same, but cached blocks are hashed in place, through a memory map. `bench/` shows which of the two is faster on
+/// a machine.
 ///
 /// # Errors
 /// As [`verify_image`].
@@ -67,7 +67,7 @@ fn verify(
     Ok(VerifyStats { blocks, bytes_read: image.data_bytes(), bad_blocks, report_problem })
 }
 
-/// Every block that is not what the index says.
+/// Returns every block that differs from the index.
 ///
 /// # Errors
 /// [`crate::Code::Io`], [`crate::Code::Cancelled`].
@@ -84,7 +84,7 @@ pub(crate) fn bad_blocks_of(image: &Image, mapped: bool, control: &Control) -> R
 /// The context in which all segments are verified.
 struct Verification<'a> {
     image: &'a Image,
-    /// Whether what is cached is hashed through a memory map.
+    /// Whether cached blocks are hashed through a memory map.
     mapped: bool,
     control: &'a Control,
 }
