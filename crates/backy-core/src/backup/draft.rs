@@ -17,7 +17,7 @@ pub(crate) enum Start {
     Hole,
     /// The bytes of the parent.
     Parent,
-    /// The bytes of the source: nothing needs to be written at all.
+    /// The bytes of the source. Nothing needs to be written at all.
     Source,
 }
 
@@ -35,14 +35,14 @@ impl Draft {
     }
 }
 
-/// The revision to start from, if there is one.
+/// Opens the revision to start from, if there is one.
 pub(crate) fn open_parent(options: &WriteOptions) -> Result<Option<Parent>> {
     let WriteOptions { parent_image, parent_index, parent_digest, .. } = options;
     let image = parent_image.as_deref();
     image.map(|image| Parent::open(image, parent_index.as_deref(), parent_digest.as_ref())).transpose()
 }
 
-/// The image as a clone of the parent, or all hole.
+/// Creates the image as a clone of the parent, or as one hole.
 pub(crate) fn clone_parent(
     options: &WriteOptions,
     parent: Option<&Parent>,
@@ -67,7 +67,7 @@ pub(crate) fn clone_parent(
     }
 }
 
-/// The index, if wanted as a clone of the parent's.
+/// Creates the index, with `clone` as a clone of the parent's.
 pub(crate) fn create_index(
     options: &WriteOptions,
     size: u64,

@@ -1,4 +1,4 @@
-//! The part of a source that is worth reading: what a hint names, and a sample of the rest.
+//! The part of a source that is worth reading: the ranges of a hint, and a sample of the rest.
 
 use crate::backup::parent::Parent;
 use crate::bytes::block::{BLOCK_SIZE, blocks_of};
@@ -9,7 +9,7 @@ use crate::source::changes::{Difference, changed_since};
 use crate::source::input::{Hint, PathInput};
 use crate::source::opened::Source;
 
-/// The part of a source that is read. Everything else is as it is in the parent.
+/// The part of a source that is read. Everything else equals the parent.
 pub(crate) struct Focus {
     /// The ranges that may have changed, in whole blocks.
     changed: ExtentMap,
@@ -18,9 +18,9 @@ pub(crate) struct Focus {
 
 /// The part of a source that is read.
 pub(crate) enum Scope {
-    /// All of it, and why its hint is of no use, if it has one.
+    /// All of it, and the reason why its hint is of no use, if it has one.
     Everything(Option<String>),
-    /// Only this.
+    /// Only this part.
     Narrowed(Focus),
 }
 
@@ -28,7 +28,7 @@ pub(crate) enum Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub range: Extent,
-    /// Whether it may have changed; the others are the sample, and must not have.
+    /// Whether it may have changed. The other stretches are the sample, and must not have changed.
     pub hinted: bool,
 }
 
@@ -59,14 +59,14 @@ impl Focus {
         let changed = if old_size == size {
             changed.clone()
         } else {
-            // The block at the old end, or at the new one, has another length now, and with it another hash.
+            // The blocks at the old end and at the new end have another length now, and so another hash.
             let from = old_size.min(size).saturating_sub(1);
             changed.union(&ExtentMap::normalise(vec![Extent { start: from, end: size }]))
         };
         Self { changed: changed.align(BLOCK_SIZE as u64, size), sample }
     }
 
-    /// About how many bytes of a source with `data` are read. It is exact where there is no sample.
+    /// The approximate number of bytes to read of a source with `data`. It is exact without a sample.
     pub(crate) fn bytes_of(&self, data: &ExtentMap) -> u64 {
         let changed = self.changed.extents().iter().flat_map(|extent| data.within(*extent));
         let changed: u64 = changed.map(|extent| extent.len()).sum();

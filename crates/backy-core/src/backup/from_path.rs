@@ -27,7 +27,7 @@ pub(crate) fn write_path(options: &WriteOptions, input: &PathInput, control: &Co
     if stats.hint_failures.is_empty() {
         return Ok(stats);
     }
-    // The image has what the hint made of it; the next one starts from the parent again.
+    // The image has wrong bytes from the hint. The next one starts from the parent again.
     for path in [&options.image, &options.index] {
         fs::unlink(path).on("unlink", path)?;
     }
@@ -84,9 +84,9 @@ impl Job<'_> {
         })
     }
 
-    /// The image as a clone of the source or of the parent; or all hole, and why it shares nothing if so. A target
-    /// that cannot clone is written whole from the source, which is read anyway: copying the parent first would
-    /// read and write everything twice, and carry its rot along.
+    /// Creates the image as a clone of the source or of the parent, or else as one hole. On a filesystem that cannot
+    /// clone, the whole image is written from the source, which is read anyway. Copying the parent first would read and
+    /// write everything twice, and inherit its rot.
     fn create_image(&self) -> Result<Draft> {
         let path = &self.options.image;
         let size = self.source.size;
@@ -94,7 +94,7 @@ impl Job<'_> {
             if let Some(output) = self.adopt()? {
                 return Ok(Draft::shared(output, Start::Source));
             }
-            // Else it lies elsewhere.
+            // The snapshot may still be cloneable from another directory.
             if let Cloned::Shared(file) = clone_file(self.source.reader.file(), path, self.control)? {
                 return Ok(Draft::shared(Output::cloned(file, path, size)?, Start::Source));
             }
@@ -102,8 +102,8 @@ impl Job<'_> {
         clone_parent(self.options, self.parent.as_ref(), size, self.control)
     }
 
-    /// The snapshot itself under the name of the image, where one filesystem has both: cloning it once more would
-    /// cost as much for each extent as the snapshot did.
+    /// Gives the snapshot the name of the image, if both lie on one filesystem. Cloning it once more would cost as much
+    /// per extent as the snapshot did.
     fn adopt(&self) -> Result<Option<Output>> {
         let (snapshot, image) = (self.source.reader.file(), &self.options.image);
         if fs::link(&self.input.path, image).is_err() {

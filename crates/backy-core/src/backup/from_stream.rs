@@ -1,4 +1,4 @@
-//! Writing a revision from the stream of an exporter: what changed since the parent's snapshot, or everything.
+//! Writing a revision from the stream of a program: the changes since the parent's snapshot, or everything.
 
 use crate::backup::draft::{Draft, Start, clone_parent, create_index, open_parent};
 use crate::backup::options::{COMPARING_BYTES, HINT_FAILED, WriteOptions, WriteStats};
@@ -19,7 +19,7 @@ use crate::work::control::Control;
 
 /// Writes a revision from a stream, as [`crate::write_image`] does from a file.
 ///
-/// When the changes cannot be applied because of the parent, everything is read instead.
+/// If the parent is unfit for the changes, everything is read instead.
 ///
 /// # Errors
 /// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::SourceDiffers`], [`Code::SourceResized`],
@@ -41,7 +41,7 @@ pub(crate) fn write_stream(
         Ok(Attempt::Unfit(reason)) => (reason, options.compare_bytes, None),
         Err(error) if error.code == Code::ImageDamaged => {
             discard(options);
-            // Neither its hashes nor its bytes are to be believed.
+            // Neither its hashes nor its bytes can be trusted.
             (format!("the parent cannot be built upon ({error})"), true, None)
         }
         Err(error) => return Err(error),
@@ -143,7 +143,7 @@ fn sample_of(options: &WriteOptions) -> Sample {
     if options.parent_image.is_some() { options.sample } else { Sample::ALL }
 }
 
-/// Starts the exporter and goes through what it says.
+/// Starts the program and applies its stream.
 fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInput>) -> Result<Vec<Tally>> {
     let command = changes.map_or(&source.everything, |changes| &changes.command);
     let since = changes.map(|changes| changes.since.as_str());
@@ -156,7 +156,7 @@ fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInpu
     exporter.conclude(result, patcher.control)
 }
 
-/// Makes room for another attempt; what cannot be removed will be in its way, and be reported then.
+/// Makes room for another attempt. A file that cannot be removed makes that attempt fail, with an error.
 fn discard(options: &WriteOptions) {
     for path in [&options.image, &options.index] {
         let _ = fs::unlink(path);

@@ -1,4 +1,4 @@
-//! A request to write a revision, and the report of what was done.
+//! The request to write a revision, and its figures.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::bytes::sample::Sample;
 use crate::error::BadBlock;
 use crate::source::input::Input;
 
-/// The sources and the names of a new revision.
+/// The source, the parent and the files of a new revision.
 #[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
     /// The source.
@@ -22,9 +22,9 @@ pub struct WriteOptions {
     pub parent_index: Option<PathBuf>,
     /// The digest of the parent's index, from the parent's record.
     pub parent_digest: Option<Hash>,
-    /// Compare with the parent's bytes even where its index says that a block is the same.
+    /// Compare with the parent's bytes even if its index says that a block is the same.
     pub compare_bytes: bool,
-    /// Fail rather than write a revision that shares nothing.
+    /// Fail instead of writing a revision that shares nothing.
     pub require_reflink: bool,
     /// The blocks that are read although no hint names them.
     pub sample: Sample,
@@ -49,13 +49,13 @@ pub struct WriteStats {
     pub unshared: Option<String>,
     /// The reason why a cheaper way was not taken: the parent was compared byte for byte, or everything was read.
     pub fallback: Option<String>,
-    /// Whether only what a hint named, and the sample, was read.
+    /// Whether only the ranges of a hint and the sample were read.
     pub narrowed: bool,
     /// Whether the image is a clone of the source.
     pub source_cloned: bool,
-    /// In how many pieces the image lies on the disk; `None` where the filesystem does not tell.
+    /// Number of extents of the image; `None` if the filesystem does not tell.
     pub extents: Option<u64>,
-    /// Blocks that no hint named and that were different all the same: then everything was read again.
+    /// Blocks that differ although the hint did not name them. In that case everything was read again.
     pub hint_failures: Vec<BadBlock>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    /// Opens image and index; `digest` is what the record says of the index. A damaged index is not an error: it costs
+    /// Opens image and index. `digest` is the digest of the index in the record. A damaged index is no error: it costs
     /// time, not data.
     pub(crate) fn open(image: &Path, index: Option<&Path>, digest: Option<&Hash>) -> Result<Self> {
         let reader = Reader::open(image)?;
@@ -58,7 +58,7 @@ impl Parent {
         self.size
     }
 
-    /// Bytes that are written together of a block of a clone.
+    /// The granule size for a block of a clone, in bytes.
     pub(crate) fn granule(&self, block: Extent) -> usize {
         self.granularity.granule(self.image.file(), block)
     }
@@ -70,7 +70,7 @@ impl Parent {
             return Ok(Old::Zeros);
         }
         let read = match self.image.read(self.image.way(kept), buffer, kept) {
-            // A bad sector of the parent is no reason to lose the new revision: the block is written whole.
+            // A bad sector of the parent must not cost the new revision: the block is written whole.
             Err(error) if error.unreadable().is_some() => return Ok(Old::Unknown),
             result => result?.len(),
         };
@@ -79,7 +79,7 @@ impl Parent {
         Ok(Old::Bytes(&buffer[..length]))
     }
 
-    /// Writes all its bytes into a fresh image, for filesystems that cannot clone. What is copied is checked.
+    /// Copies all its bytes into a fresh image, for filesystems that cannot clone, and checks them.
     ///
     /// # Errors
     /// [`Code::ImageDamaged`], [`Code::Io`], [`Code::Cancelled`].
@@ -118,14 +118,14 @@ impl Parent {
         Ok(written.iter().sum())
     }
 
-    /// Fills the front of `buffer` with what a clone has in a block, if that is what the index says. Bytes that a
-    /// new hash is taken of must be the right ones: else their rot would get a seal.
+    /// Fills the front of `buffer` with the bytes that a clone has in a block, and compares them with the index. They
+    /// become part of a new hash, which must not seal their rot.
     ///
     /// # Errors
     /// [`Code::ImageDamaged`], [`Code::Io`].
     pub(crate) fn read_checked(&self, block: Extent, expected: Hash, buffer: &mut Buffer) -> Result<()> {
         let length = usize::try_from(block.len()).expect("at most a block");
-        // The hash is that of the parent's block, which may end in another place.
+        // The hash is that of the parent's block, which may have another length.
         let own = Extent::at(block.start, BLOCK_SIZE as u64).overlap(&Extent { start: 0, end: self.size });
         let (read, found) = if own.is_empty() || expected.is_zero() {
             (0, Found::Other(expected))
@@ -141,7 +141,7 @@ impl Parent {
         buffer[read.min(length)..length].fill(0);
         Ok(())
     }
-    /// Fails where a hole should hold something.
+    /// Fails if a hole should hold data.
     fn expect_zeros(&self, hole: Extent, page: &Page) -> Result<()> {
         let mut bad = Vec::new();
         expect_zeros(hole, page, &mut bad);

@@ -1,8 +1,8 @@
-//! Changes on their way from a stream into image and index: blocks are put together from what the stream says and
-//! what was there before, hashed, compared, and written where they differ.
+//! Applying a stream of changes to image and index. Blocks are put together from the stream and the old bytes, hashed,
+//! compared, and written if they differ.
 //!
-//! Streams mention ranges in whatever order and size they like, so a block may come back; usually none does, and
-//! then everything is one pass from front to back.
+//! Streams mention ranges in any order and of any size, so a block may come back. Usually none does, and everything is
+//! one pass from front to back.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -20,7 +20,7 @@ use crate::image::reader::Via;
 use crate::stream::assembly::{Assemble, Assembly, block_at, pieces_of, within};
 use crate::stream::diff_reader::{Change, DiffReader};
 
-/// Brings image and index to what the stream says, and what it does not mention to what that stands for.
+/// Brings image and index to the state of the stream. Blocks that it does not mention become what [`Unmentioned`] says.
 pub(crate) fn apply(patcher: &Patcher, diff: &mut DiffReader<impl Read>) -> Result<Vec<Tally>> {
     let mut patch = Patch::new(patcher);
     let mut assembly = Assembly::new(patcher.size);
@@ -90,7 +90,7 @@ impl<'p> Patch<'p> {
             let block = block_at(at, size);
             let piece = Extent { start: at, end: block.end.min(extent.end) };
             if piece == block {
-                // Whole blocks are zeros without anyone looking at their bytes.
+                // Whole blocks of zeros need no look at their bytes.
                 let whole = extent.end / BLOCK_SIZE as u64 * BLOCK_SIZE as u64;
                 let end = if extent.end == size { extent.end } else { whole };
                 let number = at / SEGMENT_SIZE;
@@ -107,13 +107,13 @@ impl<'p> Patch<'p> {
         Ok(())
     }
 
-    /// Fetches what a block holds before the next change.
+    /// Fetches the bytes of a block before the next change.
     fn load(&self, block: Extent, bytes: &mut Buffer) -> Result<()> {
         let patcher = self.patcher;
         let segment = self.segment.as_ref().expect("entered");
         let slot = slot_of(block);
         if segment.seen >> slot & 1 == 1 {
-            // A block that did not differ was not written: what the parent has there may have rotted.
+            // A block that did not differ was not written, and the bytes of the parent there may have rotted.
             return match Hash::of(patcher.image.read(Via::Cache, bytes, block)?) {
                 hash if hash == segment.page.hash(slot) => Ok(()),
                 _ => Err(Error::new(Code::ImageDamaged).at(patcher.image.path()).offset(block.start)),
@@ -242,7 +242,7 @@ impl Assemble for Patch<'_> {
         let before = match self.patcher.hash_before(segment, slot) {
             Some(before) if before == hash => None,
             Some(Hash::ZERO) if !self.patcher.inherits => Some(Old::Zeros),
-            // Also where there should be zeros: if something is, all of it must be overwritten.
+            // This includes blocks that should be zeros: other bytes there must be overwritten.
             _ => Some(self.patcher.bytes_before(segment, block, &mut self.old)?),
         };
         let granule = || self.patcher.granule(segment, block);

@@ -1,4 +1,4 @@
-//! Everything that applying a stream needs, and the state of a segment on its way.
+//! The context of applying a stream, and the state of a segment.
 
 use crate::backup::parent::Parent;
 use crate::backup::tally::Tally;
@@ -22,17 +22,17 @@ pub(crate) enum Unmentioned {
     Zeros,
 }
 
-/// Everything that applying a stream needs.
+/// The context of applying a stream.
 pub(crate) struct Patcher<'a> {
     /// Size of the new image in bytes.
     pub size: u64,
     pub parent: Option<Parent>,
     /// Whether the image started with the parent's bytes rather than as a hole.
     pub inherits: bool,
-    /// Whether it got them by copying, so that they have to be read back like all that is written.
+    /// Whether it got them by copying, so that they must be read back like all written bytes.
     pub copied: bool,
     pub unmentioned: Unmentioned,
-    /// Whether the parent's bytes are looked at even where its index says that a block is the same.
+    /// Whether the parent's bytes are compared even if its index says that a block is the same.
     pub compare_bytes: bool,
     pub output: &'a Output,
     /// The new image again, for blocks that come back.
@@ -52,7 +52,7 @@ impl Patcher<'_> {
         segment_range(number, self.size)
     }
 
-    /// The hash of what the image holds in a block now, where it is known for sure.
+    /// The hash of the current bytes of a block in the image, if it is certain.
     pub(crate) fn hash_before(&self, segment: &PatchedSegment, slot: usize) -> Option<Hash> {
         if segment.seen >> slot & 1 == 1 {
             return Some(segment.page.hash(slot));
@@ -63,7 +63,7 @@ impl Patcher<'_> {
         segment.known.as_ref().filter(|_| !self.compare_bytes).map(|known| known.hash(slot))
     }
 
-    /// The bytes that the image holds in a block now.
+    /// The current bytes of a block in the image.
     pub(crate) fn bytes_before<'b>(
         &self,
         segment: &PatchedSegment,
@@ -76,7 +76,7 @@ impl Patcher<'_> {
         }
     }
 
-    /// Bytes that are written together of a block: of what came of the parent, by the shape that this is in.
+    /// The granule size for a block, in bytes. For bytes of the parent it depends on the extents of the parent.
     pub(crate) fn granule(&self, segment: &PatchedSegment, block: Extent) -> usize {
         match &self.parent {
             Some(parent) if segment.seen >> slot_of(block) & 1 == 0 => parent.granule(block),
@@ -116,7 +116,7 @@ impl Patcher<'_> {
     }
 }
 
-/// The segment that is worked on. Bits stand for its blocks, the first block lowest.
+/// The current segment. Bits stand for its blocks, the first block lowest.
 pub(crate) struct PatchedSegment {
     pub number: u64,
     /// The parent's hashes.

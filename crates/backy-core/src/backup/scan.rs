@@ -1,4 +1,4 @@
-//! Going through a file or device segment by segment, and handing its blocks to the writer.
+//! Reading a file or device segment by segment, and passing its blocks to the writer.
 
 use std::iter;
 
@@ -16,7 +16,7 @@ use crate::work::pool;
 /// A source that is read into a revision.
 pub(crate) struct Scan<'a> {
     pub source: &'a Source,
-    /// Everything is read without one.
+    /// Without it, everything is read.
     pub focus: Option<&'a Focus>,
     pub writer: &'a RevisionWriter<'a>,
 }
@@ -28,7 +28,7 @@ struct Hands {
 }
 
 impl Scan<'_> {
-    /// Brings image and index to what the source holds.
+    /// Brings image and index to the state of the source.
     pub(crate) fn run(&self) -> Result<Vec<Tally>> {
         let control = self.writer.control;
         control.add_total(match self.focus {
@@ -39,13 +39,13 @@ impl Scan<'_> {
             (0..segments_in(self.source.size)).partition(|number| self.is_hole(*number));
         let hands = || Hands { window: Buffer::new(READ_SIZE), workspace: Workspace::new() };
         let result = pool::for_each(&segments, control, hands, |hands, number| self.segment(hands, number));
-        // A source that shrank is first met as one that ends early; its size says which it was.
+        // A source that shrank looks like one that ends early. Its size tells the difference.
         self.source.expect_same_size()?;
         let holes = Tally::of_holes(holes.into_iter().map(|number| self.writer.range(number)));
         result.map(|tallies| iter::once(holes).chain(tallies).collect())
     }
 
-    /// Whether there is nothing to do for a segment. Of 4 TiB with 2 GiB of data that is true of nearly all.
+    /// Whether a segment needs no work. Of 4 TiB with 2 GiB of data, nearly all segments need none.
     fn is_hole(&self, number: u64) -> bool {
         self.source.data.within(self.writer.range(number)).next().is_none() && self.writer.is_hole(number)
     }
@@ -68,7 +68,7 @@ impl Scan<'_> {
         segment.finish()
     }
 
-    /// Holes are not read.
+    /// Reads the data of a range, and skips its holes.
     fn part(&self, hands: &mut Hands, segment: &mut Segment, range: Extent) -> Result<()> {
         self.source.data.parts(range).try_for_each(|part| match part {
             Part::Data(data) => self.data(hands, segment, data),

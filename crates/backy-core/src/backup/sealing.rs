@@ -20,7 +20,7 @@ pub(crate) struct Written<'a> {
     pub tallies: Vec<Tally>,
 }
 
-/// Image and index on the disk, as far as the disk is to be believed.
+/// Image and index after their fsync. The disk may still have lied.
 pub(crate) struct Durable<'a> {
     options: &'a WriteOptions,
     size: u64,
@@ -40,7 +40,7 @@ impl<'a> Written<'a> {
 }
 
 impl Durable<'_> {
-    /// Reads back what was written, and returns what the tallies say. The caller adds how the revision came about.
+    /// Reads back the written blocks, and returns the figures of the tallies. The caller adds the rest.
     pub(crate) fn prove(self, control: &Control) -> Result<WriteStats> {
         let Self { options, size, tallies, index } = self;
         let touched: Vec<Touched> = tallies.iter().filter_map(|tally| tally.touched).collect();

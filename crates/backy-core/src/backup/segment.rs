@@ -1,5 +1,5 @@
-//! One segment of a revision while it is written: hash, compare, write what differs. Where the bytes come from does
-//! not matter here.
+//! One segment of a revision while it is written: hash, compare, write what differs. The bytes may come from any
+//! source.
 
 use crate::backup::draft::Start;
 use crate::backup::parent::Parent;
@@ -14,15 +14,15 @@ use crate::image::output::Output;
 use crate::image::read_back::Touched;
 use crate::work::control::Control;
 
-/// Everything that writing segments needs; shared by all threads.
+/// The context of writing segments, shared by all threads.
 pub(crate) struct RevisionWriter<'a> {
     pub parent: Option<&'a Parent>,
     pub start: Start,
-    /// Whether the parent's bytes are looked at even where its index says that a block is the same.
+    /// Whether the parent's bytes are compared even if its index says that a block is the same.
     pub compare_bytes: bool,
     pub output: Output,
     pub index: IndexWriter,
-    /// Bytes of the image.
+    /// Size of the image in bytes.
     pub size: u64,
     pub control: &'a Control,
 }
@@ -51,8 +51,8 @@ impl RevisionWriter<'_> {
         segment_range(number, self.size)
     }
 
-    /// Starts on a segment. Each block of it is then given once, in order: [`Segment::bytes`] for what was read,
-    /// [`Segment::zeros`] for what is known to be zeros, [`Segment::keep`] for what is as in the parent.
+    /// Starts a segment. The caller then passes each block once, in order: [`Segment::bytes`] for blocks that were
+    /// read, [`Segment::zeros`] for blocks of zeros, [`Segment::keep`] for blocks that equal the parent.
     pub(crate) fn segment(&self, number: u64) -> Result<Segment<'_>> {
         let range = self.range(number);
         let index = self.parent.and_then(|parent| parent.index.as_ref());
@@ -84,13 +84,13 @@ pub(crate) struct Segment<'w> {
     mask: u128,
     /// Knowledge of the old bytes of an image that began as a hole.
     blank: Old<'static>,
-    /// Whether the blocks that come are to be those of the parent.
+    /// Whether the next blocks must equal those of the parent.
     pub expect_same: bool,
     pub tally: Tally,
 }
 
 impl Segment<'_> {
-    /// Blocks that are what they were in the parent. There must be one, with an index.
+    /// Takes blocks that equal the parent, which must have an index.
     pub(crate) fn keep(&mut self, range: Extent) {
         for block in blocks_of(range) {
             let known = self.known(block).expect("a parent with an index");
@@ -99,7 +99,7 @@ impl Segment<'_> {
         }
     }
 
-    /// Blocks of zeros.
+    /// Takes blocks of zeros.
     pub(crate) fn zeros(&mut self, workspace: &mut Workspace, range: Extent) -> Result<()> {
         for block in blocks_of(range) {
             let known = self.known(block);
@@ -113,15 +113,15 @@ impl Segment<'_> {
         self.writer.output.apply(&mut workspace.plan, &[], range.start).map(|_| ())
     }
 
-    /// Announces a range of data, so that the image has one piece of space for it.
+    /// Announces a range of data, so that the image reserves one extent for it.
     pub(crate) fn expect_data(&mut self, range: Extent) -> Result<()> {
-        // Space that was reserved is no hole any more, so zeros in it have to be cleared.
+        // Reserved space is no hole any more, so zeros in it must be cleared.
         let reserved = self.writer.start == Start::Hole && self.writer.output.reserve(range)?;
         self.blank = if reserved { Old::Unknown } else { Old::Zeros };
         Ok(())
     }
 
-    /// The bytes of whole blocks.
+    /// Takes the bytes of whole blocks.
     pub(crate) fn bytes(&mut self, workspace: &mut Workspace, window: Extent, bytes: &[u8]) -> Result<()> {
         let Workspace { old, plan } = workspace;
         for (block, bytes) in blocks_of(window).zip(bytes.chunks(BLOCK_SIZE)) {
@@ -131,14 +131,14 @@ impl Segment<'_> {
         Ok(())
     }
 
-    /// Hashes a block and plans what must be written of it.
+    /// Hashes a block and plans its writes.
     fn compare(&mut self, block: Extent, bytes: &[u8], old: &mut Buffer, plan: &mut Plan) -> Result<()> {
         let (hash, known) = (Hash::of(bytes), self.known(block));
         let touched = match (self.writer.start, self.writer.parent) {
             (Start::Source, _) => false,
             (Start::Parent, Some(parent)) => match known.filter(|_| !self.writer.compare_bytes) {
                 Some(known) if known == hash => false,
-                // Also where there should be zeros: if something is, all of it must be overwritten.
+                // This includes blocks that should be zeros: other bytes there must be overwritten.
                 _ => plan.compare_by(|| parent.granule(block), block.start, bytes, parent.bytes(block, old)?),
             },
             _ => plan.compare(block.start, bytes, self.blank),

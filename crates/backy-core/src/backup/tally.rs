@@ -1,4 +1,4 @@
-//! The figures of a part of a revision that was written.
+//! The figures of a written part of a revision.
 
 use crate::bytes::block::blocks_in;
 use crate::bytes::extent::Extent;
@@ -14,7 +14,7 @@ pub(crate) struct Tally {
     pub zero: u64,
     pub zero_blocks: u64,
     pub touched: Option<Touched>,
-    /// Blocks that were to be the same and are not.
+    /// Blocks that differ although no hint named them.
     pub surprises: Vec<BadBlock>,
 }
 

@@ -1,8 +1,8 @@
-//! Writing a revision: clone the parent, write what differs, hash on the way, read back what was written.
+//! Writing a revision: clone the parent, write what differs, hash on the way, read back the written blocks.
 //!
-//! The hash of a block is taken of the very buffer that is written, so data and index cannot disagree however
-//! the source changes meanwhile. What a source says of its changes narrows what is read, never what is compared,
-//! and a single block that proves it wrong makes this a full read.
+//! The hash is computed from the buffer that is written, so data and index agree even if the source changes meanwhile.
+//! A hint of the source narrows the read, but all read blocks are compared. A single block that proves the hint wrong
+//! causes a full read.
 
 use crate::backup::from_path::write_path;
 use crate::backup::from_stream::write_stream;
@@ -11,8 +11,8 @@ use crate::error::Result;
 use crate::source::input::Input;
 use crate::work::control::Control;
 
-/// Writes image and index of a new revision and makes both durable. What was written is read back from the
-/// disk and compared. On failure both files may be left behind, incomplete.
+/// Writes image and index of a new revision and makes both durable. Written blocks are read back from the disk and
+/// compared. On failure both files may be left behind, incomplete.
 ///
 /// # Errors
 /// [`crate::Code::SourceResized`], [`crate::Code::SourceShort`], [`crate::Code::SourceKind`],
