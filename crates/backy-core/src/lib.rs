@@ -1,7 +1,7 @@
-//! The engine of backy: everything that touches image bytes. No Node in here.
+//! The engine of backy: everything that touches image bytes. It knows nothing of Node.
 //!
-//! Data flow one way: a source is read ([`write_image`]) by its data extents, block by block hashed, compared
-//! with the parent's index and written; then read back. [`verify_image`] and [`restore_image`] check every
+//! Data flow one way. [`write_image`] reads the data extents of a source, hashes block by block, compares with the
+//! parent's index, writes the differences, and reads them back. [`verify_image`] and [`restore_image`] check every
 //! block against the index again.
 #![cfg_attr(
     test,

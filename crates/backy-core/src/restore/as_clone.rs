@@ -1,5 +1,5 @@
-//! Giving the data back without copying them: a target that shares all blocks of the image. It takes as long as the
-//! image has extents, and no block is looked at on the way.
+//! Restoring without copying: the target shares all blocks of the image. The time depends on the number of extents. No
+//! block is read.
 
 use std::fs::File;
 use std::path::Path;
@@ -17,8 +17,8 @@ use crate::restore::target::check_new;
 use crate::sys::fs;
 use crate::work::control::Control;
 
-/// Makes `path`, which must not exist, a file of its own with the contents of the image. Index and length of the image
-/// are checked against the record, its blocks are not.
+/// Makes `path`, which must not exist, a file with the contents of the image. Index and length of the image are checked
+/// against the record, its blocks are not.
 ///
 /// # Errors
 /// [`Code::CloneRefused`], [`Code::IndexDamaged`], [`Code::ImageDamaged`] for a wrong length, [`Code::Cancelled`],
@@ -50,7 +50,7 @@ pub(crate) fn restore_clone(options: &ImageOptions, path: &Path, control: &Contr
     })
 }
 
-/// Early, and for the sake of the message: what counts is that no name is taken in the end. Not even a link that leads
+/// Refuses a name that is taken, early and with a better message than the rename would give. Not even a link that leads
 /// nowhere is replaced.
 fn refuse_existing(path: &Path) -> Result<()> {
     match fs::lstat(path) {
@@ -107,7 +107,7 @@ mod tests {
         names
     }
 
-    /// Whichever it is, depending on where the temporary directory lies, nothing else is left.
+    /// The filesystem of the temporary directory decides. Nothing else is left in either case.
     #[test]
     fn it_is_an_ordinary_file_or_none() {
         let directory = tempfile::tempdir().unwrap();

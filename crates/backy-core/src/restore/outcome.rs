@@ -6,17 +6,17 @@ use crate::image::read_back::Touched;
 /// The kinds of targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetKind {
-    /// A file that was not there before.
+    /// A new file.
     NewFile,
-    /// The same, sharing the blocks of the image.
+    /// A new file that shares the blocks of the image.
     Clone,
-    /// A file that was: only what differed was written.
+    /// An existing file: only differences were written.
     File,
-    /// A block device: only what differed was written.
+    /// A block device: only differences were written.
     Device,
     /// Bytes in order.
     Stream,
-    /// Programs took it: only what differed was handed over.
+    /// Programs: only differences were handed over.
     Command,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Restored {
 }
 
 impl Restored {
-    /// Adds what became of another part, which is read back along with this one.
+    /// Adds the figures of another part, which is read back along with this one.
     pub(crate) fn extend(&mut self, other: Self) {
         self.read += other.read;
         self.written += other.written;

@@ -1,5 +1,5 @@
-//! A new file that appears when it is complete, under a name of its own until then; and what is left of it where that
-//! was cut off.
+//! A new file that appears when it is complete. Until then it has another name. Interrupted restores leave such files
+//! behind, which are removed here.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -24,9 +24,9 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Locks the file as soon as it is there, until it has its name: what nobody holds is a leftover.
+    /// Locks the file from its creation until it has its name. A file that nobody holds is a leftover.
     pub(crate) fn claim(&self, file: &File) -> Result<()> {
-        // Some filesystems have no locks; there nothing is taken for a leftover either.
+        // Some filesystems have no locks. There no file counts as a leftover either.
         let _ = fs::flock(file, FlockOperation::NonBlockingLockExclusive);
         let held = fs::duplicate(file).on("dup", &self.path)?;
         let _ = self.claim.set(held);
@@ -34,8 +34,8 @@ impl Partial {
     }
 }
 
-/// Has a file appear when it is complete: `fill` makes it, durably, under another name beside `path`, which must be
-/// free in the end.
+/// Makes a file appear when it is complete. `fill` creates it, durably, under another name beside `path`. `path` must
+/// be free in the end.
 pub(crate) fn create_whole<T>(path: &Path, fill: impl FnOnce(&Partial) -> Result<T>) -> Result<T> {
     let partial = Partial { path: partial_beside(path), claim: OnceLock::new() };
     let result = fill(&partial).and_then(|filled| {
@@ -43,16 +43,16 @@ pub(crate) fn create_whole<T>(path: &Path, fill: impl FnOnce(&Partial) -> Result
         sync_directory_of(path).map(|()| filled)
     });
     result.map_err(|error| {
-        // Best effort: the first error is the one that matters.
+        // The first error is the one that matters.
         let _ = fs::unlink(&partial.path);
         if error.path.as_ref() == Some(&partial.path) { error.at(path) } else { error }
     })
 }
 
-/// Removes what interrupted restores to a new file `path` have left beside it: plain files that only we name like this,
-/// that belong to the caller, that no process holds, and whose maker is gone. What is in doubt stays.
+/// Removes the leftovers of interrupted restores to a new file `path`: plain files with such a name that belong to the
+/// caller, that no process holds, and whose maker has ended. A file in doubt stays.
 ///
-/// Returns what was removed. Never fails: what cannot be removed stands in nobody's way.
+/// Returns the removed files. It never fails: a file that cannot be removed does no harm.
 #[must_use]
 pub fn remove_partials(path: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory_of(path)) else { return Vec::new() };
@@ -63,13 +63,13 @@ pub fn remove_partials(path: &Path) -> Vec<PathBuf> {
         .filter(|partial| remove_unheld(partial))
         .collect();
     if !removed.is_empty() {
-        // Should the names be back after a power cut, the next restore removes them.
+        // If the names come back after a power cut, the next restore removes them.
         let _ = sync_directory_of(path);
     }
     removed
 }
 
-/// A name that tells whose unfinished work it is, for directories that are not ours to purge.
+/// A name that shows its maker, because the directory may belong to somebody else.
 fn partial_beside(path: &Path) -> PathBuf {
     let mut name = prefix_of(path.file_name().unwrap_or_default());
     name.push(unique());
@@ -82,7 +82,7 @@ fn prefix_of(target: &OsStr) -> OsString {
     prefix
 }
 
-/// Whether a name is one of [`partial_beside`], made by a process that is gone.
+/// Whether a name is one of [`partial_beside`] by a process that has ended.
 fn is_abandoned(target: &OsStr, name: &OsStr) -> bool {
     let Some(rest) = name.as_bytes().strip_prefix(prefix_of(target).as_bytes()) else { return false };
     let Ok(rest) = std::str::from_utf8(rest) else { return false };
@@ -105,7 +105,7 @@ fn remove_unheld(path: &Path) -> bool {
         && fs::unlink(path).is_ok()
 }
 
-/// As [`crate::platform::create`] makes files.
+/// Whether a file looks as [`crate::platform::create`] made it.
 fn is_ours(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
         && Mode::from_raw_mode(stat.st_mode) == Mode::RUSR | Mode::WUSR
@@ -119,7 +119,7 @@ mod tests {
     use crate::platform;
     use std::os::unix::fs::PermissionsExt;
 
-    /// No process has this number: it is above the largest that Linux gives out.
+    /// No process has this pid: it is above the largest one of Linux.
     const NOBODY: i32 = 0x7fff_fff0;
 
     fn partial(target: &str, pid: i32) -> String {

@@ -1,5 +1,5 @@
-//! Giving the data back: every block is checked against the index on its way to the target, and success is
-//! only reported for a target that is complete and durable.
+//! Restoring an image. Every block is checked against the index on its way to the target. Success means that the target
+//! is complete and durable.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -26,10 +26,10 @@ use crate::work::control::Control;
 pub enum Target {
     /// A file that may exist, or a block device.
     Path(PathBuf),
-    /// A file that must not exist, on the filesystem of the image: it shares all blocks with it, and no block is
+    /// A file that must not exist, on the filesystem of the image. It shares all blocks with the image, and no block is
     /// checked.
     Clone(PathBuf),
-    /// A pipe or whatever else takes bytes in order.
+    /// A pipe, or anything else that takes bytes in order.
     Stream(OwnedFd),
     /// A target that programs read and write for us.
     Command(CommandTarget),
@@ -37,8 +37,8 @@ pub enum Target {
 
 /// Restores an image. Without `force`, a damaged image leaves a target file or device as it was.
 ///
-/// With `force`, blocks that are not what they were are left out: holes in a new file, zeros in a stream,
-/// the old bytes elsewhere; so is what the image has behind its end.
+/// With `force`, bad blocks are left out: they become holes in a new file, zeros in a stream, and stay as they are
+/// elsewhere. Bytes behind the end of the image are left out, too.
 ///
 /// Bytes that are written to files and devices are read back from the disk before they count.
 ///

@@ -16,14 +16,14 @@ use crate::files::place::check_place;
 use crate::platform::{self, Protection};
 use crate::sys::fs;
 
-/// A file or block device that exists and may be written to. While it is open, no other restore, no backup and no QEMU
-/// gets it.
+/// An existing file or block device that may be written to. While it is open, no other restore, no backup and no QEMU
+/// can use it.
 pub(crate) struct OpenTarget {
     pub file: File,
     pub facts: Facts,
 }
 
-/// Finds out whether an image of `size` bytes can be restored to `path`, which may be a new file. Nothing is changed.
+/// Checks whether an image of `size` bytes can be restored to `path`, which may be a new file. Nothing is changed.
 ///
 /// # Errors
 /// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::TargetProtected`], [`Code::TargetSmall`], [`Code::NoPlace`],
@@ -35,7 +35,7 @@ pub fn check_target(path: &Path, size: u64) -> Result<()> {
     }
 }
 
-/// Refuses a new file where none can be kept, or could not get its name in the end.
+/// Refuses a new file in a place that keeps no files, or in a protected directory.
 ///
 /// # Errors
 /// [`Code::TargetProtected`], [`Code::NoPlace`], [`Code::Io`].
@@ -50,7 +50,7 @@ pub(crate) fn check_new(path: &Path) -> Result<()> {
     }
 }
 
-/// Opens a target that exists.
+/// Opens an existing target.
 ///
 /// # Errors
 /// As [`check_target`].
@@ -62,7 +62,7 @@ pub(crate) fn open_target(path: &Path, size: u64) -> Result<OpenTarget> {
     let file = open(path, kind)?;
     let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::TargetKind).at(path))?;
     refuse_protected(&file, path)?;
-    // Two at a time would both report success, and leave a mixture. Some filesystems have no locks.
+    // Two restores at a time would both report success, and leave a mixture. Some filesystems have no locks.
     if fs::flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
         return Err(busy(path, holders_at(path)));
     }
@@ -98,7 +98,7 @@ fn open(path: &Path, kind: Kind) -> Result<File> {
     };
     match opened {
         Err(Errno::BUSY) => Err(busy(path, platform::claims_on(path))),
-        // A program that runs, or a file that the kernel swaps to.
+        // The file is a running program, or the kernel swaps to it.
         Err(Errno::TXTBSY) => Err(busy(path, holders_at(path))),
         Err(errno @ (Errno::PERM | Errno::ACCESS | Errno::ROFS)) => {
             device::open_source(path).and_then(|file| refuse_protected(&file, path))?;

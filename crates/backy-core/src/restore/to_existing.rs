@@ -1,5 +1,5 @@
-//! Restoring onto something that is there already: look first what differs and whether the image can supply
-//! it, and only then write. A damaged image leaves the target as it was.
+//! Restoring onto an existing file or device. It first finds the differences and checks that the image can supply them,
+//! and only then writes. A damaged image leaves the target as it was.
 
 use std::fs::File;
 use std::path::Path;
@@ -24,7 +24,7 @@ use crate::sys::fs;
 use crate::work::control::Control;
 use crate::work::pool;
 
-/// A file or device that holds something, about to become the image.
+/// A file or device with old bytes that is about to become the image.
 pub(crate) struct Differential<'a> {
     image: &'a Image,
     control: &'a Control,
@@ -40,7 +40,7 @@ pub(crate) struct Differential<'a> {
 pub(crate) struct Differing {
     /// Blocks that the image can supply.
     blocks: Vec<Extent>,
-    /// Blocks that it cannot.
+    /// Blocks that the image cannot supply.
     pub bad: Vec<BadBlock>,
 }
 
@@ -58,7 +58,7 @@ impl Buffers {
 }
 
 impl<'a> Differential<'a> {
-    /// Opens a target, unless something speaks against it.
+    /// Opens a target.
     pub(crate) fn open(image: &'a Image, control: &'a Control, path: &Path) -> Result<Self> {
         let OpenTarget { file, facts } = open_target(path, image.size)?;
         let data = sparse::data_extents(&file, facts, path)?.align(BLOCK_SIZE as u64, image.size);
@@ -79,7 +79,7 @@ impl<'a> Differential<'a> {
         })
     }
 
-    /// Writes what differs, makes it durable and reads it back. A file is marked as not complete meanwhile.
+    /// Writes the differences, makes them durable and reads them back. A file is marked as incomplete meanwhile.
     pub(crate) fn write(&self, differing: &[Differing]) -> Result<Vec<Restored>> {
         let path = self.reader.path();
         // Comparing may have taken hours.
@@ -90,7 +90,7 @@ impl<'a> Differential<'a> {
         }
         let restored = self.write_all(differing);
         let result = restored.and_then(|restored| {
-            // An earlier restore may have left a mark although nothing was lacking any more.
+            // An earlier restore may have left its mark on a complete file.
             if differing.iter().all(|differing| differing.bad.is_empty()) {
                 begun::unmark(&self.file, path)?;
             }
@@ -99,7 +99,7 @@ impl<'a> Differential<'a> {
         result.map_err(|error| if changes { error.begun() } else { error })
     }
 
-    /// Whether the target is what it is to become.
+    /// Whether the target equals the image already.
     fn is_same(&self, differing: &[Differing]) -> bool {
         let is_sized = self.facts.kind == Kind::Device || self.facts.size == self.image.size;
         is_sized && differing.iter().all(|differing| differing.blocks.is_empty())
@@ -148,7 +148,7 @@ impl<'a> Differential<'a> {
         Ok(differing)
     }
 
-    /// Notes a block that is another one on the target, and makes sure that the image can supply it.
+    /// Notes a block that differs on the target, and checks that the image can supply it.
     fn compare_block(
         &self,
         buffer: &mut Buffer,
@@ -192,7 +192,7 @@ impl<'a> Differential<'a> {
             let mut bad = Vec::new();
             let bytes = self.image.read_checked(Via::Cache, new, *block, &page, &mut bad)?;
             if !bad.is_empty() {
-                // It was good a moment ago; the target has begun to change, so this is the end.
+                // The block was good a moment ago. The target has changed already, so the restore fails.
                 return Err(Error {
                     bad_blocks: bad,
                     ..Error::new(Code::ImageDamaged).at(self.image.reader.path())
@@ -210,7 +210,7 @@ impl<'a> Differential<'a> {
         Ok(restored)
     }
 
-    /// The bytes of the target, with zeros where it had none when it was opened.
+    /// The bytes of the target, with zeros behind its old end.
     fn read<'b>(&self, via: Via, buffer: &'b mut Buffer, range: Extent) -> Result<&'b [u8]> {
         let there = range.overlap(&Extent { start: 0, end: self.facts.size });
         let length = usize::try_from(range.len()).expect("a range of one read");

@@ -1,5 +1,4 @@
-//! Restoring to a file that is not there yet: what the image has, each block checked on its way, and holes for the
-//! rest.
+//! Restoring to a new file: the data of the image, checked block by block, and holes for the rest.
 
 use crate::bytes::block::blocks_of;
 use crate::bytes::buffer::Buffer;
@@ -16,7 +15,7 @@ use crate::restore::partial::Partial;
 use crate::work::control::Control;
 use crate::work::pool;
 
-/// Creates the file and makes it durable; the name must be free. Bad blocks are left out, and reported.
+/// Creates the file and makes it durable. The name must be free. Bad blocks are left out and reported.
 pub(crate) fn fill(image: &Image, partial: &Partial, control: &Control) -> Result<Vec<Restored>> {
     let output = Output::create(&partial.path, image.size)?;
     partial.claim(output.file())?;
@@ -60,7 +59,7 @@ impl NewFile<'_> {
     fn data(&self, buffer: &mut Buffer, plan: &mut Plan, data: Extent, page: &Page) -> Result<Restored> {
         let mut restored = Restored::default();
         let via = self.image.reader.way(data);
-        // Space that was reserved is no hole any more, so zeros in it have to be cleared.
+        // Reserved space is no hole any more, so zeros in it must be cleared.
         let blank = if self.output.reserve(data)? { Old::Unknown } else { Old::Zeros };
         for window in windows_of(data) {
             self.control.pass(window.len())?;

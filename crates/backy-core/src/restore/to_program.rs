@@ -1,8 +1,8 @@
-//! Restoring onto a target that programs read and write for us: one hands over what it holds, as a stream of
-//! `rbd export-diff`, another takes what it lacks, as one for `rbd import-diff`.
+//! Restoring onto a target that programs read and write for us. One program writes the old bytes of the target as a
+//! stream of `rbd export-diff`. Another one reads the differences as a stream for `rbd import-diff`.
 //!
-//! As with files and devices, what differs is found first and written second: a damaged image leaves the target as it
-//! was.
+//! As with files and devices, differences are found first and written second, so a damaged image leaves the target as
+//! it was.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,11 +28,11 @@ use crate::work::control::Control;
 pub struct CommandTarget {
     /// The name of the target in errors.
     pub name: PathBuf,
-    /// The program that hands over everything it holds, with its arguments.
+    /// The program that writes all bytes of the target, with its arguments.
     pub export: Vec<String>,
-    /// The program that takes changes.
+    /// The program that reads changes.
     pub import: Vec<String>,
-    /// The time for which that program may take nothing, or go on after the last change.
+    /// The time for which that program may read nothing, or go on after the last change.
     pub patience: Duration,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Lack {
     pub bad: Vec<BadBlock>,
 }
 
-/// Finds what differs. Writes nothing.
+/// Finds the differences. Writes nothing.
 ///
 /// # Errors
 /// [`Code::TargetSmall`], [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::Io`], [`Code::Cancelled`].
@@ -81,7 +81,7 @@ pub(crate) fn compare(image: &Image, command: &CommandTarget, control: &Control)
     exporter.conclude(result, control)
 }
 
-/// Hands what is lacking to the target.
+/// Hands the differences to the target.
 ///
 /// # Errors
 /// [`Code::ImageDamaged`], [`Code::ProgramFailed`], [`Code::TargetStalled`], [`Code::Io`], [`Code::Cancelled`].
@@ -122,7 +122,7 @@ fn send(
             let mut bad = Vec::new();
             let bytes = image.read_checked(Via::Cache, &mut buffer, block, &page, &mut bad)?;
             if !bad.is_empty() {
-                // It was good a moment ago; the target has begun to change, so this is the end.
+                // The block was good a moment ago. The target has changed already, so the restore fails.
                 let error = Error::new(Code::ImageDamaged).at(image.reader.path());
                 return Err(Error { bad_blocks: bad, ..error });
             }
@@ -136,15 +136,15 @@ fn send(
     Ok(restored)
 }
 
-/// The target, put together block by block from a stream. As a rule blocks come once and in order; one that comes back
-/// is written whole.
+/// The target, put together block by block from a stream. Blocks usually come once and in order. One that comes back is
+/// written whole.
 struct Comparison<'a> {
     image: &'a Image,
     control: &'a Control,
     new: Buffer,
     page: LastPage,
     plan: Plan,
-    /// Every block before was compared.
+    /// All blocks before this offset were compared.
     front: u64,
     lack: Lack,
 }
@@ -156,7 +156,7 @@ impl<'a> Comparison<'a> {
         Self { image, control, new, page: LastPage::default(), plan: Plan::default(), front: 0, lack }
     }
 
-    /// Compares the blocks up to an offset, which the stream does not mention.
+    /// Compares the blocks up to an offset with zeros: the stream does not mention them.
     fn compare_zeros(&mut self, to: u64) -> Result<()> {
         let gap = Extent { start: self.front, end: to.min(self.image.size) };
         for block in blocks_of(gap) {
@@ -169,7 +169,7 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// Plans what a block lacks, if the image can supply it.
+    /// Plans the changes of a block, if the image can supply it.
     fn supply(&mut self, block: Extent, old: Old) -> Result<()> {
         let block = block.overlap(&Extent { start: 0, end: self.image.size });
         let page = self.page.at(block.start, |number| self.image.page(number))?;

@@ -1,4 +1,4 @@
-//! Restoring to whatever takes bytes in order: a pipe, a terminal, an open file.
+//! Restoring to a target that takes bytes in order: a pipe, a terminal, an open file.
 
 use std::fs::File;
 use std::path::Path;
@@ -17,8 +17,8 @@ use crate::restore::outcome::Restored;
 use crate::sys::io;
 use crate::work::control::Control;
 
-/// Writes one block after the other. At the first bad one writing ends, unless `force` is set, but checking goes on to
-/// name them all. `all` says how far it came, also where it fails.
+/// Writes one block after the other. Without `force`, writing ends at the first bad block, but checking continues to
+/// find all of them. `all` has the figures, also after a failure.
 pub(crate) fn send(
     image: &Image,
     stream: &File,
@@ -55,7 +55,7 @@ fn write_all(stream: &File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match io::retry_on_intr(|| io::write(stream, bytes)) {
             Ok(count) => bytes = &bytes[count..],
-            // The other end set its pipe to non-blocking: wait until it takes more.
+            // The other end has made its pipe non-blocking. Wait until it takes more.
             Err(Errno::AGAIN) => {
                 poll(&mut [PollFd::new(stream, PollFlags::OUT)], None)?;
             }
