@@ -1,8 +1,8 @@
-//! Every system call of every operation fails once with every error, and from then on; reads and writes stop half
-//! way; writes get lost. Whatever happens, there is no success that is none, and nothing that was there before is
-//! changed; with the fault gone the same operation succeeds.
+//! Every system call of every operation fails with every error, once or from then on. Reads and writes stop half way,
+//! and writes get lost. No operation may report a false success or change older files, and without the fault it must
+//! succeed afterwards.
 //!
-//! `BACKY_FAULT_POINTS` says how many faults each operation meets, `BACKY_FAULT_SEED` chooses them.
+//! `BACKY_FAULT_POINTS` sets the number of faults for each operation, `BACKY_FAULT_SEED` chooses them.
 #![allow(clippy::print_stderr, reason = "the counts are what the long run is for")]
 
 mod scenario;
@@ -34,10 +34,10 @@ const ERRORS: [Errno; 9] = [
     Errno::INTR,
 ];
 
-/// Nothing may hang: a hundred thousand times what any of this takes.
+/// No operation may hang. This is a hundred thousand times the usual duration.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Calls whose failure nobody may pass over.
+/// Calls whose failure must fail the operation.
 const GRAVE: [&str; 11] = [
     "fsync",
     "close",
@@ -107,7 +107,7 @@ fn every_call_fails_with_every_error() {
     assert!(failed > runs / 2, "most faults must be noticed, or none was there");
 }
 
-/// F6, I6: a device that says it wrote and did not, or wrote elsewhere.
+/// F6, I6: a device reports a write that it did not do, or did elsewhere.
 #[test]
 fn every_write_that_is_lost_or_misdirected_is_noticed_before_the_seal() {
     let scratch = Scratch::new();
@@ -220,7 +220,7 @@ impl Trial<'_> {
         if (self.scenario.is_done)(self.directory) { Ok(()) } else { Err("it is not done".to_owned()) }
     }
 
-    /// The first file of before that is another one now, beside those that the operation is there to change.
+    /// The first older file that has changed, apart from those that the operation may change.
     fn changed(&self) -> Option<String> {
         scenario::files_of(self.template)
             .into_iter()
@@ -259,7 +259,7 @@ fn syncs_again(calls: &[Call]) -> bool {
 /// Faults of each operation, unless the environment says otherwise.
 const POINTS: usize = 100;
 
-/// So many of them, spread evenly.
+/// Some of the points, spread evenly.
 fn some_of(points: Vec<Injection>) -> Vec<Injection> {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<usize>().ok());
     let wanted = number("BACKY_FAULT_POINTS").unwrap_or(POINTS);

@@ -1,4 +1,4 @@
-//! An operation that is put to the test, and what is known of its right outcome.
+//! An operation under test, and the checks of its outcome.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,24 +9,24 @@ use crate::error::Result;
 /// Paths are relative to the directory that the functions get.
 pub(super) struct Scenario {
     pub name: &'static str,
-    /// Makes what is there before.
+    /// Creates the files that exist before.
     pub prepare: fn(&Path),
     pub run: fn(&Path) -> Result<()>,
     /// Whether all of it is done.
     pub is_done: fn(&Path) -> bool,
-    /// Whether what it changes is in the old or in the new state, after it failed.
+    /// Whether its files are in the old or in the new state after a failure.
     pub is_whole: fn(&Path) -> bool,
     /// The files that the operation may change.
     pub changes: &'static [&'static str],
     /// The files that it may leave behind when it fails, for others to remove.
     pub leftovers: &'static [&'static str],
-    /// Calls that usually are grave and are not here.
+    /// Calls whose failure does not fail this operation.
     pub forgives: &'static [&'static str],
-    /// Whether it looks at the disk again before it says that it is done.
+    /// Whether it reads back from the disk before it reports success.
     pub reads_back: bool,
 }
 
-/// A scenario that changes nothing but what is new.
+/// A scenario that only creates new files.
 pub(super) const PLAIN: Scenario = Scenario {
     name: "",
     prepare: |_| {},

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// A filesystem of its own, gone when this is.
+/// A filesystem of its own, unmounted when it is dropped.
 pub(crate) struct Scratch {
     home: tempfile::TempDir,
     root: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> Self {
-        // In memory where possible: here it counts which calls are made, not what a disk does.
+        // In memory if possible: the calls count here, not the disk.
         let memory = Path::new("/dev/shm");
         let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let root = home.path().join("mnt");
@@ -50,7 +50,7 @@ impl Scratch {
             } else if kind.is_dir() {
                 fs::create_dir(to).unwrap();
             } else {
-                // copy_file_range(2) clones where it can.
+                // copy_file_range(2) clones if possible.
                 fs::copy(from, to).unwrap();
             }
         }

@@ -1,4 +1,4 @@
-//! Operations that read or mend what is there: verify, index, freed, probe, repair.
+//! Operations that read or mend existing files: verify, index, freed, probe, repair.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -102,7 +102,7 @@ fn probe_of_a_directory() -> Scenario {
         name: "probe",
         run: |directory| probe(directory, &Control::default()).map(|_| ()),
         is_done: |_| true,
-        // Whatever a hole meets is the answer.
+        // Any result of punching a hole is an answer.
         forgives: &["fallocate"],
         ..PLAIN
     }
@@ -133,7 +133,7 @@ pub(super) fn repairs() -> Vec<Scenario> {
             }
         },
         is_done: |directory| same_file_and_mode(&directory.join("old"), &directory.join("source")),
-        // Each block is one or the other.
+        // Each block is good or bad.
         is_whole: |directory| {
             let read = |name: &str| fs::read(directory.join(name)).unwrap();
             let (now, good, bad) = (read("old"), read("source"), read("rotten"));

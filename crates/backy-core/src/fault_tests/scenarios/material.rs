@@ -19,7 +19,7 @@ use crate::{seal, take_snapshot};
 const SIZE: usize = 9 * BLOCK_SIZE + 5000;
 
 pub(super) fn contents(seed: u8) -> Vec<u8> {
-    // Two blocks of zeros among the others, so that holes are made and punched.
+    // Two blocks are zeros, so that holes are made and punched.
     let byte = |at: usize| {
         let block = at / BLOCK_SIZE;
         if block == 2 || block == usize::from(seed) + 4 { 0 } else { (at / 4096 * 7 + at) as u8 ^ seed }
@@ -27,7 +27,7 @@ pub(super) fn contents(seed: u8) -> Vec<u8> {
     (0..SIZE).map(byte).collect()
 }
 
-/// `old`: a sealed revision of what `source` is.
+/// Makes `old`, a sealed revision of `source`.
 pub(super) fn prepare_revision(directory: &Path) {
     fs::write(directory.join("source"), contents(1)).unwrap();
     write_named(directory, "old", &WriteOptions::default()).unwrap();
@@ -37,7 +37,7 @@ pub(super) fn prepare_revision(directory: &Path) {
     }
 }
 
-/// The same, of `snapshot`; `source` has changed since.
+/// Makes `old`, a sealed revision of `snapshot`, and changes `source` afterwards.
 pub(super) fn prepare_changed(directory: &Path) {
     prepare_revision(directory);
     let (source, snapshot) = (directory.join("source"), directory.join("snapshot"));
@@ -76,7 +76,7 @@ pub(super) fn write_named(directory: &Path, name: &str, options: &WriteOptions) 
     write_image(&WriteOptions { source, image, index, ..options.clone() }, &Control::default()).map(|_| ())
 }
 
-/// Whether an image equals the source, and its index the image: looked at without the engine's way of writing.
+/// Whether an image equals the source, and its index the image.
 pub(super) fn is_revision(directory: &Path, name: &str, source: &str) -> bool {
     let options = sealed(directory, name);
     same_bytes(&options.image, &directory.join(source))

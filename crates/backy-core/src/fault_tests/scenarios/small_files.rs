@@ -42,7 +42,7 @@ fn lock() -> Scenario {
         prepare: |directory| fs::write(directory.join("lock"), "").unwrap(),
         run: |directory| FileLock::acquire(&directory.join("lock"), LockMode::Exclusive).map(drop),
         changes: &["lock"],
-        // The note of who holds it is a courtesy.
+        // The note of the holder is optional.
         forgives: &["ftruncate", "pwrite"],
         ..PLAIN
     }
