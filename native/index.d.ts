@@ -11,100 +11,100 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** Watches and stops one long call. */
 export declare class Control {
-  /** For one call. Throws if the rate is none. */
+  /** Creates the control of one call. Throws if the rate is invalid. */
   constructor(load: Load)
   /** Asks the call to stop; it then fails with `BACKY_CANCELLED`. */
   cancel(): void
-  /** How far the call has come. */
+  /** Progress so far. */
   progress(): Progress
 }
 
 /** A held lock. The kernel drops it when the process dies. */
 export declare class FileLock {
-  /** Gives the lock back; doing so twice does no harm. */
+  /** Releases the lock. Releasing it twice does no harm. */
   release(): void
 }
 
-/** A block of an image that is not what it was. */
+/** A block of an image that differs from the index. */
 export interface BadBlock {
-  /** Where it starts, in bytes from the start of the image. */
+  /** Offset of its first byte in the image. */
   offset: number
   /** Its length in bytes. */
   length: number
   /** Its hash in the index; 64 zeros stand for a block of zeros. */
   expected: string
-  /** The hash of what was read; absent when it could not be read. */
+  /** The hash of the bytes that were read; absent if they could not be read. */
   found?: string
-  /** Why it could not be read, such as `EIO`. */
+  /** The error of a block that could not be read, such as `EIO`. */
   error?: string
 }
 
-/** What a restore has left on a file or device. */
+/** The traces of restores on a file or device. */
 export interface Begun {
-  /** Whether one is running. */
+  /** Whether a restore is running. */
   running: boolean
-  /** The image that one has begun to write there, and has not finished. */
+  /** The image that an unfinished restore has begun to write. */
   image?: string
-  /** Whether it could say so there. */
+  /** Whether the target can bear a mark. */
   marks: boolean
 }
 
 /** A range of bytes. */
 export interface ByteRange {
-  /** Where it starts, in bytes. */
+  /** Offset in bytes. */
   offset: number
   /** Its length in bytes. */
   length: number
 }
 
-/** How only what changed is got at. */
+/** A program that writes only the changes. */
 export interface ChangesInput {
-  /** The parent's snapshot, from which the stream has to start. */
+  /** The parent's snapshot, from which the stream must start. */
   since: string
-  /** The program that hands it over, and its arguments. */
+  /** The program and its arguments. */
   command: Array<string>
 }
 
-/** Refuses a path at which no file can be kept: between devices, or in a filesystem of the kernel. */
+/** Refuses a path in a place that keeps no files: between devices, or in a filesystem of the kernel. */
 export declare function checkPlace(path: string): Promise<undefined | Failure>
 
 /**
- * Finds out whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
+ * Checks whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
  * read or changed.
  */
 export declare function checkTarget(path: string, size: number): Promise<undefined | Failure>
 
-/** A source that a program hands over, as a stream of `rbd export-diff`. */
+/** A source that a program writes as a stream of `rbd export-diff`. */
 export interface CommandInput {
-  /** What the source is called in errors. */
+  /** The name of the source in errors. */
   name: string
-  /** The snapshot that the stream has to lead to. */
+  /** The snapshot that the stream must lead to. */
   snapshot: string
   /** Size of the source in that snapshot, in bytes. */
   size: number
-  /** The program that hands over everything, and its arguments. */
+  /** The program that writes everything, and its arguments. */
   command: Array<string>
-  /** What hands over less. */
+  /** The program that writes only the changes. */
   changes?: ChangesInput
-  /** The program that hands over a sample, and its arguments, to which two numbers are added. */
+  /** The program that writes a sample, and its arguments, to which two numbers are added. */
   sample?: Array<string>
 }
 
 /** A target that programs read and write, as streams of `rbd export-diff` and for `rbd import-diff`. */
 export interface CommandTarget {
-  /** What the target is called in errors. */
+  /** The name of the target in errors. */
   name: string
-  /** The program that hands over everything it holds, and its arguments. */
+  /** The program that writes all bytes of the target, and its arguments. */
   export: Array<string>
-  /** The program that takes changes, and its arguments. */
+  /** The program that reads changes, and its arguments. */
   import: Array<string>
-  /** How many seconds that program may take nothing, or go on behind the end of the changes. */
+  /** Seconds for which that program may read nothing, or go on after the last change. */
   patience: number
 }
 
-/** A revision, and the snapshot that it was made of. */
+/** A revision, and its source snapshot. */
 export interface CompareOptions {
-  /** What is read. */
+  /** The source. */
   source: SourceInput
   /** The image of the revision, for errors. */
   image: string
@@ -119,11 +119,11 @@ export interface CompareOptions {
 /** Reads a whole snapshot and compares every block with the index of the revision that was made of it. */
 export declare function compareSource(options: CompareOptions, control: Control): Promise<CompareStats | Failure>
 
-/** What comparing a revision with a snapshot found. Sizes in bytes. */
+/** Result of comparing a revision with a snapshot. Sizes in bytes. */
 export interface CompareStats {
   /** Read from the source. */
   bytesRead: number
-  /** How many blocks of the source are not what the index says. */
+  /** Number of blocks of the source that differ from the index. */
   differentCount: number
   /** The first 10,000 of them. */
   different: Array<BadBlock>
@@ -132,7 +132,7 @@ export interface CompareStats {
 /** Like `replaceFile`, but fails with `EEXIST` when the name is taken. */
 export declare function createFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 
-/** Reads an index whose record is lost, and checks that it is one. */
+/** Reads an index whose record is lost, and checks its header and length. */
 export declare function describeIndex(index: string): Promise<IndexFacts | Failure>
 
 /** Kind, size and format of a file or block device; symbolic links are followed. */
@@ -140,7 +140,7 @@ export declare function describeSource(path: string): Promise<SourceFacts | Fail
 
 /** A file or device that may have the right bytes, at the same offset. */
 export interface Donor {
-  /** Where it is. */
+  /** Its path. */
   path: string
   /** Its index, if it is an image of a repository. */
   index?: string
@@ -152,7 +152,7 @@ export declare function engineVersion(): string
 /** Writes a sample of a snapshot to standard output, as a stream of `rbd export-diff`. */
 export declare function exportRbdSample(options: RbdSampleOptions): Promise<undefined | Failure>
 
-/** A failed call, as data: promises resolve to it, and `failed` tells it from a result. */
+/** A failed call as data. Promises resolve to it, and `failed` tells it from a result. */
 export interface Failure {
   /** Always true. */
   failed: true
@@ -160,43 +160,43 @@ export interface Failure {
   code: string
   /** The engine's own words, for logs. */
   message: string
-  /** What no other field says, in words. */
+  /** Further facts in words. */
   detail?: string
   /** The file concerned. */
   path?: string
   /** The system call that failed. */
   syscall?: string
-  /** How it failed, as a number. */
+  /** The error number. */
   errno?: number
-  /** The same as a name, such as `ENOSPC`. */
+  /** The name of that number, such as `ENOSPC`. */
   errnoName?: string
-  /** Where in `path`, in bytes. */
+  /** Offset in `path`, in bytes. */
   offset?: number
   /** The process holding a lock. */
   pid?: number
-  /** How many blocks of an image are damaged. */
+  /** Number of damaged blocks of an image. */
   badCount?: number
   /** The first 10,000 of them. */
   badBlocks?: Array<BadBlock>
-  /** Who has the file open. */
+  /** The users that have the file open. */
   holders?: Array<Holder>
   /** Whether the target of a restore has begun to change. */
   begun?: boolean
 }
 
-/** Looks for a restore that is running on a file or device, or has begun there and is not complete. Changes nothing. */
+/** Looks for a restore to a file or device that is running or incomplete. Changes nothing. */
 export declare function findBegun(path: string): Promise<Begun | Failure>
 
 /**
- * Finds out who has files open, in the order of `paths`. This process is no holder, links are not followed, and what is
- * missing has none.
+ * Finds the holders of files, in the order of `paths`. This process is no holder, links are not followed, and a
+ * missing file has none.
  */
 export declare function findHolders(paths: Array<string>): Promise<Holder[][] | Failure>
 
-/** Finds out which files have blocks of an image at the same place on the disk. */
+/** Finds the files that share blocks of an image on the disk. */
 export declare function findSharers(options: SharerOptions): Promise<Sharer[] | Failure>
 
-/** Forgets that a restore onto a file has begun and is not complete. */
+/** Removes the mark of an unfinished restore from a file. */
 export declare function forgetBegun(path: string): Promise<undefined | Failure>
 
 /** Files of one filesystem that go, and files that stay. */
@@ -207,33 +207,33 @@ export interface FreedOptions {
   keep: Array<string>
 }
 
-/** What removing files would free. */
+/** The space that removing files would free. */
 export interface FreedStats {
   /** Bytes, each counted once. */
   bytes: number
-  /** Whether the number is no more than an estimate. */
+  /** Whether the number is only an estimate. */
   estimated: boolean
-  /** Why it is. */
+  /** The reason why it is only an estimate. */
   reason?: string
 }
 
-/** Somebody who has a file or a block device open. */
+/** A user of a file or a block device. */
 export interface Holder {
-  /** What kind of user it is. */
+  /** The kind of user. */
   kind: 'process' | 'loop' | 'swap' | 'mount' | 'device' | 'lock' | 'unseen'
-  /** The program, device or directory; empty where it has no name. */
+  /** The program, device or directory; empty if it has no name. */
   name: string
-  /** The process, where one can be seen. */
+  /** The process, if one is visible. */
   pid?: number
 }
 
-/** What a directory's filesystem can do. */
+/** The abilities of a directory's filesystem. */
 export interface HostProbe {
   /** Its name. */
   filesystem: string
   /** Whether files can share blocks. */
   reflink: boolean
-  /** Why they cannot. */
+  /** The reason why they cannot. */
   reflinkReason?: string
   /** Whether ranges of a file can be freed. */
   punchHole: boolean
@@ -245,7 +245,7 @@ export interface HostProbe {
   totalBytes: number
 }
 
-/** What an index says of its image. Sizes in bytes. */
+/** Facts about an image in its index. Sizes in bytes. */
 export interface IndexFacts {
   /** Size of the image. */
   size: number
@@ -255,7 +255,7 @@ export interface IndexFacts {
   digest: string
 }
 
-/** Builds the index of an image that has none, durably. On failure it may be left behind, incomplete. */
+/** Builds the index of an image without one, durably. On failure it may be left behind, incomplete. */
 export declare function indexImage(options: IndexOptions, control: Control): Promise<IndexStats | Failure>
 
 /** An image without an index. */
@@ -266,7 +266,7 @@ export interface IndexOptions {
   index: string
 }
 
-/** What was found while the index was made. Sizes in bytes. */
+/** Figures of a new index. Sizes in bytes. */
 export interface IndexStats {
   /** Size of the image. */
   size: number
@@ -278,51 +278,51 @@ export interface IndexStats {
   bytesZero: number
 }
 
-/** A symbolic link and what it points to. */
+/** A symbolic link and its target. */
 export interface Link {
-  /** Where the link is. */
+  /** The path of the link. */
   path: string
-  /** What it points to, as it is stored. */
+  /** Its target, as it is stored. */
   target: string
 }
 
-/** How much of the machine a call may take. */
+/** The share of the machine that a call may take. */
 export interface Load {
-  /** Bytes of images and sources that are read in a second, at most; 1 or more. */
+  /** The most bytes of images and sources that are read in a second; 1 or more. */
   rate?: number
-  /** Whether everything else on the machine goes first. */
+  /** Whether the call runs with idle priority. */
   idle?: boolean
 }
 
-/** Takes a lock without waiting. The lock file is created if need be, never followed as a link, never removed. */
+/** Takes a lock without waiting. A missing lock file is created. It is never removed, and never followed as a link. */
 export declare function lockFile(path: string, mode: 'exclusive' | 'shared'): FileLock | Failure
 
-/** Makes a directory that nobody else may enter (0700), durably; one that is there already is fine. */
+/** Makes a directory that nobody else may enter (0700), durably. It may exist already. */
 export declare function makeDirectory(path: string): Promise<undefined | Failure>
 
-/** Measures how many bytes would be free if files were gone. Files that are missing are skipped. */
+/** Measures the bytes that would be free without some files. Missing files are skipped. */
 export declare function measureFreed(options: FreedOptions): Promise<FreedStats | Failure>
 
 /**
- * Renames files in order, within one filesystem, then makes that durable. No name may be taken (`EEXIST`); what
- * is not there is skipped, so that a move which was interrupted is finished by doing it again.
+ * Renames files in order, within one filesystem, then makes the names durable. No name may be taken (`EEXIST`).
+ * Missing files are skipped, so that repeating an interrupted move completes it.
  */
 export declare function moveFiles(files: Array<Renaming>): Promise<undefined | Failure>
 
-/** Tries out, with temporary files in `directory`, what its filesystem can do. */
+/** Tries the abilities of a filesystem with temporary files in `directory`. */
 export declare function probe(directory: string): Promise<HostProbe | Failure>
 
-/** How far a call has come, in bytes. */
+/** Progress of a call, in bytes. */
 export interface Progress {
-  /** Bytes to go through. */
+  /** Bytes to process. */
   total: number
-  /** Bytes gone through. */
+  /** Bytes processed. */
   done: number
-  /** Bytes found different. */
+  /** Bytes that differ. */
   changed: number
 }
 
-/** Which blocks of which snapshot are wanted. */
+/** A sample of a snapshot. */
 export interface RbdSampleOptions {
   /** Path of the configuration of the cluster. */
   conf?: string
@@ -338,9 +338,9 @@ export interface RbdSampleOptions {
   image: string
   /** Its snapshot. */
   snapshot: string
-  /** One block of so many. */
+  /** One block of this many is in the sample. */
   runs: number
-  /** Which of them. */
+  /** The number of that block, from 0. */
   run: number
 }
 
@@ -352,44 +352,44 @@ export interface RbdSetting {
   value: string
 }
 
-/** Removes an empty directory, durably; one that is not there is fine. */
+/** Removes an empty directory, durably. It may be missing. */
 export declare function removeDirectory(path: string): Promise<undefined | Failure>
 
-/** Removes files in order, each durably before the next; what is not there is skipped. */
+/** Removes files in order, each durably before the next. Missing files are skipped. */
 export declare function removeFiles(paths: Array<string>): Promise<undefined | Failure>
 
-/** Removes what interrupted restores to a new file have left beside its name; tells what that was. */
+/** Removes the leftovers of interrupted restores beside a new file. Returns their paths. */
 export declare function removePartials(path: string): Promise<string[] | Failure>
 
 /** A file and the name it gets. */
 export interface Renaming {
   /** Its name now. */
   from: string
-  /** Its name then; it must be free. */
+  /** Its new name, which must be free. */
   to: string
 }
 
-/** What became of a bad block. */
+/** The result for a bad block. */
 export interface RepairedBlock {
-  /** What was wrong with it. */
+  /** The damage. */
   block: BadBlock
-  /** Whether it is now what it was when it was sealed. */
+  /** Whether it has its sealed bytes again. */
   healed: boolean
-  /** Where its bytes come from; absent for zeros, which come from nowhere, and for a block that was not healed. */
+  /** The donor of its bytes; absent for zeros, which need none, and for a block that was not healed. */
   from?: string
   /** The file that has the bad bytes. */
   evidence?: string
-  /** Why it is as bad as before. */
+  /** The reason why it is as bad as before. */
   reason?: string
 }
 
 /**
- * Gives bad blocks of a sealed image the bytes that its index tells of, from a place that has them and is another
- * one on the disk. Blocks that are good are passed over; that one cannot be healed is a result, not a failure.
+ * Gives bad blocks of a sealed image the bytes that its index names, from another place on the disk. Good blocks are
+ * passed over. A block that cannot be healed is a result, not a failure.
  */
 export declare function repairImage(options: RepairOptions, control: Control): Promise<RepairedBlock[] | Failure>
 
-/** A sealed image with bad blocks, and what may help. */
+/** A sealed image with bad blocks, and their donors. */
 export interface RepairOptions {
   /** The image. */
   image: string
@@ -399,9 +399,9 @@ export interface RepairOptions {
   size: number
   /** BLAKE3 of the index. */
   digest: string
-  /** Where its bad blocks start, in bytes. */
+  /** Offsets of its bad blocks in bytes. */
   blocks: Array<number>
-  /** Where the right bytes may be, the best place first. */
+  /** Files that may have the right bytes, the best one first. */
   donors: Array<Donor>
   /** The bad bytes are kept in files of this name and `.OFFSET.block`. */
   evidence: string
@@ -410,16 +410,16 @@ export interface RepairOptions {
 /** Writes a small file durably: temporary name, fsync, rename, fsync of the directory. */
 export declare function replaceFile(path: string, contents: string, mode: number): Promise<undefined | Failure>
 
-/** Points symbolic links of one directory at their targets, each atomically, all of them durably. */
+/** Points symbolic links of one directory at their targets. Each is replaced atomically, and all of them durably. */
 export declare function replaceLinks(links: Array<Link>): Promise<undefined | Failure>
 
 /**
- * Restores an image, checking every block against the index on the way, unless it is cloned. Only what differs is
- * written to a target that exists.
+ * Restores an image, and checks every block against the index on the way, unless it is cloned. Only differences are
+ * written to an existing target.
  */
 export declare function restoreImage(options: RestoreOptions, control: Control): Promise<RestoreStats | Failure>
 
-/** A sealed image, what its record says of it, and where to restore it to. */
+/** A sealed image, the facts in its record, and the target. */
 export interface RestoreOptions {
   /** The image. */
   image: string
@@ -433,15 +433,15 @@ export interface RestoreOptions {
   target?: string
   /** ... a descriptor that takes bytes in order, and stays open; or else ... */
   targetFd?: number
-  /** ... what programs read and write; or else ... */
+  /** ... a target that programs read and write; or else ... */
   targetCommand?: CommandTarget
   /** ... a new file that shares the blocks of the image, none of which is checked. */
   targetClone?: string
-  /** Restore what is good of a damaged image. */
+  /** Restore the good blocks of a damaged image. */
   force?: boolean
 }
 
-/** What a restore did. Sizes in bytes. */
+/** Figures of a restore. Sizes in bytes. */
 export interface RestoreStats {
   /** Size of the image. */
   size: number
@@ -449,22 +449,22 @@ export interface RestoreStats {
   bytesRead: number
   /** Written to the target. */
   bytesWritten: number
-  /** How many blocks were not restored. */
+  /** Number of blocks that were not restored. */
   badCount: number
   /** The first 10,000 of them. */
   badBlocks: Array<BadBlock>
-  /** What kind of target it was. */
+  /** The kind of the target. */
   targetKind: 'new' | 'clone' | 'file' | 'device' | 'stream' | 'command'
 }
 
-/** Makes files of one directory read-only (0400), renames them in order, and makes that durable. */
+/** Makes files of one directory read-only (0400), renames them in order, and makes the names durable. */
 export declare function sealFiles(files: Array<Renaming>): Promise<undefined | Failure>
 
 /** A file that shares blocks with the image. */
 export interface Sharer {
-  /** Which of the others it is. */
+  /** Its path, one of the others. */
   path: string
-  /** Where its blocks start that lie where those of the image do, in bytes. */
+  /** Offsets, in bytes, of its blocks that lie at the place of those of the image. */
   blocks: Array<number>
 }
 
@@ -472,69 +472,69 @@ export interface Sharer {
 export interface SharerOptions {
   /** The image. */
   image: string
-  /** Where its bad blocks start, in bytes. */
+  /** Offsets of its bad blocks in bytes. */
   blocks: Array<number>
   /** The other files, on the same filesystem. */
   others: Array<string>
 }
 
-/** A file and the snapshot of it that is taken. */
+/** A file, and the snapshot to take of it. */
 export interface SnapshotOptions {
   /** The file; symbolic links are followed. */
   source: string
   /** The clone to create beside it; the name must be free. */
   snapshot: string
-  /** The directory of the repository that it is for: it gets the owner of that. */
+  /** The directory of its repository. The snapshot gets the owner of the directory. */
   repository: string
 }
 
-/** What was taken. */
+/** A new snapshot. */
 export interface SnapshotStats {
   /** Size in bytes. */
   size: number
   /** Number of its filesystem. */
   device: string
-  /** Its number there. */
+  /** Its inode number. */
   inode: string
-  /** When it was created, in nanoseconds since 1970; absent where the filesystem does not keep that. */
+  /** Time of its creation, in nanoseconds since 1970; absent if the filesystem does not keep that. */
   birth?: string
 }
 
-/** What a path leads to. */
+/** Facts about a file or block device. */
 export interface SourceFacts {
   /** File or block device. */
   kind: 'file' | 'device'
   /** Size in bytes. */
   size: number
-  /** Whether it is a device that is mounted or otherwise in use. */
+  /** Whether it is a device in use, such as a mounted one. */
   busy: boolean
-  /** A format of images that its first bytes show, such as `qcow2`; absent when it seems raw. */
+  /** The image format of its first bytes, such as `qcow2`; absent if it seems raw. */
   format?: string
-  /** Why not all of that image is in it, such as `it has a backing file`. */
+  /** The reason why part of that image is elsewhere, such as `it has a backing file`. */
   elsewhere?: string
 }
 
-/** How the bytes of a source are got at: a path, with what is known of it, or a command. */
+/** A source: a path with the known facts about it, or a command. */
 export interface SourceInput {
   /** File or block device to read; symbolic links are followed. */
   path?: string
-  /** It is a snapshot that nobody will ever write to: the image may be the same file, or share its blocks. */
+  /** Whether it is a snapshot that nobody will ever write to: the image may be the same file, or share its blocks. */
   cloneable?: boolean
-  /** The snapshot of the parent, alive as it was: what lies at the same place in both is the same. */
+  /** The snapshot of the parent. Extents at the same place in both are the same. */
   previous?: string
   /** Ranges that may differ from the parent's snapshot. */
   changed?: Array<ByteRange>
-  /** What a program hands over. */
+  /** The output of a program. */
   command?: CommandInput
 }
 
 /** Clones a file durably, to a file that its owner may read and nobody may write to. */
 export declare function takeSnapshot(options: SnapshotOptions, control: Control): Promise<SnapshotStats | Failure>
 
-/** Reads a whole image against its index. Bad blocks are a result, not a failure. */
+/** Compares a whole image with its index. Bad blocks are a result, not a failure. */
 export declare function verifyImage(options: VerifyOptions, control: Control): Promise<VerifyStats | Failure>
 
-/** A sealed image, and what its record says of it. */
+/** A sealed image, and the facts in its record. */
 export interface VerifyOptions {
   /** The image. */
   image: string
@@ -550,29 +550,29 @@ export interface VerifyOptions {
   reportHeader?: string
 }
 
-/** What verifying an image found. Sizes in bytes. */
+/** Findings about an image. Sizes in bytes. */
 export interface VerifyStats {
   /** Blocks of the image. */
   blocks: number
   /** Read from the image. */
   bytesRead: number
-  /** How many blocks are bad. */
+  /** Number of bad blocks. */
   badCount: number
   /** The first 10,000 of them. */
   badBlocks: Array<BadBlock>
-  /** Why the report could not be written. */
+  /** The reason why the report could not be written. */
   reportProblem?: string
 }
 
 /**
- * Writes image and index of a new revision, makes both durable, and reads back what was written. On failure
- * both may be left behind, incomplete.
+ * Writes image and index of a new revision, makes both durable, and reads back the written blocks. On failure both may
+ * be left behind, incomplete.
  */
 export declare function writeImage(options: WriteOptions, control: Control): Promise<WriteStats | Failure>
 
-/** What to write a revision from, and where. */
+/** The source, the parent and the files of a new revision. */
 export interface WriteOptions {
-  /** What is read. */
+  /** The source. */
   source: SourceInput
   /** The image to create; the name must be free. */
   image: string
@@ -582,19 +582,19 @@ export interface WriteOptions {
   parentImage?: string
   /** Its index; without one every byte of the parent is compared. */
   parentIndex?: string
-  /** What the parent's record says of its index. */
+  /** The digest of the parent's index, from the parent's record. */
   parentDigest?: string
-  /** Compare with the parent's bytes even where its index says that a block is the same. */
+  /** Compare with the parent's bytes even if its index says that a block is the same. */
   compareBytes?: boolean
-  /** Fail rather than write a revision that shares nothing. */
+  /** Fail instead of writing a revision that shares nothing. */
   requireReflink?: boolean
-  /** After how many runs every block was read again, whatever hints say; without it none is. */
+  /** Number of runs in which every block is read again, whatever hints say. Without it there is no sample. */
   sampleRuns?: number
-  /** Which of these runs this is; larger numbers start over. */
+  /** Number of this run; larger numbers start over. */
   sampleRun?: number
 }
 
-/** What writing a revision did. Sizes in bytes. */
+/** Figures of writing a revision. Sizes in bytes. */
 export interface WriteStats {
   /** Size of the image. */
   size: number
@@ -612,16 +612,16 @@ export interface WriteStats {
   bytesZero: number
   /** Whether blocks are shared with other revisions. */
   sharing: 'reflink' | 'none'
-  /** Why they are not. */
+  /** The reason why they are not. */
   sharingReason?: string
-  /** Why a cheaper way was not taken. */
+  /** The reason why a cheaper way was not taken. */
   fallback?: string
-  /** Whether only what a hint named, and a sample, was read. */
+  /** Whether only the ranges of a hint and a sample were read. */
   narrowed: boolean
   /** Whether the image is a clone of the source. */
   sourceCloned: boolean
-  /** In how many pieces the image lies on the disk; absent where the filesystem does not tell. */
+  /** Number of extents of the image; absent if the filesystem does not tell. */
   extents?: number
-  /** Blocks that no hint named and that were different all the same; the first 10,000. */
+  /** The first 10,000 blocks that differ although the hint did not name them. */
   hintFailures: Array<BadBlock>
 }

@@ -1,4 +1,4 @@
-//! The other end of long calls: each of them gets a thread of its own, and a `Control`.
+//! Control of long calls: each runs on a thread of its own, with a `Control`.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use napi_derive::napi;
 
 use crate::outcome::{count, promise};
 
-/// How much of the machine a call may take.
+/// The share of the machine that a call may take.
 #[napi(object)]
 pub struct Load {
-    /// Bytes of images and sources that are read in a second, at most; 1 or more.
+    /// The most bytes of images and sources that are read in a second; 1 or more.
     pub rate: Option<i64>,
-    /// Whether everything else on the machine goes first.
+    /// Whether the call runs with idle priority.
     pub idle: Option<bool>,
 }
 
@@ -25,20 +25,20 @@ pub struct Control {
     idle: bool,
 }
 
-/// How far a call has come, in bytes.
+/// Progress of a call, in bytes.
 #[napi(object)]
 pub struct Progress {
-    /// Bytes to go through.
+    /// Bytes to process.
     pub total: i64,
-    /// Bytes gone through.
+    /// Bytes processed.
     pub done: i64,
-    /// Bytes found different.
+    /// Bytes that differ.
     pub changed: i64,
 }
 
 #[napi]
 impl Control {
-    /// For one call. Throws if the rate is none.
+    /// Creates the control of one call. Throws if the rate is invalid.
     #[napi(constructor)]
     pub fn new(load: Load) -> Result<Self> {
         let invalid = || Error::from_reason("a rate is 1 byte in a second, or more");
@@ -54,7 +54,7 @@ impl Control {
         self.inner.cancel();
     }
 
-    /// How far the call has come.
+    /// Progress so far.
     #[napi]
     #[must_use]
     pub fn progress(&self) -> Progress {
@@ -67,7 +67,7 @@ impl Control {
     }
 }
 
-/// Runs `work` on a thread of its own, as [`promise`] does, the way its control wants it.
+/// Runs `work` on a thread of its own, as [`promise`] does, under its control.
 pub(crate) fn controlled<'env, T>(
     env: &'env Env,
     name: &str,

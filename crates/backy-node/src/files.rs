@@ -1,4 +1,4 @@
-//! The calls about small files, locks, and what a host can do.
+//! The calls about small files, locks, and the abilities of a host.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use napi_derive::napi;
 use crate::control::{Control, controlled};
 use crate::outcome::{Failure, Holder, count, promise, settle, whole};
 
-/// What a directory's filesystem can do.
+/// The abilities of a directory's filesystem.
 #[napi(object)]
 pub struct HostProbe {
     /// Its name.
     pub filesystem: String,
     /// Whether files can share blocks.
     pub reflink: bool,
-    /// Why they cannot.
+    /// The reason why they cannot.
     pub reflink_reason: Option<String>,
     /// Whether ranges of a file can be freed.
     pub punch_hole: bool,
@@ -29,7 +29,7 @@ pub struct HostProbe {
     pub total_bytes: i64,
 }
 
-/// Tries out, with temporary files in `directory`, what its filesystem can do.
+/// Tries the abilities of a filesystem with temporary files in `directory`.
 #[napi(ts_return_type = "Promise<HostProbe | Failure>")]
 pub fn probe(env: &Env, directory: String) -> Result<Object<'_>> {
     promise(env, "probe", move || {
@@ -46,7 +46,7 @@ pub fn probe(env: &Env, directory: String) -> Result<Object<'_>> {
     })
 }
 
-/// What a path leads to.
+/// Facts about a file or block device.
 #[napi(object)]
 pub struct SourceFacts {
     /// File or block device.
@@ -54,11 +54,11 @@ pub struct SourceFacts {
     pub kind: String,
     /// Size in bytes.
     pub size: i64,
-    /// Whether it is a device that is mounted or otherwise in use.
+    /// Whether it is a device in use, such as a mounted one.
     pub busy: bool,
-    /// A format of images that its first bytes show, such as `qcow2`; absent when it seems raw.
+    /// The image format of its first bytes, such as `qcow2`; absent if it seems raw.
     pub format: Option<String>,
-    /// Why not all of that image is in it, such as `it has a backing file`.
+    /// The reason why part of that image is elsewhere, such as `it has a backing file`.
     pub elsewhere: Option<String>,
 }
 
@@ -79,27 +79,27 @@ pub fn describe_source(env: &Env, path: String) -> Result<Object<'_>> {
     })
 }
 
-/// A file and the snapshot of it that is taken.
+/// A file, and the snapshot to take of it.
 #[napi(object)]
 pub struct SnapshotOptions {
     /// The file; symbolic links are followed.
     pub source: String,
     /// The clone to create beside it; the name must be free.
     pub snapshot: String,
-    /// The directory of the repository that it is for: it gets the owner of that.
+    /// The directory of its repository. The snapshot gets the owner of the directory.
     pub repository: String,
 }
 
-/// What was taken.
+/// A new snapshot.
 #[napi(object)]
 pub struct SnapshotStats {
     /// Size in bytes.
     pub size: i64,
     /// Number of its filesystem.
     pub device: String,
-    /// Its number there.
+    /// Its inode number.
     pub inode: String,
-    /// When it was created, in nanoseconds since 1970; absent where the filesystem does not keep that.
+    /// Time of its creation, in nanoseconds since 1970; absent if the filesystem does not keep that.
     pub birth: Option<String>,
 }
 
@@ -123,18 +123,18 @@ pub fn take_snapshot<'env>(
     })
 }
 
-/// What a restore has left on a file or device.
+/// The traces of restores on a file or device.
 #[napi(object)]
 pub struct Begun {
-    /// Whether one is running.
+    /// Whether a restore is running.
     pub running: bool,
-    /// The image that one has begun to write there, and has not finished.
+    /// The image that an unfinished restore has begun to write.
     pub image: Option<String>,
-    /// Whether it could say so there.
+    /// Whether the target can bear a mark.
     pub marks: bool,
 }
 
-/// Looks for a restore that is running on a file or device, or has begun there and is not complete. Changes nothing.
+/// Looks for a restore to a file or device that is running or incomplete. Changes nothing.
 #[napi(ts_return_type = "Promise<Begun | Failure>")]
 pub fn find_begun(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "begun", move || {
@@ -144,13 +144,13 @@ pub fn find_begun(env: &Env, path: String) -> Result<Object<'_>> {
     })
 }
 
-/// Forgets that a restore onto a file has begun and is not complete.
+/// Removes the mark of an unfinished restore from a file.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn forget_begun(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "begun", move || backy_core::forget_begun(Path::new(&path)))
 }
 
-/// Removes what interrupted restores to a new file have left beside its name; tells what that was.
+/// Removes the leftovers of interrupted restores beside a new file. Returns their paths.
 #[napi(ts_return_type = "Promise<string[] | Failure>")]
 pub fn remove_partials(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "partials", move || {
@@ -167,14 +167,14 @@ pub struct FileLock {
 
 #[napi]
 impl FileLock {
-    /// Gives the lock back; doing so twice does no harm.
+    /// Releases the lock. Releasing it twice does no harm.
     #[napi]
     pub fn release(&mut self) {
         self.held = None;
     }
 }
 
-/// Takes a lock without waiting. The lock file is created if need be, never followed as a link, never removed.
+/// Takes a lock without waiting. A missing lock file is created. It is never removed, and never followed as a link.
 #[napi]
 #[must_use]
 pub fn lock_file(
@@ -210,16 +210,16 @@ pub fn create_file(env: &Env, path: String, contents: String, mode: f64) -> Resu
     })
 }
 
-/// A symbolic link and what it points to.
+/// A symbolic link and its target.
 #[napi(object)]
 pub struct Link {
-    /// Where the link is.
+    /// The path of the link.
     pub path: String,
-    /// What it points to, as it is stored.
+    /// Its target, as it is stored.
     pub target: String,
 }
 
-/// Points symbolic links of one directory at their targets, each atomically, all of them durably.
+/// Points symbolic links of one directory at their targets. Each is replaced atomically, and all of them durably.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn replace_links(env: &Env, links: Vec<Link>) -> Result<Object<'_>> {
     promise(env, "links", move || {
@@ -233,11 +233,11 @@ pub fn replace_links(env: &Env, links: Vec<Link>) -> Result<Object<'_>> {
 pub struct Renaming {
     /// Its name now.
     pub from: String,
-    /// Its name then; it must be free.
+    /// Its new name, which must be free.
     pub to: String,
 }
 
-/// Makes files of one directory read-only (0400), renames them in order, and makes that durable.
+/// Makes files of one directory read-only (0400), renames them in order, and makes the names durable.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn seal_files(env: &Env, files: Vec<Renaming>) -> Result<Object<'_>> {
     promise(env, "seal", move || {
@@ -246,7 +246,7 @@ pub fn seal_files(env: &Env, files: Vec<Renaming>) -> Result<Object<'_>> {
     })
 }
 
-/// Removes files in order, each durably before the next; what is not there is skipped.
+/// Removes files in order, each durably before the next. Missing files are skipped.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn remove_files(env: &Env, paths: Vec<String>) -> Result<Object<'_>> {
     promise(env, "remove", move || {
@@ -254,8 +254,8 @@ pub fn remove_files(env: &Env, paths: Vec<String>) -> Result<Object<'_>> {
     })
 }
 
-/// Renames files in order, within one filesystem, then makes that durable. No name may be taken (`EEXIST`); what
-/// is not there is skipped, so that a move which was interrupted is finished by doing it again.
+/// Renames files in order, within one filesystem, then makes the names durable. No name may be taken (`EEXIST`).
+/// Missing files are skipped, so that repeating an interrupted move completes it.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn move_files(env: &Env, files: Vec<Renaming>) -> Result<Object<'_>> {
     promise(env, "move", move || {
@@ -264,20 +264,20 @@ pub fn move_files(env: &Env, files: Vec<Renaming>) -> Result<Object<'_>> {
     })
 }
 
-/// Makes a directory that nobody else may enter (0700), durably; one that is there already is fine.
+/// Makes a directory that nobody else may enter (0700), durably. It may exist already.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn make_directory(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "mkdir", move || backy_core::make_directory(Path::new(&path)))
 }
 
-/// Removes an empty directory, durably; one that is not there is fine.
+/// Removes an empty directory, durably. It may be missing.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn remove_directory(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "rmdir", move || backy_core::remove_directory(Path::new(&path)))
 }
 
-/// Finds out who has files open, in the order of `paths`. This process is no holder, links are not followed, and what is
-/// missing has none.
+/// Finds the holders of files, in the order of `paths`. This process is no holder, links are not followed, and a
+/// missing file has none.
 #[napi(ts_return_type = "Promise<Holder[][] | Failure>")]
 pub fn find_holders(env: &Env, paths: Vec<String>) -> Result<Object<'_>> {
     promise(env, "holders", move || {
@@ -287,7 +287,7 @@ pub fn find_holders(env: &Env, paths: Vec<String>) -> Result<Object<'_>> {
     })
 }
 
-/// Refuses a path at which no file can be kept: between devices, or in a filesystem of the kernel.
+/// Refuses a path in a place that keeps no files: between devices, or in a filesystem of the kernel.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn check_place(env: &Env, path: String) -> Result<Object<'_>> {
     promise(env, "place", move || backy_core::check_place(Path::new(&path)))
@@ -302,18 +302,18 @@ pub struct FreedOptions {
     pub keep: Vec<String>,
 }
 
-/// What removing files would free.
+/// The space that removing files would free.
 #[napi(object)]
 pub struct FreedStats {
     /// Bytes, each counted once.
     pub bytes: i64,
-    /// Whether the number is no more than an estimate.
+    /// Whether the number is only an estimate.
     pub estimated: bool,
-    /// Why it is.
+    /// The reason why it is only an estimate.
     pub reason: Option<String>,
 }
 
-/// Measures how many bytes would be free if files were gone. Files that are missing are skipped.
+/// Measures the bytes that would be free without some files. Missing files are skipped.
 #[napi(ts_return_type = "Promise<FreedStats | Failure>")]
 pub fn measure_freed(env: &Env, options: FreedOptions) -> Result<Object<'_>> {
     promise(env, "freed", move || {

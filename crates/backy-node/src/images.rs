@@ -15,57 +15,57 @@ use crate::outcome::{BadBlock, count, first_bad, promise, whole};
 /// A range of bytes.
 #[napi(object)]
 pub struct ByteRange {
-    /// Where it starts, in bytes.
+    /// Offset in bytes.
     pub offset: f64,
     /// Its length in bytes.
     pub length: f64,
 }
 
-/// How the bytes of a source are got at: a path, with what is known of it, or a command.
+/// A source: a path with the known facts about it, or a command.
 #[napi(object)]
 pub struct SourceInput {
     /// File or block device to read; symbolic links are followed.
     pub path: Option<String>,
-    /// It is a snapshot that nobody will ever write to: the image may be the same file, or share its blocks.
+    /// Whether it is a snapshot that nobody will ever write to: the image may be the same file, or share its blocks.
     pub cloneable: Option<bool>,
-    /// The snapshot of the parent, alive as it was: what lies at the same place in both is the same.
+    /// The snapshot of the parent. Extents at the same place in both are the same.
     pub previous: Option<String>,
     /// Ranges that may differ from the parent's snapshot.
     pub changed: Option<Vec<ByteRange>>,
-    /// What a program hands over.
+    /// The output of a program.
     pub command: Option<CommandInput>,
 }
 
-/// A source that a program hands over, as a stream of `rbd export-diff`.
+/// A source that a program writes as a stream of `rbd export-diff`.
 #[napi(object)]
 pub struct CommandInput {
-    /// What the source is called in errors.
+    /// The name of the source in errors.
     pub name: String,
-    /// The snapshot that the stream has to lead to.
+    /// The snapshot that the stream must lead to.
     pub snapshot: String,
     /// Size of the source in that snapshot, in bytes.
     pub size: f64,
-    /// The program that hands over everything, and its arguments.
+    /// The program that writes everything, and its arguments.
     pub command: Vec<String>,
-    /// What hands over less.
+    /// The program that writes only the changes.
     pub changes: Option<ChangesInput>,
-    /// The program that hands over a sample, and its arguments, to which two numbers are added.
+    /// The program that writes a sample, and its arguments, to which two numbers are added.
     pub sample: Option<Vec<String>>,
 }
 
-/// How only what changed is got at.
+/// A program that writes only the changes.
 #[napi(object)]
 pub struct ChangesInput {
-    /// The parent's snapshot, from which the stream has to start.
+    /// The parent's snapshot, from which the stream must start.
     pub since: String,
-    /// The program that hands it over, and its arguments.
+    /// The program and its arguments.
     pub command: Vec<String>,
 }
 
-/// What to write a revision from, and where.
+/// The source, the parent and the files of a new revision.
 #[napi(object)]
 pub struct WriteOptions {
-    /// What is read.
+    /// The source.
     pub source: SourceInput,
     /// The image to create; the name must be free.
     pub image: String,
@@ -75,19 +75,19 @@ pub struct WriteOptions {
     pub parent_image: Option<String>,
     /// Its index; without one every byte of the parent is compared.
     pub parent_index: Option<String>,
-    /// What the parent's record says of its index.
+    /// The digest of the parent's index, from the parent's record.
     pub parent_digest: Option<String>,
-    /// Compare with the parent's bytes even where its index says that a block is the same.
+    /// Compare with the parent's bytes even if its index says that a block is the same.
     pub compare_bytes: Option<bool>,
-    /// Fail rather than write a revision that shares nothing.
+    /// Fail instead of writing a revision that shares nothing.
     pub require_reflink: Option<bool>,
-    /// After how many runs every block was read again, whatever hints say; without it none is.
+    /// Number of runs in which every block is read again, whatever hints say. Without it there is no sample.
     pub sample_runs: Option<f64>,
-    /// Which of these runs this is; larger numbers start over.
+    /// Number of this run; larger numbers start over.
     pub sample_run: Option<f64>,
 }
 
-/// What writing a revision did. Sizes in bytes.
+/// Figures of writing a revision. Sizes in bytes.
 #[napi(object)]
 pub struct WriteStats {
     /// Size of the image.
@@ -107,22 +107,22 @@ pub struct WriteStats {
     /// Whether blocks are shared with other revisions.
     #[napi(ts_type = "'reflink' | 'none'")]
     pub sharing: String,
-    /// Why they are not.
+    /// The reason why they are not.
     pub sharing_reason: Option<String>,
-    /// Why a cheaper way was not taken.
+    /// The reason why a cheaper way was not taken.
     pub fallback: Option<String>,
-    /// Whether only what a hint named, and a sample, was read.
+    /// Whether only the ranges of a hint and a sample were read.
     pub narrowed: bool,
     /// Whether the image is a clone of the source.
     pub source_cloned: bool,
-    /// In how many pieces the image lies on the disk; absent where the filesystem does not tell.
+    /// Number of extents of the image; absent if the filesystem does not tell.
     pub extents: Option<i64>,
-    /// Blocks that no hint named and that were different all the same; the first 10,000.
+    /// The first 10,000 blocks that differ although the hint did not name them.
     pub hint_failures: Vec<BadBlock>,
 }
 
-/// Writes image and index of a new revision, makes both durable, and reads back what was written. On failure
-/// both may be left behind, incomplete.
+/// Writes image and index of a new revision, makes both durable, and reads back the written blocks. On failure both may
+/// be left behind, incomplete.
 #[napi(ts_return_type = "Promise<WriteStats | Failure>")]
 pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Control) -> Result<Object<'env>> {
     controlled(env, "write", control, move |control| {
@@ -200,7 +200,7 @@ pub(crate) fn sample_of(runs: f64, run: f64) -> backy_core::Result<Sample> {
     Ok(Sample { runs, run })
 }
 
-/// A sealed image, and what its record says of it.
+/// A sealed image, and the facts in its record.
 #[napi(object)]
 pub struct VerifyOptions {
     /// The image.
@@ -217,29 +217,29 @@ pub struct VerifyOptions {
     pub report_header: Option<String>,
 }
 
-/// What verifying an image found. Sizes in bytes.
+/// Findings about an image. Sizes in bytes.
 #[napi(object)]
 pub struct VerifyStats {
     /// Blocks of the image.
     pub blocks: i64,
     /// Read from the image.
     pub bytes_read: i64,
-    /// How many blocks are bad.
+    /// Number of bad blocks.
     pub bad_count: i64,
     /// The first 10,000 of them.
     pub bad_blocks: Vec<BadBlock>,
-    /// Why the report could not be written.
+    /// The reason why the report could not be written.
     pub report_problem: Option<String>,
 }
 
-/// Reads a whole image against its index. Bad blocks are a result, not a failure.
+/// Compares a whole image with its index. Bad blocks are a result, not a failure.
 #[napi(ts_return_type = "Promise<VerifyStats | Failure>")]
 pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Control) -> Result<Object<'env>> {
     controlled(env, "verify", control, move |control| {
         let image = sealed(options.image, options.index, options.size, &options.digest)?;
         let header = options.report_header.unwrap_or_default();
         let report = options.report.map(|path| Report { path: path.into(), header });
-        // Whoever has measured it to be faster on his machine can have it; here it is not.
+        // The map is off by default, because it was measured to be slower. It may be faster elsewhere.
         let mapped = std::env::var_os("BACKY_MMAP").is_some();
         let verify = if mapped { backy_core::verify_mapped_image } else { backy_core::verify_image };
         let stats = verify(&image, report.as_ref(), control)?;
@@ -253,10 +253,10 @@ pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Cont
     })
 }
 
-/// A revision, and the snapshot that it was made of.
+/// A revision, and its source snapshot.
 #[napi(object)]
 pub struct CompareOptions {
-    /// What is read.
+    /// The source.
     pub source: SourceInput,
     /// The image of the revision, for errors.
     pub image: String,
@@ -268,12 +268,12 @@ pub struct CompareOptions {
     pub digest: String,
 }
 
-/// What comparing a revision with a snapshot found. Sizes in bytes.
+/// Result of comparing a revision with a snapshot. Sizes in bytes.
 #[napi(object)]
 pub struct CompareStats {
     /// Read from the source.
     pub bytes_read: i64,
-    /// How many blocks of the source are not what the index says.
+    /// Number of blocks of the source that differ from the index.
     pub different_count: i64,
     /// The first 10,000 of them.
     pub different: Vec<BadBlock>,
@@ -306,7 +306,7 @@ pub struct IndexOptions {
     pub index: String,
 }
 
-/// What was found while the index was made. Sizes in bytes.
+/// Figures of a new index. Sizes in bytes.
 #[napi(object)]
 pub struct IndexStats {
     /// Size of the image.
@@ -319,7 +319,7 @@ pub struct IndexStats {
     pub bytes_zero: i64,
 }
 
-/// Builds the index of an image that has none, durably. On failure it may be left behind, incomplete.
+/// Builds the index of an image without one, durably. On failure it may be left behind, incomplete.
 #[napi(ts_return_type = "Promise<IndexStats | Failure>")]
 pub fn index_image<'env>(env: &'env Env, options: IndexOptions, control: &Control) -> Result<Object<'env>> {
     controlled(env, "index", control, move |control| {
@@ -334,7 +334,7 @@ pub fn index_image<'env>(env: &'env Env, options: IndexOptions, control: &Contro
     })
 }
 
-/// What an index says of its image. Sizes in bytes.
+/// Facts about an image in its index. Sizes in bytes.
 #[napi(object)]
 pub struct IndexFacts {
     /// Size of the image.
@@ -345,7 +345,7 @@ pub struct IndexFacts {
     pub digest: String,
 }
 
-/// Reads an index whose record is lost, and checks that it is one.
+/// Reads an index whose record is lost, and checks its header and length.
 #[napi(ts_return_type = "Promise<IndexFacts | Failure>")]
 pub fn describe_index(env: &Env, index: String) -> Result<Object<'_>> {
     promise(env, "describe-index", move || {

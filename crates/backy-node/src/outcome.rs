@@ -1,6 +1,6 @@
-//! How a call ends: on its own thread, with a value or with a failure as data; and how numbers cross. Nothing is
-//! rejected, nor thrown once a call has begun, because JavaScript errors made here could carry nothing but a message.
-//! Before that, napi throws for what it cannot convert, such as null where an object belongs.
+//! The end of a call on its own thread, with a value or with a failure as data, and the conversion of numbers. A call
+//! that has begun neither rejects nor throws, because a JavaScript error made here could carry only a message. Before
+//! that, napi throws for arguments that it cannot convert, such as null in place of an object.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,18 +10,18 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use rustix::io::Errno;
 
-/// A block of an image that is not what it was.
+/// A block of an image that differs from the index.
 #[napi(object)]
 pub struct BadBlock {
-    /// Where it starts, in bytes from the start of the image.
+    /// Offset of its first byte in the image.
     pub offset: i64,
     /// Its length in bytes.
     pub length: i64,
     /// Its hash in the index; 64 zeros stand for a block of zeros.
     pub expected: String,
-    /// The hash of what was read; absent when it could not be read.
+    /// The hash of the bytes that were read; absent if they could not be read.
     pub found: Option<String>,
-    /// Why it could not be read, such as `EIO`.
+    /// The error of a block that could not be read, such as `EIO`.
     pub error: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl From<&backy_core::BadBlock> for BadBlock {
     }
 }
 
-/// As many of them as JavaScript is given: a lost image of a terabyte has millions.
+/// The most bad blocks that JavaScript gets: a lost image of a terabyte has millions.
 const MOST_BAD_BLOCKS: usize = 10_000;
 
 /// The first bad blocks.
@@ -45,15 +45,15 @@ pub fn first_bad(blocks: &[backy_core::BadBlock]) -> Vec<BadBlock> {
     blocks.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect()
 }
 
-/// Somebody who has a file or a block device open.
+/// A user of a file or a block device.
 #[napi(object)]
 pub struct Holder {
-    /// What kind of user it is.
+    /// The kind of user.
     #[napi(ts_type = "'process' | 'loop' | 'swap' | 'mount' | 'device' | 'lock' | 'unseen'")]
     pub kind: String,
-    /// The program, device or directory; empty where it has no name.
+    /// The program, device or directory; empty if it has no name.
     pub name: String,
-    /// The process, where one can be seen.
+    /// The process, if one is visible.
     pub pid: Option<u32>,
 }
 
@@ -63,7 +63,7 @@ impl From<backy_core::Holder> for Holder {
     }
 }
 
-/// A failed call, as data: promises resolve to it, and `failed` tells it from a result.
+/// A failed call as data. Promises resolve to it, and `failed` tells it from a result.
 #[napi(object)]
 pub struct Failure {
     /// Always true.
@@ -73,25 +73,25 @@ pub struct Failure {
     pub code: String,
     /// The engine's own words, for logs.
     pub message: String,
-    /// What no other field says, in words.
+    /// Further facts in words.
     pub detail: Option<String>,
     /// The file concerned.
     pub path: Option<String>,
     /// The system call that failed.
     pub syscall: Option<String>,
-    /// How it failed, as a number.
+    /// The error number.
     pub errno: Option<i32>,
-    /// The same as a name, such as `ENOSPC`.
+    /// The name of that number, such as `ENOSPC`.
     pub errno_name: Option<String>,
-    /// Where in `path`, in bytes.
+    /// Offset in `path`, in bytes.
     pub offset: Option<i64>,
     /// The process holding a lock.
     pub pid: Option<u32>,
-    /// How many blocks of an image are damaged.
+    /// Number of damaged blocks of an image.
     pub bad_count: Option<i64>,
     /// The first 10,000 of them.
     pub bad_blocks: Option<Vec<BadBlock>>,
-    /// Who has the file open.
+    /// The users that have the file open.
     pub holders: Option<Vec<Holder>>,
     /// Whether the target of a restore has begun to change.
     pub begun: Option<bool>,
@@ -138,9 +138,9 @@ where
     Ok(promise)
 }
 
-/// The result of `work`, whichever way it ends.
+/// Runs `work`. Returns its result, or its failure.
 pub fn settle<T>(work: impl FnOnce() -> backy_core::Result<T>) -> Either<T, Failure> {
-    // The state that a panic may have left half-changed is dropped with the closure.
+    // State that a panic has left half-changed is dropped with the closure.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Either::A(value),
         Ok(Err(error)) => Either::B(error.into()),
@@ -155,14 +155,14 @@ pub fn settle<T>(work: impl FnOnce() -> backy_core::Result<T>) -> Either<T, Fail
     }
 }
 
-/// Bytes for JavaScript, which counts them exactly up to 8 PiB; the engine refuses larger images.
+/// Converts a number of bytes for JavaScript, which is exact up to 8 PiB. The engine refuses larger images.
 #[must_use]
 pub fn count(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// A whole number from JavaScript, which has them up to 2^53 - 1. An integer that napi makes of a number is 0 for one
-/// that is none, lacks a fraction, and wraps around when it is large; so numbers come in as `f64`, and through here.
+/// Converts a whole number from JavaScript, at most 2^53 - 1. The integers of napi are 0 for NaN, drop fractions, and
+/// wrap around for large numbers. So numbers come in as `f64`, and are checked here.
 ///
 /// # Errors
 /// [`Code::InvalidArgument`] naming the number.

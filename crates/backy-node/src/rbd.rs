@@ -20,7 +20,7 @@ pub struct RbdSetting {
     pub value: String,
 }
 
-/// Which blocks of which snapshot are wanted.
+/// A sample of a snapshot.
 #[napi(object)]
 pub struct RbdSampleOptions {
     /// Path of the configuration of the cluster.
@@ -37,9 +37,9 @@ pub struct RbdSampleOptions {
     pub image: String,
     /// Its snapshot.
     pub snapshot: String,
-    /// One block of so many.
+    /// One block of this many is in the sample.
     pub runs: f64,
-    /// Which of them.
+    /// The number of that block, from 0.
     pub run: f64,
 }
 

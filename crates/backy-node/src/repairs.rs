@@ -14,13 +14,13 @@ use crate::outcome::{BadBlock, count, promise, whole};
 /// A file or device that may have the right bytes, at the same offset.
 #[napi(object)]
 pub struct Donor {
-    /// Where it is.
+    /// Its path.
     pub path: String,
     /// Its index, if it is an image of a repository.
     pub index: Option<String>,
 }
 
-/// A sealed image with bad blocks, and what may help.
+/// A sealed image with bad blocks, and their donors.
 #[napi(object)]
 pub struct RepairOptions {
     /// The image.
@@ -31,26 +31,26 @@ pub struct RepairOptions {
     pub size: f64,
     /// BLAKE3 of the index.
     pub digest: String,
-    /// Where its bad blocks start, in bytes.
+    /// Offsets of its bad blocks in bytes.
     pub blocks: Vec<f64>,
-    /// Where the right bytes may be, the best place first.
+    /// Files that may have the right bytes, the best one first.
     pub donors: Vec<Donor>,
     /// The bad bytes are kept in files of this name and `.OFFSET.block`.
     pub evidence: String,
 }
 
-/// What became of a bad block.
+/// The result for a bad block.
 #[napi(object)]
 pub struct RepairedBlock {
-    /// What was wrong with it.
+    /// The damage.
     pub block: BadBlock,
-    /// Whether it is now what it was when it was sealed.
+    /// Whether it has its sealed bytes again.
     pub healed: bool,
-    /// Where its bytes come from; absent for zeros, which come from nowhere, and for a block that was not healed.
+    /// The donor of its bytes; absent for zeros, which need none, and for a block that was not healed.
     pub from: Option<String>,
     /// The file that has the bad bytes.
     pub evidence: Option<String>,
-    /// Why it is as bad as before.
+    /// The reason why it is as bad as before.
     pub reason: Option<String>,
 }
 
@@ -73,8 +73,8 @@ impl From<backy_core::Repaired> for RepairedBlock {
     }
 }
 
-/// Gives bad blocks of a sealed image the bytes that its index tells of, from a place that has them and is another
-/// one on the disk. Blocks that are good are passed over; that one cannot be healed is a result, not a failure.
+/// Gives bad blocks of a sealed image the bytes that its index names, from another place on the disk. Good blocks are
+/// passed over. A block that cannot be healed is a result, not a failure.
 #[napi(ts_return_type = "Promise<RepairedBlock[] | Failure>")]
 pub fn repair_image<'env>(env: &'env Env, options: RepairOptions, control: &Control) -> Result<Object<'env>> {
     controlled(env, "repair", control, move |control| {
@@ -94,7 +94,7 @@ pub fn repair_image<'env>(env: &'env Env, options: RepairOptions, control: &Cont
 pub struct SharerOptions {
     /// The image.
     pub image: String,
-    /// Where its bad blocks start, in bytes.
+    /// Offsets of its bad blocks in bytes.
     pub blocks: Vec<f64>,
     /// The other files, on the same filesystem.
     pub others: Vec<String>,
@@ -103,13 +103,13 @@ pub struct SharerOptions {
 /// A file that shares blocks with the image.
 #[napi(object)]
 pub struct Sharer {
-    /// Which of the others it is.
+    /// Its path, one of the others.
     pub path: String,
-    /// Where its blocks start that lie where those of the image do, in bytes.
+    /// Offsets, in bytes, of its blocks that lie at the place of those of the image.
     pub blocks: Vec<i64>,
 }
 
-/// Finds out which files have blocks of an image at the same place on the disk.
+/// Finds the files that share blocks of an image on the disk.
 #[napi(ts_return_type = "Promise<Sharer[] | Failure>")]
 pub fn find_sharers(env: &Env, options: SharerOptions) -> Result<Object<'_>> {
     promise(env, "sharers", move || {

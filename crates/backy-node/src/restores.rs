@@ -1,4 +1,4 @@
-//! The call that gives an image back.
+//! The calls that restore an image.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::control::{Control, controlled};
 use crate::images::sealed;
 use crate::outcome::{BadBlock, count, first_bad, promise, whole};
 
-/// A sealed image, what its record says of it, and where to restore it to.
+/// A sealed image, the facts in its record, and the target.
 #[napi(object)]
 pub struct RestoreOptions {
     /// The image.
@@ -28,28 +28,28 @@ pub struct RestoreOptions {
     pub target: Option<String>,
     /// ... a descriptor that takes bytes in order, and stays open; or else ...
     pub target_fd: Option<i32>,
-    /// ... what programs read and write; or else ...
+    /// ... a target that programs read and write; or else ...
     pub target_command: Option<CommandTarget>,
     /// ... a new file that shares the blocks of the image, none of which is checked.
     pub target_clone: Option<String>,
-    /// Restore what is good of a damaged image.
+    /// Restore the good blocks of a damaged image.
     pub force: Option<bool>,
 }
 
 /// A target that programs read and write, as streams of `rbd export-diff` and for `rbd import-diff`.
 #[napi(object)]
 pub struct CommandTarget {
-    /// What the target is called in errors.
+    /// The name of the target in errors.
     pub name: String,
-    /// The program that hands over everything it holds, and its arguments.
+    /// The program that writes all bytes of the target, and its arguments.
     pub export: Vec<String>,
-    /// The program that takes changes, and its arguments.
+    /// The program that reads changes, and its arguments.
     pub import: Vec<String>,
-    /// How many seconds that program may take nothing, or go on behind the end of the changes.
+    /// Seconds for which that program may read nothing, or go on after the last change.
     pub patience: u32,
 }
 
-/// What a restore did. Sizes in bytes.
+/// Figures of a restore. Sizes in bytes.
 #[napi(object)]
 pub struct RestoreStats {
     /// Size of the image.
@@ -58,17 +58,17 @@ pub struct RestoreStats {
     pub bytes_read: i64,
     /// Written to the target.
     pub bytes_written: i64,
-    /// How many blocks were not restored.
+    /// Number of blocks that were not restored.
     pub bad_count: i64,
     /// The first 10,000 of them.
     pub bad_blocks: Vec<BadBlock>,
-    /// What kind of target it was.
+    /// The kind of the target.
     #[napi(ts_type = "'new' | 'clone' | 'file' | 'device' | 'stream' | 'command'")]
     pub target_kind: String,
 }
 
-/// Restores an image, checking every block against the index on the way, unless it is cloned. Only what differs is
-/// written to a target that exists.
+/// Restores an image, and checks every block against the index on the way, unless it is cloned. Only differences are
+/// written to an existing target.
 #[napi(ts_return_type = "Promise<RestoreStats | Failure>")]
 pub fn restore_image<'env>(
     env: &'env Env,
@@ -99,7 +99,7 @@ pub fn restore_image<'env>(
     })
 }
 
-/// Finds out whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
+/// Checks whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
 /// read or changed.
 #[napi(ts_return_type = "Promise<undefined | Failure>")]
 pub fn check_target(env: &Env, path: String, size: f64) -> Result<Object<'_>> {
