@@ -1,6 +1,6 @@
-//! How fast an image is read and hashed: through a memory map, with `pread`, past the page cache, and through it without
-//! leaving anything (`RWF_DONTCACHE`). The engine's own blocks, hashes and way of sharing work among threads; what is in the
-//! cache beforehand is up to the caller.
+//! The speed of reading and hashing an image: through a memory map, with `pread`, past the page cache, and through it
+//! without leaving anything (`RWF_DONTCACHE`). The engine's own blocks, hashes and way of sharing work among threads;
+//! what is in the cache beforehand is up to the caller.
 //!
 //! `cargo bench -p backy-core --bench reading -- IMAGE mmap|pread|direct|dontcache THREADS` prints one line of JSON.
 #![allow(clippy::print_stdout, reason = "the result")]

@@ -110,7 +110,7 @@ fn every_bit_of_an_index_is_found() {
     eprintln!("bit-rot: {bits} bits of its index flipped, {bits} found");
 }
 
-/// What a restore hands out is either what was backed up, or refused.
+/// A restore returns the bytes that were backed up, or fails.
 #[test]
 fn random_bits_of_a_large_image_are_found_and_not_restored() {
     let size = usize::try_from(wanted("BACKY_ROT_MIB", 64)).unwrap() * MIB;

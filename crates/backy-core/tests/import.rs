@@ -42,7 +42,7 @@ fn stream(size: u64, changes: &[(u64, u64, Option<u8>)]) -> Vec<u8> {
     encode(1, &DiffHeader { from_snapshot: None, to_snapshot: None, size }, changes)
 }
 
-/// What rbd would make of a stream.
+/// The disk that rbd would make of a stream.
 fn apply(stream: &[u8], target: &mut [u8]) -> usize {
     let (header, mut reader) = DiffReader::open(stream, Path::new("import")).unwrap();
     let expected = DiffHeader { from_snapshot: None, to_snapshot: None, size: target.len() as u64 };

@@ -47,7 +47,7 @@ impl Bench {
         write_image(&options, control).map(|_| ())
     }
 
-    /// What an exporter hands over: all of it is another byte.
+    /// The stream of a program in which every byte has changed.
     fn exporter(&self, since: Option<&str>, snapshot: Option<&str>) -> Vec<String> {
         let text = |name: Option<&str>| name.map(str::to_owned);
         let header = DiffHeader { from_snapshot: text(since), to_snapshot: text(snapshot), size: SIZE };
@@ -102,7 +102,7 @@ fn backups_of_streams() {
     assert_limited(|control| bench.write(bench.stream(None), control));
 }
 
-/// Where the parent cannot be cloned, it is copied first.
+/// A parent that cannot be cloned is copied first.
 #[test]
 fn backups_of_changes() {
     let bench = Bench::new();

@@ -27,7 +27,7 @@ const TWO: &[u8] = include_bytes!("fixtures/rbd-two.raw");
 /// The simple model: the image is a vector, and changes happen to it in the order they come.
 fn replay(stream: &[u8], mut image: Vec<u8>) -> Result<(DiffHeader, Vec<u8>), Error> {
     let (header, mut reader) = DiffReader::open(stream, Path::new("diff"))?;
-    // What a hostile size would take is not for a test to allocate.
+    // A test must not allocate the memory of a hostile size.
     image.resize(header.size.min(1 << 20) as usize, 0);
     while let Some(change) = reader.next_change()? {
         match change {

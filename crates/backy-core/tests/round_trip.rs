@@ -184,7 +184,7 @@ fn every_damaged_block_is_named_and_the_rest_is_restored_by_force() {
 
     let (new, existing) = (directory.path().join("new"), directory.path().join("existing"));
     fs::write(&existing, b"untouched").unwrap();
-    // What a target has already, zeros behind its end included, the image need not supply.
+    // The image need not supply bytes that a target has already, zeros behind its end included.
     for (target, missing) in [(&new, &bad[..]), (&existing, &bad[..1])] {
         let error = revision.restore(target, false).unwrap_err();
         assert_eq!((error.code, &error.bad_blocks[..]), (Code::ImageDamaged, missing));

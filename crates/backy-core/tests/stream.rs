@@ -1,7 +1,6 @@
 //! Revisions out of streams of changes, against the simplest model there is: a vector of bytes. `cat` is the exporter.
 //!
-//! Where the temporary directory is on btrfs or XFS (`TMPDIR`), this goes through clones; elsewhere the parent is
-//! copied.
+//! If the temporary directory (`TMPDIR`) is on btrfs or XFS, this goes through clones; elsewhere the parent is copied.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -263,7 +262,7 @@ fn a_complete_stream_of_a_program_that_fails_does_not_count() {
     assert_eq!(error.detail.unwrap(), "lost the cluster (exit status 5)");
 }
 
-/// What is wrong with the stream of a program that failed is what it says, not where the stream ended.
+/// The error of a failed program is its own message, not the end of its stream.
 #[test]
 fn a_program_that_dies_in_the_middle_is_quoted() {
     let mut bench = Bench::new();
@@ -325,8 +324,8 @@ fn an_unchanged_source_costs_nothing() {
     }
 }
 
-/// Where the parent lies in many pieces, a stream is written as what is read of a file is: a block that was shredded
-/// whole, any other one in large granules.
+/// If the parent lies in many pieces, a stream is written like the bytes of a file: a block that was shredded whole,
+/// any other one in large granules.
 #[test]
 fn an_image_in_many_pieces_is_mended() {
     const GRANULE: u64 = 16 << 10;

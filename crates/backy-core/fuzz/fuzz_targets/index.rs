@@ -8,7 +8,7 @@ use backy_core::{Code, Header, IndexReader, index_length};
 use libfuzzer_sys::fuzz_target;
 
 const PAGE_SIZE: usize = 4096;
-/// What is sealed with the right checksum, so that fuzzing gets past it.
+/// Bytes under the checksum, which is made right so that fuzzing gets past it.
 const SEALED: usize = PAGE_SIZE - 32;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! What several tests are made of: a revision, and streams as `rbd export-diff` writes them.
+//! Material for several tests: a revision, and streams as `rbd export-diff` writes them.
 #![allow(dead_code, reason = "not every test uses all of it")]
 #![allow(clippy::cast_possible_truncation, reason = "test values are small")]
 
