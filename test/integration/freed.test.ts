@@ -9,7 +9,7 @@ import { describeWith } from '../helpers/needs.ts';
 
 const checkout = new URL('../../', import.meta.url);
 const engineModule = new URL('dist/native/engine.js', checkout).href;
-const addonModule = new URL('native/index.js', checkout).href;
+const addonModule = new URL('dist/native/load-addon.js', checkout).href;
 
 /** What the filesystem takes and gives for its own trees. */
 const slackBytes = MIB / 4;
@@ -87,7 +87,7 @@ describeWith([...needsOf('btrfs'), 'command btrfs', 'command setpriv'], 'space o
     const files = { remove: remove.map(path), keep: [...names].map(path) };
     const script = `
       const { createEngine } = await import(${JSON.stringify(engineModule)});
-      const engine = createEngine(await import(${JSON.stringify(addonModule)}));
+      const engine = createEngine((await import(${JSON.stringify(addonModule)})).loadAddon());
       console.log(JSON.stringify(await engine.measureFreed(${JSON.stringify(files)})));`;
     const drop = [
       '--bounding-set',

@@ -1,12 +1,13 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import * as addon from '#native';
-import type { Engine } from '../../src/native/engine.ts';
+import type { Addon, Engine } from '../../src/native/engine.ts';
+import { loadAddon } from '../../src/native/load-addon.ts';
 import { loadEngine } from '../../src/native/load-engine.ts';
 import { KIB, randomBytes } from '../helpers/bytes.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
 
+const addon = builtAddon();
 const block = 256 * KIB;
 const digest = '0'.repeat(64);
 /** Each of them would be another one as an integer in Rust: 0, the next smaller one, or one that has wrapped around. */
@@ -105,3 +106,9 @@ it('the engine knows two kinds of locks, and refuses others', () => {
 
   expect(existsSync(path)).toBe(false);
 });
+
+function builtAddon(): Addon {
+  const built = loadAddon();
+  if (built) return built;
+  throw new Error('there is no addon: run npm run build');
+}
