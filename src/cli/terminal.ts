@@ -2,10 +2,14 @@ import { ioError } from '../io-error.ts';
 import { FAILURE } from './exit-code.ts';
 import { failureLine } from './failure.ts';
 import { wasTerminal } from './lost-terminal.ts';
+import { escapeText } from './ui/escape.ts';
 import type { ProgressBar } from './ui/progress-bar.ts';
 import type { ProgressState } from './ui/progress-meter.ts';
 
-/** The two standard streams. Standard output is not touched before something is printed on it. */
+/**
+ * The two standard streams. Standard output is not touched before something is printed on it. No line, whether text or
+ * JSON, has a character that steers a terminal: each goes through `escapeText` here.
+ */
 export interface Terminal {
   /** Prints result lines on standard output. */
   print(lines: readonly string[]): void;
@@ -27,10 +31,10 @@ export function createTerminal({ showsProgress }: { readonly showsProgress: bool
   return {
     print: (lines) => {
       if (lines.length === 0) return;
-      writeOutput(`${lines.join('\n')}\n`);
+      writeOutput(`${lines.map(escapeText).join('\n')}\n`);
     },
     tell: (line) => {
-      writeAside(`${bar ? CLEAR_LINE : ''}${line}\n`);
+      writeAside(`${bar ? CLEAR_LINE : ''}${escapeText(line)}\n`);
     },
     withProgress: async (label, work) => {
       if (!showsProgress || !process.stderr.isTTY) return work();

@@ -4,7 +4,6 @@ import type { AdoptResult } from '../../operations/records/adopt.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { FAILURE, SUCCESS } from '../exit-code.ts';
-import { escapeText } from '../ui/escape.ts';
 import { revisionLine } from '../ui/status-table.ts';
 
 interface Options {
@@ -33,7 +32,7 @@ function adoptLines({ adopted, refused, dryRun }: AdoptResult): readonly string[
   const count = counted(adopted.length, 'image');
   return [
     ...adopted.map(revisionLine),
-    ...refused.map(({ uuid, reason }) => `${uuid} stays without a record: ${escapeText(reason)}`),
+    ...refused.map(({ uuid, reason }) => `${uuid} stays without a record: ${reason}`),
     dryRun ? `${count} would be adopted` : `${count} adopted; "backy verify" says whether they are good`,
   ];
 }

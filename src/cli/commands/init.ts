@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
 import { SUCCESS } from '../exit-code.ts';
-import { escapeText } from '../ui/escape.ts';
 
 interface Options {
   readonly force?: boolean;
@@ -29,7 +28,7 @@ export function initCommand(blank: Command, run: Run): Command {
         const { init } = await import('../../operations/init.ts');
         const result = await init(session.directory(), { type, filename, force, requireReflink });
         session.announce(result, () => [
-          escapeText(`${result.config}: backs up ${result.name}, ${result.tags.join(', ')}`),
+          `${result.config}: backs up ${result.name}, ${result.tags.join(', ')}`,
         ]);
         return SUCCESS;
       }),

@@ -4,7 +4,6 @@ import type { PurgeResult } from '../../operations/removal/purge.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { SUCCESS } from '../exit-code.ts';
-import { escapeText } from '../ui/escape.ts';
 import { foreignLine } from '../ui/status-table.ts';
 
 interface Options {
@@ -23,7 +22,7 @@ export function purgeCommand(blank: Command, run: Run): Command {
         const { purge } = await import('../../operations/removal/purge.ts');
         const result = await purge(await session.repository(), { dryRun });
         tellOutcome(session, result, () => [
-          ...result.removed.map(escapeText),
+          ...result.removed,
           ...result.emptied.map((uuid) => `${uuid} from the trash`),
           ...result.foreign.map(foreignLine),
           ...(dryRun ? [planLine(result)] : []),

@@ -7,7 +7,6 @@ import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-option
 import { revisionOption } from '../revision-option.ts';
 import type { Session } from '../session.ts';
 import { refuseClosedOutput } from '../standard-output.ts';
-import { escapeText } from '../ui/escape.ts';
 
 interface Options extends LoadFlags {
   readonly revision: string;
@@ -51,7 +50,7 @@ export function restoreCommand(blank: Command, run: Run): Command {
           restore(context, { revision, target, force, clone, ...load, signal: session.signal, onProgress }),
         );
         const announce = target === '-' ? session.announceAside : session.announce;
-        announce(result, () => [escapeText(resultLine(target, result))]);
+        announce(result, () => [resultLine(target, result)]);
         return SUCCESS;
       }),
     );
@@ -62,7 +61,7 @@ async function abandonTarget(session: Session, target: string): Promise<number> 
   const result = await abandonRestore(await session.repository(), target);
   const { unfinished } = result;
   session.announce(result, () => [
-    escapeText(unfinished ? `${target} passes for complete` : `no restore to ${target} is unfinished`),
+    unfinished ? `${target} passes for complete` : `no restore to ${target} is unfinished`,
   ]);
   return SUCCESS;
 }

@@ -4,7 +4,6 @@ import type { RetireResult } from '../../operations/removal/retire.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { SUCCESS } from '../exit-code.ts';
-import { escapeText } from '../ui/escape.ts';
 
 interface Options {
   readonly dryRun?: boolean;
@@ -23,7 +22,7 @@ export function retireCommand(blank: Command, run: Run): Command {
         const repository = await session.repository();
         const result = await retire(repository, { dryRun });
         tellOutcome(session, result, () => [
-          ...result.removed.map(escapeText),
+          ...result.removed,
           lastLine(result, repository.layout.directory),
         ]);
         return SUCCESS;
@@ -34,5 +33,5 @@ export function retireCommand(blank: Command, run: Run): Command {
 function lastLine({ removed, revisions, dryRun }: RetireResult, directory: string): string {
   const what = counted(removed.length, 'snapshot');
   const images = `${counted(revisions, 'revision')} ${revisions === 1 ? 'stays' : 'stay'}`;
-  return `${what} ${dryRun ? 'would be removed' : 'removed'}; ${images} in ${escapeText(directory)} as plain images`;
+  return `${what} ${dryRun ? 'would be removed' : 'removed'}; ${images} in ${directory} as plain images`;
 }
