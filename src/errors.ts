@@ -31,8 +31,18 @@ const ERRORS = {
     message: '{path}:{line}:{column}: {problem}',
     remedy: 'Correct the file and try again',
   },
+  BACKY_UNTRUSTED: {
+    message: '{path} is not trusted, because {reason}',
+    remedy:
+      'Look at the file config in {directory}, then say --trust-repository (trustRepository in a program), name the directory in BACKY_TRUSTED_REPOSITORIES, or make it yours with chown and "chmod go-w"; "restore" to a file, "find", "status" and "verify" work without',
+  },
+  BACKY_FILE_UNFIT: {
+    message: 'Nothing is written to {path}: {reason}',
+    remedy:
+      '"ls -li {path}" shows what it is, "find DIR -xdev -samefile {path}" its other names; remove what does not belong there',
+  },
   BACKY_LOCKED: {
-    message: 'Another {work} is running in {path} (process {pid})',
+    message: 'Another {work} is running in {path} ({holder})',
     remedy: 'Wait until it has finished; a process that died holds no lock',
   },
 
@@ -262,7 +272,8 @@ const ERRORS = {
   },
   BACKY_NATIVE_MISSING: {
     message: 'The native engine {package} is missing',
-    remedy: 'Install it with "npm install {package}", or build it in a checkout with "npm run build"',
+    remedy:
+      'Install its tarball from the release of your backy, as the README says (neither is on the npm registry), or build it in a checkout with "npm run build"',
   },
   BACKY_NATIVE_UNUSABLE: {
     message: 'The native engine {package} is installed but does not load: {reason}',

@@ -177,6 +177,11 @@ export function ioError(failure: IoFailure, cause?: unknown): BackyError {
   );
 }
 
+/** The error for a file of a repository that must not be written, because of what it is. */
+export function unfitFile(path: string, { message: reason }: SyntaxError): BackyError {
+  return backyError('BACKY_FILE_UNFIT', { path, reason });
+}
+
 /** Turns an error of node:fs into BACKY_IO; any other error is returned as it is. */
 export function fromNodeError(error: unknown): unknown {
   if (!isNodeError(error)) return error;

@@ -1,15 +1,13 @@
-import { appendFileSync, constants, existsSync, writeSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { isNodeError } from '../io-error.ts';
 import type { LogLevel } from '../operations/context.ts';
-import { withPlainFile } from '../plain-file.ts';
+import { appendToPlainFile } from '../plain-file.ts';
 import { escapeText } from './ui/escape.ts';
 
 /** Appends one line to a log; returns why it could not. */
 export type LogWriter = (level: LogLevel, message: string, now: Date) => string | undefined;
 
 const PRIVATE_FILE = 0o600;
-const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
-const APPENDING = O_APPEND | O_CREAT | O_WRONLY;
 
 /**
  * Writes the log of a repository, or the file that was asked for instead. In a directory that is no repository
@@ -24,8 +22,7 @@ export function createLogWriter(
     const path = file ?? layout.log;
     const line = `${now.toISOString()} ${level.padEnd(7)} ${escapeText(message)}\n`;
     try {
-      // One write a line, so that lines of processes that log at the same time do not mix.
-      if (file === undefined) withPlainFile(path, APPENDING | O_NOFOLLOW, (log) => writeSync(log, line));
+      if (file === undefined) appendToPlainFile(path, line);
       else appendFileSync(path, line, { mode: PRIVATE_FILE });
       return undefined;
     } catch (error) {

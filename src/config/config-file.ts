@@ -1,23 +1,18 @@
-import { constants, fstatSync, readFileSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { type BackyError, backyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
-import { withPlainFile } from '../plain-file.ts';
+import { readPlainFile } from '../plain-file.ts';
 import type { Position } from './parse-yaml.ts';
-
-/** A configuration is written by people; anything larger is not one. */
-const LARGEST_CONFIG_BYTES = 1 << 20;
 
 /**
  * The text of a configuration, which must be a plain file, if need be behind a link: a pipe is not waited for.
  *
- * @throws BACKY_CONFIG_INVALID, BACKY_IO
+ * @param check sees the facts about the very file that is read
+ * @throws BACKY_CONFIG_INVALID, BACKY_IO, and what `check` throws
  */
-export function readConfigFile(path: string): string {
+export function readConfigFile(path: string, check?: (stats: Stats) => void): string {
   try {
-    return withPlainFile(path, constants.O_RDONLY, (file) => {
-      if (fstatSync(file).size > LARGEST_CONFIG_BYTES) throw new SyntaxError('the file is larger than 1 MiB');
-      return readFileSync(file, 'utf8');
-    });
+    return readPlainFile(path, { followsLinks: true, ...(check ? { check } : {}) }).toString();
   } catch (error) {
     if (error instanceof SyntaxError) throw invalidConfig(path, START, error.message);
     // What fails on an open file does not say which one it was.

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { ShapeError } from '../domain/shape.ts';
 import { backyError } from '../errors.ts';
@@ -11,10 +12,11 @@ import { HEADING } from './write-config.ts';
 /**
  * Reads the configuration of a repository.
  *
+ * @param check sees the facts about the very file that is read, and throws if it must not be used
  * @throws BACKY_CONFIG_INVALID with line and column, BACKY_CHUNKED_REPOSITORY, BACKY_IO
  */
-export async function loadConfig(path: string): Promise<Config> {
-  return parseConfig(readConfigFile(path), path);
+export async function loadConfig(path: string, check?: (stats: Stats) => void): Promise<Config> {
+  return parseConfig(readConfigFile(path, check), path);
 }
 
 /** Reads a configuration from its text; `path` is for messages. */

@@ -9,12 +9,14 @@ export interface Holder {
   readonly name: string;
   /** The process, where one can be seen. */
   readonly pid?: number;
+  /** The user that the process runs as, by name or else by number. */
+  readonly user?: string;
 }
 
 /** How many holders a message names. */
 const NAMED_HOLDERS = 3;
 
-/** Names the holders in one line: `qemu-system-x86_64 (process 4711) has it open`. */
+/** Names the holders in one line: `qemu-system-x86_64 (process 4711 of libvirt-qemu) has it open`. */
 export function describeHolders(holders: readonly Holder[]): string {
   if (holders.length === 0) return 'another program has locked it';
   const named = holders.slice(0, NAMED_HOLDERS).map(describe).join(', ');
@@ -44,10 +46,25 @@ export function adviceOnHolders([holder]: readonly Holder[]): string {
   }
 }
 
-function describe({ kind, name, pid }: Holder): string {
+/**
+ * Names the process that holds a lock: `process 4711: node of root`.
+ *
+ * @param pid as the holder has noted it, for want of anything better
+ */
+export function describeLocker([holder]: readonly Holder[], pid: number | undefined): string {
+  return holder
+    ? `process ${holder.pid}: ${holder.name}${ofUser(holder.user)}`
+    : `process ${pid ?? 'unknown'}`;
+}
+
+function ofUser(user: string | undefined): string {
+  return user === undefined ? '' : ` of ${user}`;
+}
+
+function describe({ kind, name, pid, user }: Holder): string {
   switch (kind) {
     case 'process':
-      return `${name} (process ${pid}) has it open`;
+      return `${name} (process ${pid}${ofUser(user)}) has it open`;
     case 'loop':
       return `the loop device ${name} lies on it`;
     case 'swap':

@@ -70,6 +70,13 @@ export function asList(field: Field, expected: string): readonly Field[] {
   return Array.from(value, (item: unknown, position) => ({ value: item, path: [...path, String(position)] }));
 }
 
+/** Refuses a value with objects or lists inside each other, more than `deepest` of them. @throws ShapeError */
+export function checkNesting({ value, path }: Field, deepest: number): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (deepest === 0) throw new ShapeError({ value, path }, 'something that is nested less deeply');
+  for (const item of Object.values(value)) checkNesting({ value: item, path }, deepest - 1);
+}
+
 /** Names a value shortly enough for a message. */
 function describe(value: unknown): string {
   if (value === undefined) return 'missing';

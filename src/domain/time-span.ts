@@ -6,6 +6,13 @@ export interface TimeSpan {
 
 /** The last moment of which a record can tell: later years have five digits. In milliseconds since 1970. */
 export const LATEST_MS: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+/** The first one, in the year 0. */
+const EARLIEST_MS = Date.parse('0000-01-01T00:00:00Z');
+
+/** A moment as ISO 8601 in UTC. Files can have times that no calendar has: these become the nearest that it has. */
+export function isoTime(timeMs: number): string {
+  return new Date(Math.min(Math.max(timeMs, EARLIEST_MS), LATEST_MS)).toISOString();
+}
 
 const TIME =
   /^([1-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:\d\d)?)?$/;

@@ -1,6 +1,6 @@
 import type { Failure } from '#native';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
-import { adviceOnHolders, describeHolders } from '../domain/holder.ts';
+import { adviceOnHolders, describeHolders, describeLocker } from '../domain/holder.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import { ioError } from '../io-error.ts';
 
@@ -45,19 +45,30 @@ export function toBackyError(
     detail = message,
   } = failure;
   const more = { cause: failure, details: failure.begun ? { begun: true } : {} };
+  const named = holders.length > 0 ? [describeHolders(holders)] : [];
   switch (code) {
     case 'BACKY_IO':
       return ioError({ ...failure, path: path === STREAM ? 'standard output' : path }, failure);
     case 'BACKY_SOURCE_RESTORING':
       return backyError(
         code,
-        { path, reason: 'a restore is writing to it', advice: 'Back up when it has finished' },
-        more,
+        {
+          path,
+          reason: ['a restore is writing to it', ...named].join(': '),
+          advice: 'Back up when it has finished',
+        },
+        { ...more, details: { heldBy: holders } },
       );
     case 'BACKY_CANCELLED':
       return backyError(code, { work, aftermath }, more);
     case 'BACKY_LOCKED':
-      return backyError(code, { work, path, pid: pid ?? 'unknown' }, more);
+      return backyError(
+        code,
+        { work, path, holder: describeLocker(holders, pid) },
+        { ...more, details: { pid: pid ?? 'unknown', heldBy: holders } },
+      );
+    case 'BACKY_FILE_UNFIT':
+      return backyError(code, { path, reason: detail }, more);
     case 'BACKY_SOURCE_SHORT':
     case 'BACKY_SOURCE_DIFFERS':
     case 'BACKY_READ_BACK':

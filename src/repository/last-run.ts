@@ -1,4 +1,3 @@
-import { constants, readFileSync, renameSync, writeSync } from 'node:fs';
 import { RUN_OUTCOMES, type Run, type RunNote } from '../domain/run-note.ts';
 import {
   asList,
@@ -11,17 +10,16 @@ import {
   ShapeError,
 } from '../domain/shape.ts';
 import { isNodeError } from '../io-error.ts';
-import { withPlainFile } from '../plain-file.ts';
+import { readPlainFile } from '../plain-file.ts';
 import type { Layout } from './layout.ts';
+import { replaceSmallFile } from './replace-file.ts';
 
-const { O_CREAT, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 const FORMAT_VERSION = 1;
 
 /** What the repository remembers of its runs. Undefined when there is nothing, or when it cannot be read. */
 export function readLastRun({ lastRun }: Layout): RunNote | undefined {
   try {
-    const text = withPlainFile(lastRun, O_RDONLY | O_NOFOLLOW, (file) => readFileSync(file, 'utf8'));
-    const note = root(JSON.parse(text));
+    const note = root(JSON.parse(readPlainFile(lastRun).toString()));
     const lastFailure = member(note, 'lastFailure');
     return {
       ...decodeRun(note),
@@ -38,13 +36,10 @@ export function readLastRun({ lastRun }: Layout): RunNote | undefined {
  * Replaces what the repository remembers, at once: a reader finds the old or the new. After a power cut either may be
  * lost. Needs no engine, because a run may have failed for the lack of it.
  *
- * @throws the errors of Node, SyntaxError when something else than a plain file is in the way
+ * @throws the errors of Node
  */
-export function writeLastRun({ lastRun, newLastRun }: Layout, note: RunNote): void {
-  const text = `${JSON.stringify({ formatVersion: FORMAT_VERSION, ...note }, null, 2)}\n`;
-  const flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
-  withPlainFile(newLastRun, flags, (file) => writeSync(file, text));
-  renameSync(newLastRun, lastRun);
+export function writeLastRun({ lastRun }: Layout, note: RunNote): void {
+  replaceSmallFile(lastRun, `${JSON.stringify({ formatVersion: FORMAT_VERSION, ...note }, null, 2)}\n`);
 }
 
 function decodeRun(run: Field): Run {

@@ -21,8 +21,6 @@ export interface Layout {
   readonly snapshots: string;
   /** Note of the last run of `backup`. */
   readonly lastRun: string;
-  /** The same in the making. */
-  readonly newLastRun: string;
   /** Directory of what was removed and can still be brought back. */
   readonly trash: string;
   /** Symbolic links to the image of the newest good revision. */
@@ -77,6 +75,11 @@ export const REPOSITORY_NAMES: ReadonlySet<string> = new Set([
 /** A temporary file of the engine: its process, a count, and the time in nanoseconds since 1970. */
 const TEMPORARY = /^\.tmp-backy-\d{1,10}-\d{1,10}-([0-9a-f]{12,16})$/;
 
+/** A name for a temporary file of this process, in the same form. */
+export function temporaryName(count: number, nowMs: number): string {
+  return `.tmp-backy-${process.pid}-${count}-${(BigInt(nowMs) * 1_000_000n).toString(16)}`;
+}
+
 /** When a file of such a name was made, in milliseconds since 1970; undefined for a name that the engine does not give. */
 export function temporaryMadeAt(name: string): number | undefined {
   const nanoseconds = TEMPORARY.exec(name)?.[1];
@@ -100,7 +103,6 @@ export function layoutOf(directory: string): Layout {
     totals: inside('.revisions'),
     snapshots: inside('.snapshots'),
     lastRun: inside('.last-run'),
-    newLastRun: inside('.last-run.new'),
     trash: inside('.trash'),
     imageLinks: [inside('last'), inside('latest')],
     recordLink: inside('last.rev'),

@@ -1,26 +1,29 @@
-import { constants, readFileSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import type { FileIdentity, LeftSnapshot, LeftSnapshots } from '../domain/left-snapshot.ts';
 import { isRevisionId } from '../domain/revision-id.ts';
 import { asList, asOneOf, asText, type Field, member, root, ShapeError } from '../domain/shape.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
-import { withPlainFile } from '../plain-file.ts';
+import { readPlainFile } from '../plain-file.ts';
 import type { Layout } from './layout.ts';
 import { countRecords } from './read-revisions.ts';
 
 const FORMAT_VERSION = 1;
 const PRIVATE_FILE = 0o600;
-/** Hundreds of snapshots; nobody has as many. */
-const LARGEST_BYTES = 1 << 20;
 
 /**
  * The list of snapshots at the sources of a repository, in memory and in `.snapshots`. Without a file, and with a damaged one, nothing is known; then only a repository without revisions has
  * a complete list.
  *
- * @throws BACKY_IO
+ * @param check sees the facts about the very file that is read, and throws if it must not be used
+ * @throws BACKY_IO, and what `check` throws
  */
-export async function openSnapshotList(engine: Engine, layout: Layout): Promise<LeftSnapshots> {
-  const noted = readSnapshotList(layout);
+export async function openSnapshotList(
+  engine: Engine,
+  layout: Layout,
+  check?: (stats: Stats) => void,
+): Promise<LeftSnapshots> {
+  const noted = readSnapshotList(layout, check);
   const isComplete = noted !== undefined || (await countRecords(layout.directory)) === 0;
   const snapshots = new Map(noted?.map((snapshot) => [snapshot.uuid, snapshot]));
   // Nothing noted, and nothing to be noted: no file.
@@ -51,14 +54,12 @@ export async function openSnapshotList(engine: Engine, layout: Layout): Promise<
 }
 
 /** What the list of a repository says; undefined when there is none that could be used. @throws BACKY_IO */
-export function readSnapshotList({ snapshots }: Layout): readonly LeftSnapshot[] | undefined {
+export function readSnapshotList(
+  { snapshots }: Layout,
+  check?: (stats: Stats) => void,
+): readonly LeftSnapshot[] | undefined {
   try {
-    const { O_RDONLY, O_NOFOLLOW } = constants;
-    const text = withPlainFile(snapshots, O_RDONLY | O_NOFOLLOW, (file) => {
-      const bytes = readFileSync(file);
-      if (bytes.length > LARGEST_BYTES) throw new SyntaxError('it is too large');
-      return bytes.toString();
-    });
+    const text = readPlainFile(snapshots, check ? { check } : {}).toString();
     return asList(member(root(JSON.parse(text)), 'snapshots'), 'a list of snapshots').map(parse);
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof ShapeError || isNodeError(error, 'ENOENT', 'ELOOP'))
@@ -80,7 +81,12 @@ function parse(snapshot: Field): LeftSnapshot {
   const type = asOneOf(member(snapshot, 'type'), ['file', 'lvm', 'ceph-rbd'] as const);
   switch (type) {
     case 'file':
-      return { type, uuid, path: text('path'), identity: parseIdentity(member(snapshot, 'identity')) };
+      return {
+        type,
+        uuid,
+        path: asText(member(snapshot, 'path'), 'the path of a snapshot', pathOf(uuid)),
+        identity: parseIdentity(member(snapshot, 'identity')),
+      };
     case 'lvm':
       return { type, uuid, volumeGroup: text('volumeGroup'), volume: text('volume') };
     case 'ceph-rbd':
@@ -94,6 +100,11 @@ function parse(snapshot: Field): LeftSnapshot {
         conf: optional('conf'),
       };
   }
+}
+
+/** A snapshot has the id of its revision in its name; no other file is to be removed for the sake of a note. */
+function pathOf(uuid: string): RegExp {
+  return new RegExp(`^/.*${uuid}$`, 's');
 }
 
 function parseIdentity(identity: Field): FileIdentity | undefined {

@@ -119,9 +119,9 @@ function acquire(
     return engine.lockFile(path, mode);
   } catch (error) {
     if (!isBackyError(error, 'BACKY_LOCKED')) throw error;
-    const { pid } = error.details;
-    const holder = typeof pid === 'number' ? pid : 'unknown';
-    throw backyError('BACKY_LOCKED', { work, path: directory, pid: holder }, { cause: error });
+    const { pid, heldBy, holder } = error.details;
+    const facts = { work, path: directory, holder: String(holder) };
+    throw backyError('BACKY_LOCKED', facts, { cause: error, details: { pid, heldBy } });
   }
 }
 

@@ -13,11 +13,11 @@ import { inOrderOfTaking } from '../domain/revision-order.ts';
 import { ShapeError } from '../domain/shape.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
+import { readPlainFile } from '../plain-file.ts';
 import { hasChunks } from './chunked.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX } from './layout.ts';
 import { type LegacyReading, parseLegacyText, readLegacyRecord } from './legacy-record.ts';
 import { FIRST_WORDS, parseRecord } from './record.ts';
-import { readRecordFile } from './record-file.ts';
 import { findUnrecorded, type Unrecorded } from './unrecorded.ts';
 
 /** What the records of a repository say. */
@@ -149,7 +149,7 @@ function describeForbidden({ directory }: Layout, { details }: BackyError): stri
 function readAnyRecord(layout: Layout, id: string): LegacyReading {
   const { record: path, image } = layout.files(id);
   try {
-    const text = readRecordFile(path).toString();
+    const text = readPlainFile(path).toString();
     const legacy = text.startsWith(FIRST_WORDS) ? undefined : parseLegacyText(text);
     if (legacy) return readLegacyRecord(legacy, id, () => sizeOf(image));
     return { kind: 'complete', record: parseRecord(text, id) };

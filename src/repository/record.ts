@@ -14,6 +14,7 @@ import {
   asOneOf,
   asText,
   asWholeNumber,
+  checkNesting,
   type Field,
   member,
   root,
@@ -47,7 +48,7 @@ export function parseRecord(text: string, id: string): RevisionRecord {
 /** Checks the plain value of a record. @throws ShapeError */
 export function checkRecord(value: unknown, id: string): RevisionRecord {
   const record = root(value);
-  checkNesting(record.value, DEEPEST_NESTING);
+  checkNesting(record, DEEPEST_NESTING);
   const formatVersion = member(record, 'formatVersion');
   if (formatVersion.value !== FORMAT_VERSION)
     throw new ShapeError(formatVersion, `the format ${FORMAT_VERSION}`);
@@ -186,10 +187,4 @@ function parseId(field: Field): string {
   const id = asText(field, 'the id of a revision or null');
   if (!isRevisionId(id)) throw new ShapeError(field, 'the id of a revision or null');
   return id;
-}
-
-function checkNesting(value: unknown, depth: number): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (depth === 0) throw new ShapeError(root(value), 'a record that is nested less deeply');
-  for (const item of Object.values(value)) checkNesting(item, depth - 1);
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import {
   asList,
   asObject,
   asText,
   asWholeNumber,
+  checkNesting,
   type Field,
   member,
   root,
@@ -11,6 +11,7 @@ import {
 } from '../domain/shape.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
+import { readPlainFile } from '../plain-file.ts';
 import type { Layout } from './layout.ts';
 import { changingRestores } from './lock.ts';
 
@@ -48,15 +49,18 @@ export interface RestoreMarks {
 
 const FORMAT_VERSION = 1;
 const PRIVATE_FILE = 0o600;
+/** Keys that are not known are written again, and what is nested without end would exhaust the stack then. */
+const DEEPEST_NESTING = 16;
 
 /** The restores that have begun and are not complete, the oldest first. @throws BACKY_IO */
 export function readRestoreMarks({ restoring }: Layout): RestoreMarks {
   try {
-    return { marks: parseMarks(readFileSync(restoring, 'utf8')) };
+    return { marks: parseMarks(readPlainFile(restoring).toString()) };
   } catch (error) {
     if (isNodeError(error, 'ENOENT')) return { marks: [] };
-    if (!(error instanceof ShapeError) && !(error instanceof SyntaxError)) throw fromNodeError(error);
-    return { marks: [], problem: `${restoring} is not as backy wrote it: ${error.message}` };
+    const known = isNodeError(error, 'ELOOP') ? new SyntaxError('it is a symbolic link') : error;
+    if (!(known instanceof ShapeError) && !(known instanceof SyntaxError)) throw fromNodeError(error);
+    return { marks: [], problem: `${restoring} is not as backy wrote it: ${known.message}` };
   }
 }
 
@@ -80,7 +84,9 @@ export function changeRestoreMarks(
 }
 
 function parseMarks(text: string): readonly RestoreMark[] {
-  return asList(member(root(JSON.parse(text)), 'restores'), 'a list of restores').map(parseMark);
+  const list = root(JSON.parse(text));
+  checkNesting(list, DEEPEST_NESTING);
+  return asList(member(list, 'restores'), 'a list of restores').map(parseMark);
 }
 
 /** Keys that are not known are carried along. */

@@ -2,11 +2,11 @@ import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import type { IndexedRecord, RevisionRecord } from '../domain/revision.ts';
 import { backyError } from '../errors.ts';
-import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
+import { fromNodeError, isIoError, isNodeError, unfitFile } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
+import { readPlainFile, requireOneName } from '../plain-file.ts';
 import type { Layout } from './layout.ts';
 import type { Checksum } from './record-checksum.ts';
-import { readRecordFile } from './record-file.ts';
 import { formatRecord, wrongChecksum } from './sealed-record.ts';
 import { moveFiles } from './stuck.ts';
 
@@ -45,7 +45,7 @@ export async function acceptRecord(engine: Engine, layout: Layout, record: Revis
 /** The checksum of a record that is not as backy wrote it. @throws BACKY_IO, BACKY_RECORD_DAMAGED */
 export function foreignChecksum(path: string): Checksum | undefined {
   try {
-    return wrongChecksum(readRecordFile(path));
+    return wrongChecksum(readPlainFile(path));
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw fromNodeError(cause);
     throw backyError('BACKY_RECORD_DAMAGED', { path, problem: cause.message }, { cause });
@@ -64,17 +64,25 @@ export async function sealIndex(engine: Engine, layout: Layout, record: IndexedR
   await engine.removeFiles([unfinished]);
 }
 
-/** The Python backy let a group read its images, and whoever copies one back makes it writable. */
+/**
+ * Lets only the owner read an image. The Python backy let a group read its images, and whoever copies one back makes it
+ * writable.
+ *
+ * @throws BACKY_FILE_UNFIT for a file that has another name: that may belong to something else
+ */
 export async function makePrivate(image: string): Promise<void> {
   try {
-    const file = await open(image, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const file = await open(image, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
+      const stats = await file.stat();
+      if ((stats.mode & 0o7777) === SEALED_MODE) return;
+      requireOneName(stats);
       await file.chmod(SEALED_MODE);
     } finally {
       await file.close();
     }
   } catch (error) {
-    throw fromNodeError(error);
+    throw error instanceof SyntaxError ? unfitFile(image, error) : fromNodeError(error);
   }
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { RevisionRecord } from '../domain/revision.ts';
 import { backyError } from '../errors.ts';
+import { LARGEST_FILE_BYTES } from '../plain-file.ts';
 import { parseRecord } from './record.ts';
 import { type Checksum, checksumIn } from './record-checksum.ts';
-import { LARGEST_RECORD_BYTES } from './record-file.ts';
 
 const END = '\n}\n';
 
@@ -23,7 +23,7 @@ export function formatRecord(record: RevisionRecord, checksum?: Checksum): strin
 }
 
 function whyUnreadable(text: string, uuid: string): string | undefined {
-  if (Buffer.byteLength(text) > LARGEST_RECORD_BYTES) return 'would have more than the 1 MiB that are read';
+  if (Buffer.byteLength(text) > LARGEST_FILE_BYTES) return 'would have more than the 1 MiB that are read';
   try {
     parseRecord(text, uuid);
     return undefined;

@@ -1,4 +1,4 @@
-import { constants, lstatSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isGood, newestGood, type RevisionRecord } from '../domain/revision.ts';
 import { type Taken, takenOf } from '../domain/schedule.ts';
@@ -12,10 +12,12 @@ import {
   root,
   ShapeError,
 } from '../domain/shape.ts';
+import { LATEST_MS } from '../domain/time-span.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
-import { withPlainFile } from '../plain-file.ts';
+import { LARGEST_FILE_BYTES, readPlainFile } from '../plain-file.ts';
 import { type Layout, RECORD_SUFFIX } from './layout.ts';
 import { readRecord, readRevisions } from './read-revisions.ts';
+import { replaceSmallFile } from './replace-file.ts';
 
 /** What there is to know of a repository at a glance. */
 export interface Totals {
@@ -59,11 +61,9 @@ export async function readTotals(layout: Layout): Promise<Reading> {
   try {
     const cached = readCache(layout, stampOf(layout));
     if (cached) return { totals: cached };
-    // A new name changes the directory, so it comes before its time is noted.
-    const isKept = prepareCache(layout);
     const stamp = stampOf(layout);
     const totals = await count(layout);
-    return isKept ? { totals, remember: () => writeCache(layout, stamp, totals) } : { totals };
+    return { totals, remember: () => writeCache(layout, stamp, totals) };
   } catch (error) {
     throw fromNodeError(error);
   }
@@ -134,9 +134,7 @@ const TICK_NS = 20_000_000n;
 
 function readCache({ totals }: Layout, stamp: Stamp): Totals | undefined {
   try {
-    const { O_RDONLY, O_NOFOLLOW } = constants;
-    const text = withPlainFile(totals, O_RDONLY | O_NOFOLLOW, (file) => readFileSync(file, 'utf8'));
-    const cache = root(JSON.parse(text));
+    const cache = root(JSON.parse(readPlainFile(totals).toString()));
     if (asText(member(cache, 'stamp'), 'a stamp') !== stamp.text) return undefined;
     const count = (key: string): number => asWholeNumber(member(cache, key), 'a number');
     const newest = member(cache, 'newest');
@@ -147,7 +145,7 @@ function readCache({ totals }: Layout, stamp: Stamp): Totals | undefined {
       unrecorded: count('unrecorded'),
       distrusted: count('distrusted'),
       bytesWritten: count('bytesWritten'),
-      newest: newest.value === null ? null : asText(newest, 'a time'),
+      newest: newest.value === null ? null : decodeTime(newest),
       newestOfTags: asList(member(cache, 'newestOfTags'), 'a list').map(decodeCarrier),
     };
   } catch (error) {
@@ -161,31 +159,34 @@ function decodeCarrier(field: Field): TagCarrier {
   const slot = member(field, 'slotMs');
   return {
     tag: asText(member(field, 'tag'), 'a tag'),
-    takenAtMs: asWholeNumber(member(field, 'takenAtMs'), 'a time', Number.MIN_SAFE_INTEGER),
-    ...(slot.value === undefined ? {} : { slotMs: asWholeNumber(slot, 'a time', Number.MIN_SAFE_INTEGER) }),
+    takenAtMs: decodeMs(member(field, 'takenAtMs')),
+    ...(slot.value === undefined ? {} : { slotMs: decodeMs(slot) }),
   };
 }
 
-/** Whether there can be a cache: on a read-only filesystem, or as another user, it is done without. */
-function prepareCache({ totals }: Layout): boolean {
-  return touch(totals, constants.O_CREAT, () => {});
+function decodeMs(field: Field): number {
+  const timeMs = asWholeNumber(field, 'a time', Number.MIN_SAFE_INTEGER);
+  if (timeMs > LATEST_MS || timeMs < -LATEST_MS) throw new ShapeError(field, 'a time');
+  return timeMs;
 }
 
-/** In place, as a new name would change the directory it describes. A torn one does not parse. */
+function decodeTime(field: Field): string {
+  const text = asText(field, 'a time');
+  if (Number.isNaN(Date.parse(text))) throw new ShapeError(field, 'a time');
+  return text;
+}
+
+/**
+ * Replaces the cache, at once. It is done without on a read-only filesystem, as another user, and where it would be too
+ * large to be read.
+ */
 function writeCache(layout: Layout, stamp: Stamp, totals: Totals): void {
-  const { text: now, changedNs } = stampOf(layout);
-  const isSettled = now === stamp.text && BigInt(Date.now()) * 1_000_000n - changedNs > TICK_NS;
-  if (!isSettled) return;
-  const text = `${JSON.stringify({ stamp: stamp.text, ...totals })}\n`;
-  touch(layout.totals, constants.O_TRUNC, (file) => void writeSync(file, text));
-}
-
-function touch(path: string, flags: number, work: (file: number) => void): boolean {
   try {
-    withPlainFile(path, constants.O_WRONLY | constants.O_NOFOLLOW | flags, work);
-    return true;
+    const { text: now, changedNs } = stampOf(layout);
+    const isSettled = now === stamp.text && BigInt(Date.now()) * 1_000_000n - changedNs > TICK_NS;
+    const text = `${JSON.stringify({ stamp: stamp.text, ...totals })}\n`;
+    if (isSettled && Buffer.byteLength(text) <= LARGEST_FILE_BYTES) replaceSmallFile(layout.totals, text);
   } catch (error) {
-    if (isNodeError(error) || error instanceof SyntaxError) return false;
-    throw error;
+    if (!isNodeError(error)) throw error;
   }
 }

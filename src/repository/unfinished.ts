@@ -1,9 +1,9 @@
 import { isObject } from '../domain/shape.ts';
 import type { Engine } from '../native/engine.ts';
+import { readPlainFile } from '../plain-file.ts';
 import type { Layout } from './layout.ts';
 import { parseLegacyText } from './legacy-record.ts';
 import { FIRST_WORDS, FORMAT_VERSION } from './record.ts';
-import { readRecordFile } from './record-file.ts';
 
 /** The part of a revision that an unfinished record speaks of. */
 export type Making = 'revision' | 'index';
@@ -43,7 +43,7 @@ export async function announce(
  */
 export function readUnfinished(layout: Layout, id: string): Making | undefined {
   try {
-    const text = readRecordFile(layout.files(id).unfinished).toString();
+    const text = readPlainFile(layout.files(id).unfinished).toString();
     const value: unknown = text.startsWith(FIRST_WORDS) ? JSON.parse(text) : parseLegacyText(text);
     if (!isObject(value) || value.uuid !== id) return undefined;
     return value.unfinished === 'index' ? 'index' : 'revision';

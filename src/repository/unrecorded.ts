@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { isRevisionId, looksLikeRevisionId, timeOfRevisionId } from '../domain/revision-id.ts';
+import { isoTime } from '../domain/time-span.ts';
 import { fromNodeError } from '../io-error.ts';
 import { INDEX_SUFFIX, type Layout, PARTIAL_SUFFIX, RECORD_SUFFIX, UNFINISHED_SUFFIX } from './layout.ts';
 import { isTemporary } from './temporary.ts';
@@ -80,7 +81,7 @@ export function describeImage(layout: Layout, id: string): UnrecordedImage | und
   if (!stats?.isFile()) return undefined;
   // Ids may run ahead of a clock that was set back; no image is older than its last byte.
   const takenMs = Math.min(timeOfRevisionId(id) ?? stats.mtimeMs, stats.mtimeMs);
-  const timestamp = new Date(takenMs).toISOString();
+  const timestamp = isoTime(takenMs);
   return { uuid: id, size: stats.size, timestamp, indexed: existsSync(index) };
 }
 

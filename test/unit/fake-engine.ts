@@ -198,7 +198,7 @@ function acquire({ calls, locks }: FakeEngine, path: string, mode: 'exclusive' |
   calls.push(['lockFile', path]);
   const held = locks.get(path);
   if (held !== undefined && (mode === 'exclusive' || held === 'exclusive')) {
-    throw backyError('BACKY_LOCKED', { work: 'work', path, pid: 4711 });
+    throw backyError('BACKY_LOCKED', { work: 'work', path, holder: 'process 4711' });
   }
   locks.set(path, mode === 'exclusive' ? 'exclusive' : Number(held ?? 0) + 1);
   return {

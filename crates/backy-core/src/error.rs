@@ -59,8 +59,10 @@ pub enum Code {
     NoPlace,
     /// The restore target cannot share blocks with the image.
     CloneRefused,
-    /// Another process holds the lock; `pid` names it if it is known.
+    /// Another process holds the lock; `pid` and `holders` name it if it is known.
     Locked,
+    /// A file of a repository must not be written; `detail` says what it is.
+    FileUnfit,
     /// An argument out of range.
     InvalidArgument,
     /// A bug in the engine.
@@ -93,6 +95,7 @@ impl Code {
             Self::NoPlace => "BACKY_NO_PLACE",
             Self::CloneRefused => "BACKY_CLONE_REFUSED",
             Self::Locked => "BACKY_LOCKED",
+            Self::FileUnfit => "BACKY_FILE_UNFIT",
             Self::InvalidArgument => "BACKY_INVALID_ARGUMENT",
             Self::Panic => "BACKY_PANIC",
         }

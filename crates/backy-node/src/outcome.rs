@@ -55,11 +55,13 @@ pub struct Holder {
     pub name: String,
     /// The process, if one is visible.
     pub pid: Option<u32>,
+    /// The user that the process runs as, by name or else by number.
+    pub user: Option<String>,
 }
 
 impl From<backy_core::Holder> for Holder {
     fn from(holder: backy_core::Holder) -> Self {
-        Self { kind: holder.kind.name().to_owned(), name: holder.name, pid: holder.pid }
+        Self { kind: holder.kind.name().to_owned(), name: holder.name, pid: holder.pid, user: holder.user }
     }
 }
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Taken } from '../../domain/schedule.ts';
-import { LATEST_MS } from '../../domain/time-span.ts';
+import { isoTime } from '../../domain/time-span.ts';
 import { isBackyError } from '../../errors.ts';
 import { fromNodeError } from '../../io-error.ts';
 import type { Layout } from '../../repository/layout.ts';
@@ -45,16 +45,16 @@ export async function scheduleStatus(
     ]);
     const { schedule, timeZone } = await loadConfig(layout.config);
     // Nothing tells better since when revisions are expected.
-    const sinceMs = statSync(layout.config).mtimeMs;
+    const sinceMs = Date.parse(isoTime(statSync(layout.config).mtimeMs));
     const viewpoint = { nowMs: now.getTime(), sinceMs, zone: zoneOf(timeZone) };
     const tags = healthOf(schedule, revisions, viewpoint).map(
       ({ tag, lastGoodMs, isDue, dueMs, isOverdue, overdueMs }): TagStatus => ({
         tag,
-        lastGood: lastGoodMs === undefined ? null : iso(lastGoodMs),
+        lastGood: lastGoodMs === undefined ? null : isoTime(lastGoodMs),
         due: isDue,
-        dueAt: iso(dueMs),
+        dueAt: isoTime(dueMs),
         overdue: isOverdue,
-        overdueAt: iso(overdueMs),
+        overdueAt: isoTime(overdueMs),
       }),
     );
     return { timeZone: timeZone ?? null, tags };
@@ -68,8 +68,4 @@ export async function scheduleStatus(
 /** The tags that are overdue. */
 export function overdueTags({ tags }: ScheduleStatus): readonly string[] {
   return tags.filter(({ overdue }) => overdue).map(({ tag }) => tag);
-}
-
-function iso(timeMs: number): string {
-  return new Date(Math.min(timeMs, LATEST_MS)).toISOString();
 }

@@ -2,8 +2,7 @@ import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { RunNote } from '../../domain/run-note.ts';
 import { type Taken, takenOf } from '../../domain/schedule.ts';
-import { isBackyError } from '../../errors.ts';
-import { fromNodeError, isIoError } from '../../io-error.ts';
+import { fromNodeError, isIoError, isNodeError } from '../../io-error.ts';
 import { readLastRun } from '../../repository/last-run.ts';
 import { type Layout, layoutOf } from '../../repository/layout.ts';
 import { countRecords, readRevisions } from '../../repository/read-revisions.ts';
@@ -92,9 +91,10 @@ async function repositoriesIn(directory: string): Promise<readonly string[]> {
   try {
     const byPlace = new Map<string, string>();
     for (const name of readdirSync(directory).sort()) {
-      if (!(await isRepository(layoutOf(join(directory, name))))) continue;
-      const place = realpathSync(join(directory, name));
-      if (!byPlace.has(place) || !isLink(join(directory, name))) byPlace.set(place, name);
+      const path = join(directory, name);
+      if (!(await isRepository(layoutOf(path)))) continue;
+      const place = placeOf(path);
+      if (!byPlace.has(place) || !isLink(path)) byPlace.set(place, name);
     }
     return [...byPlace.values()].sort();
   } catch (error) {
@@ -116,7 +116,17 @@ async function isRepository({ config, directory }: Layout): Promise<boolean> {
 }
 
 function isLink(path: string): boolean {
-  return lstatSync(path).isSymbolicLink();
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+}
+
+/** Its own path where it cannot be followed, which is told when it is looked at. */
+function placeOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (!isNodeError(error)) throw error;
+    return path;
+  }
 }
 
 interface Look {
@@ -124,15 +134,15 @@ interface Look {
   readonly remember?: () => void;
 }
 
-/** What is wrong with one repository never hides another. */
+/** What is wrong with one repository never hides another, whatever it is. */
 async function look(name: string, layout: Layout, now: Date): Promise<Look> {
   try {
     if (!existsSync(layout.config)) throw await missingConfig(layout);
     const { totals, ...rest } = await readTotals(layout);
     return { status: { name, totals, ...(await lookAtRuns(layout, totals, now)) }, ...rest };
-  } catch (error) {
-    if (!isBackyError(error)) throw error;
-    return { status: { name, problem: error.message } };
+  } catch (thrown) {
+    const error = fromNodeError(thrown);
+    return { status: { name, problem: error instanceof Error ? error.message : String(error) } };
   }
 }
 

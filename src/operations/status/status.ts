@@ -10,6 +10,7 @@ import {
 } from '../../domain/revision.ts';
 import type { RunNote } from '../../domain/run-note.ts';
 import { takenOf } from '../../domain/schedule.ts';
+import { isoTime } from '../../domain/time-span.ts';
 import { readLastRun } from '../../repository/last-run.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { readTrash, type TrashBatch } from '../../repository/trash.ts';
@@ -136,7 +137,7 @@ async function listTrash(context: Context): Promise<Trash> {
   const graceMs = await graceOf(context);
   const timesOf = ({ removedAt }: TrashBatch): TrashTimes => ({
     removedAt: removedAt.toISOString(),
-    keptUntil: new Date(removedAt.getTime() + graceMs).toISOString(),
+    keptUntil: isoTime(removedAt.getTime() + graceMs),
   });
   return {
     trash: batches.flatMap((batch) => batch.revisions.map((record) => ({ record, ...timesOf(batch) }))),

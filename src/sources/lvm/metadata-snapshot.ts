@@ -111,6 +111,7 @@ async function lockPool(engine: Engine, { volumeGroup, pool }: Pool): Promise<Lo
 }
 
 function busy(pool: string, cause: BackyError): BackyError {
-  const pid = typeof cause.details.pid === 'number' ? cause.details.pid : 'unknown';
-  return backyError('BACKY_LOCKED', { work: 'comparison of volumes', path: pool, pid }, { cause });
+  const { pid, heldBy, holder } = cause.details;
+  const facts = { work: 'comparison of volumes', path: pool, holder: String(holder) };
+  return backyError('BACKY_LOCKED', facts, { cause, details: { pid, heldBy } });
 }

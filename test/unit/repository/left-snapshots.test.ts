@@ -11,7 +11,7 @@ const all: readonly LeftSnapshot[] = [
   {
     type: 'file',
     uuid: first,
-    path: '/images/.a',
+    path: `/images/.a.backy-12345678-${first}`,
     identity: { device: '1', inode: '18446744073709551615', birth: '9' },
   },
   { type: 'lvm', uuid: second, volumeGroup: 'vg0', volume: 'web1' },
@@ -36,8 +36,8 @@ describe('the list of snapshots', () => {
     const list = await open();
     await list.save();
     expect(engine.calls).toEqual([]);
-    await list.note({ type: 'file', uuid: first, path: '/a' });
-    list.amend({ type: 'file', uuid: first, path: '/a', identity: undefined });
+    await list.note({ type: 'file', uuid: first, path: `/${first}` });
+    list.amend({ type: 'file', uuid: first, path: `/${first}`, identity: undefined });
     list.drop(second);
     await list.save();
     expect(engine.calls).toHaveLength(1);

@@ -23,7 +23,7 @@ describe('locks', () => {
   it('say so when nobody knows who it is', () => {
     const engine = fakeEngine();
     engine.lockFile = (path) => {
-      throw backyError('BACKY_LOCKED', { work: 'work', path, pid: 'unknown' });
+      throw backyError('BACKY_LOCKED', { work: 'work', path, holder: 'process unknown' });
     };
     expect(() => lockForWriting(engine, layout)).toThrow('(process unknown)');
   });

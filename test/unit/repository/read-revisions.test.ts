@@ -49,7 +49,7 @@ describe('readRevisions', () => {
     ['', /Unexpected end of JSON input/],
     ['{"uuid":', /is damaged: .*JSON/],
     ['[]', /is damaged: the document is a list/],
-    ['x'.repeat(1_100_000), /too large/],
+    ['x'.repeat(1_100_000), /larger than 1 MiB/],
   ])('shows a record that reads %j as damaged and nothing else (I11)', async (text, reason) => {
     const id = revisionId(2);
     const list = await read(repository({ [id]: '', [`${id}.hashes`]: '', [`${id}.rev`]: text }));

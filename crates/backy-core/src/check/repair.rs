@@ -22,6 +22,7 @@ use crate::files::directory::make_directory;
 use crate::files::durable::{Existing, close, write_file_by};
 use crate::files::names::{directory_of, temporary_beside};
 use crate::files::positioned::write_at;
+use crate::files::unfit::refuse_unfit;
 use crate::image::index::IndexReader;
 use crate::image::output::Output;
 use crate::image::reader::{Reader, Via};
@@ -262,6 +263,7 @@ fn clear(image: &Image, range: Extent) -> Result<()> {
 /// of opening.
 fn open_sealed(image: &Image) -> Result<File> {
     let path = image.reader.path();
+    refuse_unfit(image.reader.file(), path)?;
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let open = || fs::open(path, flags, Mode::empty());
     let opened = match open() {
@@ -274,6 +276,8 @@ fn open_sealed(image: &Image) -> Result<File> {
         opened => opened,
     };
     let file: File = opened.on("open", path)?.into();
+    // Somebody may have put another file there meanwhile.
+    refuse_unfit(&file, path)?;
     if fs::metadata(&file).on("fstat", path)?.len() < image.size {
         fs::ftruncate(&file, image.size).on("ftruncate", path)?;
     }

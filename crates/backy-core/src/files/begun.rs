@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
 use crate::files::device::{self, Kind};
+use crate::files::holders::holders_of;
 use crate::platform;
 use crate::sys::fs::{self, Guard};
 
@@ -93,7 +94,7 @@ pub(crate) fn unmark(file: &File, path: &Path) -> Result<()> {
 
 fn guard(file: &File, path: &Path, guard: Guard, busy: Code) -> Result<()> {
     match fs::lock_guard(file, guard) {
-        Err(Errno::WOULDBLOCK) => Err(Error::new(busy).at(path)),
+        Err(Errno::WOULDBLOCK) => Err(Error { holders: holders_of(file), ..Error::new(busy).at(path) }),
         Err(errno) if has_no_locks(errno) => Ok(()),
         result => result.on("fcntl", path),
     }

@@ -8,6 +8,8 @@ use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
 use crate::files::ownership::give_to_owner;
+use crate::files::unfit::refuse_unfit;
+use crate::platform;
 use crate::sys::{fs, io};
 
 /// The number of processes that may hold a lock at a time.
@@ -30,16 +32,18 @@ impl FileLock {
     /// the file, for the error message of the next process.
     ///
     /// # Errors
-    /// [`Code::Locked`] with the holder's pid if it is known; [`Code::Io`].
+    /// [`Code::Locked`] with the holder if it is known; [`Code::FileUnfit`] for a file that is not a plain one, or has
+    /// another name; [`Code::Io`].
     pub fn acquire(path: &Path, mode: LockMode) -> Result<Self> {
         let file = open_or_create(path)?;
+        refuse_unfit(&file, path)?;
         let operation = match mode {
             LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
             LockMode::Shared => FlockOperation::NonBlockingLockShared,
         };
         match io::retry_on_intr(|| fs::flock(&file, operation)) {
             Err(Errno::WOULDBLOCK) => {
-                return Err(Error { pid: holder(&file), ..Error::new(Code::Locked).at(path) });
+                return Err(locked(&file, path));
             }
             result => result.on("flock", path)?,
         }
@@ -73,6 +77,13 @@ fn open_or_create(path: &Path) -> Result<File> {
     }
 }
 
+/// Whoever may read the file can hold its lock, so the kernel is asked first who does, and the note in the file then.
+fn locked(file: &File, path: &Path) -> Error {
+    let holders = platform::find_lockers(file);
+    let pid = holders.first().map_or_else(|| noted_holder(file), |holder| holder.pid);
+    Error { pid, holders, ..Error::new(Code::Locked).at(path) }
+}
+
 fn note_holder(file: &File) -> io::Result<()> {
     fs::ftruncate(file, 0)?;
     io::pwrite(file, format!("{}\n", std::process::id()).as_bytes(), 0)?;
@@ -80,7 +91,7 @@ fn note_holder(file: &File) -> io::Result<()> {
 }
 
 /// The pid in the file, if that process lives. The note may be older than the lock, because other tools write none.
-fn holder(file: &File) -> Option<u32> {
+fn noted_holder(file: &File) -> Option<u32> {
     let mut text = [0; 16];
     let length = io::pread(file, &mut text, 0).ok()?;
     let pid: u32 = std::str::from_utf8(&text[..length]).ok()?.trim().parse().ok()?;
@@ -114,6 +125,21 @@ mod tests {
         let _first = FileLock::acquire(&path, LockMode::Shared).unwrap();
         let _second = FileLock::acquire(&path, LockMode::Shared).unwrap();
         assert_eq!(FileLock::acquire(&path, LockMode::Exclusive).unwrap_err().code, Code::Locked);
+    }
+
+    /// The file of a lock is written to, and a second name of an image would be a way to write to that.
+    #[test]
+    fn a_second_name_of_an_image_is_neither_locked_nor_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, image) = (directory.path().join(".backup"), directory.path().join("image"));
+        std::fs::write(&image, "the bytes of a guest").unwrap();
+        std::fs::hard_link(&image, &path).unwrap();
+        for mode in [LockMode::Exclusive, LockMode::Shared] {
+            assert_eq!(FileLock::acquire(&path, mode).unwrap_err().code, Code::FileUnfit);
+        }
+        assert_eq!(std::fs::read(&image).unwrap(), b"the bytes of a guest");
+        std::fs::remove_file(&path).unwrap();
+        FileLock::acquire(&path, LockMode::Exclusive).unwrap();
     }
 
     #[test]

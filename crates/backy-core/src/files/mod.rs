@@ -25,3 +25,4 @@ pub(crate) mod ownership;
 pub(crate) mod place;
 pub(crate) mod positioned;
 pub(crate) mod probe;
+pub(crate) mod unfit;

@@ -27,7 +27,7 @@ fn unseen() -> Holder {
 }
 
 fn holder(kind: HolderKind, name: String, pid: Option<u32>) -> Holder {
-    Holder { kind, name, pid }
+    Holder { kind, name, pid, user: None }
 }
 
 fn devices_on(number: u64) -> Vec<Holder> {

@@ -1,7 +1,8 @@
 //! Linux: users of files and block devices.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use super::identity::{Identity, identity_of};
@@ -93,12 +94,12 @@ impl<'a> Search<'a> {
     fn add_process(&mut self, index: usize, home: &Path) {
         let pid = home.file_name().and_then(|name| name.to_str()?.parse().ok());
         if !self.found[index].iter().any(|holder| holder.pid == pid) {
-            self.add(index, HolderKind::Process, &program_of(home), pid);
+            self.found[index].push(process_at(home, pid));
         }
     }
 
     fn add(&mut self, index: usize, kind: HolderKind, name: &str, pid: Option<u32>) {
-        self.found[index].push(Holder { kind, name: name.to_owned(), pid });
+        self.found[index].push(Holder { kind, name: name.to_owned(), pid, user: None });
     }
 
     fn needs_more(&self) -> bool {
@@ -127,6 +128,49 @@ impl<'a> Search<'a> {
 pub(super) fn numbered(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit()).map(|entry| entry.path())
+}
+
+/// Finds the processes that hold a lock of flock(2) on a file. The table of locks, `proc_locks(5)`, names the numbers of
+/// their files, but on btrfs not the device that stat(2) tells, so their descriptors decide.
+pub(crate) fn find_lockers(file: &File) -> Vec<Holder> {
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let Some(Identity::File(device, inode)) = identity_of(&path) else { return Vec::new() };
+    let table = fs::read_to_string("/proc/locks").unwrap_or_default();
+    let mut pids: Vec<u32> = table.lines().filter_map(|line| flock_on(line, inode)).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    let has_it_open = |home: &Path| {
+        let entries = fs::read_dir(home.join("fd")).into_iter().flatten().flatten();
+        entries.into_iter().any(|entry| identity_of(&entry.path()) == Some(Identity::File(device, inode)))
+    };
+    let homes = pids.into_iter().map(|pid| (pid, PathBuf::from(format!("/proc/{pid}"))));
+    homes.filter(|(_, home)| has_it_open(home)).map(|(pid, home)| process_at(&home, Some(pid))).collect()
+}
+
+/// The process of a line such as `1: FLOCK  ADVISORY  WRITE 4711 fe:01:1234 0 EOF`, if it is about a file of that number.
+fn flock_on(line: &str, inode: u64) -> Option<u32> {
+    let mut fields = line.split_whitespace().skip(1);
+    if fields.next()? != "FLOCK" {
+        return None;
+    }
+    let pid = fields.nth(2)?.parse().ok()?;
+    let number: u64 = fields.next()?.rsplit(':').next()?.parse().ok()?;
+    (number == inode).then_some(pid)
+}
+
+fn process_at(home: &Path, pid: Option<u32>) -> Holder {
+    Holder { kind: HolderKind::Process, name: program_of(home), pid, user: user_of(home) }
+}
+
+/// The name of the user that a process has the rights of; the number where it has no name on this machine.
+fn user_of(home: &Path) -> Option<String> {
+    let status = fs::read_to_string(home.join("status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let number = line.split_whitespace().nth(1)?;
+    let table = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut users = table.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let name = users.find(|fields| fields.get(2) == Some(&number)).map(|fields| fields[0].to_owned());
+    Some(name.unwrap_or_else(|| number.to_owned()))
 }
 
 /// The program of a process, without its directory. The short name of the kernel would end after 15 bytes.

@@ -24,7 +24,7 @@ pub(crate) use extents::*;
 #[cfg(target_os = "linux")]
 mod holders;
 #[cfg(target_os = "linux")]
-pub(crate) use holders::find_holders;
+pub(crate) use holders::{find_holders, find_lockers};
 #[cfg(target_os = "linux")]
 mod identity;
 #[cfg(target_os = "linux")]

@@ -88,6 +88,8 @@ pub struct Holder {
     pub name: String,
     /// The process, if one is visible.
     pub pid: Option<u32>,
+    /// The user that the process runs as, by name or else by number.
+    pub user: Option<String>,
 }
 
 /// The kinds of users.
