@@ -56,6 +56,7 @@ export function createProgram(version: string): Command {
     .option('-v, --verbose', 'say more on standard error')
     .option('-q, --quiet', 'say nothing but what was asked for, and errors')
     .option('--json', 'print machine-readable output')
+    .option('--trust-repository', 'act by the configuration of a repository that other users may write to')
     .addHelpText('after', EXAMPLES);
   return withOurManners(program);
 }

@@ -2,7 +2,6 @@ import type { Context, LogLevel } from '../operations/context.ts';
 import { createContext, openContext } from '../operations/context.ts';
 import { createLogWriter } from './log-file.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
-import { escapeText } from './ui/escape.ts';
 
 /** The options that every command has. */
 export interface GlobalOptions {
@@ -11,6 +10,7 @@ export interface GlobalOptions {
   readonly verbose?: boolean;
   readonly quiet?: boolean;
   readonly json?: boolean;
+  readonly trustRepository?: boolean;
 }
 
 /** What a command has to work with. */
@@ -34,7 +34,7 @@ export interface Session {
 
 /** @param signal cancels the command */
 export function createSession(options: GlobalOptions, signal: AbortSignal): Session {
-  const { backupDirectory, verbose = false, quiet = false, json = false } = options;
+  const { backupDirectory, verbose = false, quiet = false, json = false, trustRepository } = options;
   const terminal = createTerminal({ showsProgress: !quiet && !json });
   const log = createLog(options, terminal);
   const render = (result: object, lines: () => readonly string[]): readonly string[] =>
@@ -42,8 +42,8 @@ export function createSession(options: GlobalOptions, signal: AbortSignal): Sess
   return {
     signal,
     verbose,
-    repository: () => openContext(backupDirectory, { log, signal }),
-    directory: () => createContext(backupDirectory, { log }),
+    repository: () => openContext(backupDirectory, { log, signal, trustRepository }),
+    directory: () => createContext(backupDirectory, { log, trustRepository }),
     show: (result, lines) => terminal.print(render(result, lines)),
     announce: (result, lines) => {
       if (json || !quiet) terminal.print(render(result, lines));
@@ -61,7 +61,7 @@ function createLog({ backupDirectory, log: file, verbose, quiet, json }: GlobalO
   let isBroken = false;
   const say = (level: LogLevel, message: string): void => {
     if (level === 'error' || (level === 'info' && !verbose) || (level === 'warning' && quiet)) return;
-    const line = escapeText(`backy: ${level === 'warning' ? 'warning: ' : ''}${message}`);
+    const line = `backy: ${level === 'warning' ? 'warning: ' : ''}${message}`;
     terminal.tell(json ? JSON.stringify({ messageType: level, message }) : line);
   };
   return (level: LogLevel, message: string): void => {

@@ -98,5 +98,6 @@ export const DEPENDENCIES: OptionTable<Dependencies> = {
   clock: CALLBACK,
   log: CALLBACK,
   engine: CALLBACK,
+  trustRepository: FLAG,
   signal: SIGNAL,
 };

@@ -22,6 +22,11 @@ export interface Dependencies {
   readonly engine?: (() => Promise<Engine>) | undefined;
   /** Aborting it ends the wait for another process; long calls have a signal of their own, too. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Act by the configuration although another user may write it: run the programs and read the files that it names.
+   * False by default: what needs the configuration then ends with BACKY_UNTRUSTED.
+   */
+  readonly trustRepository?: boolean | undefined;
 }
 
 /** What every operation on a repository gets. */
@@ -31,12 +36,15 @@ export interface Context {
   readonly log: Log;
   readonly engine: () => Promise<Engine>;
   readonly signal?: AbortSignal | undefined;
+  /** Whether a person trusts the repository, whoever may write to it. */
+  readonly isTrusted: boolean;
 }
 
 /** Fills in the defaults; whether there is a repository is not looked at. */
 export function createContext(directory: string, dependencies: Dependencies = {}): Context {
-  const { clock = () => new Date(), log = () => {}, engine = loadEngine, signal } = dependencies;
-  return { layout: layoutOf(directory), clock, log, engine, signal };
+  const { clock = () => new Date(), log = () => {}, engine = loadEngine } = dependencies;
+  const { signal, trustRepository: isTrusted = false } = dependencies;
+  return { layout: layoutOf(directory), clock, log, engine, signal, isTrusted };
 }
 
 /**

@@ -66,7 +66,8 @@ describeWith([...NEEDS_OF_SECOND_USER, ...needsOf('xfs', 'ext4')], 'the reposito
       expect((await run('verify', '-r', first)).exitCode).toBe(1);
       await backup('third');
     };
-    const asRoot = (...args: readonly string[]) => program.asRoot(repository, ...args);
+    // Root trusts the user, and says so: by itself it acts by no configuration of somebody else.
+    const asRoot = (...args: readonly string[]) => program.asRoot(repository, '--trust-repository', ...args);
     const asUser = (...args: readonly string[]) => program.asUser(repository, ...args);
     expect((await asRoot('init', 'file', source)).exitCode).toBe(0);
 

@@ -1,5 +1,4 @@
 import type { SourceConfig } from '../../config/config.ts';
-import { loadConfig } from '../../config/load-config.ts';
 import { counted } from '../../domain/counted.ts';
 import type { RevisionRecord } from '../../domain/revision.ts';
 import { checkTags } from '../../domain/tags.ts';
@@ -7,7 +6,6 @@ import { backyError, isBackyError } from '../../errors.ts';
 import { isIoError } from '../../io-error.ts';
 import type { Engine, OperationOptions } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
-import { openSnapshotList } from '../../repository/left-snapshots.ts';
 import { updateLinks } from '../../repository/links.ts';
 import { lockForKeeping, lockForWriting, tryLockForRemoving } from '../../repository/lock.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
@@ -17,6 +15,7 @@ import type { Context } from '../context.ts';
 import { cleanUp, warningOf, warnOfUnrecorded } from '../removal/clean-up.ts';
 import { expireAfterBackup } from '../removal/expire.ts';
 import { refuseHalfRestored } from '../restore/refuse-half-restored.ts';
+import { loadTrustedConfig, openTrustedSnapshotList } from '../trust.ts';
 import { chooseTags, logNothingDue } from './choose-tags.ts';
 import { notingRun, type OnBegin } from './note-last-run.ts';
 import { takeRevision } from './take-revision.ts';
@@ -46,7 +45,7 @@ export interface BackupResult {
  * How the run ended is noted in the repository.
  *
  * @returns undefined when no tag is due
- * @throws BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_CHUNKED_REPOSITORY, BACKY_TAG_INVALID,
+ * @throws BACKY_UNTRUSTED, BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_CHUNKED_REPOSITORY, BACKY_TAG_INVALID,
  *   BACKY_TAG_UNKNOWN, BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED,
  *   BACKY_SOURCE_RESTORING, BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT, BACKY_SOURCE_UNFIT, BACKY_SOURCE_FORMAT, BACKY_SOURCE_DIFFERS, BACKY_SNAPSHOT_FAILED,
  *   BACKY_SNAPSHOT_LOST, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_PROGRAM_FAILED,
@@ -70,7 +69,7 @@ async function run(
   begin: OnBegin,
 ): Promise<BackupResult | undefined> {
   const { layout, clock } = context;
-  const config = await loadConfig(layout.config);
+  const config = await loadTrustedConfig(context);
   const wanted = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);
   const engine = await context.engine();
   const writing = lockForWriting(engine, layout);
@@ -95,7 +94,7 @@ async function run(
         logNothingDue(context.log, config, request);
         return undefined;
       }
-      const left = await openSnapshotList(engine, layout);
+      const left = await openTrustedSnapshotList(context, engine);
       const source = openSource(withForce(config.source, options.force), layout.directory, engine, left);
       const unfinished = await refuseHalfRestored(context, engine, source.target, options.force ?? false);
       const { requireReflink } = config;

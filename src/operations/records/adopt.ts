@@ -9,6 +9,7 @@ import { type RevisionList, readRecord, readRevisions } from '../../repository/r
 import { announce } from '../../repository/unfinished.ts';
 import { describeImage, type UnrecordedImage } from '../../repository/unrecorded.ts';
 import type { Context } from '../context.ts';
+import { requireTrust } from '../trust.ts';
 import { adoptedRecord } from './adopted-record.ts';
 
 /** What to adopt. */
@@ -33,10 +34,11 @@ export interface AdoptResult {
  * made from the image. The revisions are distrusted until `verify` has passed, and stay until a person removes their tag
  * `manual:adopted`. Not the source is proven by that, only that an image equals its index.
  *
- * @throws BACKY_NOT_ADOPTABLE for an id that needs no adoption or has no image; nothing is changed then. BACKY_LOCKED,
+ * @throws BACKY_UNTRUSTED, BACKY_NOT_ADOPTABLE for an id that needs no adoption or has no image; nothing is changed then. BACKY_LOCKED,
  *   BACKY_IO, BACKY_CANCELLED
  */
 export async function adopt(context: Context, options: AdoptOptions = {}): Promise<AdoptResult> {
+  requireTrust(context);
   const { layout } = context;
   const engine = await context.engine();
   const { dryRun = false } = options;

@@ -7,6 +7,7 @@ import { lookUpRevisions } from '../../repository/look-up.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { acceptRecord } from '../../repository/seal-revision.ts';
 import type { Context } from '../context.ts';
+import { requireTrust } from '../trust.ts';
 
 /** How records are changed. */
 export interface EditOptions {
@@ -28,15 +29,17 @@ export interface EditResult {
  * changes nothing. Images and indexes stay as they are. A record that is changed is accepted as it is otherwise.
  *
  * @param edit returns the new record, or the one it got when nothing is to be changed
- * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_RECORD_DAMAGED,
+ * @throws BACKY_UNTRUSTED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_RECORD_DAMAGED,
  *   BACKY_INDEX_DAMAGED, BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED, and what `edit` throws
  */
 export async function editRecords(
-  { layout, engine: load, signal }: Context,
+  context: Context,
   spec: string,
   edit: (record: RevisionRecord) => RevisionRecord,
   { dryRun = false }: EditOptions = {},
 ): Promise<EditResult> {
+  requireTrust(context);
+  const { layout, engine: load, signal } = context;
   if (dryRun) return resultOf(await workOut(layout, spec, edit), dryRun);
   const engine = await load();
   const writing = lockForWriting(engine, layout);

@@ -8,6 +8,7 @@ import type { Layout } from '../../repository/layout.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { rewriteRecord } from '../../repository/seal-revision.ts';
 import type { Context } from '../context.ts';
+import { requireTrust } from '../trust.ts';
 import { warningOf } from './clean-up.ts';
 import { measureFreed } from './freed-space.ts';
 import { removeRevisions, whileAlone } from './removing.ts';
@@ -39,11 +40,12 @@ export interface ExpireVerdict extends RetentionVerdict {
 /**
  * Applies the schedule: takes expired tags away, and removes the revisions that nothing keeps.
  *
- * @throws BACKY_EXPIRY_STOPPED when the plan is implausible and not confirmed; nothing is changed then.
+ * @throws BACKY_UNTRUSTED, BACKY_EXPIRY_STOPPED when the plan is implausible and not confirmed; nothing is changed then.
  *   BACKY_REVISION_BUSY for a revision in use, which stays when all others are gone.
  *   BACKY_LOCKED, BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function expire(context: Context, options: ExpireOptions = {}): Promise<ExpireResult> {
+  requireTrust(context);
   const { layout } = context;
   const engine = await context.engine();
   const { dryRun = false } = options;

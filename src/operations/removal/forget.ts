@@ -9,6 +9,7 @@ import { readUnrecorded, type UnrecordedImage } from '../../repository/unrecorde
 import type { Context } from '../context.ts';
 import { fittingIndex } from '../records/adopt.ts';
 import { adoptedRecord } from '../records/adopted-record.ts';
+import { requireTrust } from '../trust.ts';
 import { warningOf } from './clean-up.ts';
 import { measureFreed } from './freed-space.ts';
 import { graceOf } from './grace.ts';
@@ -38,10 +39,11 @@ export interface ForgetResult {
 /**
  * Removes revisions that a person names, whatever their tags.
  *
- * @throws BACKY_LAST_GOOD, BACKY_HELD; nothing is removed then. BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS,
+ * @throws BACKY_UNTRUSTED, BACKY_LAST_GOOD, BACKY_HELD; nothing is removed then. BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS,
  *   BACKY_LOCKED. BACKY_REVISION_BUSY, BACKY_IO; everything else is removed then.
  */
 export async function forget(context: Context, options: ForgetOptions): Promise<ForgetResult> {
+  requireTrust(context);
   const { layout } = context;
   const { dryRun = false } = options;
   const engine = await context.engine();

@@ -1,6 +1,7 @@
 import { lockForRemoving } from '../../repository/lock.ts';
 import { readUnrecorded, type Unrecorded } from '../../repository/unrecorded.ts';
 import type { Context } from '../context.ts';
+import { requireTrust } from '../trust.ts';
 import { type CleanUpResult, cleanUp, warnOfUnrecorded } from './clean-up.ts';
 
 /** How to purge. */
@@ -19,9 +20,10 @@ export interface PurgeResult extends CleanUpResult, Unrecorded {
  * that have lost their records, nor anything else that backy did not demonstrably make. A dry run is for when
  * nobody else works, too: what others are writing looks like leftovers.
  *
- * @throws BACKY_LOCKED while a backup, restore or verification runs, BACKY_IO
+ * @throws BACKY_UNTRUSTED, BACKY_LOCKED while a backup, restore or verification runs, BACKY_IO
  */
 export async function purge(context: Context, { dryRun = false }: PurgeOptions = {}): Promise<PurgeResult> {
+  requireTrust(context);
   const purging = dryRun ? onlyLooking(context) : context;
   const engine = await purging.engine();
   const lock = lockForRemoving(engine, context.layout);

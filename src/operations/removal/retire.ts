@@ -1,14 +1,13 @@
-import { loadConfig } from '../../config/load-config.ts';
 import type { LeftSnapshot, LeftSnapshots } from '../../domain/left-snapshot.ts';
 import { formatLogicalVolume } from '../../domain/logical-volume.ts';
 import { formatRbdImage } from '../../domain/rbd-image.ts';
 import { isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
-import { openSnapshotList } from '../../repository/left-snapshots.ts';
 import { lockForWriting } from '../../repository/lock.ts';
 import { countRecords } from '../../repository/read-revisions.ts';
 import { openSource, removeLeftSnapshots } from '../../sources/open-source.ts';
 import type { Context } from '../context.ts';
+import { loadTrustedConfig, openTrustedSnapshotList, requireTrust } from '../trust.ts';
 
 /** How to retire a repository. */
 export interface RetireOptions {
@@ -30,23 +29,24 @@ export interface RetireResult {
  * Nothing in the repository is removed. Neither its source nor a valid configuration is needed. A later backup is taken
  * as ever, and reads everything.
  *
- * @throws BACKY_LOCKED, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO for a snapshot that
+ * @throws BACKY_UNTRUSTED, BACKY_LOCKED, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO for a snapshot that
  *   cannot be removed, after all others are gone
  */
 export async function retire(
   context: Context,
   { dryRun = false }: RetireOptions = {},
 ): Promise<RetireResult> {
+  requireTrust(context);
   const { layout, log } = context;
   const engine = await context.engine();
   const revisions = await countRecords(layout.directory);
   if (dryRun) {
-    const left = await openSnapshotList(engine, layout);
+    const left = await openTrustedSnapshotList(context, engine);
     return { removed: left.all().map(nameOf), revisions, dryRun };
   }
   const writing = lockForWriting(engine, layout);
   try {
-    const removed = await removeAll(context, engine, await openSnapshotList(engine, layout));
+    const removed = await removeAll(context, engine, await openTrustedSnapshotList(context, engine));
     for (const name of removed) log('info', `removed the snapshot ${name}`);
     return { removed, revisions, dryRun };
   } finally {
@@ -55,13 +55,10 @@ export async function retire(
 }
 
 /** The configured source is asked, too, for what earlier versions left there without a note. */
-async function removeAll(
-  { layout }: Context,
-  engine: Engine,
-  left: LeftSnapshots,
-): Promise<readonly string[]> {
+async function removeAll(context: Context, engine: Engine, left: LeftSnapshots): Promise<readonly string[]> {
+  const { layout } = context;
   try {
-    const { source } = await loadConfig(layout.config);
+    const { source } = await loadTrustedConfig(context);
     return await openSource(source, layout.directory, engine, left).tidy(undefined);
   } catch (error) {
     if (!isBackyError(error, 'BACKY_CONFIG_INVALID', 'BACKY_SOURCE_TYPE_UNKNOWN')) throw error;

@@ -12,6 +12,7 @@ import { rewriteRecord } from '../../repository/seal-revision.ts';
 import { moveFromTrash, readTrash, type TrashBatch } from '../../repository/trash.ts';
 import { settleTrash } from '../../repository/trash-upkeep.ts';
 import type { Context } from '../context.ts';
+import { requireTrust } from '../trust.ts';
 import { warningOf } from './clean-up.ts';
 import { whileAlone } from './removing.ts';
 
@@ -31,10 +32,11 @@ const UNDELETED_TAG = 'manual:undeleted';
  * `manual:undeleted`.
  *
  * @param spec which of the revisions in the trash; a damaged one by its whole id
- * @throws BACKY_NOT_IN_TRASH, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_AMBIGUOUS, BACKY_CONFIG_INVALID, BACKY_LOCKED,
+ * @throws BACKY_UNTRUSTED, BACKY_NOT_IN_TRASH, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_AMBIGUOUS, BACKY_CONFIG_INVALID, BACKY_LOCKED,
  *   BACKY_IO
  */
 export async function undelete(context: Context, spec: string): Promise<UndeleteResult> {
+  requireTrust(context);
   const { layout, log } = context;
   // Before anything is moved: what comes back must not go with the next backup.
   const { schedule } = await loadConfig(layout.config);

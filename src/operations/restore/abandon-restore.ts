@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { backyError } from '../../errors.ts';
 import { changeRestoreMarks, readRestoreMarks } from '../../repository/restore-marks.ts';
 import type { Context } from '../context.ts';
+import { requireTrust } from '../trust.ts';
 import { ignoringMissing, matcher } from './match-restores.ts';
 import { findUnfinished } from './refuse-half-restored.ts';
 import { isRbdTarget } from './restore-target.ts';
@@ -15,9 +16,10 @@ export interface AbandonResult {
 /**
  * Forgets that a restore onto a target is not complete, because a person has put it right by other means.
  *
- * @throws BACKY_TARGET_BUSY while a restore is writing to it, BACKY_IO, BACKY_LOCKED
+ * @throws BACKY_UNTRUSTED, BACKY_TARGET_BUSY while a restore is writing to it, BACKY_IO, BACKY_LOCKED
  */
 export async function abandonRestore(context: Context, target: string): Promise<AbandonResult> {
+  requireTrust(context);
   const engine = await context.engine();
   const path = isRbdTarget(target) ? target : resolve(target);
   const found = await findUnfinished(context, engine, path);

@@ -1,5 +1,4 @@
 import type { CephRbdSourceConfig } from '../../config/config.ts';
-import { loadConfig } from '../../config/load-config.ts';
 import { formatRbdImage, parseRbdImage, RBD_IMAGE_EXPECTED, RBD_PREFIX } from '../../domain/rbd-image.ts';
 import { formatSize } from '../../domain/size.ts';
 import { type BackyError, backyError, isBackyError } from '../../errors.ts';
@@ -11,6 +10,7 @@ import {
 } from '../../sources/rbd/cluster.ts';
 import { notPrimary, rightsOf } from '../../sources/rbd/rights.ts';
 import type { Context } from '../context.ts';
+import { loadTrustedConfig, requireTrust } from '../trust.ts';
 
 /** A target that programs read and write. */
 export interface CommandTarget {
@@ -33,12 +33,13 @@ export interface RbdTarget {
  * those of the source, if that is in a Ceph cluster too.
  *
  * @param size of the revision, in bytes
- * @throws BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_PROTECTED,
+ * @throws BACKY_UNTRUSTED, BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_PROTECTED,
  *   BACKY_TARGET_STALLED, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
  */
 export async function openRbdTarget(context: Context, name: string, size: number): Promise<RbdTarget> {
   const image = parseRbdImage(name.slice(RBD_PREFIX.length));
   if (!image) throw backyError('BACKY_TARGET_NAME', { target: name, expected: RBD_IMAGE_EXPECTED });
+  requireTrust(context);
   const config: CephRbdSourceConfig = { ...(await connectionOf(context)), type: 'ceph-rbd', ...image };
   const cluster = rbdCluster(config);
   const facts = await factsOf(cluster, name, size);
@@ -107,15 +108,15 @@ function missing(path: string, size: number, cause: BackyError): BackyError {
 }
 
 /** A repository whose configuration is lost can still be restored from. */
-async function connectionOf({ layout, log }: Context): Promise<Partial<CephRbdSourceConfig>> {
+async function connectionOf(context: Context): Promise<Partial<CephRbdSourceConfig>> {
   try {
-    const { source } = await loadConfig(layout.config);
+    const { source } = await loadTrustedConfig(context);
     if (source.type !== 'ceph-rbd') return {};
     const { pool: _pool, namespace: _namespace, image: _image, ...connection } = source;
     return connection;
   } catch (error) {
     if (!isBackyError(error)) throw error;
-    log('warning', `${error.message}; trying the cluster that rbd finds by itself`);
+    context.log('warning', `${error.message}; trying the cluster that rbd finds by itself`);
     return {};
   }
 }

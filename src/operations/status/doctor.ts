@@ -1,4 +1,3 @@
-import { loadConfig } from '../../config/load-config.ts';
 import { cloneSeconds, type Fragmentation, isShredded } from '../../domain/fragmentation.ts';
 import { describeRoom, type GuestRoom, hasRoom } from '../../domain/guest-room.ts';
 import { newestGood, type RevisionRecord, sharesWithSource } from '../../domain/revision.ts';
@@ -6,12 +5,12 @@ import { formatSize } from '../../domain/size.ts';
 import { isBackyError } from '../../errors.ts';
 import { isIoError } from '../../io-error.ts';
 import type { Engine, HostProbe } from '../../native/engine.ts';
-import { openSnapshotList } from '../../repository/left-snapshots.ts';
 import { formatWarning } from '../../sources/image-format.ts';
 import { openSource } from '../../sources/open-source.ts';
 import type { FoundSnapshot } from '../../sources/source.ts';
 import { type Context, openContext } from '../context.ts';
 import { unfinishedText } from '../restore/unfinished-restore.ts';
+import { loadTrustedConfig, openTrustedSnapshotList, requireTrust } from '../trust.ts';
 import { status } from './status.ts';
 import { unclaimedSnapshots } from './unclaimed-snapshots.ts';
 import { adviseOnZfs, lookAtZfs, type ZfsReport } from './zfs.ts';
@@ -72,13 +71,14 @@ interface SourceFinding {
   readonly problem?: string;
 }
 
-/** Tries out what a directory's filesystem can do, and whether its source can be reached. @throws BACKY_NATIVE_MISSING, BACKY_IO */
+/** Tries out what a directory's filesystem can do, and whether its source can be reached. @throws BACKY_UNTRUSTED, BACKY_NATIVE_MISSING, BACKY_IO */
 export async function doctor(context: Context): Promise<DoctorReport> {
   const { directory } = context.layout;
+  const isRepository = await hasRepository(context);
+  if (isRepository) requireTrust(context);
   const engine = await context.engine();
   const { host, problem: hostProblem } = await tryOut(directory, engine);
   const zfs = host?.filesystem === 'zfs' ? await lookAtZfs(directory) : undefined;
-  const isRepository = await hasRepository(context);
   const finding: SourceFinding = isRepository ? await lookAtSource(context, engine) : {};
   const { source, room, unclaimed = [], problem: sourceProblem } = finding;
   const contents = isRepository ? await status(context) : undefined;
@@ -137,10 +137,11 @@ async function hasRepository(context: Context): Promise<boolean> {
   }
 }
 
-async function lookAtSource({ layout }: Context, engine: Engine): Promise<SourceFinding> {
+async function lookAtSource(context: Context, engine: Engine): Promise<SourceFinding> {
+  const { layout } = context;
   try {
-    const config = await loadConfig(layout.config);
-    const left = await openSnapshotList(engine, layout);
+    const config = await loadTrustedConfig(context);
+    const left = await openTrustedSnapshotList(context, engine);
     const source = openSource(config.source, layout.directory, engine, left);
     const { name: filename, kind, size, format } = await source.describe();
     const room = await source.room?.();

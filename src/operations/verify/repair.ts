@@ -1,13 +1,12 @@
 import { dirname } from 'node:path';
-import { loadConfig } from '../../config/load-config.ts';
 import { counted } from '../../domain/counted.ts';
 import { type IndexedRecord, isIndexed, type RevisionRecord } from '../../domain/revision.ts';
 import { isBackyError } from '../../errors.ts';
 import type { BadBlock, Engine, RepairedBlock } from '../../native/engine.ts';
-import { openSnapshotList } from '../../repository/left-snapshots.ts';
 import { asWriter } from '../../repository/lock.ts';
 import { openSource } from '../../sources/open-source.ts';
 import type { Context } from '../context.ts';
+import { loadTrustedConfig, openTrustedSnapshotList } from '../trust.ts';
 import { distrustRevision } from './record-verdict.ts';
 import { writeRepairReport } from './repair-report.ts';
 import type { Repair, SharedDamage } from './repair-result.ts';
@@ -126,11 +125,12 @@ function sorted(blocks: readonly RepairedBlock[]): Healing {
 
 /** Where the right bytes may be: in other revisions, the nearest in time first, then where the source has them. */
 async function donorsOf(
-  { layout, log }: Context,
+  context: Context,
   engine: Engine,
   { uuid, timestamp }: RevisionRecord,
   revisions: readonly RevisionRecord[],
 ): Promise<readonly { readonly path: string; readonly index?: string }[]> {
+  const { layout, log } = context;
   const distance = (other: RevisionRecord): number =>
     Math.abs(Date.parse(other.timestamp) - Date.parse(timestamp));
   const others = revisions
@@ -139,8 +139,8 @@ async function donorsOf(
     .map((other) => layout.files(other.uuid));
   const donors = others.map(({ image, index }) => ({ path: image, index }));
   try {
-    const { source } = await loadConfig(layout.config);
-    const left = await openSnapshotList(engine, layout);
+    const { source } = await loadTrustedConfig(context);
+    const left = await openTrustedSnapshotList(context, engine);
     const places = await openSource(source, dirname(layout.config), engine, left).places?.(uuid);
     return [...donors, ...(places ?? []).map((path) => ({ path }))];
   } catch (error) {

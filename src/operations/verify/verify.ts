@@ -12,6 +12,7 @@ import { keepingFiles } from '../../repository/lock.ts';
 import { lookUpRevisions } from '../../repository/look-up.ts';
 import { type RevisionList, readRevisions } from '../../repository/read-revisions.ts';
 import type { Context } from '../context.ts';
+import { requireTrust } from '../trust.ts';
 import { wholeProgress } from '../whole-progress.ts';
 import { judgeRecord } from './altered-record.ts';
 import {
@@ -52,11 +53,12 @@ export interface VerifyResult {
  * all of its bad blocks were healed, and what shares its damage is healed with it. A record that is not as backy wrote it
  * is a finding of its own; that the verdict is written into it does not hide that.
  *
- * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_INVALID_ARGUMENT,
+ * @throws BACKY_UNTRUSTED to repair or accept, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_INVALID_ARGUMENT,
  *   BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
  */
 export async function verify(context: Context, options: VerifyOptions = {}): Promise<VerifyResult> {
   checkLoad(options);
+  if (options.repair || options.acceptRecords) requireTrust(context);
   const { layout } = context;
   const engine = await context.engine();
   return keepingFiles(engine, layout, options.signal, async () => {

@@ -76,7 +76,7 @@ describe('a call from outside', () => {
     await expect(openRepository(directory, dependencies)).rejects.toMatchObject({
       code: 'BACKY_INVALID_ARGUMENT',
       message:
-        "An argument is not valid: there is no option 'logger': this call takes clock, log, engine, signal",
+        "An argument is not valid: there is no option 'logger': this call takes clock, log, engine, trustRepository, signal",
     });
   });
 
