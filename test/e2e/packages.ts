@@ -39,10 +39,14 @@ export async function packCheckout(directory: string): Promise<Tarballs> {
   return tarballs;
 }
 
-/** Makes the place's directory and installs tarballs there, with nothing else to install from. */
+/** Makes the place's directory and installs tarballs there as the README says, with nothing else to install from. */
 export async function installOffline(place: Place, tarballs: readonly string[]): Promise<void> {
   await mkdir(place.directory, { recursive: true });
-  await mustRun('npm', ['install', '--offline', ...tarballs], placed(place));
+  await mustRun(
+    'npm',
+    ['install', '--offline', '--omit=optional', '--ignore-scripts', ...tarballs],
+    placed(place),
+  );
 }
 
 /** Runs the installed command line as a user would. */

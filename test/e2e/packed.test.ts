@@ -84,7 +84,7 @@ describe('the main package alone', () => {
 
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^backy: .+\n$/);
-    expect(stderr).toContain(`npm install ${name}`);
+    expect(stderr).toContain(`The native engine ${name} is missing. Install its tarball from the release`);
     expect(await backy(place, '--help')).toMatchObject({ exitCode: 0 });
   });
 });
@@ -93,11 +93,13 @@ describe.runIf(process.platform === 'linux')('an addon that does not load', () =
   let place: Place;
   let addon: string;
   let whole: Buffer;
+  let version: string;
 
   beforeAll(async () => {
     place = { directory: join(scratch, 'damaged'), nodeDirectory: thisNode };
     await installOffline(place, [tarballs.main, tarballs.platform, ...tarballs.dependencies]);
-    const { name, main } = await manifestOf(tarballs.platform);
+    const { name, main, version: ours } = await manifestOf(tarballs.platform);
+    version = ours;
     addon = join(place.directory, 'node_modules', name, main);
     whole = await readFile(addon);
   });
@@ -107,6 +109,12 @@ describe.runIf(process.platform === 'linux')('an addon that does not load', () =
     copy.writeUInt16LE(243, 18);
     return copy;
   };
+  /** The version is a text in it, and keeps its length. */
+  const ofAnotherRelease = (bytes: Buffer): Buffer => {
+    const text = bytes.toString('latin1');
+    return Buffer.from(text.replaceAll(version, version.replace(/^\d/, '9')), 'latin1');
+  };
+  const REINSTALL = 'from the release of your backy again';
   it.each([
     { what: 'empty', damage: () => Buffer.alloc(0), reason: 'file too short' },
     {
@@ -116,19 +124,40 @@ describe.runIf(process.platform === 'linux')('an addon that does not load', () =
     },
     { what: 'cut off late', damage: (bytes: Buffer) => bytes.subarray(0, -1), reason: 'of at least ' },
     { what: 'of another machine', damage: ofAnotherMachine, reason: 'cannot open shared object file' },
-  ])('is named with the reason when it is $what', async ({ damage, reason }) => {
+    {
+      what: 'of another release',
+      damage: ofAnotherRelease,
+      reason: /is of version 9\.\S+, and backy of version/,
+      advice: 'Install both from the tarballs of one release',
+    },
+  ])('is named with the reason when it is $what', async ({ damage, reason, advice = REINSTALL }) => {
     await writeFile(addon, damage(whole));
 
     const { exitCode, stderr } = await backy(place, 'doctor');
     const json = await backy(place, '--json', 'doctor');
 
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/^backy: .+\n$/) });
-    expect(stderr).toContain(reason);
-    expect(stderr).toContain('run "npm install" on this machine');
+    expect(stderr).toMatch(reason);
+    expect(stderr).toContain(advice);
     expect(JSON.parse(json.stderr)).toMatchObject({
       code: 'BACKY_NATIVE_UNUSABLE',
-      details: { reason: expect.stringContaining(reason) },
+      details: { reason: expect.stringMatching(reason) },
     });
+  });
+
+  it('is never looked for where the environment says', async () => {
+    const [planted, trace] = [join(place.directory, 'planted.cjs'), join(place.directory, 'trace')];
+    await writeFile(addon, whole);
+    await writeFile(planted, `require('node:fs').writeFileSync(${JSON.stringify(trace)}, '');`);
+    const environment = { NAPI_RS_NATIVE_LIBRARY_PATH: planted, NAPI_RS_FORCE_WASI: '1' };
+
+    const outcome = await run(process.execPath, ['node_modules/backy/bin/backy.js', 'doctor'], {
+      cwd: place.directory,
+      env: { ...process.env, ...environment },
+    });
+
+    expect(outcome).toMatchObject({ exitCode: 0, stderr: '' });
+    await expect(readFile(trace)).rejects.toThrow('ENOENT');
   });
 
   it('is used when it is whole', async () => {
