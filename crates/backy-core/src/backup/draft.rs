@@ -6,7 +6,8 @@ use crate::error::{Code, Error, Result};
 use crate::files::clone::{Cloned, clone_file};
 use crate::files::names::directory_of;
 use crate::files::probe::reflink_refused;
-use crate::image::index::{IndexReader, IndexWriter};
+use crate::image::index::IndexReader;
+use crate::image::index_writer::IndexWriter;
 use crate::image::output::Output;
 use crate::work::control::Control;
 

@@ -14,7 +14,7 @@ use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
 use crate::bytes::granule::{Action, Old, Plan};
 use crate::error::{Code, Error, Result};
-use crate::image::index::Page;
+use crate::image::page::Page;
 use crate::image::read_back::Touched;
 use crate::image::reader::Via;
 use crate::stream::assembly::{Assemble, Assembly, block_at, pieces_of, within};

@@ -9,8 +9,9 @@ use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
 use crate::bytes::granule::{Action, Old, Plan};
 use crate::error::{BadBlock, Found, Result};
-use crate::image::index::{IndexWriter, Page};
+use crate::image::index_writer::IndexWriter;
 use crate::image::output::Output;
+use crate::image::page::Page;
 use crate::image::read_back::Touched;
 use crate::work::control::Control;
 

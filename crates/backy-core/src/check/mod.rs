@@ -16,8 +16,10 @@
 //! ```
 
 pub(crate) mod compare;
+pub(crate) mod donor;
 pub(crate) mod indexing;
 pub(crate) mod mapping;
+pub(crate) mod overwrite;
 pub(crate) mod repair;
 pub(crate) mod report;
 pub(crate) mod verify;

@@ -4,30 +4,22 @@
 //! The good bytes are written to a new file, made durable and read back. Then the image refers to them in one step. So
 //! a mend that fails, or is interrupted, leaves the block as it was. The bad bytes are kept.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE};
+use crate::bytes::block::{BLOCK_SIZE, SEGMENT_SIZE};
 use crate::bytes::buffer::{ALIGNMENT, Buffer};
 use crate::bytes::extent::Extent;
-use crate::disk::sharers::{Overlap, overlap};
+use crate::check::donor::{Donor, find};
+use crate::check::overwrite::{clear, put};
 use crate::error::{BadBlock, Code, Context, Error, Result};
-use crate::files::clone::never_clones;
-use crate::files::device::{self, Kind};
 use crate::files::directory::make_directory;
-use crate::files::durable::{Existing, close, write_file_by};
-use crate::files::names::{directory_of, temporary_beside};
-use crate::files::positioned::write_at;
-use crate::files::unfit::refuse_unfit;
-use crate::image::index::IndexReader;
-use crate::image::output::Output;
-use crate::image::reader::{Reader, Via};
+use crate::files::durable::{Existing, write_file_by};
+use crate::files::names::directory_of;
+use crate::image::reader::Via;
 use crate::image::sealed::{Image, ImageOptions};
-use crate::platform;
 use crate::sys::fs;
 use crate::work::control::Control;
 
@@ -42,15 +34,6 @@ pub struct RepairOptions {
     pub donors: Vec<Donor>,
     /// Prefix of the files that get the bad bytes: `.OFFSET.block` is added.
     pub evidence: PathBuf,
-}
-
-/// A file or device that may have the right bytes, at the same offset.
-#[derive(Debug, Clone)]
-pub struct Donor {
-    /// Its path.
-    pub path: PathBuf,
-    /// Its index, if it is an image of ours. A donor with a wrong hash is not read then.
-    pub index: Option<PathBuf>,
 }
 
 /// The result for a bad block.
@@ -125,7 +108,7 @@ fn mend(options: &RepairOptions, image: &Image, block: &BadBlock, control: &Cont
     let (from, good) = if block.expected.is_zero() {
         (None, None)
     } else {
-        match find(options, image, block) {
+        match find(&options.donors, image, block) {
             Ok((donor, good)) => (Some(donor), Some(good)),
             Err(reason) => return Ok(Outcome::Left(reason)),
         }
@@ -139,59 +122,6 @@ fn mend(options: &RepairOptions, image: &Image, block: &BadBlock, control: &Cont
         return Err(Error::new(Code::ReadBack).at(image.reader.path()).offset(range.start));
     }
     Ok(Outcome::Healed { from, evidence })
-}
-
-/// Returns the first donor with the right bytes in another place, and the bytes, or the reason why there is none.
-fn find(
-    options: &RepairOptions,
-    image: &Image,
-    block: &BadBlock,
-) -> std::result::Result<(PathBuf, Buffer), String> {
-    let range = Extent::at(block.offset, block.length);
-    let mut reason = String::from("no other place has these bytes");
-    for donor in &options.donors {
-        // A donor that fails is skipped.
-        let Ok(Some((file, good))) = ask(donor, range, block.expected) else { continue };
-        // The rest of the block may be shared: a stray write into a clone has a place of its own.
-        let bad = bad_sectors(image, range, &good);
-        match overlap((image.reader.file(), &bad), (&file, &bad), &donor.path) {
-            Ok(Overlap::Apart) => return Ok((donor.path.clone(), good)),
-            Ok(Overlap::Shared) => {
-                reason = String::from("every other place that has these bytes is the same one on the disk");
-            }
-            Ok(Overlap::Unknown(unknown)) => reason = unknown,
-            Err(error) => reason = error.to_string(),
-        }
-    }
-    Err(reason)
-}
-
-/// The bytes that a donor has on its disk, if they are the right ones.
-fn ask(donor: &Donor, range: Extent, expected_hash: Hash) -> Result<Option<(File, Buffer)>> {
-    let reader = if let Some(index) = &donor.index {
-        let page = IndexReader::open(index)?.page(range.start / SEGMENT_SIZE)?;
-        if page.hash_at(range.start) != expected_hash {
-            return Ok(None);
-        }
-        Reader::open(&donor.path)?
-    } else {
-        Reader::new(device::open_source(&donor.path)?, &donor.path)
-    };
-    reader.distrust_cache();
-    let mut buffer = Buffer::new(BLOCK_SIZE);
-    let is_right = Hash::of(reader.read(Via::Disk, &mut buffer, range)?) == expected_hash;
-    Ok(is_right.then_some((fs::duplicate(reader.file()).on("dup", &donor.path)?, buffer)))
-}
-
-/// The sectors of a block that are unreadable or wrong in an image.
-fn bad_sectors(image: &Image, range: Extent, good: &[u8]) -> Vec<Extent> {
-    let mut sector = Buffer::new(ALIGNMENT);
-    let sectors = range.pieces(ALIGNMENT as u64).zip(good.chunks(ALIGNMENT));
-    let is_bad = |(part, good): &(Extent, &[u8])| {
-        let read = image.reader.read(Via::Disk, &mut sector, *part);
-        read.map_or(true, |bytes| bytes != &good[..bytes.len()])
-    };
-    sectors.filter(is_bad).map(|(part, _)| part).collect()
 }
 
 /// Writes the bad bytes to a file, sector by sector. Unreadable sectors and the missing end of a truncated image become
@@ -218,72 +148,6 @@ fn keep_evidence(prefix: &Path, image: &Image, range: Extent) -> Result<PathBuf>
     }
 }
 
-/// Gives these bytes to the image, in fresh blocks of the disk.
-fn put(image: &Image, bytes: &[u8], range: Extent, control: &Control) -> Result<()> {
-    let path = image.reader.path();
-    let temporary = temporary_beside(path);
-    let fresh = platform::create(&temporary).on("open", &temporary)?;
-    let result = fill(&fresh, &temporary, bytes).and_then(|()| {
-        let target = open_sealed(image)?;
-        match platform::clone_range(&fresh, &target, range.len(), range.start, &|time| control.pause(time)) {
-            // Without reflinks no other file shares the bad block, so it is overwritten in place. ZFS writes nothing in
-            // place.
-            Err(errno) if never_clones(errno) => write_at(&target, path, bytes, range.start)?,
-            result => result.on("ioctl_ficlonerange", path).map_err(|error| error.offset(range.start))?,
-        }
-        platform::sync(&target).on("fsync", path)?;
-        close(target, path)
-    });
-    // A failure does not matter: the next purge removes files with such names.
-    let _ = fs::unlink(&temporary);
-    result
-}
-
-/// Writes, makes durable and reads back.
-fn fill(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
-    write_at(file, path, bytes, 0)?;
-    platform::sync(file).on("fsync", path)?;
-    let reader = Reader::open(path)?;
-    reader.distrust_cache();
-    let mut buffer = Buffer::new(BLOCK_SIZE);
-    if reader.read(Via::Disk, &mut buffer, Extent::at(0, bytes.len() as u64))? != bytes {
-        return Err(Error::new(Code::ReadBack).at(path).offset(0));
-    }
-    Ok(())
-}
-
-/// Makes a block read as zeros. This needs no donor.
-fn clear(image: &Image, range: Extent) -> Result<()> {
-    let output = Output::existing(open_sealed(image)?, image.reader.path(), Kind::File);
-    output.clear(range)?;
-    output.finish()
-}
-
-/// Opens the image for writing, at its full size. Its mode 0400 keeps even the owner out. It is changed for the moment
-/// of opening.
-fn open_sealed(image: &Image) -> Result<File> {
-    let path = image.reader.path();
-    refuse_unfit(image.reader.file(), path)?;
-    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let open = || fs::open(path, flags, Mode::empty());
-    let opened = match open() {
-        Err(Errno::ACCESS) => {
-            fs::fchmod(image.reader.file(), Mode::RUSR | Mode::WUSR).on("fchmod", path)?;
-            let opened = open();
-            fs::fchmod(image.reader.file(), Mode::RUSR).on("fchmod", path)?;
-            opened
-        }
-        opened => opened,
-    };
-    let file: File = opened.on("open", path)?.into();
-    // Somebody may have put another file there meanwhile.
-    refuse_unfit(&file, path)?;
-    if fs::metadata(&file).on("fstat", path)?.len() < image.size {
-        fs::ftruncate(&file, image.size).on("ftruncate", path)?;
-    }
-    Ok(file)
-}
-
 fn length_of(range: Extent) -> usize {
     usize::try_from(range.len()).expect("at most a block")
 }
@@ -294,7 +158,9 @@ mod tests {
     use crate::backup::options::WriteOptions;
     use crate::backup::write::write_image;
     use crate::fault_tests::scratch::Scratch;
+    use crate::platform;
     use crate::sys::faults::{Fault, Injection, watch};
+    use std::fs::File;
     use std::os::unix::fs::FileExt;
 
     const BLOCK: u64 = BLOCK_SIZE as u64;
@@ -372,7 +238,7 @@ mod tests {
             donors,
             evidence: directory.join("evidence"),
         };
-        let search = || find(&options, &image, &block).map(|(path, _)| path);
+        let search = || find(&options.donors, &image, &block).map(|(path, _)| path);
         // A filesystem without extent maps has nothing to test here.
         let (Ok(first), calls) = watch(None, search) else { return };
         assert_eq!(first, options.donors[0].path);

@@ -6,7 +6,7 @@ use crate::bytes::extent::{Extent, Part};
 use crate::check::mapping::{WINDOW_SIZE, Window};
 use crate::check::report::Report;
 use crate::error::{BadBlock, Context, Error, Found, Result};
-use crate::image::index::Page;
+use crate::image::page::Page;
 use crate::image::reader::{READ_SIZE, Via, windows_of};
 use crate::image::sealed::{Image, ImageOptions, expect_zeros};
 use crate::work::control::Control;

@@ -6,81 +6,25 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, blocks_in, slot_of};
+use crate::bytes::block::Hash;
 use crate::bytes::extent::{Extent, ExtentMap};
 use crate::disk::sparse;
 use crate::error::{Code, Context, Error, Result};
-use crate::files::clone::{Cloned, clone_file};
 use crate::files::device::{Facts, Kind};
-use crate::files::durable::close;
-use crate::files::ownership::give_to_owner;
-use crate::files::positioned::{read_up_to, write_at};
+use crate::files::positioned::read_up_to;
 use crate::image::digest::{PIECE_SIZE, digest};
 use crate::image::header::{Header, PAGE_SIZE};
+use crate::image::page::{Page, index_length, page_length, page_offset};
 use crate::platform;
 use crate::sys::fs;
-use crate::work::control::Control;
-
-/// Length in bytes of the index of an image of `image_size` bytes.
-#[must_use]
-pub fn index_length(image_size: u64) -> u64 {
-    PAGE_SIZE as u64 + blocks_in(image_size) * Hash::SIZE as u64
-}
 
 /// The bytes of a hole.
 static ZEROS: [u8; PIECE_SIZE] = [0; PIECE_SIZE];
 
-/// The hashes of one segment. Blocks behind the end of the image have the zero hash.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Page([u8; PAGE_SIZE]);
-
-impl Page {
-    /// A page of zero blocks.
-    pub const ZERO: Self = Self([0; PAGE_SIZE]);
-
-    /// The hash of a block, counted within the segment.
-    #[must_use]
-    pub fn hash(&self, block: usize) -> Hash {
-        let at = block * Hash::SIZE;
-        Hash(self.0[at..at + Hash::SIZE].try_into().expect("32 bytes"))
-    }
-
-    /// The hash of the block that starts at `offset` of the image. The page must be that of its segment.
-    pub(crate) fn hash_at(&self, offset: u64) -> Hash {
-        self.hash(slot_of(Extent::at(offset, BLOCK_SIZE as u64)))
-    }
-
-    /// Sets the hash of a block, counted within the segment.
-    pub fn set(&mut self, block: usize, hash: Hash) {
-        self.0[block * Hash::SIZE..][..Hash::SIZE].copy_from_slice(&hash.0);
-    }
-
-    /// A checksum of the page, to recognise it when it is read back.
-    pub(crate) fn checksum(&self) -> [u8; 32] {
-        *blake3::hash(&self.0).as_bytes()
-    }
-}
-
-/// The page that was read last: blocks usually come in order.
-#[derive(Default)]
-pub(crate) struct LastPage(Option<(u64, Page)>);
-
-impl LastPage {
-    /// The page of the block that starts at `offset` of the image. `read` gets the number of its segment.
-    pub(crate) fn at(&mut self, offset: u64, read: impl FnOnce(u64) -> Result<Page>) -> Result<&Page> {
-        let number = offset / SEGMENT_SIZE;
-        let (_, page) = match self.0.take() {
-            Some((known, page)) if known == number => self.0.insert((known, page)),
-            _ => self.0.insert((number, read(number)?)),
-        };
-        Ok(page)
-    }
-}
-
 /// An index open for reading. Its header and length were checked.
 pub struct IndexReader {
     path: PathBuf,
-    file: File,
+    pub(super) file: File,
     header: Header,
     /// The ranges that are no hole. The index of 4 TiB of holes has 131,072 pages that need not be read.
     data: ExtentMap,
@@ -171,80 +115,8 @@ impl IndexReader {
     }
 }
 
-/// An index being written. If possible it is a clone of the parent's, patched page by page.
-pub(crate) struct IndexWriter {
-    path: PathBuf,
-    file: File,
-    image_size: u64,
-    /// The index that the pages were cloned from.
-    base: Option<IndexReader>,
-}
-
-impl IndexWriter {
-    /// Creates the index of an image of `image_size` bytes, if possible as a clone of `base`; the name must
-    /// be free.
-    pub(crate) fn create(
-        path: &Path,
-        image_size: u64,
-        base: Option<IndexReader>,
-        control: &Control,
-    ) -> Result<Self> {
-        let clone = base.as_ref().map(|base| clone_file(&base.file, path, control));
-        let (file, base) = match clone {
-            Some(Ok(Cloned::Shared(file))) => (file, base),
-            Some(Err(error)) if error.code == Code::Cancelled => return Err(error),
-            // A fresh index is as good, only larger.
-            Some(Ok(Cloned::Refused(_)) | Err(_)) | None => (platform::create(path).on("open", path)?, None),
-        };
-        give_to_owner(&file, path)?;
-        fs::ftruncate(&file, index_length(image_size)).on("ftruncate", path)?;
-        Ok(Self { path: path.to_owned(), file, image_size, base })
-    }
-
-    /// Writes the hashes of a segment, unless they are there already.
-    pub(crate) fn put(&self, segment: u64, page: &Page) -> Result<()> {
-        let before = self.base.as_ref().map_or(Ok(Page::ZERO), |base| base.page(segment))?;
-        if before == *page {
-            return Ok(());
-        }
-        self.rewrite(segment, page)
-    }
-
-    /// Writes the hashes of a segment unconditionally.
-    pub(crate) fn rewrite(&self, segment: u64, page: &Page) -> Result<()> {
-        let start = page_offset(segment);
-        let bytes = &page.0[..page_length(segment, self.image_size)];
-        if *page == Page::ZERO && platform::punch_hole(&self.file, start, bytes.len() as u64).is_ok() {
-            return Ok(());
-        }
-        write_at(&self.file, &self.path, bytes, start)
-    }
-
-    /// The hashes of a segment as they were put.
-    pub(crate) fn page(&self, segment: u64) -> Result<Page> {
-        read_page(&self.file, &self.path, segment, self.image_size)
-    }
-
-    /// Writes the header and makes the index durable.
-    pub(crate) fn finish(self, zero_blocks: u64) -> Result<()> {
-        let header = Header { image_size: self.image_size, zero_blocks };
-        write_at(&self.file, &self.path, &header.encode(), 0)?;
-        platform::sync(&self.file).on("fsync", &self.path)?;
-        close(self.file, &self.path)
-    }
-}
-
-fn page_offset(segment: u64) -> u64 {
-    PAGE_SIZE as u64 + segment * (BLOCKS_PER_SEGMENT * Hash::SIZE) as u64
-}
-
-/// Length of a page in the index. The last page may be short.
-fn page_length(segment: u64, image_size: u64) -> usize {
-    let rest = index_length(image_size).saturating_sub(page_offset(segment));
-    usize::try_from(rest).map_or(PAGE_SIZE, |rest| rest.min(PAGE_SIZE))
-}
-
-fn read_page(file: &File, path: &Path, segment: u64, image_size: u64) -> Result<Page> {
+/// Reads the hashes of a segment.
+pub(super) fn read_page(file: &File, path: &Path, segment: u64, image_size: u64) -> Result<Page> {
     let mut page = Page::ZERO;
     read_whole(file, path, &mut page.0[..page_length(segment, image_size)], page_offset(segment))?;
     Ok(page)
@@ -263,6 +135,9 @@ fn read_whole(file: &File, path: &Path, buffer: &mut [u8], start: u64) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, SEGMENT_SIZE, blocks_in};
+    use crate::image::index_writer::IndexWriter;
+    use crate::work::control::Control;
     use proptest::prelude::*;
     use std::os::unix::fs::MetadataExt;
 

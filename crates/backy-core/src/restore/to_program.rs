@@ -12,7 +12,7 @@ use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
 use crate::bytes::granule::{Action, Old, Plan};
 use crate::error::{BadBlock, Code, Error, Result};
-use crate::image::index::LastPage;
+use crate::image::page::LastPage;
 use crate::image::reader::Via;
 use crate::image::sealed::Image;
 use crate::restore::outcome::Restored;

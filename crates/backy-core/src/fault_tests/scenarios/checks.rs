@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::material::{overwrite, prepare_changed, prepare_revision, sealed};
 use crate::bytes::block::BLOCK_SIZE;
-use crate::check::repair::{Donor, Outcome, RepairOptions, repair_image};
+use crate::check::donor::Donor;
+use crate::check::repair::{Outcome, RepairOptions, repair_image};
 use crate::check::report::Report;
 use crate::check::verify::{verify_image, verify_mapped_image};
 use crate::error::{Code, Error, Found};
