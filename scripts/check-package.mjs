@@ -22,11 +22,15 @@ const MAIN_FILES = [
   'dist/index.js',
   'dist/index.d.ts',
   'dist/index.d.cts',
+  'man/backy.1',
+  'completions/backy.bash',
+  'completions/_backy',
+  'completions/backy.fish',
 ];
 const MAIN_FILES_NATIVE = ['native/index.d.ts'];
 /** Everything else in the main package is there by mistake. */
 const MAIN_ALLOWED =
-  /^(package\.json|LICENSE|\w+\.md|(docs|bench|test)\/.+\.(md|sh)|bin\/backy(\.js)?|dist\/(.+\.js|index\.d\.c?ts)|native\/index\.d\.ts)$/;
+  /^(package\.json|LICENSE|\w+\.md|(docs|bench|test)\/.+\.(md|sh)|bin\/backy(\.js)?|man\/backy\.1|completions\/(_backy|backy\.(bash|fish))|dist\/(.+\.js|index\.d\.c?ts)|native\/index\.d\.ts)$/;
 
 const tarballs = process.argv.slice(2);
 if (tarballs.length === 0) fail('usage: node scripts/check-package.mjs TARBALL...');

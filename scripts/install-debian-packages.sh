@@ -45,6 +45,9 @@ make                 make
 /usr/lib/x86_64-linux-gnu/libelf.so.1 libelf1
 /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring
 pip3                 python3-pip
+zsh                  zsh
+fish                 fish
+mandoc               mandoc
 '
 
 main() {

@@ -4,6 +4,7 @@ import { nearest } from '../domain/nearest.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import type { Run } from './command.ts';
 import { writeOutput } from './terminal.ts';
+import { createLook, hasColor } from './ui/look.ts';
 
 /** Not imported, because Node would first search its text for what it exports: 5 ms of 17. */
 const commander: typeof import('commander') = createRequire(import.meta.url)('commander');
@@ -83,8 +84,16 @@ function withOurManners(command: Command): Command {
   return command
     .helpOption('-h, --help', 'print this help')
     .exitOverride((error) => throwUsageError(command, error))
-    .configureOutput({ writeOut: writeOutput, writeErr: () => {}, outputError: () => {} })
-    .configureHelp({ showGlobalOptions: true });
+    .configureOutput({
+      writeOut: writeOutput,
+      writeErr: () => {},
+      outputError: () => {},
+      getOutHasColors: () => hasColor(process.stdout, process.env),
+    })
+    .configureHelp({
+      showGlobalOptions: true,
+      styleTitle: (text) => createLook(process.stdout, process.env).title(text),
+    });
 }
 
 /** Turns what commander complains of into our kind of error; help and version are passed on as they are. */

@@ -3,6 +3,7 @@ import { counted } from '../../domain/counted.ts';
 import type { AdoptResult } from '../../operations/records/adopt.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
+import { withExamples } from '../examples.ts';
 import { FAILURE, SUCCESS } from '../exit-code.ts';
 import { revisionLine } from '../ui/status-table.ts';
 
@@ -11,7 +12,13 @@ interface Options {
 }
 
 export function adoptCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 adopt -n', 'list the images that have lost their records'],
+    [
+      'backy -b /srv/backy/web1 adopt 01a20b83-a9a3-7fb8-b229-552c9c4b16ac',
+      'make a new record for one image',
+    ],
+  ])
     .summary('give images that have lost their records new ones')
     .description(
       'Makes a record for each image that has none: of the time in its id, or else of the file; of its index, which is made if it is missing; and of its size. The revisions are distrusted until "verify" has passed, and the tag "manual:adopted" keeps them. With whole IDs it takes only these, also where a record is there and cannot be read.',

@@ -3,6 +3,7 @@ import { splitTags } from '../../domain/tags.ts';
 import { parseTimeSpan } from '../../domain/time-span.ts';
 import { backyError } from '../../errors.ts';
 import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionLine } from '../ui/status-table.ts';
@@ -13,7 +14,13 @@ interface Options extends LoadFlags {
 }
 
 export function backupCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 backup', 'take what the schedule says is due: a line for cron'],
+    [
+      'backy -b /srv/backy/web1 backup manual:before-upgrade --rate 50MiB',
+      'take a revision now, and leave disk bandwidth to others',
+    ],
+  ])
     .summary('take a new revision')
     .description(
       'Takes a new revision for the tags that are due according to the schedule, and does nothing if none is. With TAGS it takes one now. Removes what an interrupted run left behind.',

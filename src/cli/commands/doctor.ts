@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
 import { FAILURE, SUCCESS } from '../exit-code.ts';
 import { doctorLines } from '../ui/doctor-report.ts';
 
 export function doctorCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 doctor', 'check the filesystem and the source of a repository'],
+    ['backy -b /mnt/new-disk doctor', 'check a filesystem before there is a repository'],
+  ])
     .summary('try out what this machine and filesystem can do')
     .description(
       'Tries out with temporary files what the filesystem of the directory can do, and whether the source can be reached. Works before there is a repository, too. The exit code is 1 if backups cannot work.',

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION } from '../dry-run.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { expireLines } from '../ui/expire-report.ts';
 
@@ -10,7 +11,10 @@ interface Options {
 }
 
 export function expireCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 expire -n', 'explain of each revision why it is kept or goes'],
+    ['backy -b /srv/backy/web1 expire', 'move what the schedule no longer keeps to the trash'],
+  ])
     .summary('remove the revisions that the schedule no longer keeps')
     .description(
       'Takes expired tags away and moves revisions that nothing keeps to the trash, and says of each why it is kept or goes. Every backup does this, too. Stops when the clock or the plan is implausible.',

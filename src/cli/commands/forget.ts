@@ -4,6 +4,7 @@ import { formatDuration } from '../../domain/duration.ts';
 import type { ForgetResult } from '../../operations/removal/forget.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { revisionsOption } from '../revision-option.ts';
 import { describeFreed } from '../ui/expire-report.ts';
@@ -15,7 +16,13 @@ interface Options {
 }
 
 export function forgetCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 forget -r 3 -n', 'show what removing the fourth newest revision would free'],
+    [
+      "backy -b /srv/backy/web1 forget -r 'tag:manual:before-upgrade'",
+      'remove the newest revision with this tag',
+    ],
+  ])
     .summary('remove revisions')
     .description(
       'Moves revisions to the trash, whatever their tags. Refuses those that are held, and the last good one. A damaged revision, or an image that has no record, is named by its whole id.',

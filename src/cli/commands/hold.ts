@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { LATEST_MS, parseTimeSpan } from '../../domain/time-span.ts';
 import { backyError } from '../../errors.ts';
 import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { revisionsOption } from '../revision-option.ts';
 import { revisionLine } from '../ui/status-table.ts';
@@ -12,7 +13,16 @@ interface Options {
 }
 
 export function holdCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    [
+      "backy -b /srv/backy/web1 hold 'audit of 2026' --until 2027-01-31",
+      'keep the newest good revision until a day',
+    ],
+    [
+      "backy -b /srv/backy/web1 hold 'evidence' -r 0,1",
+      'keep the two newest revisions until they are released',
+    ],
+  ])
     .summary('keep revisions from being removed')
     .description('Keeps revisions from being removed, by the schedule or by hand, until they are released.')
     .argument('<REASON>', 'why, for people to read in "backy status"')

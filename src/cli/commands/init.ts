@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 
 interface Options {
@@ -8,7 +9,13 @@ interface Options {
 }
 
 export function initCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    [
+      'backy -b /srv/backy/web1 init file /var/lib/libvirt/images/web1.img',
+      'back up a disk image or a block device',
+    ],
+    ['backy -b /srv/backy/web2 init lvm vg0/web2', 'back up a logical volume from snapshots'],
+  ])
     .summary('make a directory a repository')
     .description(
       'Makes the directory of -b a repository: writes its configuration, with a schedule of daily, weekly and monthly revisions. Refuses if there is one, or if the directory holds what does not belong to a repository.',

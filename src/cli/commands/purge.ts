@@ -3,6 +3,7 @@ import { counted } from '../../domain/counted.ts';
 import type { PurgeResult } from '../../operations/removal/purge.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { foreignLine } from '../ui/status-table.ts';
 
@@ -11,7 +12,10 @@ interface Options {
 }
 
 export function purgeCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 purge -n', 'show what would be removed for good'],
+    ['backy -b /srv/backy/web1 purge', 'empty the trash now, to free space'],
+  ])
     .summary('empty the trash, and remove what interrupted runs left behind')
     .description(
       'Removes what interrupted runs provably left behind, and empties the trash. Revisions are never touched, nor are images without a record or anything else that backy did not make. Every backup does this, too, but leaves in the trash what has not been there for its time.',

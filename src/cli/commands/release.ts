@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { revisionsOption } from '../revision-option.ts';
 import { revisionLine } from '../ui/status-table.ts';
@@ -9,7 +10,10 @@ interface Options {
 }
 
 export function releaseCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 release', 'end the hold of the newest good revision'],
+    ['backy -b /srv/backy/web1 release -r all', 'end all holds'],
+  ])
     .summary('end the hold of revisions')
     .description('Ends the hold of revisions: schedule and "forget" may remove them again.')
     .addOption(revisionsOption(blank).default('last'))

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { formatSize } from '../../domain/size.ts';
 import type { RestoreResult } from '../../operations/restore/restore.ts';
 import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionOption } from '../revision-option.ts';
@@ -16,7 +17,13 @@ interface Options extends LoadFlags {
 }
 
 export function restoreCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 restore /var/lib/libvirt/images/web1.img', 'restore the newest good revision'],
+    [
+      'backy -b /srv/backy/web1 restore -r 1 - | gzip > yesterday.img.gz',
+      'write the revision before the newest to a pipe',
+    ],
+  ])
     .summary('write a revision to a file, a device or standard output')
     .description(
       'Writes the image of a revision to TARGET and checks every block on the way. On an existing file or device only what differs is written. With --clone, TARGET becomes a new file that shares all blocks with the image, which takes no time and checks no block. Success means complete and durable.',

@@ -3,6 +3,7 @@ import { counted } from '../../domain/counted.ts';
 import type { RetireResult } from '../../operations/removal/retire.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 
 interface Options {
@@ -10,7 +11,10 @@ interface Options {
 }
 
 export function retireCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 retire -n', 'list the snapshots that this repository left at its source'],
+    ['backy -b /srv/backy/web1 retire', 'remove them before you give the repository up'],
+  ])
     .summary('give the repository up: remove its snapshots from the source')
     .description(
       'Removes every snapshot that the repository has left at its source, also where the source was renamed, is gone or was another one before. Nothing in the repository is removed: its images stay, as plain files. Stop whatever runs backups into it first. A later backup works as ever, and reads everything.',

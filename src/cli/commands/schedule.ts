@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { DAYS_EXPECTED, isNumberOfDays } from '../../domain/simulation.ts';
 import { backyError } from '../../errors.ts';
 import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { scheduleLines } from '../ui/schedule-report.ts';
 
@@ -10,7 +11,13 @@ interface Options {
 }
 
 export function scheduleCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 schedule 90', 'show the next 90 days'],
+    [
+      'backy -b /srv/backy/web1 schedule 365 --from-nothing',
+      'show a year that begins with an empty repository',
+    ],
+  ])
     .summary('simulate the schedule into the future')
     .description(
       'Shows which backups the schedule takes in the next DAYS, which revisions are kept at the end, the largest gap between them, and the space they need. Nothing is changed.',

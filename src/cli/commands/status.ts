@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
 import { FAILURE, SUCCESS } from '../exit-code.ts';
 import type { Session } from '../session.ts';
 import { statusLines } from '../ui/status-table.ts';
@@ -9,7 +10,10 @@ interface Options {
 }
 
 export function statusCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 status', 'list the revisions of one repository'],
+    ['backy -b /srv/backy status --all', 'show all repositories below /srv/backy'],
+  ])
     .summary('list the revisions')
     .description(
       'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared, when it was verified. Damaged revisions and the trash follow; then how each tag of the schedule stands, and how the last run ended. The exit code is 1 if a revision is damaged, without its record, or may not be read by this user; with --all also if a configuration is not valid.',

@@ -3,6 +3,7 @@ import { splitTags } from '../../domain/tags.ts';
 import type { EditTagsOptions } from '../../operations/records/edit-tags.ts';
 import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellEdit } from '../dry-run.ts';
+import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { revisionsOption } from '../revision-option.ts';
 
@@ -16,7 +17,10 @@ interface Options {
 const ACTIONS = ['set', 'add', 'remove'] as const;
 
 export function tagsCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 tags add manual:golden', 'tag the newest good revision'],
+    ['backy -b /srv/backy/web1 tags remove weekly -r 1 -n', 'show what taking a tag away would change'],
+  ])
     .summary('change the tags of revisions')
     .description(
       'Gives revisions exactly these tags (set), these too (add), or takes them away (remove). A revision without tags goes with the next expiry.',

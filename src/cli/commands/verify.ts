@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
 import { FAILURE, SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionsOption } from '../revision-option.ts';
@@ -12,7 +13,10 @@ interface Options extends LoadFlags {
 }
 
 export function verifyCommand(blank: Command, run: Run): Command {
-  return blank
+  return withExamples(blank, [
+    ['backy -b /srv/backy/web1 verify', 'check every revision'],
+    ['backy -b /srv/backy/web1 verify -r 0 --repair', 'check the newest revision and heal its bad blocks'],
+  ])
     .summary('check images against their indexes')
     .description(
       'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. With --repair, blocks get their bytes back from the source or from another revision, if these have them at another place of the disk; what was there is kept. A record that was edited, or has rotted, is named; --accept-records takes it as it is. The exit code is 1 if anything is bad.',

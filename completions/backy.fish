@@ -1,0 +1,126 @@
+# fish completion for backy
+# Written by scripts/generate-reference.mjs: change the sources it reads, not this file.
+
+# The command of the line, then its operands, each on a line of its own.
+function __backy_operands
+    set -l words (commandline -opc)
+    set -e words[1]
+    set -l is_value 0
+    for word in $words
+        if test $is_value = 1
+            set is_value 0
+            continue
+        end
+        switch $word
+            case -b --backup-directory -l --log --slot --rate -r --revision --expect --until
+                set is_value 1
+            case '-?*'
+            case '*'
+                echo -- $word
+        end
+    end
+end
+
+function __backy_needs_command
+    test (count (__backy_operands)) -eq 0
+end
+
+# Whether the command of the line is the first argument, and so many operands follow it; without a number: any.
+function __backy_is
+    set -l operands (__backy_operands)
+    test (count $operands) -gt 0 -a "$operands[1]" = $argv[1]
+    or return 1
+    test (count $argv) -eq 1
+    or test (count $operands) -eq (math $argv[2] + 1)
+end
+
+# Ids come from the names of the records, which costs no start of backy.
+function __backy_revisions
+    set -l words (commandline -opc)
+    set -l directory .
+    for index in (seq (count $words))
+        contains -- $words[$index] -b --backup-directory
+        and set -q words[(math $index + 1)]
+        and set directory $words[(math $index + 1)]
+    end
+    string replace -r '^~' ~ -- $directory | read directory
+    printf '%s\n' last first all clean
+    for record in $directory/*.rev
+        set -l id (string replace -r '.*/(.*)\.rev$' '$1' -- $record)
+        test $id = last
+        or echo $id
+    end
+end
+
+complete -c backy -f
+complete -c backy -l version -d 'print the version'
+complete -c backy -s b -l backup-directory -x -a '(__fish_complete_directories)' -d 'directory of the repository'
+complete -c backy -s l -l log -r -F -d 'log to this file instead of backy.log in the repository'
+complete -c backy -s v -l verbose -d 'say more on standard error'
+complete -c backy -s q -l quiet -d 'say nothing but what was asked for, and errors'
+complete -c backy -l json -d 'print machine-readable output'
+complete -c backy -l trust-repository -d 'act by the configuration of a repository that other users may write to'
+complete -c backy -s h -l help -d 'print this help'
+complete -c backy -n __backy_needs_command -a init -d 'make a directory a repository'
+complete -c backy -n __backy_needs_command -a backup -d 'take a new revision'
+complete -c backy -n __backy_needs_command -a status -d 'list the revisions'
+complete -c backy -n __backy_needs_command -a restore -d 'write a revision to a file, a device or standard output'
+complete -c backy -n __backy_needs_command -a find -d 'print the path of an image'
+complete -c backy -n __backy_needs_command -a verify -d 'check images against their indexes'
+complete -c backy -n __backy_needs_command -a expire -d 'remove the revisions that the schedule no longer keeps'
+complete -c backy -n __backy_needs_command -a forget -d 'remove revisions'
+complete -c backy -n __backy_needs_command -a adopt -d 'give images that have lost their records new ones'
+complete -c backy -n __backy_needs_command -a undelete -d 'bring removed revisions back'
+complete -c backy -n __backy_needs_command -a tags -d 'change the tags of revisions'
+complete -c backy -n __backy_needs_command -a hold -d 'keep revisions from being removed'
+complete -c backy -n __backy_needs_command -a release -d 'end the hold of revisions'
+complete -c backy -n __backy_needs_command -a distrust -d 'mark revisions as not to be relied upon'
+complete -c backy -n __backy_needs_command -a schedule -d 'simulate the schedule into the future'
+complete -c backy -n __backy_needs_command -a purge -d 'empty the trash, and remove what interrupted runs left behind'
+complete -c backy -n __backy_needs_command -a retire -d 'give the repository up: remove its snapshots from the source'
+complete -c backy -n __backy_needs_command -a doctor -d 'try out what this machine and filesystem can do'
+complete -c backy -n __backy_needs_command -a help -d 'print the help of a command'
+complete -c backy -n '__backy_is help 0' -a 'init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire doctor'
+complete -c backy -n '__backy_is init' -s f -l force -d 'take a directory that holds other files, too; they are left alone'
+complete -c backy -n '__backy_is init' -l require-reflink -d 'refuse backups where blocks cannot be shared between revisions'
+complete -c backy -n '__backy_is init 0' -a 'file lvm ceph-rbd' -d TYPE
+complete -c backy -n '__backy_is init 1' -F -d SOURCE
+complete -c backy -n '__backy_is backup' -l slot -x -d 'back up for the slot of the schedule that holds this time, such as 2026-01-31T03:00Z: without TAGS for all tags that it lacks; tags that a good revision of the slot already carries are left out'
+complete -c backy -n '__backy_is backup' -s f -l force -d 'accept any tag, a source that is mounted, and one that a restore has left half-done'
+complete -c backy -n '__backy_is backup' -l rate -x -d 'read no more than this in a second, such as 50MiB'
+complete -c backy -n '__backy_is backup' -l idle -d 'let everything else go first, at disks and processors (Linux)'
+complete -c backy -n '__backy_is backup' -l no-idle -d 'wait for nothing else, whatever the configuration says'
+complete -c backy -n '__backy_is status' -l all -d 'an overview of all repositories right below the directory of -b'
+complete -c backy -n '__backy_is restore' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31)'
+complete -c backy -n '__backy_is restore' -l force -d 'restore what is good of a damaged image; the exit code is 1 all the same'
+complete -c backy -n '__backy_is restore' -l clone -d 'share the blocks of the image with a new file on its filesystem; none is checked'
+complete -c backy -n '__backy_is restore' -l abandon -d 'forget that a restore onto TARGET is not complete; write nothing'
+complete -c backy -n '__backy_is restore' -l rate -x -d 'read no more than this in a second, such as 50MiB'
+complete -c backy -n '__backy_is restore' -l idle -d 'let everything else go first, at disks and processors (Linux)'
+complete -c backy -n '__backy_is restore 0' -F -d TARGET
+complete -c backy -n '__backy_is find' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31)'
+complete -c backy -n '__backy_is verify' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31); all that it names (default: all, and the damaged ones)'
+complete -c backy -n '__backy_is verify' -l repair -d 'heal bad blocks where the right bytes can be found'
+complete -c backy -n '__backy_is verify' -l accept-records -d 'give records that were edited a new checksum'
+complete -c backy -n '__backy_is verify' -l rate -x -d 'read no more than this in a second, such as 50MiB'
+complete -c backy -n '__backy_is verify' -l idle -d 'let everything else go first, at disks and processors (Linux)'
+complete -c backy -n '__backy_is expire' -s n -l dry-run -d 'only say what would be done'
+complete -c backy -n '__backy_is expire' -l yes -d 'do it although the plan is implausible'
+complete -c backy -n '__backy_is forget' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31); all that it names'
+complete -c backy -n '__backy_is forget' -s n -l dry-run -d 'only say what would be done'
+complete -c backy -n '__backy_is forget' -l yes-the-last -d 'remove the last good revision, too'
+complete -c backy -n '__backy_is adopt' -s n -l dry-run -d 'only say what would be done'
+complete -c backy -n '__backy_is undelete' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31); all that it names, of those in the trash'
+complete -c backy -n '__backy_is tags' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31); all that it names'
+complete -c backy -n '__backy_is tags' -l expect -x -d 'change nothing unless these are the tags now; "" for none'
+complete -c backy -n '__backy_is tags' -s f -l force -d 'accept any tag'
+complete -c backy -n '__backy_is tags' -s n -l dry-run -d 'only say what would be done'
+complete -c backy -n '__backy_is tags 0' -a 'set add remove' -d ACTION
+complete -c backy -n '__backy_is hold' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31); all that it names'
+complete -c backy -n '__backy_is hold' -l until -x -d 'when the hold ends by itself, such as 2027-01-31 or 2027-01-31T12:00'
+complete -c backy -n '__backy_is release' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31); all that it names'
+complete -c backy -n '__backy_is distrust' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31); all that it names'
+complete -c backy -n '__backy_is distrust' -s n -l dry-run -d 'only say what would be done'
+complete -c backy -n '__backy_is schedule' -l from-nothing -d 'begin with an empty repository instead of the revisions there are'
+complete -c backy -n '__backy_is purge' -s n -l dry-run -d 'only say what would be done'
+complete -c backy -n '__backy_is retire' -s n -l dry-run -d 'only say what would be done'
