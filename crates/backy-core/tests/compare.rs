@@ -58,7 +58,7 @@ fn program(directory: &Path, bytes: &[u8]) -> Input {
 }
 
 #[test]
-fn what_is_equal_has_no_different_block() {
+fn an_equal_source_has_no_different_block() {
     let directory = tempfile::tempdir().unwrap();
     let image = revision(directory.path(), &bytes());
     for source in [file(directory.path(), &bytes()), program(directory.path(), &bytes())] {

@@ -126,7 +126,7 @@ fn skip(reader: &mut DiffReader<&[u8]>, extent: Extent) -> Result<(), Error> {
 }
 
 #[test]
-fn what_is_no_diff_is_refused_at_its_start() {
+fn other_streams_are_refused_at_their_start() {
     for stream in [&b"rbd image v2\n"[..], b"rbd diff v3\nxxxxxxxxx", b"\0\0\0\0\0\0\0\0\0\0\0\0", b""] {
         let error = replay(stream, Vec::new()).unwrap_err();
         assert_eq!((error.code, error.offset), (Code::DiffDamaged, Some(0)), "{stream:?}");

@@ -227,7 +227,7 @@ fn a_truncated_image_is_missing_its_blocks() {
 }
 
 #[test]
-fn what_an_image_has_behind_its_end_is_left_out_by_force() {
+fn bytes_behind_the_end_of_an_image_are_left_out_by_force() {
     let directory = tempfile::tempdir().unwrap();
     let (revision, bytes) = small_revision(directory.path());
     damage(&revision.image, bytes.len());

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_one_write_and_equal_granules_none() {
+    fn neighbours_are_one_write_and_equal_granules_are_not_written() {
         let (old, new) = (block(&[1, 1, 1, 1, 2], 0), block(&[1, 2, 2, 0, 2], 0));
         let mut plan = Plan::default();
         assert!(plan.compare(0, &new, Old::Bytes(&old)));

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_not_literal_is_none() {
+    fn an_extent_without_a_literal_place_has_no_place() {
         let mapped = |flags| Mapped { logical: 0, physical: 4096, length: 8192, flags };
         for flags in [0, flag::SHARED, 0x800] {
             assert_eq!(mapped(flags).place(), Some(Extent::at(4096, 8192)));

@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_under_another_name_frees_nothing() {
+    fn a_file_that_stays_under_another_name_frees_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("image"), vec![7; 100_000]).unwrap();
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plain_file_is_skipped_and_makes_an_estimate() {
+    fn other_kinds_of_files_are_skipped_and_make_an_estimate() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("a"), vec![1; 1 << 20]).unwrap();

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_written_yet_is_cloned_later() {
+    fn data_that_is_not_written_yet_is_cloned_later() {
         let scratch = Scratch::new();
         let directory = scratch.directory("clone");
         let (from, to) = (directory.join("from"), directory.join("to"));
@@ -145,7 +145,7 @@ mod tests {
 
     /// If ZFS is never ready, the revision shares nothing and says why. It is refused if it must share.
     #[test]
-    fn what_is_never_written_is_copied_or_refused() {
+    fn data_that_is_never_written_is_copied_or_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("source"), vec![7; 300_000]).unwrap();

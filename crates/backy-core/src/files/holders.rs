@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn links_and_directories_have_none() {
+    fn links_and_directories_have_no_holders() {
         let directory = tempfile::tempdir().unwrap();
         let (file, link) = (directory.path().join("file"), directory.path().join("link"));
         std::fs::write(&file, "").unwrap();

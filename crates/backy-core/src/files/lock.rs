@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_writer_learns_who_the_first_is() {
+    fn the_second_writer_learns_the_pid_of_the_first() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(".backup");
         let held = FileLock::acquire(&path, LockMode::Exclusive).unwrap();

@@ -95,7 +95,7 @@ mod tests {
 
     /// It needs root: others cannot give files away.
     #[test]
-    fn what_root_creates_belongs_to_the_owner_of_the_directory() {
+    fn files_that_root_creates_belong_to_the_owner_of_the_directory() {
         if !is_root() {
             return;
         }
@@ -115,7 +115,7 @@ mod tests {
 
     /// Otherwise the owner of the directory would get any file by giving it a second name there.
     #[test]
-    fn what_was_there_before_keeps_its_owner() {
+    fn an_existing_file_keeps_its_owner() {
         if !is_root() {
             return;
         }

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_an_open_index_is_missed_and_not_taken_for_zeros() {
+    fn an_open_index_that_is_cut_off_is_damaged_and_not_taken_for_zeros() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index");
         let size = 2 * SEGMENT_SIZE;

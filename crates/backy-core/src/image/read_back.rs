@@ -91,7 +91,7 @@ mod tests {
 
     /// It needs a kernel that shows the page cache.
     #[test]
-    fn what_was_not_written_to_stays_in_memory() {
+    fn blocks_that_were_not_written_stay_in_memory() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         let (image, index, target) = (path("image"), path("index"), path("target"));

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_are_decoded_and_what_is_cut_off_is_none() {
+    fn items_are_decoded_and_ones_that_are_cut_off_are_ignored() {
         let mut item = vec![0; 53];
         item[20] = 1;
         item[21..29].copy_from_slice(&4096_u64.to_le_bytes());

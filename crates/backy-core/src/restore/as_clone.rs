@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_exists_is_left_alone_even_a_link_that_leads_nowhere() {
+    fn an_existing_name_is_left_alone_even_a_link_that_leads_nowhere() {
         let directory = tempfile::tempdir().unwrap();
         let options = revision(directory.path());
         let (file, link) = (directory.path().join("precious"), directory.path().join("link"));

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_restore_left_is_removed_and_nothing_else() {
+    fn the_leftover_of_a_killed_restore_is_removed_and_nothing_else() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         let left = path(&partial("disk", NOBODY));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_holds_links_to_or_has_opened_to_others_stays() {
+    fn a_file_that_is_held_linked_or_readable_to_others_stays() {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("disk");
         let left = directory.path().join(partial("disk", NOBODY));

@@ -101,10 +101,14 @@ impl Restore<'_> {
     }
 
     fn command(&self, command: &CommandTarget) -> Result<RestoreStats> {
-        let lack = to_program::compare(&self.image, command, self.control)?;
-        self.refuse_damage(&lack.bad)?;
-        let restored = to_program::write(&self.image, command, &lack, self.control).map_err(Error::begun)?;
-        self.stats(vec![restored, Restored { bad: lack.bad, ..Restored::default() }], TargetKind::Command)
+        let differences = to_program::compare(&self.image, command, self.control)?;
+        self.refuse_damage(&differences.bad)?;
+        let restored =
+            to_program::write(&self.image, command, &differences, self.control).map_err(Error::begun)?;
+        self.stats(
+            vec![restored, Restored { bad: differences.bad, ..Restored::default() }],
+            TargetKind::Command,
+        )
     }
 
     fn stream(&self, stream: &File) -> Result<RestoreStats> {

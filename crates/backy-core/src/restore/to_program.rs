@@ -37,7 +37,7 @@ pub struct CommandTarget {
 }
 
 /// The differences of the target.
-pub(crate) struct Lack {
+pub(crate) struct Differences {
     /// Size of the target in bytes.
     size: u64,
     changes: Vec<(Action, Extent)>,
@@ -49,7 +49,7 @@ pub(crate) struct Lack {
 ///
 /// # Errors
 /// [`Code::TargetSmall`], [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::Io`], [`Code::Cancelled`].
-pub(crate) fn compare(image: &Image, command: &CommandTarget, control: &Control) -> Result<Lack> {
+pub(crate) fn compare(image: &Image, command: &CommandTarget, control: &Control) -> Result<Differences> {
     let mut exporter = Program::exporter(&command.export, &command.name)?;
     let output = exporter.output(control);
     control.add_total(image.size);
@@ -88,28 +88,28 @@ pub(crate) fn compare(image: &Image, command: &CommandTarget, control: &Control)
 pub(crate) fn write(
     image: &Image,
     command: &CommandTarget,
-    lack: &Lack,
+    differences: &Differences,
     control: &Control,
 ) -> Result<Restored> {
-    if lack.changes.is_empty() {
+    if differences.changes.is_empty() {
         return Ok(Restored::default());
     }
     let mut importer = Program::importer(&command.import, &command.name, command.patience)?;
     let input = importer.input(control)?;
-    importer.conclude(send(image, command, lack, input, control), control)
+    importer.conclude(send(image, command, differences, input, control), control)
 }
 
 fn send(
     image: &Image,
     command: &CommandTarget,
-    lack: &Lack,
+    differences: &Differences,
     input: ProgramInput,
     control: &Control,
 ) -> Result<Restored> {
     let mut restored = Restored::default();
     let mut buffer = Buffer::new(BLOCK_SIZE);
-    let mut diff = DiffWriter::start(input, &command.name, None, lack.size)?;
-    for (action, extent) in &lack.changes {
+    let mut diff = DiffWriter::start(input, &command.name, None, differences.size)?;
+    for (action, extent) in &differences.changes {
         if *action == Action::Clear {
             diff.zero(*extent)?;
             control.add_done(extent.len());
@@ -146,14 +146,14 @@ struct Comparison<'a> {
     plan: Plan,
     /// All blocks before this offset were compared.
     front: u64,
-    lack: Lack,
+    found: Differences,
 }
 
 impl<'a> Comparison<'a> {
     fn new(image: &'a Image, size: u64, control: &'a Control) -> Self {
-        let lack = Lack { size, changes: Vec::new(), bad: Vec::new() };
+        let found = Differences { size, changes: Vec::new(), bad: Vec::new() };
         let new = Buffer::new(BLOCK_SIZE);
-        Self { image, control, new, page: LastPage::default(), plan: Plan::default(), front: 0, lack }
+        Self { image, control, new, page: LastPage::default(), plan: Plan::default(), front: 0, found }
     }
 
     /// Compares the blocks up to an offset with zeros: the stream does not mention them.
@@ -173,22 +173,22 @@ impl<'a> Comparison<'a> {
     fn supply(&mut self, block: Extent, old: Old) -> Result<()> {
         let block = block.overlap(&Extent { start: 0, end: self.image.size });
         let page = self.page.at(block.start, |number| self.image.page(number))?;
-        let bad = self.lack.bad.len();
+        let bad = self.found.bad.len();
         self.control.pass(block.len())?;
         let via = self.image.reader.way(block);
-        let bytes = self.image.read_checked(via, &mut self.new, block, page, &mut self.lack.bad)?;
-        if self.lack.bad.len() > bad {
+        let bytes = self.image.read_checked(via, &mut self.new, block, page, &mut self.found.bad)?;
+        if self.found.bad.len() > bad {
             return Ok(());
         }
         self.plan.compare(block.start, bytes, old);
         for (action, extent) in self.plan.drain() {
             self.control.add_changed(extent.len());
             self.control.add_total(extent.len());
-            match self.lack.changes.last_mut() {
+            match self.found.changes.last_mut() {
                 Some((last, before)) if *last == action && before.end == extent.start => {
                     before.end = extent.end;
                 }
-                _ => self.lack.changes.push((action, extent)),
+                _ => self.found.changes.push((action, extent)),
             }
         }
         Ok(())
@@ -199,9 +199,9 @@ impl<'a> Comparison<'a> {
         Ok(page.hash_at(block.start))
     }
 
-    fn finish(mut self) -> Result<Lack> {
+    fn finish(mut self) -> Result<Differences> {
         self.compare_zeros(self.image.size)?;
-        Ok(self.lack)
+        Ok(self.found)
     }
 
     fn advance(&mut self, to: u64) {

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_threads_write_into_one_line_is_taken_apart() {
+    fn a_line_of_several_threads_is_taken_apart() {
         let stamp = "2026-11-27T22:17:14.300+0000 7f22 -1";
         for script in [
             format!("{stamp} librbd: details sh: in short"),

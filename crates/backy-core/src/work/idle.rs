@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_thread_starts_is_as_idle_as_itself_and_others_are_what_they_were() {
+    fn threads_and_programs_of_an_idle_thread_are_idle_and_others_are_not() {
         let state = || (policy_of_this_thread(), platform::disk_priority());
         let before = state();
         let (started, program) = thread::spawn(move || {

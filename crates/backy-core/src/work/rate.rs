@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_at_once_takes_turns() {
+    fn threads_that_come_at_once_take_turns() {
         let mut bookings = bookings(4 * MIB);
         let begins = [1, 2, 1, 1].map(|mib| bookings.book(Duration::ZERO, mib * MIB).as_millis());
         assert_eq!(begins, [0, 250, 750, 1000]);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_hours_ends_at_once_when_it_is_over() {
+    fn a_wait_of_hours_ends_at_once_when_it_is_over() {
         let rate = Rate::new(NonZeroU64::MIN);
         let over = std::sync::atomic::AtomicBool::new(false);
         let is_over = || over.load(std::sync::atomic::Ordering::Relaxed);
