@@ -66,6 +66,17 @@ export declare function checkPlace(path: string): Promise<undefined | Failure>
  */
 export declare function checkTarget(path: string, size: number): Promise<undefined | Failure>
 
+/** A file, and the image that becomes its snapshot. */
+export interface CloneOptions {
+  /** The file; symbolic links are followed. */
+  source: string
+  /** The clone to create; the name must be free. */
+  image: string
+}
+
+/** Clones a file to the name of an image on the same filesystem. The clone is not durable yet. */
+export declare function cloneSource(options: CloneOptions, control: Control): Promise<SnapshotStats | Failure>
+
 /** A source that a program writes as a stream of `rbd export-diff`. */
 export interface CommandInput {
   /** The name of the source in errors. */
@@ -176,6 +187,16 @@ export interface Failure {
   begun?: boolean
 }
 
+/** The facts that identify a file under every name, as decimal numbers. */
+export interface FileIdentity {
+  /** Number of its filesystem; some filesystems get another one with each mount. */
+  device: string
+  /** Its inode number. */
+  inode: string
+  /** Time of its creation, in nanoseconds since 1970; absent if the filesystem does not keep that. */
+  birth?: string
+}
+
 /** Looks for a restore to a file or device that is running or incomplete. Changes nothing. */
 export declare function findBegun(path: string): Promise<Begun | Failure>
 
@@ -272,6 +293,18 @@ export interface IndexStats {
   bytesZero: number
 }
 
+/** A snapshot that is no longer needed. */
+export interface LeftSnapshot {
+  /** Its directory; or the snapshot itself, as earlier versions left it. */
+  path: string
+  /** Its name in its directory. */
+  name: string
+  /** The file that it is; absent when the run that made it was cut off before it knew. */
+  identity?: FileIdentity
+  /** The directory of the repository that it was made for. */
+  repository: string
+}
+
 /** A symbolic link and its target. */
 export interface Link {
   /** The path of the link. */
@@ -302,6 +335,14 @@ export declare function measureFreed(options: FreedOptions): Promise<FreedStats 
  * Missing files are skipped, so that repeating an interrupted move completes it.
  */
 export declare function moveFiles(files: Array<Renaming>): Promise<undefined | Failure>
+
+/** The snapshot that a parent was made from. */
+export interface Previous {
+  /** Where it is; symbolic links are not followed. */
+  path: string
+  /** The file that it must be. */
+  identity: FileIdentity
+}
 
 /** Tries the abilities of a filesystem with temporary files in `directory`. */
 export declare function probe(directory: string): Promise<HostProbe | Failure>
@@ -354,6 +395,9 @@ export declare function removeFiles(paths: Array<string>): Promise<undefined | F
 
 /** Removes the leftovers of interrupted restores beside a new file. Returns their paths. */
 export declare function removePartials(path: string): Promise<string[] | Failure>
+
+/** Removes a snapshot if it is ours, and the file that it should be. Returns whether it was. */
+export declare function removeSnapshot(snapshot: LeftSnapshot): Promise<boolean | Failure>
 
 /** A file and the name it gets. */
 export interface Renaming {
@@ -451,7 +495,10 @@ export interface RestoreStats {
   targetKind: 'new' | 'clone' | 'file' | 'device' | 'stream' | 'command'
 }
 
-/** Makes files of one directory read-only (0400), renames them in order, and makes the names durable. */
+/**
+ * Makes files of one directory, which must be ours alone, read-only (0400), renames them in order, and makes the names
+ * durable.
+ */
 export declare function sealFiles(files: Array<Renaming>): Promise<undefined | Failure>
 
 /** A file that shares blocks with the image. */
@@ -476,9 +523,11 @@ export interface SharerOptions {
 export interface SnapshotOptions {
   /** The file; symbolic links are followed. */
   source: string
-  /** The clone to create beside it; the name must be free. */
-  snapshot: string
-  /** The directory of its repository. The snapshot gets the owner of the directory. */
+  /** The directory to create beside it; the name must be free. */
+  directory: string
+  /** The name of the snapshot in it. */
+  name: string
+  /** The directory of its repository. The snapshot gets the owner of that directory. */
   repository: string
 }
 
@@ -486,12 +535,8 @@ export interface SnapshotOptions {
 export interface SnapshotStats {
   /** Size in bytes. */
   size: number
-  /** Number of its filesystem. */
-  device: string
-  /** Its inode number. */
-  inode: string
-  /** Time of its creation, in nanoseconds since 1970; absent if the filesystem does not keep that. */
-  birth?: string
+  /** The file that it is. */
+  identity: FileIdentity
 }
 
 /** Facts about a file or block device. */
@@ -510,19 +555,19 @@ export interface SourceFacts {
 
 /** A source: a path with the known facts about it, or a command. */
 export interface SourceInput {
-  /** File or block device to read; symbolic links are followed. */
+  /** File or block device to read; symbolic links are followed, unless it is a snapshot. It may be the image itself. */
   path?: string
-  /** Whether it is a snapshot that nobody will ever write to: the image may be the same file, or share its blocks. */
-  cloneable?: boolean
+  /** The file that it must be, for a snapshot of ours. */
+  identity?: FileIdentity
   /** The snapshot of the parent. Extents at the same place in both are the same. */
-  previous?: string
+  previous?: Previous
   /** Ranges that may differ from the parent's snapshot. */
   changed?: Array<ByteRange>
   /** The output of a program. */
   command?: CommandInput
 }
 
-/** Clones a file durably, to a file that its owner may read and nobody may write to. */
+/** Clones a file durably, into a directory that nobody else may enter, to a file that nobody may write to. */
 export declare function takeSnapshot(options: SnapshotOptions, control: Control): Promise<SnapshotStats | Failure>
 
 /** Compares a whole image with its index. Bad blocks are a result, not a failure. */

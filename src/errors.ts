@@ -109,6 +109,10 @@ const ERRORS = {
     message: 'No snapshot of the source {source} could be made: {reason}',
     remedy: '{advice}',
   },
+  BACKY_SNAPSHOT_REPLACED: {
+    message: 'The snapshot {path} is not the file that was made for this backup: {detail}',
+    remedy: 'Find out who else writes to the directory of the source, then back up again',
+  },
   BACKY_SNAPSHOT_LOST: {
     message: 'The snapshot {snapshot} was lost while it was read: {reason}',
     remedy: '{advice}',
@@ -202,6 +206,10 @@ const ERRORS = {
     message: 'The filesystem of {path} cannot share blocks between files: {detail}',
     remedy:
       'Use btrfs, XFS or another filesystem with reflinks, or take require-reflink out of the configuration',
+  },
+  BACKY_SEAL_REFUSED: {
+    message: 'The file {path} cannot be sealed, because it is not ours alone: {detail}',
+    remedy: 'Find out who else can write to the repository, then back up again',
   },
   BACKY_READ_BACK: {
     message: 'What was written to {path} reads back differently at byte {offset}',

@@ -1,3 +1,5 @@
+import type { FileIdentity } from './file-identity.ts';
+
 /**
  * A snapshot of a source that a repository has made and not yet removed. The id of its revision is in its name, and no
  * other snapshot has that.
@@ -9,19 +11,10 @@ export interface LeftFile {
   readonly type: 'file';
   /** Id of the revision that it was taken for. */
   readonly uuid: string;
-  /** Absolute path. */
+  /** Absolute path of the directory that it is in; earlier versions had the clone itself in its place. */
   readonly path: string;
   /** Absent as long as the snapshot is being made: its name alone tells then. */
   readonly identity?: FileIdentity | undefined;
-}
-
-/** What tells a file from every other one, whatever its name. Decimal numbers. */
-export interface FileIdentity {
-  /** Of its filesystem; some filesystems get another number with each mount. */
-  readonly device: string;
-  readonly inode: string;
-  /** When it was created, in nanoseconds since 1970; absent where the filesystem does not keep that. */
-  readonly birth?: string | undefined;
 }
 
 /** A snapshot of a logical volume. */
@@ -64,12 +57,4 @@ export interface LeftSnapshots {
   drop(uuid: string): void;
   /** @throws BACKY_IO */
   save(): Promise<void>;
-}
-
-/**
- * Whether a file is the one that was noted. The number of the device does not count, because it changes when a
- * filesystem is mounted again; number and time of birth of a file never do.
- */
-export function isSameFile(found: FileIdentity, noted: FileIdentity): boolean {
-  return found.inode === noted.inode && (noted.birth === undefined || found.birth === noted.birth);
 }

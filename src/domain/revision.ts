@@ -1,4 +1,5 @@
 import type { ByteRange } from './bad-blocks.ts';
+import type { FileIdentity } from './file-identity.ts';
 import { timeOfRevisionId } from './revision-id.ts';
 
 /** How far a revision is believed to equal its source. */
@@ -23,6 +24,8 @@ export interface SourceIdentity {
   readonly imageId?: string;
   /** The id that the cluster gave to the snapshot that was read. */
   readonly snapshotId?: number;
+  /** The snapshot of a file that was read; absent when it was read as it was, and in records of earlier versions. */
+  readonly snapshotFile?: FileIdentity;
   /** A format such as `qcow2` that its first bytes show; absent for a raw disk. */
   readonly format?: string;
 }

@@ -2,6 +2,7 @@ import type * as Native from '#native';
 import type {
   BadBlock,
   Begun,
+  CloneOptions,
   CompareStats,
   FreedStats,
   Holder,
@@ -9,6 +10,7 @@ import type {
   IndexFacts,
   IndexOptions,
   IndexStats,
+  LeftSnapshot,
   Progress,
   RbdSampleOptions,
   RepairedBlock,
@@ -32,6 +34,7 @@ import type { CommandInput, SourceInput } from './source-input.ts';
 export type {
   BadBlock,
   Begun,
+  CloneOptions,
   CompareStats,
   FreedStats,
   Holder,
@@ -39,6 +42,7 @@ export type {
   IndexFacts,
   IndexOptions,
   IndexStats,
+  LeftSnapshot,
   LoadOptions,
   OperationOptions,
   Progress,
@@ -106,7 +110,9 @@ export interface Engine {
   checkTarget(path: string, size: number): Promise<void>;
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
+  cloneSource(options: CloneOptions, operation?: OperationOptions): Promise<SnapshotStats>;
   takeSnapshot(options: SnapshotOptions, operation?: OperationOptions): Promise<SnapshotStats>;
+  removeSnapshot(snapshot: LeftSnapshot): Promise<boolean>;
   findBegun(path: string): Promise<Begun>;
   forgetBegun(path: string): Promise<void>;
   removePartials(path: string): Promise<readonly string[]>;
@@ -172,8 +178,11 @@ export function createEngine(addon: Addon): Engine {
     },
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
+    cloneSource: (options, operation = {}) =>
+      operate(addon, (control) => addon.cloneSource(options, control), operation, WRITING),
     takeSnapshot: (options, operation = {}) =>
       operate(addon, (control) => addon.takeSnapshot(options, control), operation, WRITING),
+    removeSnapshot: async (snapshot) => unwrap(await addon.removeSnapshot(snapshot)),
     findBegun: async (path) => unwrap(await addon.findBegun(path)),
     forgetBegun: async (path) => unwrap(await addon.forgetBegun(path)),
     removePartials: async (path) => unwrap(await addon.removePartials(path)),

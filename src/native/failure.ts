@@ -107,6 +107,8 @@ export function toBackyError(
     case 'BACKY_DIFF_DAMAGED':
       return backyError(code, { path, offset, detail }, more);
     case 'BACKY_PROGRAM_FAILED':
+    case 'BACKY_SNAPSHOT_REPLACED':
+    case 'BACKY_SEAL_REFUSED':
     case 'BACKY_INDEX_DAMAGED':
     case 'BACKY_REFLINK_UNSUPPORTED':
       return backyError(code, { path, detail }, more);

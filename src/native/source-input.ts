@@ -1,18 +1,20 @@
 import type { ByteRange } from '../domain/bad-blocks.ts';
+import type { FileIdentity } from '../domain/file-identity.ts';
 
 /** How the engine gets at the bytes of a source. */
 export type SourceInput = PathInput | CommandInput;
 
 /** A file or block device, and what is known of it beforehand. A hint narrows what is read, never what is compared. */
 export interface PathInput {
+  /** Where it is. A snapshot may have the very name of the image: then it is the image. */
   readonly path: string;
-  /** The file is a snapshot of ours that nobody will ever write to: the image may be the same file, or share its blocks. */
-  readonly cloneable?: boolean;
+  /** Present for a snapshot of ours, which nobody will ever write to: the file that it must be. */
+  readonly identity?: FileIdentity;
   /**
-   * The snapshot of the parent, a file beside `path`, alive as it was: what lies at the same place on the disk in
-   * both has not changed.
+   * The snapshot that the parent was made from, and the file that it must be, alive as it was: what lies at the same
+   * place on the disk in both has not changed.
    */
-  readonly previous?: string;
+  readonly previous?: { readonly path: string; readonly identity: FileIdentity };
   /** Ranges that may differ from the parent's snapshot; the rest is known to be the same. In any order. */
   readonly changed?: readonly ByteRange[];
 }

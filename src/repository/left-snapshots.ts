@@ -1,10 +1,11 @@
 import type { Stats } from 'node:fs';
-import type { FileIdentity, LeftSnapshot, LeftSnapshots } from '../domain/left-snapshot.ts';
+import type { LeftSnapshot, LeftSnapshots } from '../domain/left-snapshot.ts';
 import { isRevisionId } from '../domain/revision-id.ts';
 import { asList, asOneOf, asText, type Field, member, root, ShapeError } from '../domain/shape.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { readPlainFile } from '../plain-file.ts';
+import { parseFileIdentity } from './file-identity.ts';
 import type { Layout } from './layout.ts';
 import { countRecords } from './read-revisions.ts';
 
@@ -80,13 +81,12 @@ function parse(snapshot: Field): LeftSnapshot {
   if (!isRevisionId(uuid)) throw new ShapeError(member(snapshot, 'uuid'), 'the id of a revision');
   const type = asOneOf(member(snapshot, 'type'), ['file', 'lvm', 'ceph-rbd'] as const);
   switch (type) {
-    case 'file':
-      return {
-        type,
-        uuid,
-        path: asText(member(snapshot, 'path'), 'the path of a snapshot', pathOf(uuid)),
-        identity: parseIdentity(member(snapshot, 'identity')),
-      };
+    case 'file': {
+      const path = asText(member(snapshot, 'path'), 'the path of a snapshot', pathOf(uuid));
+      const identity = member(snapshot, 'identity');
+      const known = identity.value === undefined ? {} : { identity: parseFileIdentity(identity) };
+      return { type, uuid, path, ...known };
+    }
     case 'lvm':
       return { type, uuid, volumeGroup: text('volumeGroup'), volume: text('volume') };
     case 'ceph-rbd':
@@ -105,11 +105,4 @@ function parse(snapshot: Field): LeftSnapshot {
 /** A snapshot has the id of its revision in its name; no other file is to be removed for the sake of a note. */
 function pathOf(uuid: string): RegExp {
   return new RegExp(`^/.*${uuid}$`, 's');
-}
-
-function parseIdentity(identity: Field): FileIdentity | undefined {
-  if (identity.value === undefined) return undefined;
-  const number = (key: string): string => asText(member(identity, key), 'a number', /^\d{1,30}$/);
-  const birth = member(identity, 'birth').value === undefined ? undefined : number('birth');
-  return { device: number('device'), inode: number('inode'), birth };
 }

@@ -20,6 +20,7 @@ import {
   root,
   ShapeError,
 } from '../domain/shape.ts';
+import { parseFileIdentity } from './file-identity.ts';
 import { withoutChecksum } from './record-checksum.ts';
 
 /** The format of records that this version writes. */
@@ -100,6 +101,8 @@ function parseSource(source: Field): SourceIdentity {
   checkOptionalText(source, 'imageId');
   checkOptionalText(source, 'format');
   checkOptionalCount(source, 'snapshotId');
+  const snapshotFile = member(source, 'snapshotFile');
+  if (snapshotFile.value !== undefined) parseFileIdentity(snapshotFile);
   return { ...asObject(source), type: asText(member(source, 'type'), 'a source type') };
 }
 

@@ -1,28 +1,31 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, statfsSync, statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { FileIdentity } from '../domain/file-identity.ts';
 import type { GuestRoom } from '../domain/guest-room.ts';
 import type { LeftFile } from '../domain/left-snapshot.ts';
-import { isOwnRevisionId } from '../domain/revision-id.ts';
+import { isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError } from '../io-error.ts';
-import type { Engine } from '../native/engine.ts';
+import type { Engine, SnapshotStats } from '../native/engine.ts';
+import { roomBeside } from './file-room.ts';
 import { identityOf, locate, tidyLeftFiles } from './left-files.ts';
 import type { LeftSnapshots } from './left-snapshots.ts';
+import { fileOfSnapshot, revisionOfSnapshot } from './snapshot-files.ts';
 
 /** The hidden snapshots of one file that belong to one repository. */
 export interface FileSnapshots {
-  /** Notes that the snapshot of a revision is about to be taken, durably. @throws BACKY_IO */
-  note(uuid: string): Promise<void>;
-  /** Clones the file as it is now. @throws BACKY_REFLINK_UNSUPPORTED, BACKY_CANCELLED, BACKY_IO */
-  take(uuid: string, signal?: AbortSignal): Promise<{ readonly path: string; readonly size: number }>;
-  /** Where the snapshot of a revision is, if it is anywhere. */
-  pathOf(uuid: string): Promise<string>;
-  /** What to compare with: the snapshot of the parent, or if that has become its image, the image. */
-  ofParent(uuid: string, image: string | undefined): Promise<string>;
   /**
-   * Removes all but that of the revision `keep`, and that too if it has become the image. Nothing but backy should have
-   * a name of an image: whoever moved the snapshot into the place of the source would change the revision.
+   * Clones the file as it is now: to the name of the image where one filesystem has both, else beside the source.
+   *
+   * @throws BACKY_REFLINK_UNSUPPORTED, BACKY_CANCELLED, BACKY_IO
+   */
+  take(uuid: string, image: string, signal?: AbortSignal): Promise<TakenSnapshot>;
+  /** The file of a snapshot that lies beside the source, if it is anywhere. */
+  fileOf(uuid: string): Promise<string>;
+  /**
+   * Removes all but that of the revision `keep`, and that too if an earlier version made it the image. Nothing but backy
+   * should have a name of an image: whoever moved the snapshot into the place of the source would change the revision.
    *
    * @returns the paths of what was removed
    */
@@ -31,29 +34,29 @@ export interface FileSnapshots {
    * What guests may need while the snapshot of revision `uuid` is kept; without one, a snapshot of the file as it is. The
    * other snapshots in the directory count, but not those of this repository, which go.
    *
+   * @param image the image, if the snapshot is that
    * @throws BACKY_IO
    */
-  room(uuid: string | undefined): Promise<GuestRoom | undefined>;
+  room(uuid: string | undefined, image: string | undefined): Promise<GuestRoom | undefined>;
   /** The paths of all snapshots beside the file, whatever file and repository they belong to. */
   beside(): Promise<readonly string[]>;
 }
 
-/** The unit of `st_blocks`: inode(7). */
-const SECTOR_BYTES = 512;
-/** Tells repositories apart that back up the same file, for people who look at the names. */
-const OWNER_DIGITS = 8;
-/** `.NAME.backy-OWNER-UUID` */
-const NAME = /^\..+\.backy-[0-9a-f]{8}-(.{36})$/;
-
-/** The revision that a hidden snapshot of such a name belongs to. */
-export function revisionOfSnapshot(path: string): string | undefined {
-  const [, uuid = ''] = NAME.exec(basename(path)) ?? [];
-  return isOwnRevisionId(uuid) ? uuid : undefined;
+/** A snapshot that was taken. */
+export interface TakenSnapshot {
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly identity: FileIdentity;
 }
 
+/** Tells repositories apart that back up the same file, for people who look at the names. */
+const OWNER_DIGITS = 8;
+
 /**
- * Snapshots lie beside the file itself, wherever links to it are, because that is where its filesystem is:
- * `.NAME.backy-OWNER-UUID`, OWNER standing for the place of the repository when the snapshot was taken.
+ * Where the repository is on another filesystem, snapshots lie beside the file itself, wherever links to it are, because
+ * that is where its filesystem is: in a directory `.NAME.backy-OWNER-UUID` that nobody else may enter, OWNER standing for
+ * the place of the repository when the snapshot was taken.
  *
  * @param left notes where they are, so that they are found when the source or the repository has moved
  */
@@ -70,57 +73,55 @@ export function fileSnapshots(
     const names = (await readdir(directory)).filter((name) => revisionOfSnapshot(name) !== undefined);
     return names.sort().map((name) => join(directory, name));
   };
-  const pathOf = async (uuid: string): Promise<string> => {
+  const fileOf = async (uuid: string): Promise<string> => {
     const { file, prefix } = await place();
     const noted = notedFiles(left).find((snapshot) => snapshot.uuid === uuid);
-    return (noted && locate(noted, dirname(file))) ?? join(dirname(file), prefix + uuid);
+    const found = noted && locate(noted, dirname(file));
+    return fileOfSnapshot(found ?? join(dirname(file), prefix + uuid), uuid);
   };
   return {
-    pathOf,
-    note: async (uuid) => {
+    fileOf,
+    take: async (uuid, image, signal) => {
       const { file, prefix } = await place();
-      await left.note({ type: 'file', uuid, path: join(dirname(file), prefix + uuid) });
-    },
-    take: async (uuid, signal) => {
-      const { file, prefix } = await place();
-      const snapshot = join(dirname(file), prefix + uuid);
-      const { size, device, inode, birth } = await engine.takeSnapshot(
-        { source: file, snapshot, repository },
+      const clone = await cloneToImage(engine, file, image, signal);
+      if (clone) return { path: image, ...clone };
+      const directory = join(dirname(file), prefix + uuid);
+      // Durably, before it is there.
+      await left.note({ type: 'file', uuid, path: directory });
+      const taken = await engine.takeSnapshot(
+        { source: file, directory, name: uuid, repository },
         { signal },
       );
-      left.amend({ type: 'file', uuid, path: snapshot, identity: { device, inode, birth } });
-      return { path: snapshot, size };
-    },
-    ofParent: async (uuid, image) => {
-      const snapshot = await pathOf(uuid);
-      return image === undefined || lstatSync(snapshot, { throwIfNoEntry: false }) ? snapshot : image;
+      left.amend({ type: 'file', uuid, path: directory, identity: taken.identity });
+      return { path: fileOfSnapshot(directory, uuid), ...taken };
     },
     tidy: async (keep) => {
       if (!left.isComplete) await noteEarlier(place, left);
-      return tidyLeftFiles(engine, left, keep, await directoryOf(place));
+      return tidyLeftFiles(engine, left, keep, { repository, directory: await directoryOf(place) });
     },
-    room: async (uuid) => {
+    room: async (uuid, image) => {
       const { file } = await place();
-      const kept = uuid === undefined ? file : await pathOf(uuid);
+      const kept = image ?? (uuid === undefined ? file : await fileOf(uuid));
       const noted = new Set(left.all().map((snapshot) => snapshot.uuid));
       const others = (await beside()).filter((path) => !noted.has(revisionOfSnapshot(path) ?? ''));
-      return roomOf(dirname(file), [kept, ...others]);
+      return roomBeside(file, kept, others);
     },
     beside,
   };
 }
 
-/** In the worst case, every block that a snapshot has is overwritten where its disk still shares it. */
-function roomOf(directory: string, paths: readonly string[]): GuestRoom | undefined {
+/** Where the two places share no blocks, there is another way. */
+async function cloneToImage(
+  engine: Engine,
+  source: string,
+  image: string,
+  signal: AbortSignal | undefined,
+): Promise<SnapshotStats | undefined> {
   try {
-    const files = paths.map((path) => lstatSync(path, { throwIfNoEntry: false }));
-    // A block device takes no room of its own.
-    if (files[0]?.isFile() !== true) return undefined;
-    const unshareableBytes = files.reduce((sum, stats) => sum + (stats?.blocks ?? 0) * SECTOR_BYTES, 0);
-    const { bavail, blocks, bsize } = statfsSync(directory);
-    return { unshareableBytes, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
+    return await engine.cloneSource({ source, image }, { signal });
   } catch (error) {
-    throw fromNodeError(error);
+    if (isBackyError(error, 'BACKY_REFLINK_UNSUPPORTED')) return undefined;
+    throw error;
   }
 }
 
@@ -155,9 +156,9 @@ async function noteEarlier(place: () => Promise<Place>, left: LeftSnapshots): Pr
     for (const name of names) {
       const path = join(dirname(file), name);
       const uuid = revisionOfSnapshot(name);
-      const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-      if (uuid === undefined || !stats) continue;
-      left.amend({ type: 'file', uuid, path, identity: identityOf(stats) });
+      if (uuid === undefined) continue;
+      const stats = lstatSync(fileOfSnapshot(path, uuid), { bigint: true, throwIfNoEntry: false });
+      left.amend({ type: 'file', uuid, path, ...(stats ? { identity: identityOf(stats) } : {}) });
     }
   } catch (error) {
     // Where the source is gone nobody can say where its snapshots were; the backup will say that it is gone.

@@ -5,18 +5,19 @@ import { quoted } from '../domain/shell-word.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { isIoError } from '../io-error.ts';
 import type { Engine, SourceFacts } from '../native/engine.ts';
-import { type FileSnapshots, fileSnapshots, revisionOfSnapshot } from './file-snapshots.ts';
+import { type FileSnapshots, fileSnapshots } from './file-snapshots.ts';
 import { foreignFormat } from './image-format.ts';
 import { type LeftSnapshots, unsavedNotes } from './left-snapshots.ts';
-import { type Snapshot, type SnapshotRequest, type Source, whyAllIsRead } from './source.ts';
+import { revisionOfSnapshot } from './snapshot-files.ts';
+import { type PathInput, type Snapshot, type SnapshotRequest, type Source, whyAllIsRead } from './source.ts';
 
 /**
  * A file or block device on this machine. Symbolic links are followed, so that a path such as
  * `/dev/mapper/vm-root` keeps meaning the current device.
  *
- * On a filesystem with reflinks a file is cloned into a hidden snapshot beside it, so that the backup is of one
- * instant, and the next one finds what changed by comparing where the two snapshots lie on the disk. In a repository on
- * the same filesystem the snapshot becomes the image. Whatever stands in the way of that, the file is read as it is while
+ * On a filesystem with reflinks a file is cloned, so that the backup is of one instant, and the next one finds what
+ * changed by comparing where the two snapshots lie on the disk. In a repository on the same filesystem the clone is the
+ * image; else it is a hidden snapshot beside the file. Whatever stands in the way of that, the file is read as it is while
  * it is read, and the revision says why.
  */
 export function fileSource(
@@ -42,20 +43,21 @@ export function fileSource(
       if (facts.kind === 'device') return live(path, facts, 'a block device has no snapshot of its own');
       return takeOrReadLive(path, facts, snapshots, request, config.sampleRuns);
     },
-    room: async (uuid) => (config.snapshot === false ? undefined : snapshots.room(uuid)),
+    room: async (uuid, image) => (config.snapshot === false ? undefined : snapshots.room(uuid, image)),
     snapshotsThere: async () => {
       const paths = await snapshots.beside();
       return paths.map((name) => ({
         uuid: revisionOfSnapshot(name) ?? '',
         name,
-        removal: `rm -f -- ${quoted(name)}`,
+        removal: `rm -rf -- ${quoted(name)}`,
       }));
     },
-    reopen: async ({ uuid }) => {
-      const snapshot = await snapshots.pathOf(uuid);
-      return existsSync(snapshot) ? { path: snapshot } : undefined;
+    reopen: async ({ uuid, source: { snapshotFile: identity } }) => {
+      if (identity?.birth === undefined) return undefined;
+      const snapshot = await snapshots.fileOf(uuid);
+      return existsSync(snapshot) ? { path: snapshot, identity } : undefined;
     },
-    places: async (uuid) => [await snapshots.pathOf(uuid), path],
+    places: async (uuid) => [await snapshots.fileOf(uuid), path],
     tidy: (keep) => snapshots.tidy(config.snapshot === false ? undefined : keep),
   };
 }
@@ -64,28 +66,44 @@ async function takeOrReadLive(
   path: string,
   facts: SourceFacts,
   snapshots: FileSnapshots,
-  { uuid, parent, parentImage, signal }: SnapshotRequest,
+  request: SnapshotRequest,
   sampleRuns: number | undefined,
 ): Promise<Snapshot> {
-  await snapshots.note(uuid);
+  const { uuid, image, signal } = request;
   try {
-    const taken = await snapshots.take(uuid, signal);
-    const dropped = parent?.stats.snapshotDropped;
-    const previous =
-      parent && dropped === undefined ? await snapshots.ofParent(parent.uuid, parentImage) : undefined;
+    const { path: snapshot, size, identity } = await snapshots.take(uuid, image, signal);
+    const { previous, fallback } = await previousOf(request, snapshots);
     return {
       name: path,
-      size: taken.size,
+      size,
       consistency: 'crash',
-      input: { path: taken.path, cloneable: true, ...(previous === undefined ? {} : { previous }) },
+      origin: { snapshotFile: identity },
+      input: { path: snapshot, identity, ...(previous ? { previous } : {}) },
       method: 'extent-map',
-      ...(dropped === undefined ? {} : { fallback: whyAllIsRead(dropped) }),
+      ...(fallback === undefined ? {} : { fallback }),
       ...(sampleRuns === undefined ? {} : { sampleRuns }),
     };
   } catch (error) {
     if (!isBackyError(error, 'BACKY_REFLINK_UNSUPPORTED', 'BACKY_IO')) throw error;
     return live(path, facts, `no snapshot could be taken (${reasonOf(error)})`);
   }
+}
+
+/**
+ * The snapshot of the parent, to compare the new one with, or why there is none. Its name proves nothing: whoever writes
+ * to the directory of the source could have given it to another snapshot. So its record has to say which file it is.
+ */
+async function previousOf(
+  { parent, parentImage }: SnapshotRequest,
+  snapshots: FileSnapshots,
+): Promise<{ readonly previous?: PathInput['previous']; readonly fallback?: string }> {
+  if (!parent) return {};
+  const { consistency, source, stats } = parent;
+  if (stats.snapshotDropped !== undefined) return { fallback: whyAllIsRead(stats.snapshotDropped) };
+  const { snapshotFile: identity } = source;
+  if (identity) return { previous: { path: parentImage ?? (await snapshots.fileOf(parent.uuid)), identity } };
+  if (consistency === 'live') return { fallback: 'the revision before was read without a snapshot' };
+  return { fallback: 'the record of the revision before does not say which file its snapshot is' };
 }
 
 function reasonOf({ code, details }: BackyError): string {

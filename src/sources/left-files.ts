@@ -1,15 +1,24 @@
-import { type BigIntStats, lstatSync, statSync } from 'node:fs';
+import { type BigIntStats, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { type FileIdentity, isSameFile, type LeftFile } from '../domain/left-snapshot.ts';
+import { type FileIdentity, isSameFile } from '../domain/file-identity.ts';
+import type { LeftFile } from '../domain/left-snapshot.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import type { LeftSnapshots } from './left-snapshots.ts';
+import { revisionOfSnapshot } from './snapshot-files.ts';
+
+/** Where the noted snapshots of files belong. */
+export interface Surroundings {
+  /** The directory of the repository. */
+  readonly repository: string;
+  /** Where the source is now; a snapshot may have moved there along with it. */
+  readonly directory: string | undefined;
+}
 
 /**
  * Removes the noted snapshots of files that serve no more: all but that of the revision `keep`, and that too if it has
- * become an image. Only a file of the noted name that is demonstrably the noted one goes.
+ * become an image. Only a file that is demonstrably the noted one goes.
  *
- * @param directory where the source is now; a snapshot may have moved there along with it
  * @returns the paths of what was removed
  * @throws BACKY_IO after all others have been seen to
  */
@@ -17,7 +26,7 @@ export async function tidyLeftFiles(
   engine: Engine,
   left: LeftSnapshots,
   keep: string | undefined,
-  directory: string | undefined,
+  { repository, directory }: Surroundings,
 ): Promise<readonly string[]> {
   const removed: string[] = [];
   const failures: unknown[] = [];
@@ -27,9 +36,11 @@ export async function tidyLeftFiles(
       if (path === undefined) {
         if (isGone(snapshot, directory)) left.drop(snapshot.uuid);
       } else if (snapshot.uuid !== keep || isImage(path)) {
-        await engine.removeFiles([path]);
-        removed.push(path);
-        left.drop(snapshot.uuid);
+        const { uuid, identity } = snapshot;
+        // What only looks like it, and is not ours, stays and is forgotten.
+        if (await engine.removeSnapshot({ path, name: uuid, repository, ...(identity ? { identity } : {}) }))
+          removed.push(path);
+        left.drop(uuid);
       }
     } catch (error) {
       failures.push(fromNodeError(error));
@@ -40,14 +51,20 @@ export async function tidyLeftFiles(
 }
 
 /**
- * Where a noted snapshot is: at its path, or beside the source if it has moved along with that.
+ * Where a noted snapshot is: at its path, or beside the source if it has moved along with that, or under the name of
+ * another snapshot in one of these places, if somebody renamed it.
  *
  * @param directory of the source
  * @throws the errors of Node
  */
 export function locate(snapshot: LeftFile, directory: string | undefined): string | undefined {
-  const elsewhere = directory === undefined ? [] : [join(directory, basename(snapshot.path))];
-  return [snapshot.path, ...elsewhere].find((path) => isAt(path, snapshot));
+  const places = [...new Set([dirname(snapshot.path), ...(directory === undefined ? [] : [directory])])];
+  const expected = places.map((place) => join(place, basename(snapshot.path)));
+  return (
+    expected.find((path) => isAt(path, snapshot)) ??
+    places.flatMap(snapshotsIn).find((path) => isAt(path, snapshot)) ??
+    expected.find((path) => isUnfinished(path, snapshot))
+  );
 }
 
 /** What tells a file from every other one. */
@@ -55,15 +72,38 @@ export function identityOf({ dev, ino, birthtimeNs }: BigIntStats): FileIdentity
   return { device: String(dev), inode: String(ino), birth: String(birthtimeNs) };
 }
 
-function isAt(path: string, { identity }: LeftFile): boolean {
+function isAt(path: string, { uuid, identity }: LeftFile): boolean {
+  const place = look(path);
+  const file = place?.isDirectory() ? look(join(path, uuid)) : place;
+  if (file?.isFile() !== true) return false;
+  // A run that was killed knew no more than the name in the directory, which nobody else can give to another file.
+  return identity ? isSameFile(identityOf(file), identity) : place?.isDirectory() === true;
+}
+
+/** Whether a run was cut off that made a snapshot, or removed it. */
+function isUnfinished(path: string, { uuid, identity }: LeftFile): boolean {
+  const place = look(path);
+  if (place?.isDirectory()) return look(join(path, uuid)) === undefined;
+  // Earlier versions knew it by its own name then, which no other run has ever used.
+  return place?.isFile() === true && identity === undefined;
+}
+
+/** Undefined for what is not there, or what only its owner may look at. */
+function look(path: string): BigIntStats | undefined {
   try {
-    const stats = lstatSync(path, { bigint: true });
-    if (!stats.isFile()) return false;
-    // Noted by a run that was killed before it knew more than the name, which no other run has ever used.
-    if (identity === undefined) return true;
-    return isSameFile(identityOf(stats), identity);
+    return lstatSync(path, { bigint: true });
   } catch (error) {
-    if (isNodeError(error, 'ENOENT', 'ENOTDIR')) return false;
+    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined;
+    throw error;
+  }
+}
+
+function snapshotsIn(directory: string): readonly string[] {
+  try {
+    const names = readdirSync(directory).filter((name) => revisionOfSnapshot(name) !== undefined);
+    return names.map((name) => join(directory, name));
+  } catch (error) {
+    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return [];
     throw error;
   }
 }
@@ -75,7 +115,8 @@ function isGone({ path, identity }: LeftFile, directory: string | undefined): bo
   return stats !== undefined && String(stats.dev) === identity.device;
 }
 
-/** Whether a snapshot has a second name, which only an image has. */
+/** Whether a snapshot of an earlier version has a second name, which only an image has. */
 function isImage(snapshot: string): boolean {
-  return (lstatSync(snapshot, { throwIfNoEntry: false })?.nlink ?? 0) > 1;
+  const stats = lstatSync(snapshot, { throwIfNoEntry: false });
+  return stats?.isFile() === true && stats.nlink > 1;
 }

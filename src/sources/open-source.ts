@@ -88,7 +88,8 @@ function elsewhere(
   for (const snapshot of left.all().filter((each) => !isPlace(config, each))) {
     if (snapshot.type === 'file') {
       // One source of files sees to the snapshots of all of them.
-      places.set('file', (keep) => tidyLeftFiles(engine, left, keep, undefined));
+      const around = { repository: directory, directory: undefined };
+      places.set('file', (keep) => tidyLeftFiles(engine, left, keep, around));
     } else {
       const place = configOf(snapshot);
       places.set(JSON.stringify(place), (keep) => openOne(place, directory, engine, left).tidy(keep));

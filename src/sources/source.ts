@@ -36,9 +36,10 @@ export interface Source {
    * without one, a snapshot that is taken now, and those of other repositories. Absent, or undefined: snapshots take no
    * room there that a guest could lack, or nothing tells.
    *
+   * @param image the new image, if the snapshot is that
    * @throws BACKY_SOURCE_MISSING, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO
    */
-  room?(uuid?: string): Promise<GuestRoom | undefined>;
+  room?(uuid?: string, image?: string): Promise<GuestRoom | undefined>;
   /**
    * All snapshots of repositories, of whichever, that lie where those of this source do.
    *
@@ -86,7 +87,9 @@ export interface SnapshotRequest {
   readonly uuid: string;
   /** The revision that the new one starts from, if there is one. */
   readonly parent: RevisionRecord | undefined;
-  /** Where the image of the parent is, if it began as the source's snapshot. */
+  /** The new image. Its name is free, and a snapshot may be taken to it. */
+  readonly image: string;
+  /** The image of the parent, if that is the snapshot of its source. */
   readonly parentImage?: string | undefined;
   /** Aborting it cancels the backup. */
   readonly signal?: AbortSignal | undefined;
@@ -100,7 +103,7 @@ export interface Snapshot {
   readonly size: number;
   readonly consistency: Consistency;
   /** More about where the revision comes from, added to the identity of the source. */
-  readonly origin?: Pick<SourceIdentity, 'imageId' | 'snapshotId'>;
+  readonly origin?: Pick<SourceIdentity, 'imageId' | 'snapshotId' | 'snapshotFile'>;
   readonly input: SourceInput;
   /** How changes are found if all goes well, such as `extent-map`, `rbd-diff` or `thin-delta`; else `full`. */
   readonly method: string;

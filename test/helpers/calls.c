@@ -3,8 +3,10 @@
  * them. strace(1) can kill at the n-th call too, but counts for each thread and each name of a call by itself; here there
  * is one count over all threads, so that every point is reached once.
  *
- *   calls [-k N] [-x [N:]PATTERN]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...
+ *   calls [-a] [-k N] [-r N:COMMAND] [-x [N:]PATTERN]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...
  *
+ *   -a       count the calls that only open something, too
+ *   -r N:COMMAND  run a command of the shell while the command waits for its N-th call to be carried out
  *   -k N     kill the command with SIGKILL when it begins the N-th call, which is not carried out
  *   -x [N:]PATTERN  skip calls, of those that match a pattern of the shell only the N-th, and have the command believe
  *            that they worked; a call is matched as it is listed
@@ -104,13 +106,17 @@ static void report_if(uint32_t call, int argument, uint32_t bits)
 	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 }
 
-/* Has the kernel report the calls of the table and no others; of open only what can create or cut a file. */
+#define CHANGING_FLAGS (O_CREAT | O_TRUNC)
+
+static int all_opens;
+
+/* Has the kernel report the calls of the table and no others; of open only what can create or cut a file, unless all are wanted. */
 static void report_calls(void)
 {
 	add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
 	for (const struct call *call = CALLS; call < CALLS + COUNT; call++) {
-		if (!strcmp(call->name, "create")) {
-			report_if((uint32_t)call->number, call->about == AT ? 2 : 1, O_CREAT | O_TRUNC);
+		if (!strcmp(call->name, "create") && !all_opens) {
+			report_if((uint32_t)call->number, call->about == AT ? 2 : 1, CHANGING_FLAGS);
 		} else {
 			add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call->number, 0, 1));
 			add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE));
@@ -149,6 +155,19 @@ static void read_descriptor(pid_t pid, uint64_t fd, char *to, size_t size)
 	to[got < 0 ? 0 : got] = 0;
 }
 
+/* A path that an open directory begins. */
+static void read_path_at(pid_t pid, uint64_t directory, uint64_t from, char *to, size_t size)
+{
+	char path[1024];
+	read_text(pid, from, path, sizeof path);
+	*to = 0;
+	if (*path != '/' && (int)directory != AT_FDCWD) {
+		read_descriptor(pid, directory, to, size - 1);
+		strcat(to, "/");
+	}
+	strncat(to, path, size - strlen(to) - 1);
+}
+
 static void read_paths(pid_t pid, enum about about, const uint64_t *args, char *one, char *other, size_t size)
 {
 	*one = *other = 0;
@@ -164,17 +183,17 @@ static void read_paths(pid_t pid, enum about about, const uint64_t *args, char *
 		read_text(pid, args[1], other, size);
 		break;
 	case AT:
-		read_text(pid, args[1], one, size);
+		read_path_at(pid, args[0], args[1], one, size);
 		break;
 	case ATS:
-		read_text(pid, args[1], one, size);
-		read_text(pid, args[3], other, size);
+		read_path_at(pid, args[0], args[1], one, size);
+		read_path_at(pid, args[2], args[3], other, size);
 		break;
 	case LINK:
 		read_text(pid, args[1], one, size);
 		break;
 	case LINK_AT:
-		read_text(pid, args[2], one, size);
+		read_path_at(pid, args[1], args[2], one, size);
 		break;
 	}
 }
@@ -204,7 +223,8 @@ static void skip(pid_t pid)
 }
 
 static const char *directory;
-static long kill_at, count;
+static long kill_at, run_at, count;
+static const char *to_run;
 static FILE *list;
 
 /* Which calls are skipped. */
@@ -256,10 +276,15 @@ static void look_at_call(pid_t pid, pid_t process)
 	if (!is_below(one) && !is_below(other))
 		return;
 	count++;
+	const char *name = call->name;
+	if (!strcmp(name, "create") && !(info.seccomp.args[call->about == AT ? 2 : 1] & CHANGING_FLAGS))
+		name = "open";
 	char line[2100];
-	snprintf(line, sizeof line, *other ? "%s %s %s" : "%s %s", call->name, one, other);
+	snprintf(line, sizeof line, *other ? "%s %s %s" : "%s %s", name, one, other);
 	if (count == kill_at)
 		kill(process, SIGKILL);
+	if (count == run_at && system(to_run))
+		fail("the command to be run");
 	int skipping = is_skipped(line);
 	if (list)
 		fprintf(list, "%s%s\n", skipping ? "skipped " : "", line);
@@ -294,16 +319,22 @@ static int follow(pid_t process)
 
 int main(int argc, char **argv)
 {
-	for (int option; (option = getopt(argc, argv, "+k:x:o:")) != -1;) {
-		if (option == 'k')
+	for (int option; (option = getopt(argc, argv, "+ak:r:x:o:")) != -1;) {
+		if (option == 'a')
+			all_opens = 1;
+		else if (option == 'k')
 			kill_at = atol(optarg);
+		else if (option == 'r' && strchr(optarg, ':')) {
+			run_at = atol(optarg);
+			to_run = strchr(optarg, ':') + 1;
+		}
 		else if (option == 'x' && rule_count < MOST_RULES)
 			rules[rule_count++] = read_rule(optarg);
 		else if (option != 'o' || !(list = fopen(optarg, "we")))
-			fail("usage: calls [-k N] [-x [N:]PATTERN]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...");
+			fail("usage: calls [-a] [-k N] [-r N:COMMAND] [-x [N:]PATTERN]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...");
 	}
 	if (argc - optind < 2)
-		fail("usage: calls [-k N] [-x [N:]PATTERN]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...");
+		fail("usage: calls [-a] [-k N] [-r N:COMMAND] [-x [N:]PATTERN]... [-o LIST] DIRECTORY COMMAND [ARGUMENT]...");
 	directory = argv[optind];
 	int gate[2];
 	if (pipe2(gate, O_CLOEXEC))

@@ -14,6 +14,10 @@ export const IN_ORDER: Readonly<Record<string, string>> = { BACKY_THREADS: '1', 
 export interface Interference {
   /** Kill it at the beginning of this call. */
   readonly killAt?: number;
+  /** Run a command of the shell while it waits for this call to be carried out. */
+  readonly meanwhile?: { readonly call: number; readonly shell: string };
+  /** Count the calls that only open something, too. */
+  readonly opens?: boolean;
   /** Have it believe that calls like these have worked: patterns of the shell, such as "fsync *.hashes.partial". */
   readonly skip?: readonly string[];
 }
@@ -36,15 +40,21 @@ export async function compileCalls(directory: string): Promise<Calls> {
   await mustRun('cc', ['-O2', '-Wall', '-Wextra', '-o', tracer, SOURCE]);
   let count = 0;
   return {
-    run: async (below, command, { killAt, skip = [] } = {}, onOutput = undefined) => {
+    run: async (below, command, { killAt, meanwhile, opens, skip = [] } = {}, onOutput = undefined) => {
       count += 1;
       const list = join(directory, `list-${count % 8}`);
       const kill = killAt === undefined ? [] : ['-k', String(killAt)];
       const skipping = skip.flatMap((pattern) => ['-x', pattern]);
-      const outcome = await run(tracer, [...kill, ...skipping, '-o', list, below, ...command], {
-        env: IN_ORDER,
-        ...(onOutput ? { onOutput } : {}),
-      });
+      const running = meanwhile ? ['-r', `${meanwhile.call}:${meanwhile.shell}`] : [];
+      const counting = opens ? ['-a'] : [];
+      const outcome = await run(
+        tracer,
+        [...counting, ...kill, ...running, ...skipping, '-o', list, below, ...command],
+        {
+          env: IN_ORDER,
+          ...(onOutput ? { onOutput } : {}),
+        },
+      );
       if (outcome.exitCode === 125) throw new Error(`tracing failed: ${outcome.stderr}`);
       return { ...outcome, calls: readFileSync(list, 'utf8').split('\n').slice(0, -1) };
     },

@@ -11,6 +11,12 @@ export const GROUP_ID = 54_322;
 /** What a machine must have for a second user. */
 export const NEEDS_OF_SECOND_USER: readonly Need[] = ['root', 'command setpriv'];
 
+/** Begins a command that runs as the second user, without any capability. */
+export const AS_SECOND_USER: readonly [string, ...string[]] = [
+  'setpriv',
+  ...['--reuid', String(USER_ID), '--regid', String(GROUP_ID), '--clear-groups', '--no-new-privs', '--'],
+];
+
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 const PROGRAM_PARTS = ['bin', 'dist', 'native', 'package.json'];
 
@@ -37,10 +43,9 @@ export function shareProgram(home: string): SharedProgram {
     directory,
     ...args,
   ];
-  const drop = ['--reuid', String(USER_ID), '--regid', String(GROUP_ID), '--clear-groups', '--no-new-privs'];
   return {
     asRoot: (directory, ...args) => run('env', command(directory, args)),
-    asUser: (directory, ...args) => run('setpriv', [...drop, '--', ...command(directory, args)]),
+    asUser: (directory, ...args) => run('env', [...AS_SECOND_USER, ...command(directory, args)]),
   };
 }
 

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { expectSameBytes, KIB, MIB, makeSparseFile, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
+import { callsNeeds, compileCalls } from '../helpers/calls.ts';
 import { mustRun, run } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { attachDevice, withMounted } from '../helpers/loop-device.ts';
@@ -18,7 +18,7 @@ const sampleBytes = Math.ceil(diskBytes / blockBytes / 30) * blockBytes;
 const pages = [1, 5000, 5001, 7000, 8000];
 
 for (const type of ['btrfs', 'xfs'] as const) {
-  describeWith([...needsOf('btrfs', 'xfs'), 'command strace'], `a file on ${type}`, () => {
+  describeWith([...needsOf('btrfs', 'xfs'), ...callsNeeds, 'command strace'], `a file on ${type}`, () => {
     const sources = useFilesystem(type);
     const repositories = useFilesystem(type === 'btrfs' ? 'xfs' : 'btrfs');
     /** A dense disk and a repository on another filesystem. */
@@ -109,7 +109,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
     it('is read whole, and says so, when the snapshot before is gone', async () => {
       const repository = await apart();
       await repository.backup();
-      for (const path of snapshotsOf(repository)) rmSync(path);
+      for (const path of snapshotsOf(repository)) rmSync(path, { recursive: true });
 
       const { exitCode, stderr } = await repository.backy('backup', 'manual:again');
 
@@ -130,8 +130,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
       writeAt(repository.source, 3 * blockBytes, randomBytes(5));
       writeAt(repository.source, 100 * blockBytes - 1, randomBytes(2));
       // From now on the snapshot of the parent is that of a later state, from which nothing differs.
-      rmSync(snapshot);
-      await mustRun('cp', ['--reflink=always', repository.source, snapshot]);
+      await mustRun('cp', ['--reflink=always', repository.source, fileIn(snapshot)]);
 
       const { exitCode, stderr } = await repository.backy('backup', 'manual:again');
 
@@ -159,11 +158,11 @@ for (const type of ['btrfs', 'xfs'] as const) {
         const full = await repository.backup();
         await repository.backup();
         const parent = (await repository.status()).revisions[1]?.uuid ?? '';
-        const snapshot = snapshotPath(repository, parent);
+        const [snapshot = ''] = snapshotsOf(repository);
+        const file = place === 'another' ? fileIn(snapshot) : repository.path(parent);
         // The snapshot of the parent is that of a later state, so what changed in block 50 is not seen.
         writeAt(repository.source, 50 * blockBytes, randomBytes(5));
-        rmSync(snapshot, { force: true });
-        await mustRun('cp', ['--reflink=always', repository.source, snapshot]);
+        await mustRun('cp', ['--reflink=always', repository.source, file]);
         const wrong = await repository.backup();
         expect(wrong.stats).toMatchObject({ method: place === 'another' ? 'extent-map' : 'clone' });
         const config = repository.path('config');
@@ -197,21 +196,27 @@ for (const type of ['btrfs', 'xfs'] as const) {
 
     it('keeps the snapshot it needs when a backup fails, and loses the one of a backup that was killed', async () => {
       const repository = await apart();
-      const { uuid } = await repository.backup();
+      const attempt = [
+        'env',
+        process.execPath,
+        PROGRAM,
+        '-b',
+        repository.directory,
+        'backup',
+        'manual:x',
+      ] as const;
+      await repository.backup();
+      const calls = await compileCalls(sources.scratch());
+      const whole = await calls.run(repository.directory, attempt);
+      const { uuid } = (await repository.status()).revisions[1] ?? {};
       const kept = snapshotsOf(repository);
-      const strace = (what: string): readonly string[] => [
-        '-f',
-        '-qq',
-        '-o',
-        '/dev/null',
-        '-e',
-        `inject=renameat2:${what}`,
-      ];
-      const attempt = [process.execPath, PROGRAM, '-b', repository.directory, 'backup', 'manual:x'];
+      const failing = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=pwrite64:error=EIO'];
+      writeAt(repository.source, 0, randomBytes(KIB));
 
-      expect(await run('strace', [...strace('error=EIO:when=1'), ...attempt])).toMatchObject({ exitCode: 1 });
+      expect(await run('strace', [...failing, ...attempt])).toMatchObject({ exitCode: 1 });
       expect(snapshotsOf(repository)).toEqual(kept);
-      await run('strace', [...strace('signal=SIGKILL:when=1'), ...attempt]);
+      const killAt = 1 + whole.calls.findLastIndex((call) => /^clone .*[0-9a-f]\.partial$/.test(call));
+      await calls.run(repository.directory, attempt, { killAt });
       expect(snapshotsOf(repository)).toHaveLength(2);
 
       const next = await repository.backup();
@@ -323,13 +328,9 @@ function snapshotsOf({ source }: TestRepository): readonly string[] {
     .sort();
 }
 
-/** Where the hidden snapshot of a revision is, or would be. */
-function snapshotPath({ source, path }: TestRepository, uuid: string): string {
-  const owner = createHash('sha256')
-    .update(realpathSync(path('')))
-    .digest('hex')
-    .slice(0, 8);
-  return join(dirname(source), `.${basename(source)}.backy-${owner}-${uuid}`);
+/** The snapshot in its directory. */
+function fileIn(directory: string): string {
+  return join(directory, directory.slice(-36));
 }
 
 function configure({ path }: TestRepository, setting: string): void {

@@ -54,7 +54,7 @@ function moveElsewhere(source: string): void {
 
 describeWith(['command strace'], 'an index in the making', () => {
   // Each call of the engine has a thread of its own, in which few make these more than once.
-  const moments = ['fsync', 'fchmod', 'fchmodat', 'renameat2', 'unlink,unlinkat'].flatMap((calls) =>
+  const moments = ['fsync', 'fchmod', 'renameat2', 'unlink,unlinkat'].flatMap((calls) =>
     [1, 2].map((when) => [calls, when] as const),
   );
 
@@ -86,7 +86,7 @@ describeWith(['command strace'], 'an index in the making', () => {
       rmSync(directory, { recursive: true });
       rmSync(source);
     }
-    expect(killed, 'kills that came in time').toBeGreaterThanOrEqual(5);
+    expect(killed, 'kills that came in time').toBeGreaterThanOrEqual(4);
   });
 });
 

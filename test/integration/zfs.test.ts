@@ -93,9 +93,9 @@ for megabytes in (1, 200):
 
     it('is cleaned up after a run that was killed', async () => {
       await repository.overwrite(2000);
-      // The first to change a mode by a path is who seals an image that is complete.
+      // The first thread to rename two files in a row is the one that seals image and index.
       const strace =
-        'strace -f --seccomp-bpf -qq -o /dev/null -e trace=fchmodat -e inject=fchmodat:signal=KILL';
+        'strace -f --seccomp-bpf -qq -o /dev/null -e trace=renameat2 -e inject=renameat2:signal=KILL:when=2';
       const killed = await guest.run(`${strace} ${programOn(repository.directory)} backup manual:x`);
       expect(killed.exitCode, killed.stderr).toBe(137);
       const remains = `ls -A ${repository.directory} | grep -E 'tmp|partial' || true`;

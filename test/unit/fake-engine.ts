@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { backyError } from '../../src/errors.ts';
 import { fromNodeError, ioError } from '../../src/io-error.ts';
 import type {
@@ -46,6 +46,8 @@ export interface FakeEngine extends Engine {
   /** What `findBegun` finds. */
   begun: Partial<Begun>;
   sharers: readonly Sharer[];
+  /** Whether the repository is on the filesystem of its source. */
+  sharesFilesystem: boolean;
   /** What `measureFreed` finds; absent: the sizes of the files. */
   freedStats: FreedStats | undefined;
   /** Who has files open, by path. */
@@ -64,6 +66,7 @@ export function fakeEngine(): FakeEngine {
     repaired: [],
     begun: {},
     sharers: [],
+    sharesFilesystem: false,
     freedStats: undefined,
     holders: new Map(),
     writeImage: (options, operation) =>
@@ -72,7 +75,7 @@ export function fakeEngine(): FakeEngine {
           throw backyError('BACKY_CANCELLED', { work: 'backup', aftermath: 'gone' });
         const { source } = options;
         if ('command' in source) throw new Error('the fake engine runs no commands');
-        copyFileSync(source.path, options.image);
+        if (source.path !== options.image) copyFileSync(source.path, options.image);
         writeFileSync(options.index, 'index');
         return { ...WRITE_STATS, size: statSync(source.path).size, ...engine.writeStats };
       }),
@@ -126,11 +129,22 @@ export function fakeEngine(): FakeEngine {
         if (!stats.isFile()) throw backyError('BACKY_SOURCE_KIND', { path });
         return { kind: 'file', size: stats.size, busy: false };
       }),
+    cloneSource: (options) =>
+      call('cloneSource', options, () => {
+        if (!engine.sharesFilesystem)
+          throw backyError('BACKY_REFLINK_UNSUPPORTED', { path: options.source, detail: 'elsewhere' });
+        return clone(options.source, options.image);
+      }),
     takeSnapshot: (options) =>
       call('takeSnapshot', options, () => {
-        copyFileSync(options.source, options.snapshot, constants.COPYFILE_EXCL);
-        const { size, dev, ino, birthtimeNs } = statSync(options.snapshot, { bigint: true });
-        return { size: Number(size), device: `${dev}`, inode: `${ino}`, birth: `${birthtimeNs}` };
+        mkdirSync(options.directory, { mode: 0o700 });
+        return clone(options.source, join(options.directory, options.name));
+      }),
+    removeSnapshot: ({ path, ...options }) =>
+      call('removeSnapshot', { path, ...options }, () => {
+        const isThere = existsSync(path);
+        rmSync(path, { recursive: true, force: true });
+        return isThere;
       }),
     findBegun: (path) =>
       call('findBegun', path, () => {
@@ -187,6 +201,12 @@ export function fakeEngine(): FakeEngine {
   }
 
   return engine;
+}
+
+function clone(source: string, to: string) {
+  copyFileSync(source, to, constants.COPYFILE_EXCL);
+  const { size, dev, ino, birthtimeNs } = statSync(to, { bigint: true });
+  return { size: Number(size), identity: { device: `${dev}`, inode: `${ino}`, birth: `${birthtimeNs}` } };
 }
 
 /** The methods that were called, without those in `ignored`. */

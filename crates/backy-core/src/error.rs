@@ -32,6 +32,10 @@ pub enum Code {
     SourceRestoring,
     /// The source has other bytes when it is read again.
     SourceDiffers,
+    /// The snapshot is not the file that was made for this backup; `detail` says how that shows.
+    SnapshotReplaced,
+    /// A file cannot be sealed because it is not ours alone; `detail` says why.
+    SealRefused,
     /// The stream of changes from the source is malformed, or belongs to another snapshot.
     DiffDamaged,
     /// A program that writes a source or reads a target failed, or could not be started.
@@ -81,6 +85,8 @@ impl Code {
             Self::SourceKind => "BACKY_SOURCE_KIND",
             Self::SourceRestoring => "BACKY_SOURCE_RESTORING",
             Self::SourceDiffers => "BACKY_SOURCE_DIFFERS",
+            Self::SnapshotReplaced => "BACKY_SNAPSHOT_REPLACED",
+            Self::SealRefused => "BACKY_SEAL_REFUSED",
             Self::DiffDamaged => "BACKY_DIFF_DAMAGED",
             Self::ProgramFailed => "BACKY_PROGRAM_FAILED",
             Self::ReflinkUnsupported => "BACKY_REFLINK_UNSUPPORTED",

@@ -4,13 +4,15 @@
 //! there are no snapshots, and the test of them has nothing to do.
 #![cfg(target_os = "linux")]
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use backy_core::{
-    BLOCK_SIZE, Code, Control, Extent, ExtentMap, Hint, Input, PathInput, Sample, WriteOptions, WriteStats,
-    index_image, take_snapshot, write_image,
+    BLOCK_SIZE, Code, Control, Extent, ExtentMap, FileIdentity, Hint, Input, LeftSnapshot, PathInput,
+    Previous, Sample, TakenSnapshot, WriteOptions, WriteStats, clone_source, index_image, remove_snapshot,
+    take_snapshot, write_image,
 };
 use proptest::prelude::*;
 use rustix::fs::FallocateFlags;
@@ -111,13 +113,25 @@ impl Bench {
         fs::remove_file(built).unwrap();
     }
 
-    fn snapshot(&self, disk: &Path, number: usize) -> Option<PathBuf> {
+    fn snapshot(&self, disk: &Path, number: usize) -> Option<Previous> {
         let snapshot = self.path(&format!("snapshot-{number}"));
-        match take_snapshot(disk, &snapshot, std::path::Path::new("."), &Control::default()) {
-            Ok(_) => Some(snapshot),
-            Err(error) if error.code == Code::ReflinkUnsupported => None,
-            Err(error) => panic!("{error}"),
-        }
+        let taken =
+            take_snapshot(disk, &snapshot, OsStr::new("disk"), self.directory.path(), &Control::default());
+        known(taken, snapshot.join("disk"))
+    }
+
+    /// A snapshot that is the image of revision `number`.
+    fn image(&self, disk: &Path, number: usize) -> Option<Previous> {
+        let image = self.path(&number.to_string());
+        known(clone_source(disk, &image, &Control::default()), image)
+    }
+}
+
+fn known(taken: backy_core::Result<TakenSnapshot>, path: PathBuf) -> Option<Previous> {
+    match taken {
+        Ok(taken) => Some(Previous { path, identity: taken.identity }),
+        Err(error) if error.code == Code::ReflinkUnsupported => None,
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -127,28 +141,36 @@ proptest! {
     #[test]
     fn every_narrowed_revision_is_a_full_copy(
         generations in prop::collection::vec(prop::collection::vec(event(), 0..60), 2..6),
-        cloneable in any::<bool>(),
+        is_image in any::<bool>(),
         runs in 0..4u32,
     ) {
         let bench = Bench::new();
         let disk = bench.path("disk");
         let file = File::options().read(true).write(true).create_new(true).open(&disk).unwrap();
-        let mut previous: Option<PathBuf> = None;
+        let mut previous: Option<Previous> = None;
         for (number, events) in generations.iter().enumerate() {
             for event in events {
                 happen(event, &file);
             }
-            let Some(snapshot) = bench.snapshot(&disk, number) else { return Ok(()) };
-            prop_assert!(fs::read(&snapshot).unwrap() == fs::read(&disk).unwrap());
+            let taken = if is_image { bench.image(&disk, number) } else { bench.snapshot(&disk, number) };
+            let Some(snapshot) = taken else { return Ok(()) };
+            prop_assert!(fs::read(&snapshot.path).unwrap() == fs::read(&disk).unwrap());
             let hint = previous.clone().map_or(Hint::None, Hint::Previous);
-            let input = PathInput { path: snapshot.clone(), cloneable, hint };
+            let input = PathInput { hint, ..snapshot.clone().into_input() };
             let run = u32::try_from(number).unwrap();
             let stats = bench.write(number, input, Sample { runs, run });
             prop_assert_eq!(stats.hint_failures, []);
             prop_assert_eq!(stats.fallback, None);
-            prop_assert_eq!((stats.narrowed, stats.source_cloned), (number > 0, cloneable));
-            if let Some(old) = previous.replace(snapshot) {
-                fs::remove_file(old).unwrap();
+            prop_assert_eq!((stats.narrowed, stats.source_cloned), (number > 0, is_image));
+            let old = previous.replace(snapshot);
+            if let Some(Previous { path, identity }) = old.filter(|_| !is_image) {
+                let left = LeftSnapshot {
+                    path: path.parent().unwrap().to_owned(),
+                    name: path.file_name().unwrap().to_owned(),
+                    identity: Some(identity),
+                    repository: bench.directory.path().to_owned(),
+                };
+                prop_assert!(remove_snapshot(&left).unwrap());
             }
         }
     }
@@ -171,7 +193,7 @@ fn a_disk_of_very_many_pieces_is_compared_to_its_end() {
         file.write_all_at(&[0xee; PAGE], (page * PAGE) as u64).unwrap();
     }
     let second = bench.snapshot(&disk, 1).unwrap();
-    let input = PathInput { path: second, cloneable: false, hint: Hint::Previous(first) };
+    let input = PathInput { hint: Hint::Previous(first), ..second.into_input() };
     let stats = bench.write(1, input, Sample::default());
     assert!(stats.narrowed);
     assert_eq!(stats.bytes_changed, 4 * BLOCK);
@@ -189,7 +211,7 @@ fn disk_of(blocks: u64, path: &Path) -> File {
 fn changed(path: &Path, blocks: &[u64]) -> PathInput {
     let extents = blocks.iter().map(|block| Extent::at(block * BLOCK + 5000, 100)).collect();
     let hint = Hint::Changed(ExtentMap::normalise(extents));
-    PathInput { path: path.to_owned(), cloneable: false, hint }
+    PathInput { hint, ..path.to_owned().into_input() }
 }
 
 /// Whether the directory is on a filesystem with reflinks, where a hint counts for anything.
@@ -257,26 +279,61 @@ fn a_snapshot_that_is_of_no_use_is_said_to_be() {
     let disk = bench.path("disk");
     disk_of(10, &disk);
     let Some(first) = bench.snapshot(&disk, 0) else { return };
-    let input = |path: &Path, previous: PathBuf| PathInput {
-        path: path.to_owned(),
-        cloneable: true,
-        hint: Hint::Previous(previous),
-    };
+    let at = |path: PathBuf| Previous { path, ..first.clone() };
     bench.write(0, first.clone().into_input(), Sample::default());
     let other = bench.path("other");
     disk_of(11, &other);
-    std::os::unix::fs::symlink(&first, bench.path("link")).unwrap();
+    std::os::unix::fs::symlink(&first.path, bench.path("link")).unwrap();
+    let later = bench.snapshot(&disk, 1).unwrap();
+    let unborn = FileIdentity { birth: None, ..first.identity };
     let cases = [
-        (bench.path("missing"), "is gone"),
-        (other, "is not what the revision was made from"),
-        (bench.path("link"), "cannot be used"),
-        (bench.directory.path().to_owned(), "is no file of ours"),
+        (at(bench.path("missing")), "is gone"),
+        (at(other), "another file is in the place"),
+        (at(later.path), "another file is in the place"),
+        (Previous { identity: unborn, ..first.clone() }, "another file is in the place"),
+        (Previous { identity: later.identity, ..first.clone() }, "another file is in the place"),
+        (at(bench.path("link")), "cannot be used"),
+        (at(bench.directory.path().to_owned()), "is no file of ours"),
     ];
     for (number, (previous, words)) in cases.into_iter().enumerate() {
-        let stats = bench.write(number + 1, input(&first, previous), Sample::default());
+        let input = PathInput { hint: Hint::Previous(previous), ..first.clone().into_input() };
+        let stats = bench.write(number + 1, input, Sample::default());
         assert!(!stats.narrowed, "{words}");
         assert!(stats.fallback.as_ref().is_some_and(|reason| reason.contains(words)), "{:?}", stats.fallback);
     }
+}
+
+/// Whoever writes to the directory of a source can put another file into the place of a snapshot.
+#[test]
+fn a_snapshot_that_is_another_file_by_now_is_refused() {
+    let bench = Bench::new();
+    let disk = bench.path("disk");
+    disk_of(3, &disk);
+    let Some(snapshot) = bench.snapshot(&disk, 0) else { return };
+    let refused = |words: &str| {
+        let options = WriteOptions {
+            source: Input::Path(snapshot.clone().into_input()),
+            image: bench.path("image"),
+            index: bench.path("index"),
+            ..WriteOptions::default()
+        };
+        let error = write_image(&options, &Control::default()).unwrap_err();
+        assert_eq!(error.code, Code::SnapshotReplaced);
+        assert!(error.detail.as_ref().is_some_and(|detail| detail.contains(words)), "{error}");
+        assert!(!bench.path("image").exists());
+    };
+    let (path, kept) = (&snapshot.path, bench.path("kept"));
+    fs::hard_link(path, &kept).unwrap();
+    refused("it has a second name");
+    fs::remove_file(path).unwrap();
+    refused("it is gone");
+    fs::copy(&disk, path).unwrap();
+    refused("another file");
+    fs::remove_file(path).unwrap();
+    std::os::unix::fs::symlink(&kept, path).unwrap();
+    refused("a symbolic link");
+    fs::rename(&kept, path).unwrap();
+    bench.write(0, snapshot.into_input(), Sample::default());
 }
 
 /// A hash of a block that is not read would be handed on, and condemn every later revision.
@@ -310,6 +367,12 @@ trait IntoInput {
 
 impl IntoInput for PathBuf {
     fn into_input(self) -> PathInput {
-        PathInput { path: self, cloneable: false, hint: Hint::None }
+        PathInput { path: self, identity: None, hint: Hint::None }
+    }
+}
+
+impl IntoInput for Previous {
+    fn into_input(self) -> PathInput {
+        PathInput { path: self.path, identity: Some(self.identity), hint: Hint::None }
     }
 }

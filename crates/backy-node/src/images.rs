@@ -10,6 +10,7 @@ use napi::{Env, Result};
 use napi_derive::napi;
 
 use crate::control::{Control, controlled};
+use crate::files::{FileIdentity, identity_of};
 use crate::outcome::{BadBlock, count, first_bad, promise, whole};
 
 /// A range of bytes.
@@ -24,16 +25,25 @@ pub struct ByteRange {
 /// A source: a path with the known facts about it, or a command.
 #[napi(object)]
 pub struct SourceInput {
-    /// File or block device to read; symbolic links are followed.
+    /// File or block device to read; symbolic links are followed, unless it is a snapshot. It may be the image itself.
     pub path: Option<String>,
-    /// Whether it is a snapshot that nobody will ever write to: the image may be the same file, or share its blocks.
-    pub cloneable: Option<bool>,
+    /// The file that it must be, for a snapshot of ours.
+    pub identity: Option<FileIdentity>,
     /// The snapshot of the parent. Extents at the same place in both are the same.
-    pub previous: Option<String>,
+    pub previous: Option<Previous>,
     /// Ranges that may differ from the parent's snapshot.
     pub changed: Option<Vec<ByteRange>>,
     /// The output of a program.
     pub command: Option<CommandInput>,
+}
+
+/// The snapshot that a parent was made from.
+#[napi(object)]
+pub struct Previous {
+    /// Where it is; symbolic links are not followed.
+    pub path: String,
+    /// The file that it must be.
+    pub identity: FileIdentity,
 }
 
 /// A source that a program writes as a stream of `rbd export-diff`.
@@ -159,7 +169,7 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
 
 fn input_of(input: SourceInput) -> backy_core::Result<Input> {
     let invalid = |what: &str| Error::new(Code::InvalidArgument).detail(what);
-    let SourceInput { path, cloneable, previous, changed, command } = input;
+    let SourceInput { path, identity, previous, changed, command } = input;
     let path = match (path, command) {
         (Some(path), None) => path,
         (None, Some(command)) => return command_of(command),
@@ -167,14 +177,17 @@ fn input_of(input: SourceInput) -> backy_core::Result<Input> {
     };
     let hint = match (previous, changed) {
         (None, None) => Hint::None,
-        (Some(previous), None) => Hint::Previous(previous.into()),
+        (Some(Previous { path, identity }), None) => {
+            Hint::Previous(backy_core::Previous { path: path.into(), identity: identity_of(&identity)? })
+        }
         (None, Some(ranges)) => {
             let extents: backy_core::Result<_> = ranges.iter().map(extent_of).collect();
             Hint::Changed(ExtentMap::normalise(extents?))
         }
         (Some(_), Some(_)) => return Err(invalid("a source has one hint")),
     };
-    Ok(Input::Path(PathInput { path: path.into(), cloneable: cloneable.unwrap_or(false), hint }))
+    let identity = identity.as_ref().map(identity_of).transpose()?;
+    Ok(Input::Path(PathInput { path: path.into(), identity, hint }))
 }
 
 fn command_of(input: CommandInput) -> backy_core::Result<Input> {

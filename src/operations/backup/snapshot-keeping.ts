@@ -14,11 +14,11 @@ import type { Context } from '../context.ts';
 export async function whySnapshotGoes(
   { log }: Context,
   source: Source,
-  uuid: string,
+  { uuid, image }: { readonly uuid: string; readonly image: string },
   { sourceCloned }: WriteStats,
 ): Promise<string | undefined> {
   try {
-    const room = await source.room?.(uuid);
+    const room = await source.room?.(uuid, sourceCloned ? image : undefined);
     if (!room || hasRoom(room)) return undefined;
     const figures = describeRoom(room);
     if (sourceCloned) {

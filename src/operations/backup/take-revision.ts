@@ -48,22 +48,25 @@ export async function takeRevision(
   const uuid = newRevisionId(idTime, randomBytes(10));
   const snapshots = tidying(context, plan.source);
   await snapshots.tidy(parent?.uuid);
-  const { record, stats } = await withoutRemains(context, engine, snapshots, { uuid, parent }, async () => {
-    const snapshot = await plan.source.snapshot({
-      uuid,
-      parent,
-      parentImage: snapshotImage(layout, parent),
-      signal: operation.signal,
-    });
+  const image = layout.files(uuid).partialImage;
+  const request = {
+    uuid,
+    parent,
+    image,
+    parentImage: snapshotImage(layout, parent),
+    signal: operation.signal,
+  };
+  const { record, stats } = await withoutRemains(context, engine, snapshots, request, async () => {
+    await announce(engine, layout, uuid, 'revision', plan.startedAt);
+    const snapshot = await plan.source.snapshot(request);
     snapshots.report();
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const options = writeOptions(layout, plan, snapshot, uuid, parent);
-    await announce(engine, layout, uuid, 'revision', plan.startedAt);
     const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
-    const snapshotDropped = await whySnapshotGoes(context, plan.source, uuid, stats);
-    const format = await formatOf(engine, plan, snapshot, layout.files(uuid).partialImage);
+    const snapshotDropped = await whySnapshotGoes(context, plan.source, request, stats);
+    const format = await formatOf(engine, plan, snapshot, image);
     const facts = { ...stats, snapshotDropped, format };
-    const described = describeRevision(plan, snapshot, { uuid, parent }, facts, context.clock());
+    const described = describeRevision(plan, snapshot, request, facts, context.clock());
     const record = stats.hintFailures.length > 0 ? await nameSuspects(context, plan, described) : described;
     await sealRevision(engine, layout, record);
     return { record, stats };

@@ -1,10 +1,21 @@
-import { linkSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FileSourceConfig } from '../../../src/config/config.ts';
+import type { RevisionRecord } from '../../../src/domain/revision.ts';
 import { backyError } from '../../../src/errors.ts';
 import { ioError } from '../../../src/io-error.ts';
 import { fileSource } from '../../../src/sources/file-source.ts';
+import { identityOf } from '../../../src/sources/left-files.ts';
 import type { PathInput, Snapshot, Source } from '../../../src/sources/source.ts';
 import { type FakeEngine, fakeEngine } from '../fake-engine.ts';
 import { makeRecord } from '../records.ts';
@@ -15,39 +26,70 @@ const [first = '', second = '', third = ''] = uuids;
 
 describe('a file as a source', () => {
   it('is cloned into a hidden snapshot beside it, to be compared with that of the parent', async () => {
-    const { source, path, snapshots } = place();
-    const { input, ...rest } = await source.snapshot({ uuid: first, parent: undefined });
+    const { source, path, snapshots, take } = place();
+    const { input, origin, ...rest } = await take(first);
     expect(rest).toEqual({ name: path, size: 4, consistency: 'crash', method: 'extent-map' });
     const [name = ''] = snapshots();
     expect(name).toMatch(new RegExp(`^\\.disk\\.img\\.backy-[0-9a-f]{8}-${first}$`));
-    expect(input).toEqual({ path: join(path, '..', name), cloneable: true });
+    const file = join(path, '..', name, first);
+    const identity = identityOf(statSync(file, { bigint: true }));
+    expect(origin).toEqual({ snapshotFile: identity });
+    expect(input).toEqual({ path: file, identity });
 
-    const next = await source.snapshot({ uuid: second, parent: makeRecord({ uuid: first }) });
+    const next = await take(second, recordOf(source, first, origin));
 
     expect(pathInput(next)).toEqual({
-      path: join(path, '..', name.replace(first, second)),
-      cloneable: true,
-      previous: join(path, '..', name),
+      path: file.replaceAll(first, second),
+      identity: next.origin?.snapshotFile,
+      previous: { path: file, identity },
     });
+  });
+
+  it('is cloned to the image itself where one filesystem has both', async () => {
+    const { source, engine, directory, snapshots, take } = place();
+    engine.sharesFilesystem = true;
+    const image = (uuid: string): string => join(directory, `${uuid}.partial`);
+    const { input, origin } = await take(first);
+    const identity = identityOf(statSync(image(first), { bigint: true }));
+    expect(origin).toEqual({ snapshotFile: identity });
+    expect(input).toEqual({ path: image(first), identity });
+
+    const parentImage = join(directory, first);
+    const next = await take(second, recordOf(source, first, origin), parentImage);
+
+    expect(pathInput(next).previous).toEqual({ path: parentImage, identity });
+    expect(snapshots()).toEqual([]);
+    expect(await source.tidy(second)).toEqual([]);
+  });
+
+  it('is read whole where the record of the parent does not name its snapshot', async () => {
+    const { take } = place();
+    const { input, fallback } = await take(first, makeRecord({ uuid: second }));
+    expect(input).not.toHaveProperty('previous');
+    expect(fallback).toBe('the record of the revision before does not say which file its snapshot is');
+    expect((await take(third, makeRecord({ uuid: second, consistency: 'live' }))).fallback).toBe(
+      'the revision before was read without a snapshot',
+    );
   });
 
   it('is found through links, and its snapshot lies where it lies', async () => {
     const { scratch, directory, engine, snapshots } = place();
     symlinkSync('disk.img', join(scratch, 'link'));
     const source = fileSource({ type: 'file', filename: '../link' }, directory, engine);
-    expect(await source.snapshot({ uuid: first, parent: undefined })).toMatchObject({
+    const image = join(directory, 'image');
+    expect(await source.snapshot({ uuid: first, parent: undefined, image })).toMatchObject({
       name: join(scratch, 'link'),
-      input: { path: join(scratch, snapshots()[0] ?? '') },
+      input: { path: join(scratch, snapshots()[0] ?? '', first) },
     });
   });
 
   it('keeps the snapshot of one revision, and touches none of anybody else', async () => {
-    const { scratch, source, snapshots, engine } = place();
-    for (const uuid of uuids) await source.snapshot({ uuid, parent: undefined });
+    const { scratch, source, snapshots, engine, take } = place();
+    for (const uuid of uuids) await take(uuid);
     const [mine = ''] = snapshots();
     mkdirSync(join(scratch, 'other'));
     const other = fileSource({ type: 'file', filename: '../disk.img' }, join(scratch, 'other'), engine);
-    await other.snapshot({ uuid: third, parent: undefined });
+    await other.snapshot({ uuid: third, parent: undefined, image: join(scratch, 'other/image') });
     const strangers = [
       `${mine}.old`,
       mine.replace(first, 'manual'),
@@ -67,20 +109,24 @@ describe('a file as a source', () => {
     expect(snapshots()).toEqual(theirs);
   });
 
-  it('is compared with the image of the parent once its snapshot has become that', async () => {
-    const { scratch, source, snapshots } = place();
-    const parent = makeRecord({ uuid: first });
-    const request = { uuid: second, parent, parentImage: join(scratch, 'image') };
-    await source.snapshot({ uuid: first, parent: undefined });
-    const snapshot = join(scratch, snapshots()[0] ?? '');
-    expect(pathInput(await source.snapshot(request)).previous).toBe(snapshot);
+  it('loses the snapshot of an earlier version that has become the image', async () => {
+    const { scratch, source, snapshots, take } = place();
+    await take(first);
+    const [name = ''] = snapshots();
+    rmSync(join(scratch, name), { recursive: true });
+    writeFileSync(join(scratch, name), 'disk');
+    linkSync(join(scratch, name), join(scratch, 'image'));
+    expect(await source.tidy(first)).toHaveLength(1);
+    expect(snapshots()).toEqual([]);
+  });
 
-    linkSync(snapshot, request.parentImage);
-    expect(await source.tidy(first)).toHaveLength(2);
-
-    expect(pathInput(await source.snapshot(request)).previous).toBe(request.parentImage);
-    expect(await source.tidy(second)).toEqual([]);
-    expect(pathInput(await source.snapshot({ uuid: third, parent })).previous).toBe(snapshot);
+  it('has its old snapshots removed although one of them cannot be', async () => {
+    const { source, engine, snapshots, take } = place();
+    for (const uuid of uuids) await take(uuid);
+    const refused = ioError({ path: '/x', syscall: 'unlink', errnoName: 'EISDIR' });
+    engine.failures.set('removeSnapshot', refused);
+    await expect(source.tidy(third)).rejects.toBe(refused);
+    expect(snapshots()).toEqual([expect.stringContaining(third)]);
   });
 
   it('has nothing to tidy where it is gone', async () => {
@@ -124,9 +170,9 @@ describe('a source without a snapshot', () => {
       'snapshots are switched off',
     ],
   ])('that %s is read live, and says why', async (_, config, prepare, fallback) => {
-    const { source, path, engine } = place(config);
+    const { take, path, engine } = place(config);
     prepare(engine);
-    expect(await source.snapshot({ uuid: first, parent: makeRecord() })).toEqual({
+    expect(await take(first, makeRecord())).toEqual({
       name: path,
       size: 4,
       consistency: 'live',
@@ -137,8 +183,8 @@ describe('a source without a snapshot', () => {
   });
 
   it('because they were switched off loses those it had', async () => {
-    const { scratch, directory, engine, source, snapshots } = place();
-    await source.snapshot({ uuid: first, parent: undefined });
+    const { scratch, directory, engine, snapshots, take } = place();
+    await take(first);
     const off = fileSource(
       { type: 'file', filename: join(scratch, 'disk.img'), snapshot: false },
       directory,
@@ -149,25 +195,25 @@ describe('a source without a snapshot', () => {
   });
 
   it('is missing while it is a device with nothing attached to it', async () => {
-    const { source, path, engine } = place();
+    const { source, path, engine, take } = place();
     engine.describeSource = async () => ({ kind: 'device', size: 0, busy: false });
     const missing = { code: 'BACKY_SOURCE_MISSING', details: { path } };
-    await expect(source.snapshot({ uuid: first, parent: undefined })).rejects.toMatchObject(missing);
+    await expect(take(first)).rejects.toMatchObject(missing);
     await expect(source.describe()).rejects.toMatchObject(missing);
   });
 
   it('is refused while it is mounted, unless told otherwise', async () => {
     const busy = async () => ({ kind: 'device', size: 4, busy: true }) as const;
-    const { source, path, engine } = place();
+    const { source, path, engine, take } = place();
     engine.describeSource = busy;
-    await expect(source.snapshot({ uuid: first, parent: undefined })).rejects.toMatchObject({
+    await expect(take(first)).rejects.toMatchObject({
       code: 'BACKY_SOURCE_MOUNTED',
       details: { path },
     });
     expect(await source.describe()).toEqual({ name: path, kind: 'device', size: 4 });
     const bold = place({ type: 'file', filename: '../disk.img', allowMounted: true });
     bold.engine.describeSource = busy;
-    expect(await bold.source.snapshot({ uuid: first, parent: undefined })).toMatchObject({ method: 'full' });
+    expect(await bold.take(first)).toMatchObject({ method: 'full' });
   });
 });
 
@@ -183,7 +229,13 @@ function place(config: FileSourceConfig = { type: 'file', filename: '../disk.img
     readdirSync(scratch)
       .filter((name) => name.includes('backy-'))
       .sort();
-  return { scratch, path, directory, engine, source, snapshots };
+  const take = (uuid: string, parent?: RevisionRecord, parentImage?: string): Promise<Snapshot> =>
+    source.snapshot({ uuid, parent, image: join(directory, `${uuid}.partial`), parentImage });
+  return { scratch, path, directory, engine, source, snapshots, take };
+}
+
+function recordOf(source: Source, uuid: string, origin: Snapshot['origin']): RevisionRecord {
+  return makeRecord({ uuid, source: { ...source.identity, ...origin } });
 }
 
 function pathInput({ input }: Snapshot): PathInput {

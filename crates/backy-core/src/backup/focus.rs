@@ -1,5 +1,7 @@
 //! The part of a source that is worth reading: the ranges of a hint, and a sample of the rest.
 
+use std::path::Path;
+
 use crate::backup::parent::Parent;
 use crate::bytes::block::{BLOCK_SIZE, blocks_of};
 use crate::bytes::extent::{Extent, ExtentMap};
@@ -39,6 +41,7 @@ impl Focus {
         sample: Sample,
         source: &Source,
         parent: Option<&Parent>,
+        repository: &Path,
     ) -> Result<Scope> {
         // Without the hashes of a parent everything must be read; the parent has the reason.
         let Some(parent) = parent.filter(|parent| parent.index.is_some()) else {
@@ -47,7 +50,7 @@ impl Focus {
         let changed = match &input.hint {
             Hint::None => return Ok(Scope::Everything(None)),
             Hint::Changed(changed) => changed.clone(),
-            Hint::Previous(path) => match changed_since(path, parent.size(), source)? {
+            Hint::Previous(previous) => match changed_since(previous, parent.size(), source, repository)? {
                 Difference::Known(changed) => changed,
                 Difference::Unknown(reason) => return Ok(Scope::Everything(Some(reason))),
             },

@@ -7,10 +7,9 @@ use crate::backup::parent::Parent;
 use crate::backup::scan::Scan;
 use crate::backup::sealing::Written;
 use crate::backup::segment::RevisionWriter;
-use crate::disk::sharers::identity;
 use crate::error::{Context, Result};
-use crate::files::clone::{Cloned, clone_file};
 use crate::files::device::Kind;
+use crate::files::names::directory_of;
 use crate::image::output::Output;
 use crate::source::input::PathInput;
 use crate::source::opened::Source;
@@ -20,15 +19,17 @@ use crate::work::control::Control;
 /// Writes a revision, as [`crate::write_image`] says. If a hint turns out wrong, the attempt is discarded and
 /// everything is read.
 pub(crate) fn write_path(options: &WriteOptions, input: &PathInput, control: &Control) -> Result<WriteStats> {
-    let source = Source::open(&input.path)?;
+    let source = Source::open(input, directory_of(&options.image))?;
     let parent = open_parent(options)?;
     let job = Job { options, input, source, parent, control };
     let stats = job.write(job.scope()?)?;
     if stats.hint_failures.is_empty() {
         return Ok(stats);
     }
-    // The image has wrong bytes from the hint. The next one starts from the parent again.
-    for path in [&options.image, &options.index] {
+    // Image and index have wrong bytes from the hint. The next ones start from the parent again. An image that is the
+    // snapshot has the right bytes.
+    let wrong = if job.is_snapshot() { None } else { Some(&options.image) };
+    for path in wrong.into_iter().chain([&options.index]) {
         fs::unlink(path).on("unlink", path)?;
     }
     let again = job.write(Scope::Everything(Some(HINT_FAILED.to_owned())))?;
@@ -48,7 +49,13 @@ struct Job<'a> {
 impl Job<'_> {
     /// The part of the source that needs to be read.
     fn scope(&self) -> Result<Scope> {
-        let scope = Focus::of(self.input, self.options.sample, &self.source, self.parent.as_ref())?;
+        let scope = Focus::of(
+            self.input,
+            self.options.sample,
+            &self.source,
+            self.parent.as_ref(),
+            directory_of(&self.options.image),
+        )?;
         Ok(match scope {
             Scope::Narrowed(_) if self.options.compare_bytes => {
                 Scope::Everything(Some(COMPARING_BYTES.to_owned()))
@@ -84,36 +91,20 @@ impl Job<'_> {
         })
     }
 
-    /// Creates the image as a clone of the source or of the parent, or else as one hole. On a filesystem that cannot
-    /// clone, the whole image is written from the source, which is read anyway. Copying the parent first would read and
-    /// write everything twice, and inherit its rot.
-    fn create_image(&self) -> Result<Draft> {
-        let path = &self.options.image;
-        let size = self.source.size;
-        if self.input.cloneable {
-            if let Some(output) = self.adopt()? {
-                return Ok(Draft::shared(output, Start::Source));
-            }
-            // The snapshot may still be cloneable from another directory.
-            if let Cloned::Shared(file) = clone_file(self.source.reader.file(), path, self.control)? {
-                return Ok(Draft::shared(Output::cloned(file, path, size)?, Start::Source));
-            }
-        }
-        clone_parent(self.options, self.parent.as_ref(), size, self.control)
+    /// Whether the snapshot has the name of the image.
+    fn is_snapshot(&self) -> bool {
+        self.input.path == self.options.image
     }
 
-    /// Gives the snapshot the name of the image, if both lie on one filesystem. Cloning it once more would cost as much
-    /// per extent as the snapshot did.
-    fn adopt(&self) -> Result<Option<Output>> {
-        let (snapshot, image) = (self.source.reader.file(), &self.options.image);
-        if fs::link(&self.input.path, image).is_err() {
-            return Ok(None);
+    /// Takes the snapshot as the image, or creates the image as a clone of the parent, or else as one hole. On a
+    /// filesystem that cannot clone, the whole image is written from the source, which is read anyway. Copying the parent
+    /// first would read and write everything twice, and inherit its rot.
+    fn create_image(&self) -> Result<Draft> {
+        let path = &self.options.image;
+        if self.is_snapshot() {
+            let file = fs::duplicate(self.source.reader.file()).on("dup", path)?;
+            return Ok(Draft::shared(Output::existing(file, path, Kind::File), Start::Source));
         }
-        let file = fs::open_plain(image).on("open", image)?;
-        if identity(&file, image)? == identity(snapshot, &self.input.path)? {
-            return Ok(Some(Output::existing(file, image, Kind::File)));
-        }
-        fs::unlink(image).on("unlink", image)?;
-        Ok(None)
+        clone_parent(self.options, self.parent.as_ref(), self.source.size, self.control)
     }
 }

@@ -12,7 +12,7 @@ use crate::source::input::Input;
 pub struct WriteOptions {
     /// The source.
     pub source: Input,
-    /// The image to create; the name must be free.
+    /// The image to create. The name must be free, unless the source is a snapshot of this name.
     pub image: PathBuf,
     /// The index to create; the name must be free.
     pub index: PathBuf,

@@ -3,6 +3,7 @@
 use crate::bytes::sample::Sample;
 use crate::check::verify::bad_blocks_of;
 use crate::error::{BadBlock, Code, Error, Result};
+use crate::files::names::directory_of;
 use crate::image::sealed::{Image, ImageOptions};
 use crate::source::input::Input;
 use crate::source::opened::Source;
@@ -21,12 +22,13 @@ pub struct Compared {
 /// Reads a whole source and compares every block with the index of an image. The image itself is not read.
 ///
 /// # Errors
-/// [`Code::IndexDamaged`], [`Code::SourceResized`], [`Code::SourceKind`], [`Code::ProgramFailed`],
-/// [`Code::DiffDamaged`], [`Code::InvalidArgument`] for a command without a sample, [`Code::Io`], [`Code::Cancelled`].
+/// [`Code::IndexDamaged`], [`Code::SourceResized`], [`Code::SourceKind`], [`Code::SnapshotReplaced`],
+/// [`Code::ProgramFailed`], [`Code::DiffDamaged`], [`Code::InvalidArgument`] for a command without a sample,
+/// [`Code::Io`], [`Code::Cancelled`].
 pub fn compare_source(options: &ImageOptions, source: &Input, control: &Control) -> Result<Compared> {
     match source {
         Input::Path(input) => {
-            let Source { reader, size, data } = Source::open(&input.path)?;
+            let Source { reader, size, data } = Source::open(input, directory_of(&options.image))?;
             let image = Image::of_source(options, reader, size, data)?;
             let different = bad_blocks_of(&image, false, control)?;
             Ok(Compared { bytes_read: image.data_bytes(), different })

@@ -206,7 +206,9 @@ mod tests {
         let (image, bytes) = image_in(&directory);
         let older = directory.join("older");
         // Without clones, no donor can be mistaken for the bad bytes.
-        if platform::create_clone(&File::open(&image.image).unwrap(), &older, &|_| true).is_err() {
+        if platform::create_clone(&File::open(&image.image).unwrap(), rustix::fs::CWD, &older, &|_| true)
+            .is_err()
+        {
             return;
         }
         let file = File::options().write(true).open(&image.image).unwrap();

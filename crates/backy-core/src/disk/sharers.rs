@@ -156,7 +156,7 @@ mod tests {
             overlap((left.0, &[left.1]), (right.0, &[right.1]), &directory).unwrap()
         };
         assert_eq!(overlap_of((&original, second), (&copy, second)), Overlap::Apart);
-        let Ok(clone) = platform::create_clone(&original, &path("clone"), &|_| true) else {
+        let Ok(clone) = platform::create_clone(&original, rustix::fs::CWD, &path("clone"), &|_| true) else {
             return;
         };
         assert_eq!(overlap_of((&original, second), (&clone, second)), Overlap::Shared);

@@ -64,7 +64,9 @@ pub(super) fn remove_leftovers(directory: &Path, names: &[&str]) {
     for entry in fs::read_dir(directory).unwrap().map(std::result::Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
         if name.starts_with(".tmp-") || names.contains(&name.as_str()) {
-            fs::remove_file(entry.path()).unwrap();
+            let is_directory = entry.file_type().unwrap().is_dir();
+            let remove = if is_directory { fs::remove_dir_all } else { fs::remove_file };
+            remove(entry.path()).unwrap();
         }
     }
 }

@@ -42,18 +42,7 @@ impl Scratch {
     /// A copy of a directory, whose files share their blocks with those of the original.
     pub(crate) fn copy(&self, template: &Path) -> PathBuf {
         let directory = self.directory("run");
-        for entry in fs::read_dir(template).unwrap().map(Result::unwrap) {
-            let (from, to) = (entry.path(), directory.join(entry.file_name()));
-            let kind = entry.file_type().unwrap();
-            if kind.is_symlink() {
-                symlink(fs::read_link(from).unwrap(), to).unwrap();
-            } else if kind.is_dir() {
-                fs::create_dir(to).unwrap();
-            } else {
-                // copy_file_range(2) clones if possible.
-                fs::copy(from, to).unwrap();
-            }
-        }
+        copy_entries(template, &directory);
         directory
     }
 
@@ -69,6 +58,23 @@ impl Drop for Scratch {
             succeeds(Command::new("umount").arg("--lazy").arg(&self.root));
         }
         let _ = &self.home;
+    }
+}
+
+fn copy_entries(template: &Path, directory: &Path) {
+    for entry in fs::read_dir(template).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), directory.join(entry.file_name()));
+        let kind = entry.file_type().unwrap();
+        if kind.is_symlink() {
+            symlink(fs::read_link(from).unwrap(), to).unwrap();
+        } else if kind.is_dir() {
+            fs::create_dir(&to).unwrap();
+            fs::set_permissions(&to, fs::metadata(&from).unwrap().permissions()).unwrap();
+            copy_entries(&from, &to);
+        } else {
+            // copy_file_range(2) clones if possible.
+            fs::copy(from, to).unwrap();
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
+use rustix::fd::BorrowedFd;
+use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use crate::error::{Context, Error, Result};
@@ -30,7 +32,17 @@ pub(crate) struct Refusal {
 /// [`crate::Code::Io`] for failures that must not quietly turn into a full copy, such as a full disk;
 /// [`crate::Code::Cancelled`]. Nothing is left behind.
 pub(crate) fn clone_file(from: &File, to: &Path, control: &Control) -> Result<Cloned> {
-    judge(platform::create_clone(from, to, &|time| control.pause(time)), from, to, control)
+    clone_file_at(from, CWD, to, control)
+}
+
+/// The same for a name in an open directory.
+pub(crate) fn clone_file_at(
+    from: &File,
+    directory: BorrowedFd<'_>,
+    to: &Path,
+    control: &Control,
+) -> Result<Cloned> {
+    judge(platform::create_clone(from, directory, to, &|time| control.pause(time)), from, to, control)
 }
 
 /// The same for a file that guests write to.

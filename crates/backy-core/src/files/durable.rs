@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::error::{Context, Error, Result};
+use crate::error::{Code, Context, Error, Result};
+use crate::files::identity::stranger;
 use crate::files::names::{directory_of, temporary_beside};
 use crate::files::ownership::{give_link_to_owner, give_to_owner};
 use crate::platform;
@@ -67,18 +68,33 @@ pub fn replace_links(links: &[(PathBuf, PathBuf)]) -> Result<()> {
 }
 
 /// Makes files read-only for their owner, renames them in order, and makes the names durable with one fsync of their
-/// directory. No name may be taken.
+/// directory. No name may be taken. Each must be a plain file of ours that has one name and that nobody has open for
+/// writing: whoever could change it later would change a sealed revision.
 ///
 /// # Errors
-/// [`crate::Code::Io`]; some of the files may have been renamed then.
+/// [`Code::SealRefused`], [`Code::Io`]; some of the files may have been renamed then.
 pub fn seal(pairs: &[(PathBuf, PathBuf)]) -> Result<()> {
     for (from, _) in pairs {
-        fs::chmodat(from, Mode::RUSR).on("chmod", from)?;
+        make_final(from)?;
     }
     for (from, to) in pairs {
         rename(from, to, Existing::Keep)?;
     }
     pairs.first().map_or(Ok(()), |(_, to)| sync_directory_of(to))
+}
+
+/// Makes a file read-only through its descriptor. The name may lead to another file by now.
+fn make_final(path: &Path) -> Result<()> {
+    let file = fs::open_plain(path).on("open", path)?;
+    let refused = |reason: &str| Err(Error::new(Code::SealRefused).at(path).detail(reason));
+    if let Some(reason) = stranger(&fs::metadata(&file).on("fstat", path)?, directory_of(path))? {
+        return refused(reason);
+    }
+    fs::fchmod(&file, Mode::RUSR).on("fchmod", path)?;
+    if platform::is_open_for_writing(&file) {
+        return refused("a process has it open for writing");
+    }
+    Ok(())
 }
 
 /// Removes files one after the other, each durably before the next. Missing files are skipped.

@@ -19,6 +19,7 @@ pub(crate) mod direct;
 pub(crate) mod directory;
 pub(crate) mod durable;
 pub(crate) mod holders;
+pub(crate) mod identity;
 pub(crate) mod lock;
 pub(crate) mod names;
 pub(crate) mod ownership;

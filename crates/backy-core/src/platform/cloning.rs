@@ -3,39 +3,45 @@
 use std::fs::File;
 use std::path::Path;
 
-use rustix::fd::AsRawFd;
-use rustix::fs::IFlags;
+use rustix::fd::{AsRawFd, BorrowedFd};
+use rustix::fs::{CWD, IFlags};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Setter, opcode};
 
 use super::ioctl::control;
-use super::linux::create;
+use super::linux::{create, create_at};
 use super::types::Pause;
 use super::unwritten::{Wanted, patiently};
 use super::xfs::{limit_cow_extents, set_xfs_attributes, xfs_attributes};
 use crate::sys::{call, fs};
 
-/// Creates `to` as a clone of `from`, sharing all its blocks. Nothing is left behind on failure. `ioctl_ficlone(2)`; it
-/// takes 11 to 16 µs per extent.
-pub(crate) fn create_clone(from: &File, to: &Path, pause: Pause) -> Result<File> {
-    let file = create(to)?;
+/// Creates `to`, a name in an open directory, as a clone of `from`, sharing all its blocks. Nothing is left behind on
+/// failure. `ioctl_ficlone(2)`; it takes 11 to 16 µs per extent.
+pub(crate) fn create_clone(from: &File, directory: BorrowedFd<'_>, to: &Path, pause: Pause) -> Result<File> {
+    let file = create_at(directory, to)?;
     // The hint must be set before the first block is shared. A failure does not matter: other filesystems have no such
     // hint.
     let _ = limit_cow_extents(&file);
-    fill_with_clone(from, file, to, pause)
+    fill_with_clone(from, file, directory, to, pause)
 }
 
 /// The same for a file that guests write to. XFS copies the hint of an image, but such a file is faster without it.
 pub(crate) fn create_plain_clone(from: &File, to: &Path, pause: Pause) -> Result<File> {
     let file = create(to)?;
     let attributes = xfs_attributes(&file);
-    let file = fill_with_clone(from, file, to, pause)?;
+    let file = fill_with_clone(from, file, CWD, to, pause)?;
     // These are only hints: the file is complete without them.
     let _ = attributes.and_then(|attributes| set_xfs_attributes(&file, attributes));
     Ok(file)
 }
 
-fn fill_with_clone(from: &File, file: File, to: &Path, pause: Pause) -> Result<File> {
+fn fill_with_clone(
+    from: &File,
+    file: File,
+    directory: BorrowedFd<'_>,
+    to: &Path,
+    pause: Pause,
+) -> Result<File> {
     let cloned = match patiently(Wanted::File, from, pause, || clone_into(&file, from)) {
         Err(Errno::INVAL) => clone_unlike(&file, from),
         result => result,
@@ -43,7 +49,7 @@ fn fill_with_clone(from: &File, file: File, to: &Path, pause: Pause) -> Result<F
     match cloned {
         Ok(()) => Ok(file),
         Err(errno) => {
-            let _ = fs::unlink(to);
+            let _ = fs::unlink_at(directory, to);
             Err(errno)
         }
     }

@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use rustix::fd::{AsFd, AsRawFd};
-use rustix::fs::{Advice, AtFlags, FallocateFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use rustix::fs::{Advice, AtFlags, CWD, FallocateFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
 use rustix::process::Signal;
@@ -22,8 +22,13 @@ pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILS
 
 /// Creates a file that nobody else may read; the name must be free.
 pub(crate) fn create(path: &Path) -> Result<File> {
+    create_at(CWD, path)
+}
+
+/// The same for a name in an open directory.
+pub(super) fn create_at(directory: BorrowedFd<'_>, name: &Path) -> Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+    Ok(fs::open_at(directory, name, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
 /// Changes the owner of a symbolic link. The check on the descriptor protects other files: somebody who may rename

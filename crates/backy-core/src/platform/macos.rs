@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
-use rustix::fd::{AsFd, AsRawFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::fs::{AtFlags, CWD, CloneFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
@@ -18,22 +18,22 @@ pub(crate) const BLOCK_ERRORS: &[Errno] = &[Errno::IO, Errno::NODATA, Errno::ILS
 
 /// Creates `to` as a clone of `from`, sharing all its blocks. It belongs to the caller, like any new file.
 /// clonefile(2).
-pub(crate) fn create_clone(from: &File, to: &Path, _pause: Pause) -> Result<File> {
+pub(crate) fn create_clone(from: &File, directory: BorrowedFd<'_>, to: &Path, _pause: Pause) -> Result<File> {
     let flags = CloneFlags::NOFOLLOW | CloneFlags::NOOWNERCOPY;
-    call("fclonefileat", || rustix::fs::fclonefileat(from, CWD, to, flags)).map_err(as_on_linux)?;
+    call("fclonefileat", || rustix::fs::fclonefileat(from, directory, to, flags)).map_err(as_on_linux)?;
     // A clone inherits the read-only mode of a sealed image.
-    let mode = Mode::RUSR | Mode::WUSR;
-    let opened = call("fchmodat", || rustix::fs::chmodat(CWD, to, mode, AtFlags::SYMLINK_NOFOLLOW))
-        .and_then(|()| fs::open(to, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()));
+    let (mode, flags) = (Mode::RUSR | Mode::WUSR, OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC);
+    let opened = call("fchmodat", || rustix::fs::chmodat(directory, to, mode, AtFlags::SYMLINK_NOFOLLOW))
+        .and_then(|()| fs::open_at(directory, to, flags, Mode::empty()));
     if opened.is_err() {
-        let _ = fs::unlink(to);
+        let _ = fs::unlink_at(directory, to);
     }
     opened.map(File::from)
 }
 
 /// The same for a file that guests write to.
 pub(crate) fn create_plain_clone(from: &File, to: &Path, pause: Pause) -> Result<File> {
-    create_clone(from, to, pause)
+    create_clone(from, CWD, to, pause)
 }
 
 /// This system has two numbers where Linux has one: clonefile(2) and fcntl(2) fail with ENOTSUP where the filesystem
@@ -225,6 +225,11 @@ pub(crate) fn find_holders(subjects: &[&Subject]) -> Vec<Vec<Holder>> {
 /// No call tells who has locked a file.
 pub(crate) fn find_lockers(_file: &File) -> Vec<Holder> {
     Vec::new()
+}
+
+/// Nothing tells.
+pub(crate) fn is_open_for_writing(_file: &File) -> bool {
+    false
 }
 
 /// No call tells who has claimed a device.

@@ -1,7 +1,7 @@
 //! The differences between operating systems, and nothing else. Linux and macOS offer the same functions.
 //!
 //! ```ignore
-//! let clone = platform::create_clone(&image, &path, &|time| control.pause(time))?;
+//! let clone = platform::create_clone(&image, CWD, &path, &|time| control.pause(time))?;
 //! platform::sync(&clone)?;
 //! ```
 
@@ -29,6 +29,10 @@ pub(crate) use holders::{find_holders, find_lockers};
 mod identity;
 #[cfg(target_os = "linux")]
 mod ioctl;
+#[cfg(target_os = "linux")]
+mod leases;
+#[cfg(target_os = "linux")]
+pub(crate) use leases::*;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]

@@ -6,12 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::process::geteuid;
 
 use crate::bytes::extent::ExtentMap;
 use crate::disk::fiemap::{self, Mapped};
 use crate::error::{Context, Error, Result};
+use crate::files::identity::{FileIdentity, is_owner, metadata};
 use crate::platform::{self, Sharing};
+use crate::source::input::Previous;
 use crate::source::opened::Source;
 use crate::sys::fs;
 
@@ -27,9 +28,16 @@ pub(crate) enum Difference {
     Unknown(String),
 }
 
-/// Compares a source with an earlier snapshot of it, which had `size` bytes.
-pub(crate) fn changed_since(previous: &Path, size: u64, source: &Source) -> Result<Difference> {
+/// Compares a source with the parent's snapshot of it, which had `size` bytes. All facts come from the descriptors whose
+/// maps are compared.
+pub(crate) fn changed_since(
+    previous: &Previous,
+    size: u64,
+    source: &Source,
+    repository: &Path,
+) -> Result<Difference> {
     let unknown = |reason: &str| Ok(Difference::Unknown(reason.to_owned()));
+    let Previous { path: previous, identity } = previous;
     let old = match fs::open_plain(previous) {
         Ok(file) => file,
         Err(Errno::NOENT) => return unknown("the snapshot of the revision before is gone"),
@@ -38,14 +46,15 @@ pub(crate) fn changed_since(previous: &Path, size: u64, source: &Source) -> Resu
             return unknown(&format!("the snapshot of the revision before cannot be used ({error})"));
         }
     };
-    let (before, now) = (
-        fs::metadata(&old).on("fstat", previous)?,
-        fs::metadata(source.reader.file()).on("fstat", source.reader.path())?,
-    );
-    // Root gives its snapshots to the owner of the repository.
-    let is_ours = before.uid() == geteuid().as_raw() || (geteuid().is_root() && before.uid() == now.uid());
-    if !before.is_file() || !is_ours {
+    let before = metadata(&old, previous)?;
+    let now = metadata(source.reader.file(), source.reader.path())?;
+    if !before.is_file() || !is_owner(before.uid(), repository)? {
         return unknown("the snapshot of the revision before is no file of ours");
+    }
+    if !FileIdentity::of(&before).is_that_of_earlier(identity) {
+        return unknown(
+            "another file is in the place of the snapshot that the revision before was made from",
+        );
     }
     if before.len() != size || before.dev() != now.dev() {
         return unknown("the snapshot of the revision before is not what the revision was made from");

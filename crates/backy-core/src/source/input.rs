@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::bytes::extent::ExtentMap;
 use crate::error::{Code, Error, Result};
+use crate::files::identity::FileIdentity;
 use crate::stream::diff_reader::DiffHeader;
 
 /// A source.
@@ -66,11 +67,10 @@ pub struct ChangesInput {
 /// A file or block device, and the known facts about it.
 #[derive(Debug, Clone, Default)]
 pub struct PathInput {
-    /// Symbolic links are followed.
+    /// Symbolic links are followed, but not to a snapshot. A snapshot with the name of the image is the image.
     pub path: PathBuf,
-    /// Whether it is a snapshot that nobody will ever write to, so that the image may be the same file, or share its
-    /// blocks.
-    pub cloneable: bool,
+    /// The file that it must be, for a snapshot of ours. Nobody will ever write to that.
+    pub identity: Option<FileIdentity>,
     /// Knowledge of its changes. It narrows the read; all bytes that are read are still compared.
     pub hint: Hint,
 }
@@ -81,10 +81,19 @@ pub enum Hint {
     /// None. Everything is read.
     #[default]
     None,
-    /// The parent's snapshot is this file. Extents at the same place on the disk are the same.
-    Previous(PathBuf),
+    /// Extents at the same place on the disk as in the parent's snapshot are the same.
+    Previous(Previous),
     /// Nothing outside of these ranges has changed.
     Changed(ExtentMap),
+}
+
+/// The snapshot that the parent was made from.
+#[derive(Debug, Clone)]
+pub struct Previous {
+    /// A file on the filesystem of the source. Symbolic links are not followed.
+    pub path: PathBuf,
+    /// The file that it must be.
+    pub identity: FileIdentity,
 }
 
 impl Default for Input {

@@ -5,7 +5,7 @@
 //!
 //! let everything: Input = std::path::PathBuf::from("/dev/vg/disk").into();
 //! let changed = Hint::Changed(ExtentMap::normalise(vec![Extent::at(0, 1 << 20)]));
-//! let narrowed = Input::Path(PathInput { path: "/dev/vg/disk".into(), cloneable: false, hint: changed });
+//! let narrowed = Input::Path(PathInput { path: "/dev/vg/disk".into(), identity: None, hint: changed });
 //! # drop((everything, narrowed));
 //! ```
 
@@ -15,3 +15,4 @@ pub(crate) mod input;
 pub(crate) mod opened;
 pub(crate) mod recheck;
 pub(crate) mod snapshot;
+pub(crate) mod snapshot_directory;

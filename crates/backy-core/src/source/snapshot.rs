@@ -1,61 +1,99 @@
-//! Snapshots of source files. A snapshot is a clone of one instant beside the file, and nobody writes to it.
+//! A snapshot of a source file: a clone, of one instant, that nobody writes to.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::path::Path;
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-use std::time::SystemTime;
-
+use rustix::fd::AsFd;
 use rustix::fs::Mode;
 
 use crate::error::{Code, Context, Error, Result};
 use crate::files::begun;
-use crate::files::clone::{Cloned, clone_file};
+use crate::files::clone::{Cloned, clone_file, clone_file_at};
 use crate::files::device::{self, Kind};
-use crate::files::durable::sync_directory_of;
-use crate::files::ownership::give_to_owner_of;
+use crate::files::identity::{FileIdentity, metadata};
+use crate::files::ownership::{give_to_owner, give_to_owner_of};
 use crate::platform;
+use crate::source::snapshot_directory::SnapshotDirectory;
 use crate::sys::fs;
 use crate::work::control::Control;
 
-/// A new snapshot, and the facts that identify it under every name.
+/// A snapshot that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenSnapshot {
     /// Size in bytes.
     pub size: u64,
-    /// Number of its filesystem. On some it changes with each mount.
-    pub device: u64,
-    /// Its inode number.
-    pub inode: u64,
-    /// Time of its creation, in nanoseconds since 1970; `None` if the filesystem does not keep that.
-    pub birth: Option<u128>,
+    /// The file that it is.
+    pub identity: FileIdentity,
 }
 
 impl TakenSnapshot {
-    fn of(metadata: &Metadata) -> Self {
-        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
-        Self {
-            size: metadata.len(),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            birth: metadata.created().ok().and_then(since).map(|birth| birth.as_nanos()),
-        }
+    fn of(clone: &File, path: &Path) -> Result<Self> {
+        let metadata = metadata(clone, path)?;
+        Ok(Self { size: metadata.len(), identity: FileIdentity::of(&metadata) })
     }
 }
 
-/// Clones a file to a name beside it, which must be free, and makes the clone durable. Later snapshots are compared
-/// with it, so it must be complete after a power cut. It gets the owner of the directory `repository`, to which it
-/// belongs.
+/// Clones a file to the name of a new image, which must be free, where one filesystem has both: the snapshot is the
+/// image from the beginning, and has no name in a directory of anybody else. Whoever completes the image makes it
+/// durable.
 ///
 /// # Errors
-/// [`Code::ReflinkUnsupported`] if the filesystem cannot clone, [`Code::SourceKind`] for everything except files,
-/// [`Code::SourceRestoring`] while a restore writes to it, [`Code::Cancelled`], [`Code::Io`]. Nothing is left behind.
+/// As [`take_snapshot`].
+pub fn clone_source(source: &Path, image: &Path, control: &Control) -> Result<TakenSnapshot> {
+    let file = open_file(source)?;
+    let clone = shared(clone_file(&file, image, control)?, source)?;
+    let finished = give_to_owner(&clone, image).and_then(|()| TakenSnapshot::of(&clone, image));
+    if finished.is_err() {
+        // Best effort: the unfinished record says that it may go.
+        let _ = fs::unlink(image);
+    }
+    finished
+}
+
+/// Clones a file to `name` in a new directory of ours, whose own name must be free, and makes that durable: an earlier
+/// snapshot is compared with later ones, so a power cut must not leave less of it than was read. Both get the owner of the
+/// directory `repository`, which they belong to.
+///
+/// # Errors
+/// [`Code::ReflinkUnsupported`] where there is no such thing, [`Code::SourceKind`] for what is no file,
+/// [`Code::SourceRestoring`] while it is restored to,
+/// [`Code::Cancelled`], [`Code::Io`]. Nothing is left behind.
 pub fn take_snapshot(
     source: &Path,
-    snapshot: &Path,
+    directory: &Path,
+    name: &OsStr,
     repository: &Path,
     control: &Control,
 ) -> Result<TakenSnapshot> {
+    let file = open_file(source)?;
+    let directory = SnapshotDirectory::make(directory, name)?;
+    let taken = fill(&directory, &file, source, repository, control);
+    if taken.is_err() {
+        // Best effort: its name tells whose leftover it is.
+        let _ = directory.discard();
+    }
+    taken
+}
+
+fn fill(
+    directory: &SnapshotDirectory,
+    file: &File,
+    source: &Path,
+    repository: &Path,
+    control: &Control,
+) -> Result<TakenSnapshot> {
+    let path = &directory.file_path();
+    let clone = shared(clone_file_at(file, directory.as_fd(), directory.name(), control)?, source)?;
+    fs::fchmod(&clone, Mode::RUSR).on("fchmod", path)?;
+    give_to_owner_of(&clone, path, repository)?;
+    platform::sync(&clone).on("fsync", path)?;
+    directory.finish(repository)?;
+    TakenSnapshot::of(&clone, path)
+}
+
+/// Opens a source that can be cloned.
+fn open_file(source: &Path) -> Result<File> {
     let file = device::open_source(source)?;
     match device::facts(&file, source)? {
         Some(facts) if facts.kind == Kind::File => {}
@@ -63,21 +101,14 @@ pub fn take_snapshot(
         None => return Err(Error::new(Code::SourceKind).at(source)),
     }
     begun::guard_source(&file, source)?;
-    let clone = match clone_file(&file, snapshot, control)? {
-        Cloned::Shared(clone) => clone,
-        Cloned::Refused(refusal) => return Err(refused(source, &refusal.reason)),
-    };
-    let finished = fs::fchmod(&clone, Mode::RUSR)
-        .on("fchmod", snapshot)
-        .and_then(|()| give_to_owner_of(&clone, snapshot, repository))
-        .and_then(|()| platform::sync(&clone).on("fsync", snapshot))
-        .and_then(|()| sync_directory_of(snapshot))
-        .and_then(|()| fs::metadata(&clone).on("fstat", snapshot));
-    if finished.is_err() {
-        // A failure does not matter: its name shows whose leftover it is.
-        let _ = fs::unlink(snapshot);
+    Ok(file)
+}
+
+fn shared(cloned: Cloned, source: &Path) -> Result<File> {
+    match cloned {
+        Cloned::Shared(clone) => Ok(clone),
+        Cloned::Refused(refusal) => Err(refused(source, &refusal.reason)),
     }
-    finished.map(|metadata| TakenSnapshot::of(&metadata))
 }
 
 fn refused(source: &Path, reason: &str) -> Error {
@@ -89,23 +120,43 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    /// The filesystem of the temporary directory decides. Nothing else is left in either case.
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    /// Whichever it is, depending on where the temporary directory lies, nothing else is left.
     #[test]
     fn it_is_a_read_only_copy_or_none() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("disk"), vec![7; 100_000]).unwrap();
-        match take_snapshot(&path("disk"), &path("snapshot"), directory.path(), &Control::default()) {
+        let take = || {
+            let (disk, snapshot, name) = (path("disk"), path("snapshot"), OsStr::new("disk"));
+            take_snapshot(&disk, &snapshot, name, directory.path(), &Control::default())
+        };
+        match take() {
             Ok(taken) => {
-                let metadata = std::fs::metadata(path("snapshot")).unwrap();
-                assert_eq!((taken.size, taken.inode), (100_000, metadata.ino()));
-                assert_eq!(std::fs::read(path("snapshot")).unwrap(), std::fs::read(path("disk")).unwrap());
-                let mode = std::fs::metadata(path("snapshot")).unwrap().permissions().mode();
-                assert_eq!(mode & 0o7777, 0o400);
+                let file = path("snapshot").join("disk");
+                let metadata = std::fs::metadata(&file).unwrap();
+                assert_eq!((taken.size, taken.identity), (100_000, FileIdentity::of(&metadata)));
+                assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(path("disk")).unwrap());
+                assert_eq!((mode(&file), mode(&path("snapshot"))), (0o400, 0o700));
             }
             Err(error) => {
                 assert_eq!(error.code, Code::ReflinkUnsupported);
                 assert!(!path("snapshot").exists());
+            }
+        }
+        match clone_source(&path("disk"), &path("image"), &Control::default()) {
+            Ok(taken) => {
+                let metadata = std::fs::metadata(path("image")).unwrap();
+                assert_eq!((taken.size, taken.identity), (100_000, FileIdentity::of(&metadata)));
+                assert_eq!(std::fs::read(path("image")).unwrap(), std::fs::read(path("disk")).unwrap());
+                assert_eq!(mode(&path("image")), 0o600);
+            }
+            Err(error) => {
+                assert_eq!(error.code, Code::ReflinkUnsupported);
+                assert!(!path("image").exists());
             }
         }
     }
@@ -116,20 +167,26 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("disk"), "disk").unwrap();
         std::fs::write(path("precious"), "precious").unwrap();
-        let error = take_snapshot(&path("disk"), &path("precious"), directory.path(), &Control::default())
-            .unwrap_err();
-        assert_eq!(error.errno, Some(rustix::io::Errno::EXIST));
+        let (disk, precious, control) = (path("disk"), path("precious"), Control::default());
+        let name = OsStr::new("disk");
+        for error in [
+            take_snapshot(&disk, &precious, name, directory.path(), &control).unwrap_err(),
+            clone_source(&disk, &precious, &control).unwrap_err(),
+        ] {
+            assert_eq!(error.errno, Some(rustix::io::Errno::EXIST));
+        }
         assert_eq!(std::fs::read(path("precious")).unwrap(), b"precious");
         let missing = path("missing/snapshot");
         assert_eq!(
-            take_snapshot(&path("disk"), &missing, directory.path(), &Control::default()).unwrap_err().code,
+            take_snapshot(&disk, &missing, name, directory.path(), &control).unwrap_err().code,
             Code::Io
         );
-        assert_eq!(
-            take_snapshot(directory.path(), &path("new"), directory.path(), &Control::default())
-                .unwrap_err()
-                .code,
-            Code::SourceKind
-        );
+        for error in [
+            take_snapshot(directory.path(), &path("new"), name, directory.path(), &control).unwrap_err(),
+            clone_source(directory.path(), &path("new"), &control).unwrap_err(),
+        ] {
+            assert_eq!(error.code, Code::SourceKind);
+        }
+        assert!(!path("new").exists());
     }
 }

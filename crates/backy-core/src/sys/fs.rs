@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
     self, AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, RenameFlags, SeekFrom, Stat, Uid, XattrFlags,
 };
@@ -15,6 +15,11 @@ use super::call;
 
 pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     call("open", || fs::open(path, flags, mode))
+}
+
+/// Opens a name in an open directory.
+pub(crate) fn open_at(directory: impl AsFd, name: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+    call("open", || fs::openat(directory, name, flags, mode))
 }
 
 pub(crate) fn metadata(file: &File) -> Result<Metadata> {
@@ -127,10 +132,6 @@ pub(crate) fn ftruncate(file: &File, size: u64) -> Result<()> {
     call("ftruncate", || fs::ftruncate(file, size))
 }
 
-pub(crate) fn chmodat(path: &Path, mode: Mode) -> Result<()> {
-    call("chmod", || fs::chmodat(CWD, path, mode, AtFlags::empty()))
-}
-
 pub(crate) fn fchmod(file: &File, mode: Mode) -> Result<()> {
     call("fchmod", || fs::fchmod(file, mode))
 }
@@ -145,6 +146,11 @@ pub(crate) fn mkdir(path: &Path, mode: Mode) -> Result<()> {
     call("mkdir", || fs::mkdir(path, mode))
 }
 
+/// Makes a directory in an open one.
+pub(crate) fn mkdir_at(directory: impl AsFd, name: &Path, mode: Mode) -> Result<()> {
+    call("mkdir", || fs::mkdirat(directory, name, mode))
+}
+
 pub(crate) fn rmdir(path: &Path) -> Result<()> {
     call("rmdir", || fs::rmdir(path))
 }
@@ -153,13 +159,31 @@ pub(crate) fn symlink(target: &Path, path: &Path) -> Result<()> {
     call("symlink", || fs::symlink(target, path))
 }
 
-/// Gives a file a second name. Symbolic links are not followed.
-pub(crate) fn link(from: &Path, to: &Path) -> Result<()> {
-    call("link", || fs::link(from, to))
-}
-
 pub(crate) fn unlink(path: &Path) -> Result<()> {
     call("unlink", || fs::unlink(path))
+}
+
+/// Removes a name from an open directory.
+pub(crate) fn unlink_at(directory: impl AsFd, name: &Path) -> Result<()> {
+    call("unlink", || fs::unlinkat(directory, name, AtFlags::empty()))
+}
+
+/// Removes an empty directory from an open one.
+pub(crate) fn rmdir_at(directory: impl AsFd, name: &Path) -> Result<()> {
+    call("rmdir", || fs::unlinkat(directory, name, AtFlags::REMOVEDIR))
+}
+
+/// Whether an open directory has no entries.
+pub(crate) fn is_empty(directory: impl AsFd) -> Result<bool> {
+    call("getdents", || {
+        for entry in fs::Dir::read_from(directory)? {
+            let entry = entry?;
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })
 }
 
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {

@@ -36,10 +36,12 @@ describe('backup', () => {
     expect(methodsCalled(bench.engine, 'lockFile', 'describeSource')).toEqual([
       'removeFiles',
       'findBegun',
+      // The unfinished record.
+      'createFile',
+      'cloneSource',
       // The snapshot is noted before it is made.
       'replaceFile',
       'takeSnapshot',
-      'createFile',
       'writeImage',
       'replaceFile',
       'sealFiles',
@@ -203,7 +205,8 @@ describe('backup', () => {
     bench.engine.writeStats = { sharing: 'none', sharingReason: 'ext4', fallback: 'index lost' };
     bench.add(makeRecord({ timestamp: '2030-01-01T00:00:00Z', size: 100 }));
     const { record } = (await backup(bench.context)) ?? expect.unreachable();
-    expect(record.stats).toMatchObject({ sharing: 'none', sharingReason: 'ext4', fallback: 'index lost' });
+    const fallback = expect.stringMatching(/; index lost$/);
+    expect(record.stats).toMatchObject({ sharing: 'none', sharingReason: 'ext4', fallback });
     expect(bench.warnings()).toEqual([
       expect.stringContaining('ext4'),
       expect.stringContaining('index lost'),
@@ -253,7 +256,9 @@ describe('backup', () => {
     expect(second?.[1]).toMatchObject({
       sampleRuns: 30,
       sampleRun: 1,
-      source: { previous: expect.stringContaining(record.uuid) },
+      source: {
+        previous: { path: expect.stringContaining(record.uuid), identity: record.source.snapshotFile },
+      },
     });
   });
 
@@ -365,6 +370,7 @@ describe('a backup that fails', () => {
     const original = bench.engine.removeFiles;
     bench.engine.removeFiles = (paths) =>
       paths.length > 0 ? Promise.reject(new Error('EIO')) : original(paths);
+    bench.engine.removeSnapshot = () => Promise.reject(new Error('EIO'));
     await expect(backup(bench.context)).rejects.toBe(full);
     expect(bench.warnings()).toEqual([
       expect.stringMatching(/^the unfinished revision .* could not be removed: EIO$/),

@@ -56,11 +56,13 @@ describe('a hint that was wrong', () => {
     const { bench, take, records } = await benchWithHints();
     await take(lie);
     expect(await trusts(bench)).toEqual(['trusted', 'distrusted', 'trusted', 'trusted']);
+    const identity = records[2].source.snapshotFile;
+    expect(identity).toBeDefined();
     const compared = bench.engine.calls.filter(([method]) => method === 'compareSource');
     expect(compared).toEqual([
       [
         'compareSource',
-        expect.objectContaining({ source: { path: expect.stringContaining(records[2].uuid) } }),
+        expect.objectContaining({ source: { path: expect.stringContaining(records[2].uuid), identity } }),
       ],
     ]);
     expect(readRecord(bench.context.layout, records[2].uuid)).toEqual(records[2]);

@@ -1,10 +1,14 @@
 //! Backups.
 
+use std::fs;
+use std::path::Path;
+
 use super::material::{is_revision, prepare_changed, with_parent, write};
 use crate::backup::options::WriteOptions;
 use crate::bytes::sample::Sample;
 use crate::fault_tests::scenario::{PLAIN, Scenario};
-use crate::source::input::{Hint, Input, PathInput};
+use crate::files::identity::FileIdentity;
+use crate::source::input::{Hint, Input, PathInput, Previous};
 
 pub(super) fn backups() -> Vec<Scenario> {
     let backup = Scenario {
@@ -35,8 +39,8 @@ pub(super) fn backups() -> Vec<Scenario> {
         Scenario {
             name: "backup, from a snapshot",
             run: |directory| {
-                let hint = Hint::Previous(directory.join("snapshot"));
-                let input = PathInput { path: directory.join("source"), cloneable: true, hint };
+                let hint = previous(directory);
+                let input = PathInput { path: directory.join("source"), identity: None, hint };
                 let sample = Sample { runs: 2, run: 0 };
                 write(
                     directory,
@@ -46,4 +50,10 @@ pub(super) fn backups() -> Vec<Scenario> {
             ..backup
         },
     ]
+}
+
+fn previous(directory: &Path) -> Hint {
+    let path = directory.join("snapshot/disk");
+    let identity = fs::metadata(&path).map(|metadata| FileIdentity::of(&metadata));
+    identity.map_or(Hint::None, |identity| Hint::Previous(Previous { path, identity }))
 }

@@ -1,5 +1,6 @@
 //! Revisions and sources that the operations work on.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -37,13 +38,12 @@ pub(super) fn prepare_revision(directory: &Path) {
     }
 }
 
-/// Makes `old`, a sealed revision of `snapshot`, and changes `source` afterwards.
+/// Makes `old`, a sealed revision of `snapshot/disk`, and changes `source` afterwards. A filesystem that clones nothing
+/// has no snapshot.
 pub(super) fn prepare_changed(directory: &Path) {
     prepare_revision(directory);
     let (source, snapshot) = (directory.join("source"), directory.join("snapshot"));
-    if take_snapshot(&source, &snapshot, directory, &Control::default()).is_err() {
-        fs::copy(&source, &snapshot).unwrap();
-    }
+    let _ = take_snapshot(&source, &snapshot, OsStr::new("disk"), directory, &Control::default());
     overwrite(&source, BLOCK_SIZE + 5000, &[9; 20_000]);
     overwrite(&source, 6 * BLOCK_SIZE, &vec![0; BLOCK_SIZE]);
     overwrite(&source, SIZE - 10, b"the tail");

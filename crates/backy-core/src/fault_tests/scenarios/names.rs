@@ -1,11 +1,13 @@
 //! Links, and files that get other names or lose theirs.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::fault_tests::scenario::{PLAIN, Scenario};
-use crate::{make_directory, move_files, remove, remove_directory, replace_links, seal};
+use crate::{
+    LeftSnapshot, make_directory, move_files, remove, remove_directory, remove_snapshot, replace_links, seal,
+};
 
 pub(super) fn names() -> Vec<Scenario> {
     vec![
@@ -13,6 +15,7 @@ pub(super) fn names() -> Vec<Scenario> {
         files_sealed(),
         files_moved(),
         files_removed(),
+        snapshot_removed(),
         directory_made(),
         directory_removed(),
     ]
@@ -86,6 +89,24 @@ fn files_removed() -> Scenario {
         run: |directory| remove(&["a", "missing", "b"].map(|name| directory.join(name))),
         is_done: |directory| !exist(directory, &["a"]) && !exist(directory, &["b"]),
         changes: &["a", "b"],
+        ..PLAIN
+    }
+}
+
+fn snapshot_removed() -> Scenario {
+    Scenario {
+        name: "snapshot, removed",
+        prepare: |directory| {
+            fs::create_dir(directory.join("old")).unwrap();
+            fs::set_permissions(directory.join("old"), fs::Permissions::from_mode(0o700)).unwrap();
+            fs::write(directory.join("old/disk"), "disk").unwrap();
+        },
+        run: |directory| {
+            let (path, repository) = (directory.join("old"), directory.to_owned());
+            let left = LeftSnapshot { path, name: "disk".into(), identity: None, repository };
+            remove_snapshot(&left).map(drop)
+        },
+        is_done: |directory| !directory.join("old").exists(),
         ..PLAIN
     }
 }

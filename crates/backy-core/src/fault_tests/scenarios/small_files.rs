@@ -1,16 +1,19 @@
 //! Small files, locks and snapshots.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use super::material::contents;
+use super::material::{contents, is_revision, write};
+use crate::backup::options::WriteOptions;
 use crate::error::Code;
 use crate::fault_tests::scenario::{PLAIN, Scenario, same_bytes};
+use crate::source::input::{Hint, Input, PathInput};
 use crate::work::control::Control;
-use crate::{Existing, FileLock, LockMode, take_snapshot, write_file};
+use crate::{Existing, FileLock, LockMode, clone_source, take_snapshot, write_file};
 
 pub(super) fn small_files() -> Vec<Scenario> {
-    vec![file_replaced(), file_created(), lock(), snapshot()]
+    vec![file_replaced(), file_created(), lock(), image(), snapshot()]
 }
 
 fn file_replaced() -> Scenario {
@@ -48,6 +51,28 @@ fn lock() -> Scenario {
     }
 }
 
+fn image() -> Scenario {
+    Scenario {
+        name: "snapshot, as an image",
+        prepare: |directory| fs::write(directory.join("source"), contents(1)).unwrap(),
+        run: |directory| {
+            let path = directory.join("new");
+            let identity = match clone_source(&directory.join("source"), &path, &Control::default()) {
+                // A filesystem that clones nothing has nothing to test here.
+                Err(error) if error.code == Code::ReflinkUnsupported => {
+                    return write(directory, &WriteOptions::default());
+                }
+                taken => Some(taken?.identity),
+            };
+            let input = PathInput { path, identity, hint: Hint::None };
+            write(directory, &WriteOptions { source: Input::Path(input), ..WriteOptions::default() })
+        },
+        is_done: |directory| is_revision(directory, "new", "source"),
+        leftovers: &["new", "new.hashes"],
+        ..PLAIN
+    }
+}
+
 fn snapshot() -> Scenario {
     Scenario {
         name: "snapshot",
@@ -55,17 +80,19 @@ fn snapshot() -> Scenario {
         run: |directory| match take_snapshot(
             &directory.join("source"),
             &directory.join("snapshot"),
+            OsStr::new("disk"),
             directory,
             &Control::default(),
         ) {
             // A filesystem that clones nothing has nothing to test here.
             Err(error) if error.code == Code::ReflinkUnsupported => {
-                fs::copy(directory.join("source"), directory.join("snapshot")).map(|_| ()).unwrap();
+                fs::create_dir(directory.join("snapshot")).unwrap();
+                fs::copy(directory.join("source"), directory.join("snapshot/disk")).map(|_| ()).unwrap();
                 Ok(())
             }
             result => result.map(|_| ()),
         },
-        is_done: |directory| same_bytes(&directory.join("source"), &directory.join("snapshot")),
+        is_done: |directory| same_bytes(&directory.join("source"), &directory.join("snapshot/disk")),
         leftovers: &["snapshot"],
         ..PLAIN
     }
