@@ -81,6 +81,11 @@ const ERRORS = {
     message: 'The source {path} ended early, at byte {offset}',
     remedy: 'Check the source and back up again',
   },
+  BACKY_TOO_LARGE: {
+    message: '{path} has {size}, more than the limit of {limit}',
+    remedy:
+      'Check that it is the right disk; size-limit in the configuration raises the limit, to less than 8PiB',
+  },
   BACKY_SOURCE_RESTORING: {
     message: 'The source {path} is not complete: {reason}',
     remedy: '{advice}',

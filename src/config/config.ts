@@ -10,6 +10,8 @@ export interface Config {
   readonly requireReflink: boolean;
   /** How long removed revisions can be brought back, in milliseconds. */
   readonly graceMs: number;
+  /** Bytes of the largest source that is backed up, and of the largest image that gets an index. */
+  readonly sizeLimit: number;
   /** Bytes of the source that a backup reads in a second, at most. */
   readonly rate?: number;
   /** Whether everything else on the machine goes first while a backup runs. */

@@ -1,5 +1,6 @@
 import { DURATION_EXPECTED, parseDuration } from '../domain/duration.ts';
 import { type Field, member, root, ShapeError } from '../domain/shape.ts';
+import { DEFAULT_SIZE_LIMIT } from '../domain/size-limit.ts';
 import { checkKeys } from './check-keys.ts';
 import { type Config, DEFAULT_GRACE_MS } from './config.ts';
 import {
@@ -15,6 +16,17 @@ import { decodeSource } from './decode-source.ts';
 import { type LegacyConfig, translateLegacy } from './legacy-config.ts';
 import { DEFAULT_SCHEDULE } from './write-config.ts';
 
+const CONFIG_KEYS = [
+  'source',
+  'schedule',
+  'time-zone',
+  'require-reflink',
+  'grace-time',
+  'size-limit',
+  'rate',
+  'idle',
+] as const;
+
 /**
  * Checks the plain values of a configuration, by hand: loading a schema library would take longer than
  * reading a source that has not changed.
@@ -29,7 +41,7 @@ export function decodeConfig(value: unknown, isNew: boolean): Config {
 }
 
 function decodeOwn(config: Field, isNew: boolean): Config {
-  checkKeys(config, ['source', 'schedule', 'time-zone', 'require-reflink', 'grace-time', 'rate', 'idle']);
+  checkKeys(config, CONFIG_KEYS);
   return {
     source: decodeSource(member(config, 'source')),
     schedule: decodeSchedule(member(config, 'schedule'), {
@@ -39,9 +51,15 @@ function decodeOwn(config: Field, isNew: boolean): Config {
     ...optional('timeZone', member(config, 'time-zone'), decodeTimeZone),
     requireReflink: decodeFlag(member(config, 'require-reflink')),
     graceMs: decodeGrace(member(config, 'grace-time')),
+    sizeLimit: decodeSizeLimit(member(config, 'size-limit')),
     ...optional('rate', member(config, 'rate'), decodeSize),
     ...optional('idle', member(config, 'idle'), decodeFlag),
   };
+}
+
+/** Where nothing is said, the disks of today fit. Beyond the largest limit nothing can be counted. */
+function decodeSizeLimit(field: Field): number {
+  return field.value === undefined ? DEFAULT_SIZE_LIMIT : decodeSize(field);
 }
 
 /** Where the Python backy had no schedule, tags are due as by default, and nothing expires before there is one. */
@@ -52,6 +70,7 @@ function decodeLegacy({ source, schedule }: LegacyConfig): Config {
     schedule: decodeSchedule(given, { decodeTag: keepTag, decodeKeep: decodeLegacyKeep }),
     requireReflink: false,
     graceMs: DEFAULT_GRACE_MS,
+    sizeLimit: DEFAULT_SIZE_LIMIT,
   };
 }
 

@@ -84,19 +84,22 @@ export interface Engine {
   verifyImage(options: VerifyOptions, operation?: OperationOptions): Promise<VerifyStats>;
   compareSource(options: CompareOptions, operation?: OperationOptions): Promise<CompareStats>;
   indexImage(options: IndexOptions, operation?: OperationOptions): Promise<IndexStats>;
-  describeIndex(index: string): Promise<IndexFacts>;
+  describeIndex(index: string, operation?: OperationOptions): Promise<IndexFacts>;
   repairImage(options: RepairOptions, operation?: OperationOptions): Promise<readonly RepairedBlock[]>;
   /** Which of the files `others` have blocks of an image, named by their offsets, at the same place on the disk. */
-  findSharers(options: {
-    readonly image: string;
-    readonly blocks: readonly number[];
-    readonly others: readonly string[];
-  }): Promise<readonly Sharer[]>;
+  findSharers(
+    options: {
+      readonly image: string;
+      readonly blocks: readonly number[];
+      readonly others: readonly string[];
+    },
+    operation?: OperationOptions,
+  ): Promise<readonly Sharer[]>;
   /** What would be free if the files `remove` of one filesystem were gone while `keep` stays. */
-  measureFreed(files: {
-    readonly remove: readonly string[];
-    readonly keep: readonly string[];
-  }): Promise<FreedStats>;
+  measureFreed(
+    files: { readonly remove: readonly string[]; readonly keep: readonly string[] },
+    operation?: OperationOptions,
+  ): Promise<FreedStats>;
   exportRbdSample(options: RbdSampleOptions): Promise<void>;
   /** Who, other than this process, has files open, in the order of `paths`. What is missing has no holders. */
   findHolders(paths: readonly string[]): Promise<readonly (readonly Holder[])[]>;
@@ -153,18 +156,22 @@ export function createEngine(addon: Addon): Engine {
     },
     indexImage: (options, operation = {}) =>
       operate(addon, (control) => addon.indexImage(options, control), operation, INDEXING),
-    describeIndex: async (index) => unwrap(await addon.describeIndex(index)),
+    describeIndex: (index, operation = {}) =>
+      operate(addon, (control) => addon.describeIndex(index, control), operation, LOOKING),
     repairImage: async (options, operation = {}) => {
       checkBytes('size', options.size);
       checkOffsets(options.blocks);
       return operate(addon, (control) => addon.repairImage(options, control), operation, REPAIRING);
     },
-    findSharers: async ({ image, blocks, others }) => {
+    findSharers: async ({ image, blocks, others }, operation = {}) => {
       checkOffsets(blocks);
-      return unwrap(await addon.findSharers({ image, blocks: [...blocks], others: [...others] }));
+      const options = { image, blocks: [...blocks], others: [...others] };
+      return operate(addon, (control) => addon.findSharers(options, control), operation, LOOKING);
     },
-    measureFreed: async ({ remove, keep }) =>
-      unwrap(await addon.measureFreed({ remove: [...remove], keep: [...keep] })),
+    measureFreed: ({ remove, keep }, operation = {}) => {
+      const options = { remove: [...remove], keep: [...keep] };
+      return operate(addon, (control) => addon.measureFreed(options, control), operation, LOOKING);
+    },
     exportRbdSample: async (options) => {
       checkSample(options.runs, options.run);
       return unwrap(await addon.exportRbdSample(options));
@@ -204,6 +211,7 @@ const RESTORING = { work: 'restore', aftermath: 'a target that existed before is
 const INDEXING = { work: 'making of the index', aftermath: 'the image has none yet' };
 const REPAIRING = { work: 'repair', aftermath: 'what was healed stays so, the rest is as it was' };
 const COMPARING = { work: 'comparison', aftermath: 'nothing is known of the revision' };
+const LOOKING = { work: 'look at the files', aftermath: 'nothing was changed' };
 const VERIFYING = { work: 'verification', aftermath: 'what it had not finished is unchanged' };
 
 /** The addon takes arrays that it could change. */

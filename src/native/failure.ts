@@ -1,6 +1,8 @@
 import type { Failure } from '#native';
 import { describeBadBlocks } from '../domain/bad-blocks.ts';
 import { adviceOnHolders, describeHolders, describeLocker } from '../domain/holder.ts';
+import { formatSize } from '../domain/size.ts';
+import { LARGEST_SIZE_LIMIT } from '../domain/size-limit.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import { ioError } from '../io-error.ts';
 
@@ -69,6 +71,8 @@ export function toBackyError(
       );
     case 'BACKY_FILE_UNFIT':
       return backyError(code, { path, reason: detail }, more);
+    case 'BACKY_TOO_LARGE':
+      return backyError(code, { path, size: detail, limit: formatSize(LARGEST_SIZE_LIMIT) }, more);
     case 'BACKY_SOURCE_SHORT':
     case 'BACKY_SOURCE_DIFFERS':
     case 'BACKY_READ_BACK':

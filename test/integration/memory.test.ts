@@ -1,19 +1,16 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { KIB, MIB, makeSparseFile, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
-import { mustRun, run } from '../helpers/command.ts';
+import { mustRun } from '../helpers/command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { createRepository, PROGRAM } from '../helpers/repository.ts';
+import { peakKib } from '../helpers/peak-memory.ts';
+import { createRepository } from '../helpers/repository.ts';
 
 const tebibyte = 1024 * 1024 * MIB;
 const sizeBytes = 4 * tebibyte;
 const dataOffsets = [0, 1.5 * tebibyte, 3 * tebibyte + 12_288, sizeBytes - MIB];
 const mostKib = 128 * KIB;
-
-/** Has Node say, at its end, how much memory the process had at most, in KiB. */
-const reporter = `data:text/javascript,process.on('exit', () =>
-  process.stderr.write('peak ' + process.resourceUsage().maxRSS + '\\n'))`;
 
 describeWith(needsOf('xfs'), 'memory', () => {
   const filesystem = useFilesystem('xfs', 1024);
@@ -50,16 +47,3 @@ describeWith(needsOf('xfs'), 'memory', () => {
       expect(await peakKib(repository.directory, args)).toBeLessThanOrEqual(mostKib);
   });
 });
-
-async function peakKib(directory: string, args: readonly string[]): Promise<number> {
-  const { exitCode, stderr } = await run(process.execPath, [
-    '--import',
-    reporter,
-    PROGRAM,
-    '-b',
-    directory,
-    ...args,
-  ]);
-  expect(exitCode, stderr).toBe(0);
-  return Number(/^peak (\d+)$/m.exec(stderr)?.[1]);
-}

@@ -28,6 +28,8 @@ pub enum Code {
     SourceShort,
     /// The source is neither a regular file nor a block device.
     SourceKind,
+    /// A source or an image has more bytes than an index can be made of; `detail` says how many.
+    TooLarge,
     /// A restore is writing to the source.
     SourceRestoring,
     /// The source has other bytes when it is read again.
@@ -83,6 +85,7 @@ impl Code {
             Self::SourceResized => "BACKY_SOURCE_RESIZED",
             Self::SourceShort => "BACKY_SOURCE_SHORT",
             Self::SourceKind => "BACKY_SOURCE_KIND",
+            Self::TooLarge => "BACKY_TOO_LARGE",
             Self::SourceRestoring => "BACKY_SOURCE_RESTORING",
             Self::SourceDiffers => "BACKY_SOURCE_DIFFERS",
             Self::SnapshotReplaced => "BACKY_SNAPSHOT_REPLACED",
@@ -121,6 +124,35 @@ pub struct BadBlock {
     pub found: Found,
 }
 
+/// Bad blocks, counted; only the first ones are kept, as a lost image of a terabyte has millions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct BadBlocks {
+    /// The first [`MOST_BAD_BLOCKS`].
+    pub first: Vec<BadBlock>,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// As many bad blocks as results and errors list.
+pub const MOST_BAD_BLOCKS: usize = 10_000;
+
+impl BadBlocks {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Extend<BadBlock> for BadBlocks {
+    fn extend<Blocks: IntoIterator<Item = BadBlock>>(&mut self, blocks: Blocks) {
+        for block in blocks {
+            self.count += 1;
+            if self.first.len() < MOST_BAD_BLOCKS {
+                self.first.push(block);
+            }
+        }
+    }
+}
+
 /// The state of a bad block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
@@ -147,8 +179,10 @@ pub struct Error {
     pub offset: Option<u64>,
     /// The process holding a lock.
     pub pid: Option<u32>,
-    /// Damaged blocks of an image.
+    /// Damaged blocks of an image; the first [`MOST_BAD_BLOCKS`].
     pub bad_blocks: Vec<BadBlock>,
+    /// The number of damaged blocks.
+    pub bad_count: u64,
     /// The users that have a target open.
     pub holders: Vec<Holder>,
     /// Whether a target was changed and is incomplete.
@@ -168,6 +202,7 @@ impl Error {
             offset: None,
             pid: None,
             bad_blocks: Vec::new(),
+            bad_count: 0,
             holders: Vec::new(),
             begun: false,
         }
@@ -195,7 +230,19 @@ impl Error {
         self
     }
 
-    /// The same error of a restore that has begun to change its target.
+    /// The same error, with the damaged blocks.
+    pub(crate) fn bad(self, blocks: impl IntoIterator<Item = BadBlock>) -> Self {
+        let mut bad = BadBlocks::default();
+        bad.extend(blocks);
+        self.all_bad(bad)
+    }
+
+    /// The same error, with the damaged blocks, of which some may be counted only.
+    pub(crate) fn all_bad(self, BadBlocks { first, count }: BadBlocks) -> Self {
+        Self { bad_blocks: first, bad_count: count, ..self }
+    }
+
+    /// The same error, of a restore that had begun to change its target.
     #[must_use]
     pub fn begun(self) -> Self {
         Self { begun: true, ..self }
@@ -240,8 +287,8 @@ impl fmt::Display for Error {
         for holder in &self.holders {
             write!(f, ": {} {}", holder.kind.name(), holder.name)?;
         }
-        if !self.bad_blocks.is_empty() {
-            write!(f, ", {} bad blocks", self.bad_blocks.len())?;
+        if self.bad_count > 0 {
+            write!(f, ", {} bad blocks", self.bad_count)?;
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ pub use check::report::Report;
 pub use check::verify::{VerifyStats, verify_image, verify_mapped_image};
 pub use disk::freed::{Freed, measure_freed};
 pub use disk::sharers::{Sharer, find_sharers};
-pub use error::{BadBlock, Code, Error, Found, Result};
+pub use error::{BadBlock, Code, Error, Found, MOST_BAD_BLOCKS, Result};
 pub use files::begun::{Begun, find_begun, forget_begun};
 pub use files::device::{Facts, Kind, describe, is_busy};
 pub use files::directory::{make_directory, move_files, remove_directory};

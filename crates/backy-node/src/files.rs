@@ -393,10 +393,10 @@ pub struct FreedStats {
 
 /// Measures the bytes that would be free without some files. Missing files are skipped.
 #[napi(ts_return_type = "Promise<FreedStats | Failure>")]
-pub fn measure_freed(env: &Env, options: FreedOptions) -> Result<Object<'_>> {
-    promise(env, "freed", move || {
+pub fn measure_freed<'env>(env: &'env Env, options: FreedOptions, control: &Control) -> Result<Object<'env>> {
+    controlled(env, "freed", control, move |control| {
         let paths = |names: Vec<String>| names.into_iter().map(PathBuf::from).collect::<Vec<_>>();
-        let freed = backy_core::measure_freed(&paths(options.remove), &paths(options.keep))?;
+        let freed = backy_core::measure_freed(&paths(options.remove), &paths(options.keep), control)?;
         let (bytes, estimated) = (count(freed.bytes), freed.estimated.is_some());
         Ok(FreedStats { bytes, estimated, reason: freed.estimated })
     })

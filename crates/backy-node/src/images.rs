@@ -11,7 +11,7 @@ use napi_derive::napi;
 
 use crate::control::{Control, controlled};
 use crate::files::{FileIdentity, identity_of};
-use crate::outcome::{BadBlock, count, first_bad, promise, whole};
+use crate::outcome::{BadBlock, count, crossing, whole};
 
 /// A range of bytes.
 #[napi(object)]
@@ -162,7 +162,7 @@ pub fn write_image<'env>(env: &'env Env, options: WriteOptions, control: &Contro
             narrowed: stats.narrowed,
             source_cloned: stats.source_cloned,
             extents: stats.extents.map(count),
-            hint_failures: first_bad(&stats.hint_failures),
+            hint_failures: crossing(&stats.hint_failures),
         })
     })
 }
@@ -259,8 +259,8 @@ pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Cont
         Ok(VerifyStats {
             blocks: count(stats.blocks),
             bytes_read: count(stats.bytes_read),
-            bad_count: count(stats.bad_blocks.len() as u64),
-            bad_blocks: first_bad(&stats.bad_blocks),
+            bad_count: count(stats.bad_count),
+            bad_blocks: crossing(&stats.bad_blocks),
             report_problem: stats.report_problem,
         })
     })
@@ -304,8 +304,8 @@ pub fn compare_source<'env>(
         let compared = backy_core::compare_source(&image, &input_of(options.source)?, control)?;
         Ok(CompareStats {
             bytes_read: count(compared.bytes_read),
-            different_count: count(compared.different.len() as u64),
-            different: first_bad(&compared.different),
+            different_count: count(compared.different_count),
+            different: crossing(&compared.different),
         })
     })
 }
@@ -360,13 +360,13 @@ pub struct IndexFacts {
 
 /// Reads an index whose record is lost, and checks its header and length.
 #[napi(ts_return_type = "Promise<IndexFacts | Failure>")]
-pub fn describe_index(env: &Env, index: String) -> Result<Object<'_>> {
-    promise(env, "describe-index", move || {
-        let index = backy_core::IndexReader::open(Path::new(&index))?;
+pub fn describe_index<'env>(env: &'env Env, index: String, control: &Control) -> Result<Object<'env>> {
+    controlled(env, "describe-index", control, move |control| {
+        let index = backy_core::IndexReader::open(Path::new(&index), control)?;
         Ok(IndexFacts {
             size: count(index.header().image_size),
             block_size: count(backy_core::BLOCK_SIZE as u64),
-            digest: index.digest()?.to_string(),
+            digest: index.digest(control)?.to_string(),
         })
     })
 }

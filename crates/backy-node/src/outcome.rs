@@ -36,13 +36,10 @@ impl From<&backy_core::BadBlock> for BadBlock {
     }
 }
 
-/// The most bad blocks that JavaScript gets: a lost image of a terabyte has millions.
-const MOST_BAD_BLOCKS: usize = 10_000;
-
-/// The first bad blocks.
+/// Bad blocks as they cross; the engine lists the first ones only.
 #[must_use]
-pub fn first_bad(blocks: &[backy_core::BadBlock]) -> Vec<BadBlock> {
-    blocks.iter().take(MOST_BAD_BLOCKS).map(BadBlock::from).collect()
+pub fn crossing(blocks: &[backy_core::BadBlock]) -> Vec<BadBlock> {
+    blocks.iter().map(BadBlock::from).collect()
 }
 
 /// A user of a file or a block device.
@@ -112,9 +109,9 @@ impl From<Error> for Failure {
             errno_name: error.errno.map(errno_name),
             offset: error.offset.map(count),
             pid: error.pid,
-            bad_count: (!error.bad_blocks.is_empty()).then(|| count(error.bad_blocks.len() as u64)),
+            bad_count: (error.bad_count > 0).then(|| count(error.bad_count)),
             begun: error.begun.then_some(true),
-            bad_blocks: (!error.bad_blocks.is_empty()).then(|| first_bad(&error.bad_blocks)),
+            bad_blocks: (!error.bad_blocks.is_empty()).then(|| crossing(&error.bad_blocks)),
             holders: (!error.holders.is_empty())
                 .then(|| error.holders.into_iter().map(Holder::from).collect()),
         }

@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 use crate::control::{Control, controlled};
 use crate::images::sealed;
-use crate::outcome::{BadBlock, count, promise, whole};
+use crate::outcome::{BadBlock, count, whole};
 
 /// A file or device that may have the right bytes, at the same offset.
 #[napi(object)]
@@ -111,11 +111,11 @@ pub struct Sharer {
 
 /// Finds the files that share blocks of an image on the disk.
 #[napi(ts_return_type = "Promise<Sharer[] | Failure>")]
-pub fn find_sharers(env: &Env, options: SharerOptions) -> Result<Object<'_>> {
-    promise(env, "sharers", move || {
+pub fn find_sharers<'env>(env: &'env Env, options: SharerOptions, control: &Control) -> Result<Object<'env>> {
+    controlled(env, "sharers", control, move |control| {
         let others: Vec<PathBuf> = options.others.iter().map(PathBuf::from).collect();
         let image = PathBuf::from(options.image);
-        let sharers = backy_core::find_sharers(&image, &offsets_of(&options.blocks)?, &others)?;
+        let sharers = backy_core::find_sharers(&image, &offsets_of(&options.blocks)?, &others, control)?;
         let sharer = |sharer: backy_core::Sharer| Sharer {
             path: options.others[sharer.number].clone(),
             blocks: sharer.blocks.into_iter().map(count).collect(),

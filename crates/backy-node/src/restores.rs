@@ -11,7 +11,7 @@ use napi_derive::napi;
 
 use crate::control::{Control, controlled};
 use crate::images::sealed;
-use crate::outcome::{BadBlock, count, first_bad, promise, whole};
+use crate::outcome::{BadBlock, count, crossing, promise, whole};
 
 /// A sealed image, the facts in its record, and the target.
 #[napi(object)]
@@ -84,8 +84,8 @@ pub fn restore_image<'env>(
             size: count(stats.size),
             bytes_read: count(stats.bytes_read),
             bytes_written: count(stats.bytes_written),
-            bad_count: count(stats.bad_blocks.len() as u64),
-            bad_blocks: first_bad(&stats.bad_blocks),
+            bad_count: count(stats.bad_count),
+            bad_blocks: crossing(&stats.bad_blocks),
             target_kind: match stats.kind {
                 TargetKind::NewFile => "new",
                 TargetKind::Clone => "clone",

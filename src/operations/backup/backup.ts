@@ -47,7 +47,7 @@ export interface BackupResult {
  * @returns undefined when no tag is due
  * @throws BACKY_UNTRUSTED, BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_CHUNKED_REPOSITORY, BACKY_TAG_INVALID,
  *   BACKY_TAG_UNKNOWN, BACKY_SOURCE_MISSING, BACKY_SOURCE_UNREADABLE, BACKY_SOURCE_KIND, BACKY_SOURCE_MOUNTED,
- *   BACKY_SOURCE_RESTORING, BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT, BACKY_SOURCE_UNFIT, BACKY_SOURCE_FORMAT, BACKY_SOURCE_DIFFERS, BACKY_SNAPSHOT_FAILED,
+ *   BACKY_SOURCE_RESTORING, BACKY_TOO_LARGE, BACKY_SOURCE_RESIZED, BACKY_SOURCE_SHORT, BACKY_SOURCE_UNFIT, BACKY_SOURCE_FORMAT, BACKY_SOURCE_DIFFERS, BACKY_SNAPSHOT_FAILED,
  *   BACKY_SNAPSHOT_LOST, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_PROGRAM_FAILED,
  *   BACKY_DIFF_DAMAGED, BACKY_REFLINK_UNSUPPORTED, BACKY_READ_BACK, BACKY_INVALID_ARGUMENT, BACKY_IO, BACKY_CANCELLED
  */
@@ -97,7 +97,7 @@ async function run(
       const left = await openTrustedSnapshotList(context, engine);
       const source = openSource(withForce(config.source, options.force), layout.directory, engine, left);
       const unfinished = await refuseHalfRestored(context, engine, source.target, options.force ?? false);
-      const { requireReflink } = config;
+      const { requireReflink, sizeLimit } = config;
       const others = { damaged: damaged.length, unreadable: unreadable.length };
       const plan = {
         config: config.source,
@@ -108,6 +108,7 @@ async function run(
         startedAt,
         slot: options.slot,
         requireReflink,
+        sizeLimit,
         unfinished,
       };
       const { rate = config.rate, idle = config.idle } = options;

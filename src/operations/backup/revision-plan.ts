@@ -18,6 +18,8 @@ export interface RevisionPlan {
   /** A moment of the slot that it is asked for. */
   readonly slot?: Date | undefined;
   readonly requireReflink: boolean;
+  /** Bytes of the largest source that is taken. */
+  readonly sizeLimit: number;
   /** The restore that has left the source half-done, if it is taken all the same. */
   readonly unfinished?: UnfinishedRestore | undefined;
 }

@@ -11,6 +11,7 @@ import {
 } from '../../domain/revision.ts';
 import { newRevisionId } from '../../domain/revision-id.ts';
 import { formatSize } from '../../domain/size.ts';
+import { checkSizeLimit } from '../../domain/size-limit.ts';
 import { isBackyError } from '../../errors.ts';
 import type { Engine, OperationOptions, WriteOptions, WriteStats } from '../../native/engine.ts';
 import type { Layout, RevisionFiles } from '../../repository/layout.ts';
@@ -60,6 +61,7 @@ export async function takeRevision(
     await announce(engine, layout, uuid, 'revision', plan.startedAt);
     const snapshot = await plan.source.snapshot(request);
     snapshots.report();
+    checkSizeLimit(snapshot.name, snapshot.size, plan.sizeLimit);
     log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
     const options = writeOptions(layout, plan, snapshot, uuid, parent);
     const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));

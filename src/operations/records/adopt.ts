@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
+import { sizeLimitOf } from '../../config/size-limit-of.ts';
 import type { IndexFacts, RevisionRecord } from '../../domain/revision.ts';
+import { checkSizeLimit } from '../../domain/size-limit.ts';
 import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine, OperationOptions } from '../../native/engine.ts';
 import { discardAdoptedIndex, sealAdopted, setRecordAside } from '../../repository/adopt-image.ts';
@@ -65,12 +67,12 @@ async function adoptAll(
   for (const image of images) {
     try {
       adopted.push(
-        await (dryRun ? preview(layout, engine, image) : adoptOne(context, engine, image, options)),
+        await (dryRun ? preview(layout, engine, image, options) : adoptOne(context, engine, image, options)),
       );
       if (!dryRun) log('info', `${image.uuid} was adopted`);
     } catch (error) {
       // One image that does not fit keeps nobody from the others.
-      if (!isBackyError(error, 'BACKY_INDEX_DAMAGED', 'BACKY_IO')) throw error;
+      if (!isBackyError(error, 'BACKY_INDEX_DAMAGED', 'BACKY_TOO_LARGE', 'BACKY_IO')) throw error;
       refused.push({ uuid: image.uuid, reason: error.message });
       log('warning', `${image.uuid} stays without a record: ${error.message}. ${error.remedy}`);
     }
@@ -104,8 +106,14 @@ function isRecordUnreadable(layout: Layout, id: string): boolean {
   }
 }
 
-async function preview(layout: Layout, engine: Engine, image: UnrecordedImage): Promise<RevisionRecord> {
-  return adoptedRecord(image, image.indexed ? await fittingIndex(layout, engine, image) : undefined);
+async function preview(
+  layout: Layout,
+  engine: Engine,
+  image: UnrecordedImage,
+  operation: OperationOptions,
+): Promise<RevisionRecord> {
+  const index = image.indexed ? await fittingIndex(layout, engine, image, operation) : undefined;
+  return adoptedRecord(image, index);
 }
 
 async function adoptOne(
@@ -117,11 +125,12 @@ async function adoptOne(
   const { layout, clock } = context;
   const at = clock().toISOString();
   if (image.indexed) {
-    const index = await fittingIndex(layout, engine, image);
+    const index = await fittingIndex(layout, engine, image, operation);
     return seal(engine, layout, adoptedRecord(image, index, { at, index: 'found' }));
   }
   const { uuid } = image;
   const { image: path, partialIndex } = layout.files(uuid);
+  checkSizeLimit(path, image.size, await sizeLimitOf(layout.config));
   await announce(engine, layout, uuid, 'index', clock());
   try {
     const { size, ...index } = await engine.indexImage({ image: path, index: partialIndex }, operation);
@@ -139,14 +148,15 @@ async function seal(engine: Engine, layout: Layout, record: RevisionRecord): Pro
   return record;
 }
 
-/** What is being copied has an index of another size. @throws BACKY_INDEX_DAMAGED, BACKY_IO */
+/** What is being copied has an index of another size. @throws BACKY_INDEX_DAMAGED, BACKY_IO, BACKY_CANCELLED */
 export async function fittingIndex(
   layout: Layout,
   engine: Engine,
   { uuid, size }: UnrecordedImage,
+  { signal }: OperationOptions = {},
 ): Promise<IndexFacts> {
   const { index: path } = layout.files(uuid);
-  const { size: indexed, ...index } = await engine.describeIndex(path);
+  const { size: indexed, ...index } = await engine.describeIndex(path, { signal });
   if (indexed === size) return index;
   const detail = `it is for an image of ${indexed} bytes, the image has ${size}`;
   throw backyError('BACKY_INDEX_DAMAGED', { path, detail });

@@ -4,7 +4,6 @@ import type { RevisionRecord } from '../../domain/revision.ts';
 import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine, FreedStats } from '../../native/engine.ts';
 import { findInUse } from '../../repository/in-use.ts';
-import type { Layout } from '../../repository/layout.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { rewriteRecord } from '../../repository/seal-revision.ts';
 import type { Context } from '../context.ts';
@@ -53,12 +52,12 @@ export async function expire(context: Context, options: ExpireOptions = {}): Pro
     const planned = await plan(context);
     const inUse = await findInUse(engine, layout, goingOf(planned.verdicts));
     for (const [uuid, error] of inUse) warningOf(context)(uuid, error);
-    return { ...(await preview(engine, layout, planned)), dryRun };
+    return { ...(await preview(engine, context, planned)), dryRun };
   }
   return whileAlone(engine, layout, async () => {
     const planned = await plan(context);
     if (planned.alarm && !options.confirmed) throw stopped(layout.directory, planned.alarm);
-    const result = await preview(engine, layout, planned);
+    const result = await preview(engine, context, planned);
     await carryOut(context, engine, planned);
     return { ...result, dryRun };
   });
@@ -99,10 +98,10 @@ async function plan({ layout, clock }: Context): Promise<Plan> {
 
 async function preview(
   engine: Engine,
-  layout: Layout,
+  context: Context,
   { verdicts, alarm }: Plan,
 ): Promise<Omit<ExpireResult, 'dryRun'>> {
-  const freed = await measureFreed(engine, layout, goingOf(verdicts));
+  const freed = await measureFreed(engine, context, goingOf(verdicts));
   return { verdicts, ...(alarm ? { alarm } : {}), freed };
 }
 

@@ -3,7 +3,6 @@ import { findRevisions } from '../../domain/revision-spec.ts';
 import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine, FreedStats } from '../../native/engine.ts';
 import { findInUse } from '../../repository/in-use.ts';
-import type { Layout } from '../../repository/layout.ts';
 import { type RevisionList, readRevisions } from '../../repository/read-revisions.ts';
 import { readUnrecorded, type UnrecordedImage } from '../../repository/unrecorded.ts';
 import type { Context } from '../context.ts';
@@ -49,14 +48,14 @@ export async function forget(context: Context, options: ForgetOptions): Promise<
   const engine = await context.engine();
   const look = async (): Promise<ForgetResult> => {
     const removed = await select(context, options);
-    const freed = await measureFreed(engine, layout, removed);
+    const freed = await measureFreed(engine, context, removed);
     return { removed, freed, graceMs: await graceOf(context), dryRun };
   };
   if (dryRun) return withoutInUse(context, engine, await look());
   return whileAlone(engine, layout, async () => {
     const result = await look();
     const image = await unrecordedImage(context, options);
-    if (image) await removeImage(context, engine, await recordOf(layout, engine, image), result.graceMs);
+    if (image) await removeImage(context, engine, await recordOf(context, engine, image), result.graceMs);
     else await removeRevisions(context, engine, result.removed, result.graceMs, 'was forgotten');
     return result;
   });
@@ -69,7 +68,7 @@ async function withoutInUse(context: Context, engine: Engine, plan: ForgetResult
   if (inUse.size === 0) return plan;
   for (const [uuid, error] of inUse) warningOf(context)(uuid, error);
   const removed = plan.removed.filter((uuid) => !inUse.has(uuid));
-  return { ...plan, removed, freed: await measureFreed(engine, layout, removed) };
+  return { ...plan, removed, freed: await measureFreed(engine, context, removed) };
 }
 
 async function select(
@@ -105,12 +104,16 @@ async function unrecordedImage(
 }
 
 /** The record for the trash: without an index if there is none that fits. */
-async function recordOf(layout: Layout, engine: Engine, image: UnrecordedImage): Promise<RevisionRecord> {
+async function recordOf(
+  { layout, signal }: Context,
+  engine: Engine,
+  image: UnrecordedImage,
+): Promise<RevisionRecord> {
   try {
-    const index = image.indexed ? await fittingIndex(layout, engine, image) : undefined;
+    const index = image.indexed ? await fittingIndex(layout, engine, image, { signal }) : undefined;
     return adoptedRecord(image, index);
   } catch (error) {
-    if (!isBackyError(error)) throw error;
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     return adoptedRecord(image, undefined);
   }
 }

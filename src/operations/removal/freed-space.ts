@@ -8,26 +8,27 @@ import { openSnapshotList } from '../../repository/left-snapshots.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { readTrash } from '../../repository/trash.ts';
 import { openSource } from '../../sources/open-source.ts';
+import type { Context } from '../context.ts';
 
 export type { FreedStats };
 
 /**
  * Measures what removing some revisions for good would free, while all others, those in the trash too, stay. A figure for
  * people: what goes wrong with it makes it an estimate, and keeps nothing from being removed.
+ *
+ * @throws BACKY_CANCELLED
  */
 export async function measureFreed(
   engine: Engine,
-  layout: Layout,
+  { layout, signal }: Pick<Context, 'layout' | 'signal'>,
   ids: readonly string[],
 ): Promise<FreedStats> {
   if (ids.length === 0) return { bytes: 0, estimated: false };
   try {
-    return await engine.measureFreed({
-      remove: filesOf(layout, ids),
-      keep: await filesThatStay(engine, layout, ids),
-    });
+    const keep = await filesThatStay(engine, layout, ids);
+    return await engine.measureFreed({ remove: filesOf(layout, ids), keep }, { signal });
   } catch (error) {
-    if (!isBackyError(error)) throw error;
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     return { bytes: 0, estimated: true, reason: error.message };
   }
 }

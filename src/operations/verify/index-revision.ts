@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sizeLimitOf } from '../../config/size-limit-of.ts';
 import { type IndexedRecord, isGood, isIndexed, type RevisionRecord } from '../../domain/revision.ts';
+import { checkSizeLimit } from '../../domain/size-limit.ts';
 import { isBackyError } from '../../errors.ts';
 import { fromNodeError, ioError } from '../../io-error.ts';
 import type { Engine, OperationOptions } from '../../native/engine.ts';
@@ -19,7 +21,7 @@ import type { Context } from '../context.ts';
  * The caller holds the lock of writers, and keeps files from being removed.
  *
  * @returns the record, which now says so
- * @throws BACKY_IO, BACKY_RECORD_DAMAGED, BACKY_CANCELLED
+ * @throws BACKY_TOO_LARGE, BACKY_IO, BACKY_RECORD_DAMAGED, BACKY_CANCELLED
  */
 export async function indexRevision(
   { layout, log, clock }: Context,
@@ -31,6 +33,7 @@ export async function indexRevision(
   const record = readRecord(layout, uuid);
   if (isIndexed(record)) return record;
   const { image, index, partialIndex } = layout.files(uuid);
+  checkSizeLimit(image, record.size, await sizeLimitOf(layout.config));
   log('info', `making the index of ${uuid}`);
   // The record knows of no index, so what lies there beside an unfinished one was left by a run that was interrupted.
   if (readUnfinished(layout, uuid) === 'index') await discardIndex(engine, layout, uuid);
@@ -117,6 +120,7 @@ async function withPassingIndex<Result>(
   try {
     const index = join(directory, 'index');
     const { image } = layout.files(record.uuid);
+    checkSizeLimit(image, record.size, await sizeLimitOf(layout.config));
     const { size, digest, blockSize } = await engine.indexImage({ image, index }, operation);
     return await work({ record: { ...record, size, digest, blockSize }, index });
   } finally {

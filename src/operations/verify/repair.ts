@@ -20,13 +20,16 @@ export interface Damage {
   readonly sharers: readonly SharedDamage[];
 }
 
-/** The other revisions that lie, in part, where bad blocks of a revision lie. Where that cannot be told: none. */
+/** The other revisions that lie, in part, where bad blocks of a revision lie. Where that cannot be told: none. @throws BACKY_CANCELLED */
 export async function damageElsewhere(
   { layout, log }: Context,
   engine: Engine,
   { uuid }: RevisionRecord,
   badBlocks: readonly BadBlock[],
-  revisions: readonly RevisionRecord[],
+  {
+    revisions,
+    signal,
+  }: { readonly revisions: readonly RevisionRecord[]; readonly signal?: AbortSignal | undefined },
 ): Promise<readonly SharedDamage[]> {
   const others = new Map(
     revisions.filter((other) => other.uuid !== uuid).map((other) => [layout.files(other.uuid).image, other]),
@@ -34,13 +37,13 @@ export async function damageElsewhere(
   const blocks = badBlocks.map(({ offset }) => offset);
   try {
     const { image } = layout.files(uuid);
-    const sharers = await engine.findSharers({ image, blocks, others: [...others.keys()] });
+    const sharers = await engine.findSharers({ image, blocks, others: [...others.keys()] }, { signal });
     return sharers.flatMap(({ path, blocks: shared }) => {
       const other = others.get(path);
       return other ? [{ uuid: other.uuid, blocks: shared }] : [];
     });
   } catch (error) {
-    if (!isBackyError(error)) throw error;
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     log('warning', `which revisions share the damage of ${uuid} is not known: ${error.message}`);
     return [];
   }

@@ -144,7 +144,10 @@ async function withDamage(
   const { badBlocks, badCount } = verdict;
   // Loaded when there is damage: a verification that finds none is to a good part start-up.
   const { damageElsewhere, repair } = await import('./repair.ts');
-  const sharers = await damageElsewhere(context, engine, record, badBlocks, revisions);
+  const sharers = await damageElsewhere(context, engine, record, badBlocks, {
+    revisions,
+    signal: options.signal,
+  });
   if (!options.repair) return { ...verdict, sharers };
   const repaired = await repair(context, engine, { record, revisions, badBlocks, sharers }, options.signal);
   const isWhole = repaired.healed.length === badCount;

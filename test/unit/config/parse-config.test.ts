@@ -43,7 +43,14 @@ describe('parseConfig', () => {
       ]),
       requireReflink: false,
       graceMs: DAY_MS,
+      sizeLimit: 2 ** 50,
     });
+  });
+
+  it('takes another limit of the size, below 8 PiB', () => {
+    expect(parseConfig(`${VALID}size-limit: 4PiB\n`, 'config').sizeLimit).toBe(2 ** 52);
+    for (const limit of ['8PiB', '0B', '4', 'none'])
+      expect(complaintAbout(`${VALID}size-limit: ${limit}\n`)).toContain('expected a size with its unit');
   });
 
   it.each([
@@ -220,7 +227,7 @@ describe('parseConfig', () => {
     [
       /$/,
       '__proto__: 1\n',
-      'config:9:1: the document has the key "__proto__"; expected one of source, schedule, time-zone, require-reflink, grace-time, rate, idle',
+      'config:9:1: the document has the key "__proto__"; expected one of source, schedule, time-zone, require-reflink, grace-time, size-limit, rate, idle',
     ],
   ])('says where and what: %s -> %s', (from, to, expected) => {
     expect(complaint(from, to)).toBe(expected);

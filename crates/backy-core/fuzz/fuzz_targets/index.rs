@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::Write;
 
-use backy_core::{Code, Header, IndexReader, index_length};
+use backy_core::{Code, Control, Header, IndexReader, index_length};
 use libfuzzer_sys::fuzz_target;
 
 const PAGE_SIZE: usize = 4096;
@@ -38,11 +38,11 @@ fn read(page: &[u8], rest: &[u8], header: Header) {
     if File::options().write(true).open(file.path()).expect("opened").set_len(file_length).is_err() {
         return;
     }
-    match IndexReader::open(file.path()) {
+    match IndexReader::open(file.path(), &Control::default()) {
         Ok(index) => {
             assert!(fits, "a wrong length is noticed");
-            let digest = index.digest().expect("readable");
-            index.expect(header.image_size, &digest).expect("its own digest");
+            let digest = index.digest(&Control::default()).expect("readable");
+            index.expect(header.image_size, &digest, &Control::default()).expect("its own digest");
             for segment in [0, 1, u64::MAX] {
                 index.page(segment).expect("readable, or behind the end");
             }

@@ -36,11 +36,13 @@ impl Draft {
     }
 }
 
-/// Opens the revision to start from, if there is one.
-pub(crate) fn open_parent(options: &WriteOptions) -> Result<Option<Parent>> {
+/// The revision to start from, if there is one.
+pub(crate) fn open_parent(options: &WriteOptions, control: &Control) -> Result<Option<Parent>> {
     let WriteOptions { parent_image, parent_index, parent_digest, .. } = options;
     let image = parent_image.as_deref();
-    image.map(|image| Parent::open(image, parent_index.as_deref(), parent_digest.as_ref())).transpose()
+    image
+        .map(|image| Parent::open(image, parent_index.as_deref(), parent_digest.as_ref(), control))
+        .transpose()
 }
 
 /// Creates the image as a clone of the parent, or as one hole.
@@ -75,6 +77,7 @@ pub(crate) fn create_index(
     clone: bool,
     control: &Control,
 ) -> Result<IndexWriter> {
-    let base = options.parent_index.as_deref().filter(|_| clone).map(IndexReader::open).transpose()?;
+    let base = options.parent_index.as_deref().filter(|_| clone);
+    let base = base.map(|base| IndexReader::open(base, control)).transpose()?;
     IndexWriter::create(&options.index, size, base, control)
 }

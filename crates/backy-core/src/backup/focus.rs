@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::source::changes::{Difference, changed_since};
 use crate::source::input::{Hint, PathInput};
 use crate::source::opened::Source;
+use crate::work::control::Control;
 
 /// The part of a source that is read. Everything else equals the parent.
 pub(crate) struct Focus {
@@ -42,6 +43,7 @@ impl Focus {
         source: &Source,
         parent: Option<&Parent>,
         repository: &Path,
+        control: &Control,
     ) -> Result<Scope> {
         // Without the hashes of a parent everything must be read; the parent has the reason.
         let Some(parent) = parent.filter(|parent| parent.index.is_some()) else {
@@ -50,10 +52,12 @@ impl Focus {
         let changed = match &input.hint {
             Hint::None => return Ok(Scope::Everything(None)),
             Hint::Changed(changed) => changed.clone(),
-            Hint::Previous(previous) => match changed_since(previous, parent.size(), source, repository)? {
-                Difference::Known(changed) => changed,
-                Difference::Unknown(reason) => return Ok(Scope::Everything(Some(reason))),
-            },
+            Hint::Previous(previous) => {
+                match changed_since(previous, parent.size(), source, repository, control)? {
+                    Difference::Known(changed) => changed,
+                    Difference::Unknown(reason) => return Ok(Scope::Everything(Some(reason))),
+                }
+            }
         };
         Ok(Scope::Narrowed(Self::new(&changed, sample, parent.size(), source.size)))
     }

@@ -19,8 +19,8 @@ use crate::work::control::Control;
 /// Writes a revision, as [`crate::write_image`] says. If a hint turns out wrong, the attempt is discarded and
 /// everything is read.
 pub(crate) fn write_path(options: &WriteOptions, input: &PathInput, control: &Control) -> Result<WriteStats> {
-    let source = Source::open(input, directory_of(&options.image))?;
-    let parent = open_parent(options)?;
+    let source = Source::open(input, directory_of(&options.image), control)?;
+    let parent = open_parent(options, control)?;
     let job = Job { options, input, source, parent, control };
     let stats = job.write(job.scope()?)?;
     if stats.hint_failures.is_empty() {
@@ -55,6 +55,7 @@ impl Job<'_> {
             &self.source,
             self.parent.as_ref(),
             directory_of(&self.options.image),
+            self.control,
         )?;
         Ok(match scope {
             Scope::Narrowed(_) if self.options.compare_bytes => {
@@ -78,9 +79,9 @@ impl Job<'_> {
             Scope::Narrowed(focus) => (Some(focus).filter(|_| start != Start::Hole), None),
         };
         let writer = RevisionWriter { parent, start, compare_bytes, output, index, size, control };
-        let tallies = Scan { source, focus: focus.as_ref(), writer: &writer }.run()?;
+        let totals = Scan { source, focus: focus.as_ref(), writer: &writer }.run()?;
         let RevisionWriter { output, index, .. } = writer;
-        let stats = Written { options, size, output, index, tallies }.make_durable()?.prove(control)?;
+        let stats = Written { options, size, output, index, totals }.make_durable(control)?.prove(control)?;
         let reasons: Vec<String> = without_index.into_iter().chain(unfocused).collect();
         Ok(WriteStats {
             unshared,

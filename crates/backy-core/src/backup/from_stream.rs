@@ -6,9 +6,11 @@ use crate::backup::parent::Parent;
 use crate::backup::patch;
 use crate::backup::patcher::{Patcher, Unmentioned};
 use crate::backup::sealing::Written;
-use crate::backup::tally::Tally;
+use crate::backup::tally::Totals;
+use crate::bytes::block::SEGMENT_SIZE;
 use crate::bytes::sample::Sample;
 use crate::error::{Code, Error, Result};
+use crate::image::header::check_size;
 use crate::image::reader::Reader;
 use crate::source::input::{ChangesInput, CommandInput};
 use crate::source::recheck::{Rechecked, recheck};
@@ -56,12 +58,12 @@ pub(crate) fn write_stream(
 /// Reads everything. Without a hint that could be wrong, a difference means that the source itself is another one, or
 /// that something between it and us went wrong.
 fn write_everything(options: &WriteOptions, source: &CommandInput, control: &Control) -> Result<WriteStats> {
-    let stats = write(options, source, None, open_parent(options)?, control)?;
+    let stats = write(options, source, None, open_parent(options, control)?, control)?;
     match stats.hint_failures.first() {
         None => Ok(stats),
         Some(block) => {
             let error = Error::new(Code::SourceDiffers).at(&source.name).offset(block.offset);
-            Err(Error { bad_blocks: stats.hint_failures, ..error })
+            Err(error.bad(stats.hint_failures))
         }
     }
 }
@@ -82,7 +84,7 @@ fn write_changes(
     if options.compare_bytes {
         return Ok(Attempt::Unfit(COMPARING_BYTES.to_owned()));
     }
-    match open_parent(options)? {
+    match open_parent(options, control)? {
         None => Ok(Attempt::Unfit("there is no parent".to_owned())),
         Some(Parent { without_index: Some(reason), .. }) => Ok(Attempt::Unfit(reason)),
         parent => write(options, source, Some(changes), parent, control).map(Attempt::Written),
@@ -97,6 +99,7 @@ fn write(
     control: &Control,
 ) -> Result<WriteStats> {
     let size = source.size;
+    check_size(size, &source.name)?;
     let fallback = parent.as_ref().and_then(|parent| parent.without_index.clone());
     let Draft { output, start, unshared } = clone_parent(options, parent.as_ref(), size, control)?;
     output.give_to_owner()?;
@@ -108,10 +111,13 @@ fn write(
         (Some(parent), Some(_)) if !cloned => Some(parent.copy_to(&output, size, control)?),
         _ => None,
     };
+    let inherits = cloned || copied.is_some();
+    let filled = parent.as_ref().map(|parent| parent.filled(inherits, options.compare_bytes, control));
     let patcher = Patcher {
         size,
+        filled: filled.transpose()?.unwrap_or_default().align(SEGMENT_SIZE, size),
         parent,
-        inherits: cloned || copied.is_some(),
+        inherits,
         copied: copied.is_some(),
         unmentioned: if changes.is_some() { Unmentioned::Parent } else { Unmentioned::Zeros },
         compare_bytes: options.compare_bytes,
@@ -120,8 +126,8 @@ fn write(
         index: &index,
         control,
     };
-    let tallies = export(&patcher, source, changes)?;
-    let stats = prove(Written { options, size, output, index, tallies }, source, control)?;
+    let totals = export(&patcher, source, changes)?;
+    let stats = prove(Written { options, size, output, index, totals }, source, control)?;
     let bytes_written = stats.bytes_written + copied.unwrap_or(0);
     Ok(WriteStats { bytes_written, unshared, fallback, narrowed: changes.is_some(), ..stats })
 }
@@ -129,13 +135,17 @@ fn write(
 /// Makes the revision durable, and compares it with a sample of the source before it is read back.
 fn prove(written: Written, source: &CommandInput, control: &Control) -> Result<WriteStats> {
     let options = written.options;
-    let durable = written.make_durable()?;
+    let durable = written.make_durable(control)?;
     let rechecked = match &source.sample {
         Some(command) => recheck(&durable.index, source, command, sample_of(options), control)?,
         None => Rechecked::default(),
     };
     let stats = durable.prove(control)?;
-    Ok(WriteStats { bytes_read: stats.bytes_read + rechecked.read, hint_failures: rechecked.bad, ..stats })
+    Ok(WriteStats {
+        bytes_read: stats.bytes_read + rechecked.read,
+        hint_failures: rechecked.bad.first,
+        ..stats
+    })
 }
 
 /// The first revision is compared in full, every other one in part.
@@ -143,8 +153,8 @@ fn sample_of(options: &WriteOptions) -> Sample {
     if options.parent_image.is_some() { options.sample } else { Sample::ALL }
 }
 
-/// Starts the program and applies its stream.
-fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInput>) -> Result<Vec<Tally>> {
+/// Starts the exporter and goes through what it says.
+fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInput>) -> Result<Totals> {
     let command = changes.map_or(&source.everything, |changes| &changes.command);
     let since = changes.map(|changes| changes.since.as_str());
     let mut exporter = Program::exporter(command, &source.name)?;

@@ -55,7 +55,7 @@ pub struct WriteStats {
     pub source_cloned: bool,
     /// Number of extents of the image; `None` if the filesystem does not tell.
     pub extents: Option<u64>,
-    /// Blocks that differ although the hint did not name them. In that case everything was read again.
+    /// The first blocks that no hint named and that were different all the same: then everything was read again.
     pub hint_failures: Vec<BadBlock>,
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in};
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_of};
 use crate::bytes::buffer::Buffer;
-use crate::bytes::extent::{Extent, Part};
+use crate::bytes::extent::{Extent, ExtentMap, Part};
 use crate::bytes::granule::{Old, Plan};
 use crate::disk::sparse;
 use crate::error::{BadBlock, Code, Context, Error, Found, Result};
@@ -32,22 +32,30 @@ pub(crate) struct Parent {
 impl Parent {
     /// Opens image and index. `digest` is the digest of the index in the record. A damaged index is no error: it costs
     /// time, not data.
-    pub(crate) fn open(image: &Path, index: Option<&Path>, digest: Option<&Hash>) -> Result<Self> {
+    pub(crate) fn open(
+        image: &Path,
+        index: Option<&Path>,
+        digest: Option<&Hash>,
+        control: &Control,
+    ) -> Result<Self> {
         let reader = Reader::open(image)?;
         let size = fs::metadata(reader.file()).on("fstat", image)?.len();
-        let (index, without_index) = match index.map(IndexReader::open) {
+        let (index, without_index) = match index.map(|index| IndexReader::open(index, control)) {
             Some(Ok(index)) if index.header().image_size != size => {
                 (None, Some("the index of the parent is for another size".to_owned()))
             }
             Some(Ok(index)) => {
                 // Blocks that are not read are known by these hashes only, and a clone gets the hashes from the disk.
                 index.distrust_cache();
-                if digest.is_some_and(|digest| index.expect(size, digest).is_err()) {
+                let expected = digest.map_or(Ok(()), |digest| index.expect(size, digest, control));
+                control.check()?;
+                if expected.is_err() {
                     (None, Some("the index of the parent is not the one that its record names".to_owned()))
                 } else {
                     (Some(index), None)
                 }
             }
+            Some(Err(error)) if error.code == Code::Cancelled => return Err(error),
             Some(Err(error)) => (None, Some(format!("the index of the parent cannot be used ({error})"))),
             None => (None, Some("the parent has no index".to_owned())),
         };
@@ -59,7 +67,29 @@ impl Parent {
         self.size
     }
 
-    /// The granule size for a block of a clone, in bytes.
+    /// Where its image may hold anything but zeros, in whole blocks.
+    ///
+    /// # Errors
+    /// [`Code::Io`], [`Code::Cancelled`].
+    pub(crate) fn data(&self, control: &Control) -> Result<ExtentMap> {
+        let facts = Facts { kind: Kind::File, size: self.size };
+        sparse::data_extents(self.image.file(), facts, self.image.path(), BLOCK_SIZE as u64, control)
+    }
+
+    /// Where it may have anything but zeros: what its hashes know, and where these are of no use, what its image holds, if
+    /// the new one `inherits` that.
+    ///
+    /// # Errors
+    /// [`Code::Io`], [`Code::Cancelled`].
+    pub(crate) fn filled(&self, inherits: bool, compare_bytes: bool, control: &Control) -> Result<ExtentMap> {
+        let hashes = self.index.as_ref().map(IndexReader::filled);
+        if inherits && (compare_bytes || hashes.is_none()) {
+            return Ok(self.data(control)?.union(&hashes.unwrap_or_default()));
+        }
+        Ok(hashes.unwrap_or_default())
+    }
+
+    /// Bytes that are written together of a block of a clone.
     pub(crate) fn granule(&self, block: Extent) -> usize {
         self.granularity.granule(self.image.file(), block)
     }
@@ -86,14 +116,13 @@ impl Parent {
     /// [`Code::ImageDamaged`], [`Code::Io`], [`Code::Cancelled`].
     pub(crate) fn copy_to(&self, output: &Output, size: u64, control: &Control) -> Result<u64> {
         let index = self.index.as_ref().expect("a parent that is copied has an index");
-        let facts = Facts { kind: Kind::File, size: self.size };
-        let data = sparse::data_extents(self.image.file(), facts, self.image.path())?;
         let kept = size.min(self.size);
-        let data = data.align(BLOCK_SIZE as u64, kept);
+        let data = self.data(control)?.align(BLOCK_SIZE as u64, kept);
+        let busy = data.union(&index.filled()).align(BLOCK_SIZE as u64, kept);
         control.add_total(data.bytes());
-        let segments: Vec<u64> = (0..segments_in(kept)).collect();
         let scratch = || (Buffer::new(BLOCK_SIZE), Plan::default());
-        let written = pool::for_each(&segments, control, scratch, |(buffer, plan), number| {
+        let mut total = 0;
+        let copy = |(buffer, plan): &mut (Buffer, Plan), number| {
             let page = index.page(number)?;
             let mut written = 0;
             for part in data.parts(segment_range(number, kept)) {
@@ -115,8 +144,9 @@ impl Parent {
                 }
             }
             Ok(written)
-        })?;
-        Ok(written.iter().sum())
+        };
+        pool::for_each(segments_of(&busy), control, scratch, copy, |written| total += written)?;
+        Ok(total)
     }
 
     /// Fills the front of `buffer` with the bytes that a clone has in a block, and compares them with the index. They
@@ -150,6 +180,6 @@ impl Parent {
     }
 
     fn damaged(&self, bad: BadBlock) -> Error {
-        Error { bad_blocks: vec![bad], ..Error::new(Code::ImageDamaged).at(self.image.path()) }
+        Error::new(Code::ImageDamaged).at(self.image.path()).bad([bad])
     }
 }

@@ -4,24 +4,24 @@
 //! Streams mention ranges in any order and of any size, so a block may come back. Usually none does, and everything is
 //! one pass from front to back.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::backup::patcher::{PatchedSegment, Patcher, Unmentioned};
-use crate::backup::tally::Tally;
-use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of, segments_in, slot_of};
+use crate::backup::tally::{Tally, Totals};
+use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_in, blocks_of, slot_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
 use crate::bytes::granule::{Action, Old, Plan};
+use crate::bytes::number_set::NumberSet;
 use crate::error::{Code, Error, Result};
 use crate::image::page::Page;
-use crate::image::read_back::Touched;
+use crate::image::read_back::blocks_in_mask;
 use crate::image::reader::Via;
 use crate::stream::assembly::{Assemble, Assembly, block_at, pieces_of, within};
 use crate::stream::diff_reader::{Change, DiffReader};
 
-/// Brings image and index to the state of the stream. Blocks that it does not mention become what [`Unmentioned`] says.
-pub(crate) fn apply(patcher: &Patcher, diff: &mut DiffReader<impl Read>) -> Result<Vec<Tally>> {
+/// Brings image and index to what the stream says, and what it does not mention to what that stands for.
+pub(crate) fn apply(patcher: &Patcher, diff: &mut DiffReader<impl Read>) -> Result<Totals> {
     let mut patch = Patch::new(patcher);
     let mut assembly = Assembly::new(patcher.size);
     while let Some(change) = diff.next_change()? {
@@ -34,24 +34,19 @@ pub(crate) fn apply(patcher: &Patcher, diff: &mut DiffReader<impl Read>) -> Resu
     patch.finish(assembly)
 }
 
-/// The memory of a segment that was left.
-struct Left {
-    seen: u128,
-    touched: u128,
-    tally: Tally,
-}
-
 /// A stream on its way into an image.
 struct Patch<'p> {
     patcher: &'p Patcher<'p>,
     segment: Option<PatchedSegment>,
-    left: BTreeMap<u64, Left>,
+    /// The blocks of all other segments that were brought to their new state.
+    seen: NumberSet,
+    totals: Totals,
+    /// Bytes and blocks of the segments that were left at least once.
+    covered: (u64, u64),
     old: Buffer,
     plan: Plan,
     /// The furthest offset of the image that the stream has reached.
     front: u64,
-    read: u64,
-    written: u64,
 }
 
 impl<'p> Patch<'p> {
@@ -59,12 +54,12 @@ impl<'p> Patch<'p> {
         Self {
             patcher,
             segment: None,
-            left: BTreeMap::new(),
+            seen: NumberSet::default(),
+            totals: Totals::default(),
+            covered: (0, 0),
             old: Buffer::new(BLOCK_SIZE),
             plan: Plan::default(),
             front: 0,
-            read: 0,
-            written: 0,
         }
     }
 
@@ -77,7 +72,7 @@ impl<'p> Patch<'p> {
         for piece in pieces_of(extent) {
             self.patcher.control.pass(piece.len())?;
             diff.read(assembly.piece(piece, self)?)?;
-            self.read += piece.len();
+            self.totals.read += piece.len();
             self.advance(piece.end);
         }
         Ok(())
@@ -87,6 +82,7 @@ impl<'p> Patch<'p> {
         let size = self.patcher.size;
         let mut at = extent.start;
         while at < extent.end {
+            self.patcher.control.check()?;
             let block = block_at(at, size);
             let piece = Extent { start: at, end: block.end.min(extent.end) };
             if piece == block {
@@ -96,8 +92,14 @@ impl<'p> Patch<'p> {
                 let number = at / SEGMENT_SIZE;
                 let run = Extent { start: at, end }.overlap(&self.patcher.range(number));
                 assembly.flush(self)?;
-                self.clear(number, run, u128::MAX)?;
-                at = run.end;
+                match self.busy_from(number) {
+                    Some(busy) if busy == number => {
+                        self.clear(number, run, u128::MAX)?;
+                        at = run.end;
+                    }
+                    // Zeros replace zeros, so image and index stay as they are.
+                    busy => at = busy.map_or(end, |busy| end.min(busy * SEGMENT_SIZE)),
+                }
             } else {
                 assembly.piece(piece, self)?.fill(0);
                 at = piece.end;
@@ -107,7 +109,16 @@ impl<'p> Patch<'p> {
         Ok(())
     }
 
-    /// Fetches the bytes of a block before the next change.
+    /// Returns the first segment from this one on in which the image may hold anything but zeros.
+    fn busy_from(&self, number: u64) -> Option<u64> {
+        let current = self.segment.as_ref().map(|segment| segment.number);
+        let behind = Extent { start: number.saturating_mul(SEGMENT_SIZE), end: self.patcher.size };
+        let filled = self.patcher.filled.within(behind).next().map(|range| range.start / SEGMENT_SIZE);
+        let current = current.filter(|current| *current >= number);
+        [current, filled, self.seen.group_from(number)].into_iter().flatten().min()
+    }
+
+    /// Fetches what a block holds before the next change.
     fn load(&self, block: Extent, bytes: &mut Buffer) -> Result<()> {
         let patcher = self.patcher;
         let segment = self.segment.as_ref().expect("entered");
@@ -152,60 +163,77 @@ impl<'p> Patch<'p> {
         self.leave()?;
         let patcher = self.patcher;
         let known = patcher.known(number)?;
-        let (page, seen, touched) = match (self.left.get(&number), patcher.unmentioned, &known) {
-            (Some(left), ..) => (patcher.index.page(number)?, left.seen, left.touched),
-            (None, Unmentioned::Parent, Some(known)) => {
+        let seen = self.seen.mask(number);
+        let (page, touched) = match (patcher.unmentioned, &known) {
+            _ if seen != 0 => (patcher.index.page(number)?, self.totals.touched.blocks().mask(number)),
+            (Unmentioned::Parent, Some(known)) => {
                 let (page, written) = patcher.inherited(known, number);
-                (page, 0, if patcher.copied { written } else { 0 })
+                (page, if patcher.copied { written } else { 0 })
             }
-            (None, ..) => (Page::ZERO, 0, 0),
+            _ => (Page::ZERO, 0),
         };
-        self.segment = Some(PatchedSegment { number, known, page, seen, touched });
+        let segment = PatchedSegment { number, known, page, seen, touched, changed_before: None };
+        self.segment = Some(if seen == 0 { segment } else { self.take_back(segment) });
         Ok(())
+    }
+
+    /// Takes a segment that comes back out of the totals.
+    fn take_back(&mut self, segment: PatchedSegment) -> PatchedSegment {
+        let Tally { changed, zero, zero_blocks, .. } = self.patcher.count(&segment);
+        self.totals.changed -= changed;
+        self.totals.zero -= zero;
+        self.totals.zero_blocks -= zero_blocks;
+        self.totals.touched.forget_page(segment.number, &segment.page);
+        PatchedSegment { changed_before: Some(changed), ..segment }
     }
 
     fn leave(&mut self) -> Result<()> {
         let Some(segment) = self.segment.take() else { return Ok(()) };
         let patcher = self.patcher;
-        let PatchedSegment { number, ref page, seen, touched, .. } = segment;
-        if self.left.contains_key(&number) {
+        let PatchedSegment { number, ref page, seen, touched, changed_before, .. } = segment;
+        if changed_before.is_some() {
             patcher.index.rewrite(number, page)?;
         } else {
             patcher.index.put(number, page)?;
+            let range = patcher.range(number);
+            self.covered = (self.covered.0 + range.len(), self.covered.1 + blocks_in(range.len()));
         }
         if touched != 0 {
             patcher.output.leave_behind(patcher.range(number))?;
         }
         let tally = patcher.count(&segment);
-        let changed = tally.changed;
-        let before = self.left.insert(number, Left { seen, touched, tally });
         // Written blocks will be read back, which adds to the work.
-        let mask = touched & !before.as_ref().map_or(0, |left| left.touched);
-        let to_read_back = Touched { segment: number, mask, checksum: None };
-        patcher.control.add_total(to_read_back.blocks(patcher.size).bytes());
-        patcher.control.add_changed(changed.saturating_sub(before.map_or(0, |left| left.tally.changed)));
+        let more = touched & !self.totals.touched.blocks().mask(number);
+        patcher.control.add_total(blocks_in_mask(number, more, patcher.size).bytes());
+        patcher.control.add_changed(tally.changed.saturating_sub(changed_before.unwrap_or(0)));
+        self.seen.set(number, seen);
+        self.totals.add(tally);
         Ok(())
     }
 
-    fn finish(mut self, mut assembly: Assembly) -> Result<Vec<Tally>> {
+    fn finish(mut self, mut assembly: Assembly) -> Result<Totals> {
         assembly.flush(&mut self)?;
         self.rehash_end(&mut assembly)?;
         self.leave()?;
         let patcher = self.patcher;
-        for number in 0..segments_in(patcher.size) {
+        let mut next = 0;
+        while let Some(number) = self.busy_from(next) {
             patcher.control.check()?;
-            match (patcher.unmentioned, self.left.get(&number).map_or(0, |left| left.seen)) {
+            match (patcher.unmentioned, self.seen.mask(number)) {
                 (Unmentioned::Zeros, u128::MAX) => {}
                 (Unmentioned::Zeros, seen) => self.clear(number, patcher.range(number), !seen)?,
                 (Unmentioned::Parent, 0) => self.enter(number)?,
                 (Unmentioned::Parent, _) => {}
             }
+            next = number + 1;
         }
         self.leave()?;
         self.advance(patcher.size);
-        let mut tallies: Vec<Tally> = self.left.into_values().map(|left| left.tally).collect();
-        tallies.push(Tally { read: self.read, written: self.written, ..Tally::default() });
-        Ok(tallies)
+        // All other segments are zeros, as they were before.
+        let (bytes, blocks) = self.covered;
+        self.totals.zero += patcher.size - bytes;
+        self.totals.zero_blocks += blocks_in(patcher.size) - blocks;
+        Ok(self.totals)
     }
 
     /// Hashes the last block again if image and parent end in different places of it: its length has changed, although
@@ -247,7 +275,7 @@ impl Assemble for Patch<'_> {
         };
         let granule = || self.patcher.granule(segment, block);
         let touched = before.is_some_and(|old| self.plan.compare_by(granule, block.start, bytes, old));
-        self.written += self.patcher.output.apply(&mut self.plan, bytes, block.start)?;
+        self.totals.written += self.patcher.output.apply(&mut self.plan, bytes, block.start)?;
         segment.set(slot, hash, touched);
         Ok(())
     }

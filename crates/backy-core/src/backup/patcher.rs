@@ -4,13 +4,13 @@ use crate::backup::parent::Parent;
 use crate::backup::tally::Tally;
 use crate::bytes::block::{GRANULE_SIZE, Hash, blocks_of, segment_range, slot_of};
 use crate::bytes::buffer::Buffer;
-use crate::bytes::extent::Extent;
+use crate::bytes::extent::{Extent, ExtentMap};
 use crate::bytes::granule::Old;
 use crate::error::Result;
 use crate::image::index_writer::IndexWriter;
 use crate::image::output::Output;
 use crate::image::page::Page;
-use crate::image::read_back::Touched;
+use crate::image::read_back::Checksum;
 use crate::image::reader::{Reader, Via};
 use crate::work::control::Control;
 
@@ -28,6 +28,8 @@ pub(crate) struct Patcher<'a> {
     /// Size of the new image in bytes.
     pub size: u64,
     pub parent: Option<Parent>,
+    /// The ranges in which the parent may have anything but zeros, in whole segments.
+    pub filled: ExtentMap,
     /// Whether the image started with the parent's bytes rather than as a hole.
     pub inherits: bool,
     /// Whether it got them by copying, so that they must be read back like all written bytes.
@@ -97,7 +99,7 @@ impl Patcher<'_> {
 
     pub(crate) fn count(&self, segment: &PatchedSegment) -> Tally {
         let PatchedSegment { number, known, page, touched, .. } = segment;
-        let mut tally = Tally::default();
+        let mut tally = Tally { number: *number, ..Tally::default() };
         for block in blocks_of(self.range(*number)) {
             let (slot, hash) = (slot_of(block), page.hash(slot_of(block)));
             if hash.is_zero() {
@@ -110,8 +112,8 @@ impl Patcher<'_> {
             }
         }
         if *touched != 0 || known.as_ref().is_some_and(|known| known != page) {
-            tally.touched =
-                Some(Touched { segment: *number, mask: *touched, checksum: Some(page.checksum()) });
+            tally.blocks = *touched;
+            tally.page = Some(Checksum::of(*number, page));
         }
         tally
     }
@@ -128,6 +130,8 @@ pub(crate) struct PatchedSegment {
     pub seen: u128,
     /// The blocks that were written to.
     pub touched: u128,
+    /// The bytes that had changed when it was left before; `None` if it never was.
+    pub changed_before: Option<u64>,
 }
 
 impl PatchedSegment {

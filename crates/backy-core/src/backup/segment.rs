@@ -6,13 +6,13 @@ use crate::backup::parent::Parent;
 use crate::backup::tally::Tally;
 use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, slot_of};
 use crate::bytes::buffer::Buffer;
-use crate::bytes::extent::Extent;
+use crate::bytes::extent::{Extent, ExtentMap};
 use crate::bytes::granule::{Action, Old, Plan};
 use crate::error::{BadBlock, Found, Result};
 use crate::image::index_writer::IndexWriter;
 use crate::image::output::Output;
 use crate::image::page::Page;
-use crate::image::read_back::Touched;
+use crate::image::read_back::{Checksum, blocks_in_mask};
 use crate::work::control::Control;
 
 /// The context of writing segments, shared by all threads.
@@ -41,10 +41,14 @@ impl Workspace {
 }
 
 impl RevisionWriter<'_> {
-    /// Whether a segment of zeros leaves image and index as they are.
-    pub(crate) fn is_hole(&self, number: u64) -> bool {
-        let parent = self.parent.map(|parent| parent.index.as_ref());
-        !self.compare_bytes && parent.is_none_or(|index| index.is_some_and(|index| index.is_hole(number)))
+    /// Returns the ranges in which image or index may have something else than zeros. A segment outside of them that is
+    /// zeros in the source leaves both as they are.
+    ///
+    /// # Errors
+    /// [`crate::Code::Io`], [`crate::Code::Cancelled`].
+    pub(crate) fn filled(&self) -> Result<ExtentMap> {
+        let Some(parent) = self.parent else { return Ok(ExtentMap::default()) };
+        parent.filled(self.start == Start::Parent, self.compare_bytes, self.control)
     }
 
     /// The bytes of a segment.
@@ -67,7 +71,7 @@ impl RevisionWriter<'_> {
             mask: 0,
             blank: Old::Zeros,
             expect_same: false,
-            tally: Tally::default(),
+            tally: Tally { number, ..Tally::default() },
         })
     }
 }
@@ -158,11 +162,11 @@ impl Segment<'_> {
         }
         self.writer.index.put(self.number, &self.page)?;
         if self.mask != 0 || self.known.as_ref().is_some_and(|known| *known != self.page) {
-            let touched =
-                Touched { segment: self.number, mask: self.mask, checksum: Some(self.page.checksum()) };
+            self.tally.blocks = self.mask;
+            self.tally.page = Some(Checksum::of(self.number, &self.page));
             // Written blocks will be read back, which adds to the work.
-            self.writer.control.add_total(touched.blocks(self.writer.size).bytes());
-            self.tally.touched = Some(touched);
+            let written = blocks_in_mask(self.number, self.mask, self.writer.size);
+            self.writer.control.add_total(written.bytes());
         }
         Ok(self.tally)
     }

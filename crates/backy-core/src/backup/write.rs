@@ -16,7 +16,7 @@ use crate::work::control::Control;
 ///
 /// # Errors
 /// [`crate::Code::SourceResized`], [`crate::Code::SourceShort`], [`crate::Code::SourceKind`],
-/// [`crate::Code::SnapshotReplaced`],
+/// [`crate::Code::SnapshotReplaced`], [`crate::Code::TooLarge`],
 /// [`crate::Code::DiffDamaged`], [`crate::Code::ProgramFailed`], [`crate::Code::ReflinkUnsupported`],
 /// [`crate::Code::ReadBack`], [`crate::Code::Cancelled`], [`crate::Code::Io`].
 pub fn write_image(options: &WriteOptions, control: &Control) -> Result<WriteStats> {

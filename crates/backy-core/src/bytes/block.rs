@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::bytes::extent::Extent;
+use crate::bytes::extent::{Extent, ExtentMap};
 
 /// Bytes that share one hash.
 pub const BLOCK_SIZE: usize = 256 * 1024;
@@ -88,6 +88,23 @@ pub fn segments_in(size: u64) -> u64 {
     size.div_ceil(SEGMENT_SIZE)
 }
 
+/// The numbers of the segments that have a byte in one of these ranges, in order.
+pub(crate) fn segments_of(map: &ExtentMap) -> impl Iterator<Item = u64> + Send + '_ {
+    let mut front = 0;
+    map.extents().iter().flat_map(move |extent| {
+        let segments = front.max(extent.start / SEGMENT_SIZE)..segments_in(extent.end);
+        front = front.max(segments.end);
+        segments
+    })
+}
+
+/// Bytes and blocks of an image of `size` bytes that lie in no segment of a map.
+pub(crate) fn outside_segments(map: &ExtentMap, size: u64) -> (u64, u64) {
+    let worked = map.align(SEGMENT_SIZE, size);
+    let blocks: u64 = worked.extents().iter().map(|extent| blocks_in(extent.len())).sum();
+    (size - worked.bytes(), blocks_in(size) - blocks)
+}
+
 /// The bytes of a segment of an image of `size` bytes.
 pub(crate) fn segment_range(number: u64, size: u64) -> Extent {
     Extent::at(number * SEGMENT_SIZE, SEGMENT_SIZE).overlap(&Extent { start: 0, end: size })
@@ -131,6 +148,26 @@ mod tests {
             let mut bytes = vec![0; length];
             bytes[at.index(length)] = 1 << bit;
             prop_assert!(!is_zero(&bytes));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn segments_are_those_that_the_ranges_touch(
+            ranges in prop::collection::vec((0..40 * SEGMENT_SIZE, 0..3 * SEGMENT_SIZE), 0..12),
+            size in 1..40 * SEGMENT_SIZE,
+        ) {
+            let extents = ranges.iter().map(|(start, length)| Extent::at(*start, *length)).collect();
+            let map = ExtentMap::normalise(extents).align(BLOCK_SIZE as u64, size);
+            let touched: Vec<u64> = (0..segments_in(size))
+                .filter(|number| map.within(segment_range(*number, size)).next().is_some())
+                .collect();
+            prop_assert!(segments_of(&map).eq(touched.iter().copied()));
+            let ranges = touched.iter().map(|number| segment_range(*number, size));
+            let (bytes, blocks) = ranges.fold((0, 0), |(bytes, blocks), range| {
+                (bytes + range.len(), blocks + blocks_in(range.len()))
+            });
+            prop_assert_eq!(outside_segments(&map, size), (size - bytes, blocks_in(size) - blocks));
         }
     }
 

@@ -164,6 +164,48 @@ impl ExtentMap {
     }
 }
 
+/// Builds a map of data whose memory has a limit. Ranges are widened to multiples of a unit, and the unit grows where
+/// there would be too many of them: the map then has some of what lies between them, too, and lacks nothing.
+#[derive(Debug)]
+pub(crate) struct WideMap {
+    map: ExtentMap,
+    unit: u64,
+    size: u64,
+    most: usize,
+}
+
+impl WideMap {
+    /// Ranges of one map: 8 MiB of memory.
+    pub(crate) const MOST_EXTENTS: usize = 512 * 1024;
+
+    /// An empty map of a file of `size` bytes.
+    pub(crate) fn new(unit: u64, size: u64) -> Self {
+        Self::with_most(unit, size, Self::MOST_EXTENTS)
+    }
+
+    fn with_most(unit: u64, size: u64, most: usize) -> Self {
+        Self { map: ExtentMap::default(), unit, size, most }
+    }
+
+    /// Adds a range that starts at or behind the start of the last one.
+    pub(crate) fn append(&mut self, extent: Extent) {
+        let start = extent.start / self.unit * self.unit;
+        let end = extent.end.checked_next_multiple_of(self.unit).unwrap_or(u64::MAX);
+        if !extent.is_empty() {
+            self.map.append(Extent { start: start.min(self.size), end: end.min(self.size) });
+        }
+        while self.map.0.len() > self.most {
+            self.unit = self.unit.saturating_mul(2);
+            self.map = self.map.align(self.unit, self.size);
+        }
+    }
+
+    /// The map.
+    pub(crate) fn finish(self) -> ExtentMap {
+        self.map
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +272,30 @@ mod tests {
                 .collect();
             prop_assert_eq!(bytes(&parts), model);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_wide_map_has_its_limit_and_lacks_nothing(extents in ranges(), most in 1..6usize, size in 1..SPACE) {
+            let mut wide = WideMap::with_most(2, size, most);
+            let map = ExtentMap::normalise(extents);
+            map.extents().iter().for_each(|extent| wide.append(*extent));
+            let wide = wide.finish();
+            assert_canonical(&wide);
+            prop_assert!(wide.extents().len() <= most);
+            prop_assert!(map.align(2, size).subtract(&wide).extents().is_empty());
+            prop_assert!(wide.extents().iter().all(|extent| extent.end <= size));
+        }
+    }
+
+    #[test]
+    fn a_map_within_its_limit_is_exact() {
+        let mut wide = WideMap::new(10, 95);
+        for extent in [Extent::at(1, 1), Extent::at(12, 0), Extent::at(39, 2), Extent::at(90, 100)] {
+            wide.append(extent);
+        }
+        let expected = [(0, 10), (30, 50), (90, 95)].map(|(start, end)| Extent { start, end });
+        assert_eq!(wide.finish().extents(), expected);
     }
 
     #[test]

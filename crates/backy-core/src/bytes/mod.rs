@@ -12,4 +12,5 @@ pub(crate) mod block;
 pub(crate) mod buffer;
 pub(crate) mod extent;
 pub(crate) mod granule;
+pub(crate) mod number_set;
 pub(crate) mod sample;

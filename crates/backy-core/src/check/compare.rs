@@ -1,8 +1,8 @@
 //! Comparing a sealed revision with its source snapshot.
 
 use crate::bytes::sample::Sample;
-use crate::check::verify::bad_blocks_of;
-use crate::error::{BadBlock, Code, Error, Result};
+use crate::check::verify::find_bad_blocks;
+use crate::error::{BadBlock, BadBlocks, Code, Error, Result};
 use crate::files::names::directory_of;
 use crate::image::sealed::{Image, ImageOptions};
 use crate::source::input::Input;
@@ -15,7 +15,9 @@ use crate::work::control::Control;
 pub struct Compared {
     /// Read from the source.
     pub bytes_read: u64,
-    /// Every block of the source that differs from the index, in order.
+    /// In how many blocks the source is not what the index says.
+    pub different_count: u64,
+    /// The first of these, in order: [`crate::MOST_BAD_BLOCKS`].
     pub different: Vec<BadBlock>,
 }
 
@@ -28,18 +30,19 @@ pub struct Compared {
 pub fn compare_source(options: &ImageOptions, source: &Input, control: &Control) -> Result<Compared> {
     match source {
         Input::Path(input) => {
-            let Source { reader, size, data } = Source::open(input, directory_of(&options.image))?;
-            let image = Image::of_source(options, reader, size, data)?;
-            let different = bad_blocks_of(&image, false, control)?;
-            Ok(Compared { bytes_read: image.data_bytes(), different })
+            let Source { reader, size, data } = Source::open(input, directory_of(&options.image), control)?;
+            let image = Image::of_source(options, reader, (size, data), control)?;
+            let BadBlocks { first, count } = find_bad_blocks(&image, false, control, |_| ())?;
+            Ok(Compared { bytes_read: image.data_bytes(), different_count: count, different: first })
         }
         Input::Command(input) => {
             let Some(command) = &input.sample else {
                 return Err(Error::new(Code::InvalidArgument).detail("the source hands over no sample"));
             };
             options.expect_size(input.size, &input.name)?;
-            let found = recheck(&options.open_index()?, input, command, Sample::ALL, control)?;
-            Ok(Compared { bytes_read: found.read, different: found.bad })
+            let found = recheck(&options.open_index(control)?, input, command, Sample::ALL, control)?;
+            let BadBlocks { first, count } = found.bad;
+            Ok(Compared { bytes_read: found.read, different_count: count, different: first })
         }
     }
 }

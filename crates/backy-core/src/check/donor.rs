@@ -7,12 +7,13 @@ use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE};
 use crate::bytes::buffer::{ALIGNMENT, Buffer};
 use crate::bytes::extent::Extent;
 use crate::disk::sharers::{Overlap, overlap};
-use crate::error::{BadBlock, Context, Result};
+use crate::error::{BadBlock, Code, Context, Result};
 use crate::files::device;
 use crate::image::index::IndexReader;
 use crate::image::reader::{Reader, Via};
 use crate::image::sealed::Image;
 use crate::sys::fs;
+use crate::work::control::Control;
 
 /// A file or device that may have the right bytes, at the same offset.
 #[derive(Debug, Clone)]
@@ -24,34 +25,45 @@ pub struct Donor {
 }
 
 /// Returns the first donor with the right bytes in another place, and the bytes, or the reason why there is none.
+///
+/// # Errors
+/// [`Code::Cancelled`].
 pub(crate) fn find(
     donors: &[Donor],
     image: &Image,
     block: &BadBlock,
-) -> std::result::Result<(PathBuf, Buffer), String> {
+    control: &Control,
+) -> Result<std::result::Result<(PathBuf, Buffer), String>> {
     let range = Extent::at(block.offset, block.length);
     let mut reason = String::from("no other place has these bytes");
     for donor in donors {
+        control.check()?;
         // A donor that fails is skipped.
-        let Ok(Some((file, good))) = ask(donor, range, block.expected) else { continue };
+        let Ok(Some((file, good))) = ask(donor, range, block.expected, control) else { continue };
         // The rest of the block may be shared: a stray write into a clone has a place of its own.
         let bad = bad_sectors(image, range, &good);
-        match overlap((image.reader.file(), &bad), (&file, &bad), &donor.path) {
-            Ok(Overlap::Apart) => return Ok((donor.path.clone(), good)),
+        match overlap((image.reader.file(), &bad), (&file, &bad), &donor.path, control) {
+            Ok(Overlap::Apart) => return Ok(Ok((donor.path.clone(), good))),
             Ok(Overlap::Shared) => {
                 reason = String::from("every other place that has these bytes is the same one on the disk");
             }
             Ok(Overlap::Unknown(unknown)) => reason = unknown,
+            Err(error) if error.code == Code::Cancelled => return Err(error),
             Err(error) => reason = error.to_string(),
         }
     }
-    Err(reason)
+    Ok(Err(reason))
 }
 
 /// The bytes that a donor has on its disk, if they are the right ones.
-fn ask(donor: &Donor, range: Extent, expected_hash: Hash) -> Result<Option<(File, Buffer)>> {
+fn ask(
+    donor: &Donor,
+    range: Extent,
+    expected_hash: Hash,
+    control: &Control,
+) -> Result<Option<(File, Buffer)>> {
     let reader = if let Some(index) = &donor.index {
-        let page = IndexReader::open(index)?.page(range.start / SEGMENT_SIZE)?;
+        let page = IndexReader::open(index, control)?.page(range.start / SEGMENT_SIZE)?;
         if page.hash_at(range.start) != expected_hash {
             return Ok(None);
         }

@@ -3,17 +3,20 @@
 
 use std::path::Path;
 
-use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in, slot_of};
+use crate::bytes::block::{
+    BLOCK_SIZE, Hash, blocks_of, outside_segments, segment_range, segments_of, slot_of,
+};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::ExtentMap;
 use crate::disk::sparse;
 use crate::error::{Code, Error, Result};
 use crate::files::device;
 use crate::files::durable::sync_directory_of;
+use crate::image::header::check_size;
 use crate::image::index::IndexReader;
 use crate::image::index_writer::IndexWriter;
 use crate::image::page::Page;
-use crate::image::read_back::{Touched, read_back};
+use crate::image::read_back::{Checksum, Touched, read_back};
 use crate::image::reader::{READ_SIZE, Reader, windows_of};
 use crate::work::control::Control;
 use crate::work::pool;
@@ -33,31 +36,34 @@ pub struct IndexStats {
 /// may be left behind, incomplete.
 ///
 /// # Errors
-/// [`Code::SourceKind`] when the image is no file, [`Code::SourceShort`], [`Code::ReadBack`], [`Code::Cancelled`],
+/// [`Code::SourceKind`] when the image is no file, [`Code::TooLarge`], [`Code::SourceShort`], [`Code::ReadBack`], [`Code::Cancelled`],
 /// [`Code::Io`].
 pub fn index_image(image: &Path, index: &Path, control: &Control) -> Result<IndexStats> {
     let reader = Reader::open(image)?;
     let facts = device::facts(reader.file(), image)?.ok_or_else(|| Error::new(Code::SourceKind).at(image))?;
     let size = facts.size;
-    let data = sparse::data_extents(reader.file(), facts, image)?.align(BLOCK_SIZE as u64, size);
+    check_size(size, image)?;
+    let data = sparse::data_extents(reader.file(), facts, image, BLOCK_SIZE as u64, control)?;
     control.add_total(data.bytes());
-    let writer = IndexWriter::create(index, size, None, control)?;
-    let segments: Vec<u64> = (0..segments_in(size)).collect();
-    let work = Indexer { reader, size, data, writer, control };
-    let indexed = pool::for_each(
-        &segments,
-        control,
-        || Buffer::new(READ_SIZE),
-        |buffer, segment| work.index(buffer, segment),
-    )?;
-    let sum = |of: fn(&Indexed) -> u64| indexed.iter().map(of).sum::<u64>();
-    work.writer.finish(sum(|segment| segment.zero_blocks))?;
+    let (zero_bytes, zero_blocks) = outside_segments(&data, size);
+    let mut sum = Indexed { zero_blocks, zero_bytes, ..Indexed::default() };
+    let mut touched = Touched::default();
+    let work =
+        Indexer { reader, size, data, writer: IndexWriter::create(index, size, None, control)?, control };
+    let take = |segment: Indexed| {
+        sum.zero_blocks += segment.zero_blocks;
+        sum.zero_bytes += segment.zero_bytes;
+        touched.add(segment.number, 0, segment.page);
+    };
+    let buffer = || Buffer::new(READ_SIZE);
+    let read = |buffer: &mut Buffer, segment| work.index(buffer, segment);
+    pool::for_each(segments_of(&work.data), control, buffer, read, take)?;
+    work.writer.finish(sum.zero_blocks)?;
     sync_directory_of(index)?;
 
-    let index = IndexReader::open(index)?;
-    let touched: Vec<Touched> = indexed.iter().map(|segment| segment.touched).collect();
+    let index = IndexReader::open(index, control)?;
     read_back(&work.reader, &index, size, &touched, control)?;
-    Ok(IndexStats { size, digest: index.digest()?, bytes_zero: sum(|segment| segment.zero_bytes) })
+    Ok(IndexStats { size, digest: index.digest(control)?, bytes_zero: sum.zero_bytes })
 }
 
 struct Indexer<'a> {
@@ -70,11 +76,13 @@ struct Indexer<'a> {
 }
 
 /// Figures of a segment.
+#[derive(Default)]
 struct Indexed {
+    number: u64,
     zero_blocks: u64,
     zero_bytes: u64,
-    /// Its page of the index was written, and none of its blocks.
-    touched: Touched,
+    /// That of its page of the index.
+    page: Option<Checksum>,
 }
 
 impl Indexer<'_> {
@@ -97,7 +105,8 @@ impl Indexer<'_> {
         Ok(Indexed {
             zero_blocks: zeros().count() as u64,
             zero_bytes: zeros().map(|block| block.len()).sum(),
-            touched: Touched { segment, mask: 0, checksum: Some(page.checksum()) },
+            page: Some(Checksum::of(segment, &page)),
+            number: segment,
         })
     }
 }

@@ -66,7 +66,7 @@ pub enum Outcome {
 /// [`Code::IndexDamaged`], [`Code::ImageDamaged`] when the image is longer than it was, [`Code::Io`] when it cannot be
 /// opened, [`Code::Cancelled`].
 pub fn repair_image(options: &RepairOptions, control: &Control) -> Result<Vec<Repaired>> {
-    let image = Image::open(&options.image)?;
+    let image = Image::open(&options.image, control)?;
     let mut buffer = Buffer::new(BLOCK_SIZE);
     let mut repaired = Vec::new();
     let mut given_up: Option<String> = None;
@@ -85,6 +85,7 @@ pub fn repair_image(options: &RepairOptions, control: &Control) -> Result<Vec<Re
                     Outcome::Left(error.to_string())
                 }),
             };
+            control.check()?;
             repaired.push(Repaired { block, outcome });
         }
         control.add_done(BLOCK_SIZE as u64);
@@ -108,7 +109,7 @@ fn mend(options: &RepairOptions, image: &Image, block: &BadBlock, control: &Cont
     let (from, good) = if block.expected.is_zero() {
         (None, None)
     } else {
-        match find(&options.donors, image, block) {
+        match find(&options.donors, image, block, control)? {
             Ok((donor, good)) => (Some(donor), Some(good)),
             Err(reason) => return Ok(Outcome::Left(reason)),
         }
@@ -180,7 +181,7 @@ mod tests {
 
     fn truncate(options: &ImageOptions, length: u64) -> Image {
         File::options().write(true).open(&options.image).unwrap().set_len(length).unwrap();
-        Image::open(options).unwrap()
+        Image::open(options, &Control::default()).unwrap()
     }
 
     #[test]
@@ -240,7 +241,8 @@ mod tests {
             donors,
             evidence: directory.join("evidence"),
         };
-        let search = || find(&options.donors, &image, &block).map(|(path, _)| path);
+        let search =
+            || find(&options.donors, &image, &block, &Control::default()).unwrap().map(|(path, _)| path);
         // A filesystem without extent maps has nothing to test here.
         let (Ok(first), calls) = watch(None, search) else { return };
         assert_eq!(first, options.donors[0].path);

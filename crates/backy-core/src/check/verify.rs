@@ -1,11 +1,11 @@
 //! Comparing a whole image with its index. It continues after a bad block, so that all of them are named.
 
-use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of};
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of, segments_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::{Extent, Part};
 use crate::check::mapping::{WINDOW_SIZE, Window};
-use crate::check::report::Report;
-use crate::error::{BadBlock, Context, Error, Found, Result};
+use crate::check::report::{Report, ReportWriter};
+use crate::error::{BadBlock, BadBlocks, Context, Error, Found, Result};
 use crate::image::page::Page;
 use crate::image::reader::{READ_SIZE, Via, windows_of};
 use crate::image::sealed::{Image, ImageOptions, expect_zeros};
@@ -19,7 +19,9 @@ pub struct VerifyStats {
     pub blocks: u64,
     /// Read from the image, without its holes.
     pub bytes_read: u64,
-    /// Every block that differs from the index, in order.
+    /// How many of them are not what they were.
+    pub bad_count: u64,
+    /// The first of these, in order: [`crate::MOST_BAD_BLOCKS`].
     pub bad_blocks: Vec<BadBlock>,
     /// The reason why the report could not be written. The findings count all the same.
     pub report_problem: Option<String>,
@@ -59,26 +61,44 @@ fn verify(
     mapped: bool,
 ) -> Result<VerifyStats> {
     report.map_or(Ok(()), Report::expect_free)?;
-    let image = Image::open(options)?;
-    let bad_blocks = bad_blocks_of(&image, mapped, control)?;
-    let written = report.map_or(Ok(()), |report| report.write(&bad_blocks));
-    let report_problem = written.err().map(|error| error.to_string());
-    let blocks = blocks_in(image.size);
-    Ok(VerifyStats { blocks, bytes_read: image.data_bytes(), bad_blocks, report_problem })
+    let image = Image::open(options, control)?;
+    let mut writer = report.map(Report::writer);
+    let bad = find_bad_blocks(&image, mapped, control, |block| {
+        if let Some(writer) = &mut writer {
+            writer.add(block);
+        }
+    })?;
+    let written = writer.map_or(Ok(()), ReportWriter::finish);
+    Ok(VerifyStats {
+        blocks: blocks_in(image.size),
+        bytes_read: image.data_bytes(),
+        bad_count: bad.count,
+        bad_blocks: bad.first,
+        report_problem: written.err().map(|error| error.to_string()),
+    })
 }
 
-/// Returns every block that differs from the index.
+/// Every block that is not what the index says; `tell` hears of each of them, in order.
 ///
 /// # Errors
 /// [`crate::Code::Io`], [`crate::Code::Cancelled`].
-pub(crate) fn bad_blocks_of(image: &Image, mapped: bool, control: &Control) -> Result<Vec<BadBlock>> {
+pub(crate) fn find_bad_blocks(
+    image: &Image,
+    mapped: bool,
+    control: &Control,
+    mut tell: impl FnMut(&BadBlock) + Send,
+) -> Result<BadBlocks> {
     control.add_total(image.data_bytes());
     let verification = Verification { image, mapped, control };
     let buffer = || Buffer::new(READ_SIZE);
-    let segments = pool::for_each(&image.segments(), control, buffer, |buffer, segment| {
-        verification.segment(segment, buffer)
-    })?;
-    Ok(segments.into_iter().flatten().collect())
+    let work = |buffer: &mut Buffer, segment| verification.segment(segment, buffer);
+    let mut all = BadBlocks::default();
+    let take = |bad: Vec<BadBlock>| {
+        bad.iter().for_each(&mut tell);
+        all.extend(bad);
+    };
+    pool::for_each(segments_of(&image.filled()), control, buffer, work, take)?;
+    Ok(all)
 }
 
 /// The context in which all segments are verified.

@@ -8,8 +8,9 @@ use rustix::io::Errno;
 use crate::bytes::extent::Extent;
 use crate::error::{self, Context};
 pub(crate) use crate::platform::Mapped;
-use crate::platform::{count_all_extents, count_extents, each_extent};
+use crate::platform::{RawExtents, count_all_extents, count_extents};
 use crate::sys::fs;
+use crate::work::control::Control;
 
 /// include/uapi/linux/fiemap.h
 mod flag {
@@ -77,12 +78,56 @@ impl Mapped {
     }
 }
 
-/// Calls `take` with every extent of a file, in order. Returns `false` if the filesystem has no extent map.
-pub(crate) fn walk(file: &File, take: impl FnMut(Mapped)) -> Result<bool, Errno> {
-    match each_extent(file, take) {
-        Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS | Errno::INVAL) => Ok(false),
-        result => result.map(|()| true),
+/// The extents of a file, in order. Memory does not grow with their number.
+pub(crate) struct Extents<'f> {
+    raw: RawExtents<'f>,
+    path: &'f Path,
+    control: &'f Control,
+    is_told: bool,
+}
+
+impl<'f> Extents<'f> {
+    /// Of an open file of this name.
+    pub(crate) fn of(file: &'f File, path: &'f Path, control: &'f Control) -> Self {
+        Self { raw: RawExtents::of(file), path, control, is_told: true }
     }
+
+    /// The next one; none behind the last, and where the filesystem has no such map.
+    ///
+    /// # Errors
+    /// [`crate::Code::Io`], [`crate::Code::Cancelled`].
+    pub(crate) fn next(&mut self) -> error::Result<Option<Mapped>> {
+        self.control.check()?;
+        match self.raw.next() {
+            Err(Errno::OPNOTSUPP | Errno::NOTTY | Errno::NOSYS | Errno::INVAL) => {
+                self.is_told = false;
+                Ok(None)
+            }
+            result => result.on("ioctl_fiemap", self.path),
+        }
+    }
+
+    /// Whether the filesystem has told of all so far.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told
+    }
+}
+
+/// Calls `take` with every extent of a file, in order; `false` where the filesystem has no such map.
+///
+/// # Errors
+/// As [`Extents::next`].
+pub(crate) fn walk(
+    file: &File,
+    path: &Path,
+    control: &Control,
+    mut take: impl FnMut(Mapped),
+) -> error::Result<bool> {
+    let mut extents = Extents::of(file, path, control);
+    while let Some(extent) = extents.next()? {
+        take(extent);
+    }
+    Ok(extents.is_told())
 }
 
 /// Number of extents of the written part of a file; `None` if the filesystem does not tell. Only costs depend on it.
@@ -132,7 +177,7 @@ mod tests {
         file.sync_all().unwrap();
         let Some(pieces) = count(&file) else { return };
         let mut walked = 0;
-        assert!(walk(&file, |_| walked += 1).unwrap());
+        assert!(walk(&file, Path::new("file"), &Control::default(), |_| walked += 1).unwrap());
         assert_eq!((pieces, walked), (2, 2));
         let ranges = [(0, 2 * FAR), (0, FAR), (4096, FAR), (FAR / 2, FAR / 4)];
         let within = ranges.map(|(start, length)| count_within(&file, Extent::at(start, length)));

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::bytes::extent::{Extent, ExtentMap};
+use crate::bytes::extent::{Extent, ExtentMap, WideMap};
 use crate::disk::fiemap;
 use crate::disk::sharers::{Place, identity, open_place};
 use crate::error::{Context, Result};
 use crate::platform::{self, Sharing};
 use crate::sys::fs;
+use crate::work::control::Control;
 
 /// The space that removing files would free.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,8 +30,8 @@ pub struct Freed {
 /// A file in neither list that shares blocks with two or more of the removed files is not seen.
 ///
 /// # Errors
-/// [`crate::Code::Io`].
-pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
+/// [`crate::Code::Io`], [`crate::Code::Cancelled`].
+pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf], control: &Control) -> Result<Freed> {
     let mut census = Census::default();
     // A removed file may stay under another name.
     let mut seen = HashSet::new();
@@ -42,15 +43,15 @@ pub fn measure_freed(remove: &[PathBuf], keep: &[PathBuf]) -> Result<Freed> {
         let Some(file) = open_counted(path, &mut census.estimated)? else { continue };
         if seen.insert(identity(&file, path)?) {
             let metadata = fs::metadata(&file).on("fstat", path)?;
-            census.take(&file, path, metadata.blocks() * 512)?;
+            census.take(&file, path, metadata.blocks() * 512, control)?;
         }
     }
     let Census { pieces, loose_bytes, account, mut estimated, .. } = census;
     let Sorted { own_bytes, candidates } =
         if account == Account::Bytes { by_byte(pieces) } else { by_extent(pieces) };
     let candidate_bytes = candidates.iter().map(Extent::len).sum::<u64>();
-    let bytes =
-        loose_bytes + own_bytes + candidate_bytes - kept_bytes(&candidates, keep, account, &mut estimated)?;
+    let bytes = loose_bytes + own_bytes + candidate_bytes
+        - kept_bytes(&candidates, keep, account, &mut estimated, control)?;
     if account == Account::Pieces && bytes > 0 {
         estimated.get_or_insert_with(|| PIECES_ONLY.to_owned());
     }
@@ -84,6 +85,11 @@ enum Account {
 
 const PIECES_ONLY: &str = "btrfs frees an extent only as a whole, and tells nobody but root where it ends";
 
+/// Pieces of files that are compared at most: 24 MiB of memory.
+const MOST_PIECES: usize = 1024 * 1024;
+
+const TOO_MANY_PIECES: &str = "the files lie in more pieces than are compared";
+
 /// A place on the disk that a file to be removed refers to.
 struct Piece {
     place: Extent,
@@ -103,26 +109,27 @@ struct Census {
 }
 
 impl Census {
-    fn take(&mut self, file: &File, path: &Path, allocated_bytes: u64) -> Result<()> {
+    fn take(&mut self, file: &File, path: &Path, allocated_bytes: u64, control: &Control) -> Result<()> {
         let filesystem = platform::filesystem(file).on("fstatfs", path)?;
         let number = self.files;
         self.files += 1;
         if filesystem.sharing == Sharing::WholeExtents {
-            if self.take_extents(file, number).on("ioctl_btrfs_tree_search", path)? {
+            if self.take_extents(file, number, path, control)? {
                 self.account = Account::Extents;
                 return Ok(());
             }
             self.account = Account::Pieces;
         }
-        let mapped = fiemap::walk(file, |mapped| match (mapped.place(), mapped.oddity()) {
-            (Some(place), _) => self.pieces.push(Piece { place, file: number, shared: mapped.is_shared() }),
-            (None, oddity) => {
-                self.loose_bytes += if mapped.is_shared() { 0 } else { mapped.length };
-                let words = oddity.unwrap_or("is unusual");
-                self.estimated.get_or_insert_with(|| format!("part of {} {words}", path.display()));
-            }
-        });
-        if !mapped.on("ioctl_fiemap", path)? {
+        let is_mapped =
+            fiemap::walk(file, path, control, |mapped| match (mapped.place(), mapped.oddity()) {
+                (Some(place), _) => self.add(Piece { place, file: number, shared: mapped.is_shared() }),
+                (None, oddity) => {
+                    self.loose_bytes += if mapped.is_shared() { 0 } else { mapped.length };
+                    let words = oddity.unwrap_or("is unusual");
+                    self.estimated.get_or_insert_with(|| format!("part of {} {words}", path.display()));
+                }
+            })?;
+        if !is_mapped {
             self.loose_bytes += allocated_bytes;
             let name = filesystem.name;
             self.estimated.get_or_insert_with(|| format!("{name} does not tell what files share"));
@@ -130,19 +137,31 @@ impl Census {
         Ok(())
     }
 
-    /// Takes the extents from the trees of btrfs. Returns `false` without the privileges for that. FIEMAP tells which
-    /// of them are shared, and writes dirty data first.
-    fn take_extents(&mut self, file: &File, number: u32) -> std::result::Result<bool, Errno> {
-        let mut shared = ExtentMap::default();
-        fiemap::walk(file, |mapped| {
+    /// Takes the extents as the trees of btrfs have them; `false` for want of privileges. What shares them is
+    /// something that only the other map tells, which also has everything written before.
+    fn take_extents(&mut self, file: &File, number: u32, path: &Path, control: &Control) -> Result<bool> {
+        let mut shared = WideMap::new(1, u64::MAX);
+        fiemap::walk(file, path, control, |mapped| {
             if mapped.is_shared() {
                 shared.append(mapped.range());
             }
         })?;
-        stored(file, |logical, place| {
+        let shared = shared.finish();
+        let told = stored(file, |logical, place| {
             let is_shared = shared.within(Extent::at(logical, 1)).next().is_some();
-            self.pieces.push(Piece { place, file: number, shared: is_shared });
-        })
+            self.add(Piece { place, file: number, shared: is_shared });
+        });
+        told.on("ioctl_btrfs_tree_search", path)
+    }
+
+    /// Takes a piece, as long as there is room for it. Of the rest, what belongs to one file alone is counted at once.
+    fn add(&mut self, piece: Piece) {
+        if self.pieces.len() < MOST_PIECES {
+            self.pieces.push(piece);
+            return;
+        }
+        self.loose_bytes += if piece.shared { 0 } else { piece.place.len() };
+        self.estimated.get_or_insert_with(|| TOO_MANY_PIECES.to_owned());
     }
 }
 
@@ -180,30 +199,47 @@ impl Sorted {
 
 /// Sorts pieces if each byte is freed as soon as nobody refers to it. It sweeps over the places where a piece begins or
 /// ends.
-fn by_byte(pieces: Vec<Piece>) -> Sorted {
-    let mut events: Vec<(u64, bool, u32, bool)> = Vec::with_capacity(pieces.len() * 2);
-    for Piece { place, file, shared } in pieces {
-        events.push((place.start, true, file, shared));
-        events.push((place.end, false, file, shared));
+fn by_byte(mut pieces: Vec<Piece>) -> Sorted {
+    pieces.sort_unstable_by_key(|piece| piece.place);
+    let mut sweep = Sweep::default();
+    for piece in pieces {
+        sweep.go_to(piece.place.start);
+        sweep.open.push(piece);
     }
-    events.sort_unstable();
-    let mut sorted = Sorted::default();
-    let mut open: Vec<(u32, bool)> = Vec::new();
-    let mut from = 0;
-    for (at, begins, file, shared) in events {
-        if at > from && !open.is_empty() {
-            let all_shared = open.iter().all(|(_, shared)| *shared);
-            let several_files = open.iter().any(|(file, _)| *file != open[0].0);
-            sorted.add(Extent { start: from, end: at }, all_shared, several_files);
+    sweep.go_to(u64::MAX);
+    sweep.sorted
+}
+
+/// A place on the disk that is reached in order.
+#[derive(Default)]
+struct Sweep {
+    at: u64,
+    /// What began before this place and ends behind it.
+    open: Vec<Piece>,
+    sorted: Sorted,
+}
+
+impl Sweep {
+    fn go_to(&mut self, to: u64) {
+        while let Some(end) = self.open.iter().map(|piece| piece.place.end).min() {
+            self.step(end.min(to));
+            if end > to {
+                break;
+            }
+            self.open.retain(|piece| piece.place.end > end);
         }
-        from = at;
-        if begins {
-            open.push((file, shared));
-        } else if let Some(found) = open.iter().position(|entry| *entry == (file, shared)) {
-            open.swap_remove(found);
+        self.at = self.at.max(to);
+    }
+
+    /// Goes over a stretch on which nothing begins or ends.
+    fn step(&mut self, to: u64) {
+        if to > self.at {
+            let all_shared = self.open.iter().all(|piece| piece.shared);
+            let several_files = self.open.iter().any(|piece| piece.file != self.open[0].file);
+            self.sorted.add(Extent { start: self.at, end: to }, all_shared, several_files);
+            self.at = to;
         }
     }
-    sorted
 }
 
 /// Sorts pieces if an extent is freed as a whole. Pieces that overlap belong to one extent.
@@ -233,29 +269,56 @@ fn kept_bytes(
     keep: &[PathBuf],
     account: Account,
     estimated: &mut Option<String>,
+    control: &Control,
 ) -> Result<u64> {
-    let mut kept = ExtentMap::default();
+    let mut kept = Kept::default();
     for path in if candidates.is_empty() { &[] } else { keep } {
         let Some(file) = open_counted(path, estimated)? else { continue };
-        let mut found = Vec::new();
         let mut hold = |place: Extent| {
             let first = candidates.partition_point(|candidate| candidate.end <= place.start);
             let touched = candidates[first..].iter().take_while(|candidate| candidate.start < place.end);
-            found.extend(touched.map(|candidate| match account {
+            kept.add(touched.map(|candidate| match account {
                 Account::Bytes => candidate.overlap(&place),
                 Account::Extents | Account::Pieces => *candidate,
             }));
         };
         if account == Account::Extents {
             stored(&file, |_, place| hold(place)).on("ioctl_btrfs_tree_search", path)?;
+            control.check()?;
         } else {
             let shared = |mapped: platform::Mapped| mapped.place().filter(|_| mapped.is_shared());
-            fiemap::walk(&file, |mapped| shared(mapped).into_iter().for_each(&mut hold))
-                .on("ioctl_fiemap", path)?;
+            fiemap::walk(&file, path, control, |mapped| shared(mapped).into_iter().for_each(&mut hold))?;
         }
-        kept = kept.union(&ExtentMap::normalise(found));
     }
     Ok(kept.bytes())
+}
+
+/// Places that files hold on to, in whatever order they come.
+#[derive(Default)]
+struct Kept {
+    map: ExtentMap,
+    recent: Vec<Extent>,
+}
+
+impl Kept {
+    /// Places that are gathered before they are put in order.
+    const MOST_RECENT: usize = 256 * 1024;
+
+    fn add(&mut self, places: impl Iterator<Item = Extent>) {
+        self.recent.extend(places);
+        if self.recent.len() >= Self::MOST_RECENT {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        self.map = self.map.union(&ExtentMap::normalise(std::mem::take(&mut self.recent)));
+    }
+
+    fn bytes(mut self) -> u64 {
+        self.settle();
+        self.map.bytes()
+    }
 }
 
 #[cfg(test)]
@@ -287,9 +350,15 @@ mod tests {
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("image"), vec![7; 100_000]).unwrap();
         File::open(path("image")).unwrap().sync_all().unwrap();
-        assert!(measure_freed(&[path("image")], &[path("snapshot")]).unwrap().bytes >= 100_000);
+        assert!(
+            measure_freed(&[path("image")], &[path("snapshot")], &Control::default()).unwrap().bytes
+                >= 100_000
+        );
         std::fs::hard_link(path("image"), path("snapshot")).unwrap();
-        assert_eq!(measure_freed(&[path("image")], &[path("snapshot")]).unwrap().bytes, 0);
+        assert_eq!(
+            measure_freed(&[path("image")], &[path("snapshot")], &Control::default()).unwrap().bytes,
+            0
+        );
     }
 
     proptest! {
@@ -328,12 +397,12 @@ mod tests {
         std::fs::create_dir(path("directory")).unwrap();
         std::os::unix::fs::symlink("a", path("link")).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
-        let plain = measure_freed(&[path("a")], &[]).unwrap();
+        let plain = measure_freed(&[path("a")], &[], &Control::default()).unwrap();
         for name in ["directory", "link", "socket"] {
             let reason = Some(format!("{} is not a plain file", path(name).display()));
             for (remove, keep) in [(vec![path(name), path("a")], vec![]), (vec![path("a")], vec![path(name)])]
             {
-                let freed = measure_freed(&remove, &keep).unwrap();
+                let freed = measure_freed(&remove, &keep, &Control::default()).unwrap();
                 assert_eq!(freed, Freed { bytes: plain.bytes, estimated: reason.clone() }, "{name}");
             }
         }
@@ -344,10 +413,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("a"), vec![1; 1 << 20]).unwrap();
-        let once = measure_freed(&[path("a")], &[]).unwrap();
-        let twice = measure_freed(&[path("a"), path("missing"), path("a")], &[path("gone")]).unwrap();
+        let once = measure_freed(&[path("a")], &[], &Control::default()).unwrap();
+        let twice =
+            measure_freed(&[path("a"), path("missing"), path("a")], &[path("gone")], &Control::default())
+                .unwrap();
         assert_eq!(once, twice);
         assert!((1 << 20..=1 << 21).contains(&once.bytes), "{once:?}");
-        assert_eq!(measure_freed(&[], &[path("a")]).unwrap(), Freed::default());
+        assert_eq!(measure_freed(&[], &[path("a")], &Control::default()).unwrap(), Freed::default());
     }
 }

@@ -11,17 +11,19 @@ use rustix::io::Errno;
 use crate::bytes::block::{BLOCK_SIZE, blocks_of};
 use crate::bytes::extent::{Extent, ExtentMap};
 use crate::disk::fiemap;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, MOST_BAD_BLOCKS, Result};
 use crate::files::device::{self, Kind};
 use crate::platform;
 use crate::sys::fs;
+use crate::work::control::Control;
 
 /// A file that has blocks in common with parts of another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sharer {
     /// Its number in the list of searched files.
     pub number: usize,
-    /// Offsets, in bytes, of its blocks that overlap the parts of the other file on the disk.
+    /// Its blocks that lie, in part or whole, where the parts of the other one lie, the first [`MOST_BAD_BLOCKS`]: where
+    /// they start, in bytes.
     pub blocks: Vec<u64>,
 }
 
@@ -29,27 +31,32 @@ pub struct Sharer {
 /// filesystem does not tell, there are none.
 ///
 /// # Errors
-/// [`crate::Code::Io`].
-pub fn find_sharers(image: &Path, blocks: &[u64], others: &[PathBuf]) -> Result<Vec<Sharer>> {
+/// [`crate::Code::Io`], [`crate::Code::Cancelled`].
+pub fn find_sharers(
+    image: &Path,
+    blocks: &[u64],
+    others: &[PathBuf],
+    control: &Control,
+) -> Result<Vec<Sharer>> {
     let Some(file) = open_if_there(image)? else { return Ok(Vec::new()) };
     let ranges: Vec<Extent> = blocks.iter().map(|start| Extent::at(*start, BLOCK_SIZE as u64)).collect();
-    let Some(parts) = disk_parts(&file, &ranges).on("ioctl_fiemap", image)? else { return Ok(Vec::new()) };
+    let Some(parts) = disk_parts(&file, &ranges, image, control)? else { return Ok(Vec::new()) };
     let parts = ExtentMap::normalise(parts);
     let mut sharers = Vec::new();
     for (number, path) in others.iter().enumerate() {
         let Some(other) = open_if_there(path)? else { continue };
         let mut found = Vec::new();
-        fiemap::walk(&other, |mapped| {
+        fiemap::walk(&other, path, control, |mapped| {
             let Extent { start, end } = mapped.range();
             // Each block counts for itself, so that a long extent is not blamed as a whole.
             for block in blocks_of(Extent { start: start / BLOCK_SIZE as u64 * BLOCK_SIZE as u64, end }) {
-                if mapped.disk_part(block).is_some_and(|part| parts.within(part).next().is_some()) {
+                let is_new = found.len() < MOST_BAD_BLOCKS && found.last() != Some(&block.start);
+                let place = if is_new { mapped.disk_part(block) } else { None };
+                if place.is_some_and(|part| parts.within(part).next().is_some()) {
                     found.push(block.start);
                 }
             }
-        })
-        .on("ioctl_fiemap", path)?;
-        found.dedup();
+        })?;
         if !found.is_empty() {
             sharers.push(Sharer { number, blocks: found });
         }
@@ -69,7 +76,12 @@ pub(crate) enum Overlap {
 }
 
 /// Finds out whether ranges of two files lie in different places on the disk.
-pub(crate) fn overlap(left: (&File, &[Extent]), right: (&File, &[Extent]), path: &Path) -> Result<Overlap> {
+pub(crate) fn overlap(
+    left: (&File, &[Extent]),
+    right: (&File, &[Extent]),
+    path: &Path,
+    control: &Control,
+) -> Result<Overlap> {
     if device::facts(right.0, path)?.is_some_and(|facts| facts.kind == Kind::Device) {
         return Ok(Overlap::Apart);
     }
@@ -80,7 +92,7 @@ pub(crate) fn overlap(left: (&File, &[Extent]), right: (&File, &[Extent]), path:
     if disk(left.0)? != disk(right.0)? && !(one == "btrfs" && other == "btrfs") {
         return Ok(Overlap::Apart);
     }
-    let parts = |(file, ranges): (&File, &[Extent])| disk_parts(file, ranges).on("ioctl_fiemap", path);
+    let parts = |(file, ranges): (&File, &[Extent])| disk_parts(file, ranges, path, control);
     let (Some(left), Some(right)) = (parts(left)?, parts(right)?) else {
         return Ok(Overlap::Unknown(format!("{one} does not tell where files lie on the disk")));
     };
@@ -90,10 +102,11 @@ pub(crate) fn overlap(left: (&File, &[Extent]), right: (&File, &[Extent]), path:
 }
 
 /// Returns the places of ranges of a file on the disk; `None` if the filesystem does not tell.
-fn disk_parts(file: &File, ranges: &[Extent]) -> std::result::Result<Option<Vec<Extent>>, Errno> {
+fn disk_parts(file: &File, ranges: &[Extent], path: &Path, control: &Control) -> Result<Option<Vec<Extent>>> {
+    let ranges = ExtentMap::normalise(ranges.to_vec());
     let mut parts = Vec::new();
-    let told = fiemap::walk(file, |mapped| {
-        parts.extend(ranges.iter().filter_map(|range| mapped.disk_part(*range)));
+    let told = fiemap::walk(file, path, control, |mapped| {
+        parts.extend(ranges.within(mapped.range()).filter_map(|range| mapped.disk_part(range)));
     })?;
     Ok(told.then_some(parts))
 }
@@ -153,7 +166,7 @@ mod tests {
         let whole = Extent::at(0, bytes.len() as u64);
         let second = Extent::at(BLOCK_SIZE as u64, BLOCK_SIZE as u64);
         let overlap_of = |left: (&File, Extent), right: (&File, Extent)| {
-            overlap((left.0, &[left.1]), (right.0, &[right.1]), &directory).unwrap()
+            overlap((left.0, &[left.1]), (right.0, &[right.1]), &directory, &Control::default()).unwrap()
         };
         assert_eq!(overlap_of((&original, second), (&copy, second)), Overlap::Apart);
         let Ok(clone) = platform::create_clone(&original, rustix::fs::CWD, &path("clone"), &|_| true) else {
@@ -165,7 +178,7 @@ mod tests {
         assert_eq!(overlap_of((&original, first), (&clone, second)), Overlap::Apart);
 
         let others = ["copy", "gone", "clone"].map(path);
-        let sharers = find_sharers(&path("original"), &[second.start], &others).unwrap();
+        let sharers = find_sharers(&path("original"), &[second.start], &others, &Control::default()).unwrap();
         assert_eq!(sharers, [Sharer { number: 2, blocks: vec![second.start] }]);
     }
 }

@@ -40,14 +40,71 @@ pub(crate) fn write_file_by(
     existing: Existing,
     write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<()> {
-    let temporary = temporary_beside(path);
-    let result = fill(&temporary, mode, write).and_then(|()| rename(&temporary, path, existing));
-    if result.is_err() {
-        // A failure does not matter: the next purge removes files with such names.
-        let _ = fs::unlink(&temporary);
+    let mut draft = Draft::create(path)?;
+    write(&mut draft).on("write", path)?;
+    draft.finish(mode, existing)
+}
+
+/// A small file in the making. It has another name until it is complete, and is removed if it is dropped before.
+pub(crate) struct Draft {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: Option<File>,
+}
+
+impl Draft {
+    /// Starts on the file `path`.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let temporary = temporary_beside(path);
+        let file = platform::create(&temporary).on("open", path)?;
+        Ok(Self { path: path.to_owned(), temporary, file: Some(file) })
     }
-    // The error names the file as the caller did, not by its temporary name.
-    result.map_err(|error| error.at(path)).and_then(|()| sync_directory_of(path))
+
+    /// Makes it durable, gives it its name, and makes that durable.
+    pub(crate) fn finish(mut self, mode: u32, existing: Existing) -> Result<()> {
+        let result = self.seal(mode).and_then(|()| rename(&self.temporary, &self.path, existing));
+        if result.is_err() {
+            self.discard();
+        }
+        // People know the name they gave, not the one it has meanwhile.
+        result.map_err(|error| error.at(&self.path)).and_then(|()| sync_directory_of(&self.path))
+    }
+
+    fn seal(&mut self, mode: u32) -> Result<()> {
+        let path = &self.temporary;
+        let file = self.file.take().expect("not finished yet");
+        // The type of a mode differs between systems; the value is small.
+        #[allow(clippy::useless_conversion, reason = "u16 on macOS")]
+        let mode = mode.try_into().map_err(|_| Error::io("fchmod", path, Errno::INVAL))?;
+        let mode = Mode::from_raw_mode(mode);
+        fs::fchmod(&file, mode).on("fchmod", path)?;
+        give_to_owner(&file, path)?;
+        platform::sync(&file).on("fsync", path)?;
+        close(file, path)
+    }
+
+    fn discard(&self) {
+        // Best effort: a name that starts like this is a leftover that the next purge takes.
+        let _ = fs::unlink(&self.temporary);
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Appending(self.file.as_ref().expect("not finished yet")).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.file.is_some() {
+            self.discard();
+        }
+    }
 }
 
 /// Points symbolic links of one directory at their targets, one after the other. It replaces existing links, and makes
@@ -119,20 +176,7 @@ pub(crate) fn close(file: File, path: &Path) -> Result<()> {
     io::close(file).on("close", path)
 }
 
-fn fill(path: &Path, mode: u32, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
-    let file = platform::create(path).on("open", path)?;
-    write(&mut Appending(&file)).on("write", path)?;
-    // The type of a mode differs between systems; the value is small.
-    #[allow(clippy::useless_conversion, reason = "u16 on macOS")]
-    let mode = mode.try_into().map_err(|_| Error::io("fchmod", path, Errno::INVAL))?;
-    let mode = Mode::from_raw_mode(mode);
-    fs::fchmod(&file, mode).on("fchmod", path)?;
-    give_to_owner(&file, path)?;
-    platform::sync(&file).on("fsync", path)?;
-    close(file, path)
-}
-
-/// Renames a file. The new name is not durable yet.
+/// Renames a file; does not make that durable.
 pub(crate) fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
     match existing {
         Existing::Replace => fs::rename(from, to).on("rename", to),

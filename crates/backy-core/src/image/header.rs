@@ -1,6 +1,8 @@
 //! The first page of an index. An enemy may have written it, so decoding neither panics nor allocates.
 
 use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_in};
+use crate::error::{Code, Error, Result};
+use std::path::Path;
 
 /// Bytes of the header, and of every page behind it.
 pub const PAGE_SIZE: usize = 4096;
@@ -8,8 +10,20 @@ const MAGIC: [u8; 8] = *b"BACKYIDX";
 const VERSION: u32 = 1;
 /// The header's own hash takes its last 32 bytes.
 const CHECKSUM_AT: usize = PAGE_SIZE - Hash::SIZE;
-/// The largest number of bytes that JavaScript counts exactly: 8 PiB.
-const MOST_BYTES: u64 = (1 << 53) - 1;
+/// Bytes of the largest image. JavaScript counts exactly up to here: 8 PiB.
+pub(crate) const MOST_BYTES: u64 = (1 << 53) - 1;
+
+/// Refuses what is too large to have an index, before any of it is read.
+///
+/// # Errors
+/// [`Code::TooLarge`]; its detail is the size.
+pub(crate) fn check_size(size: u64, path: &Path) -> Result<()> {
+    if size <= MOST_BYTES {
+        Ok(())
+    } else {
+        Err(Error::new(Code::TooLarge).at(path).detail(format!("{size} bytes")))
+    }
+}
 
 /// The decoded first 4096 bytes of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

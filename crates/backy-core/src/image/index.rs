@@ -6,20 +6,18 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::bytes::block::Hash;
+use crate::bytes::block::{Hash, SEGMENT_SIZE};
 use crate::bytes::extent::{Extent, ExtentMap};
 use crate::disk::sparse;
 use crate::error::{Code, Context, Error, Result};
 use crate::files::device::{Facts, Kind};
 use crate::files::positioned::read_up_to;
-use crate::image::digest::{PIECE_SIZE, digest};
+use crate::image::digest::digest;
 use crate::image::header::{Header, PAGE_SIZE};
 use crate::image::page::{Page, index_length, page_length, page_offset};
 use crate::platform;
 use crate::sys::fs;
-
-/// The bytes of a hole.
-static ZEROS: [u8; PIECE_SIZE] = [0; PIECE_SIZE];
+use crate::work::control::Control;
 
 /// An index open for reading. Its header and length were checked.
 pub struct IndexReader {
@@ -34,8 +32,9 @@ impl IndexReader {
     /// Opens an index and checks its header. Symbolic links are not followed.
     ///
     /// # Errors
-    /// [`Code::Io`] when it cannot be read, [`Code::IndexDamaged`] when its header or length is wrong.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// [`Code::Io`] when it cannot be read, [`Code::IndexDamaged`] when its header or length is wrong,
+    /// [`Code::Cancelled`].
+    pub fn open(path: &Path, control: &Control) -> Result<Self> {
         let file = fs::open_plain(path).on("open", path)?;
         let damaged = |why: String| Error::new(Code::IndexDamaged).at(path).detail(why);
         let length = fs::metadata(&file).on("fstat", path)?.len();
@@ -48,7 +47,8 @@ impl IndexReader {
         if length != expected {
             return Err(damaged(format!("it has {length} bytes instead of {expected}")));
         }
-        let data = sparse::data_extents(&file, Facts { kind: Kind::File, size: length }, path)?;
+        let facts = Facts { kind: Kind::File, size: length };
+        let data = sparse::data_extents(&file, facts, path, PAGE_SIZE as u64, control)?;
         Ok(Self { path: path.to_owned(), file, header, data })
     }
 
@@ -78,31 +78,39 @@ impl IndexReader {
         self.data.within(Extent::at(page_offset(segment), PAGE_SIZE as u64)).next().is_none()
     }
 
-    /// BLAKE3 of the whole index: the `digest` of a record.
+    /// The part of the image whose hashes are not known to be zeros without reading a page, in whole segments.
+    pub(crate) fn filled(&self) -> ExtentMap {
+        let header = Extent { start: 0, end: PAGE_SIZE as u64 };
+        let mut filled = ExtentMap::default();
+        for extent in self.data.subtract(&ExtentMap::normalise(vec![header])).extents() {
+            let first = (extent.start - header.end) / PAGE_SIZE as u64;
+            let end = (extent.end - header.end).div_ceil(PAGE_SIZE as u64);
+            filled.append(Extent { start: first * SEGMENT_SIZE, end: end * SEGMENT_SIZE });
+        }
+        filled.align(1, self.header.image_size)
+    }
+
+    /// BLAKE3 of the whole index: the `digest` of a record. Holes of the index cost nothing.
     ///
     /// # Errors
-    /// As [`Self::page`].
-    pub fn digest(&self) -> Result<Hash> {
-        digest(index_length(self.header.image_size), |range, buffer| {
-            if self.data.within(range).next().is_none() {
-                return Ok(&ZEROS[..buffer.len()]);
-            }
-            read_whole(&self.file, &self.path, buffer, range.start)?;
-            Ok(buffer)
+    /// As [`Self::page`]; [`Code::Cancelled`].
+    pub fn digest(&self, control: &Control) -> Result<Hash> {
+        digest(index_length(self.header.image_size), &self.data, control, |range, buffer| {
+            read_whole(&self.file, &self.path, buffer, range.start)
         })
     }
 
     /// Fails unless this is the index of an image of this size, with this digest.
     ///
     /// # Errors
-    /// [`Code::IndexDamaged`] naming both values.
-    pub fn expect(&self, image_size: u64, digest: &Hash) -> Result<()> {
+    /// [`Code::IndexDamaged`] naming both values; [`Code::Io`], [`Code::Cancelled`].
+    pub fn expect(&self, image_size: u64, digest: &Hash, control: &Control) -> Result<()> {
         let damaged = |why: String| Err(Error::new(Code::IndexDamaged).at(&self.path).detail(why));
         if self.header.image_size != image_size {
             let size = self.header.image_size;
             return damaged(format!("it is for an image of {size} bytes, the record says {image_size}"));
         }
-        let found = self.digest()?;
+        let found = self.digest(control)?;
         if found != *digest {
             return damaged(format!("its digest is {found}, the record says {digest}"));
         }
@@ -135,7 +143,7 @@ fn read_whole(file: &File, path: &Path, buffer: &mut [u8], start: u64) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, SEGMENT_SIZE, blocks_in};
+    use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, SEGMENT_SIZE, blocks_in, segments_of};
     use crate::image::index_writer::IndexWriter;
     use crate::work::control::Control;
     use proptest::prelude::*;
@@ -152,7 +160,7 @@ mod tests {
         fn hostile_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..5000)) {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), &bytes).unwrap();
-            prop_assert_eq!(IndexReader::open(file.path()).err().unwrap().code, Code::IndexDamaged);
+            prop_assert_eq!(IndexReader::open(file.path(), &Control::default()).err().unwrap().code, Code::IndexDamaged);
         }
 
         /// The simple model: a vector of hashes. Two generations, the second patched over the first.
@@ -167,7 +175,7 @@ mod tests {
             let mut parent = None;
             for (generation, path) in [first, second].iter().zip(&paths) {
                 let blocks = generation.len() * BLOCKS_PER_SEGMENT - missing;
-                let base = parent.map(|path: &PathBuf| IndexReader::open(path).unwrap());
+                let base = parent.map(|path: &PathBuf| IndexReader::open(path, &Control::default()).unwrap());
                 let writer = IndexWriter::create(path, (blocks * BLOCK_SIZE) as u64, base, &Control::default()).unwrap();
                 let pages: Vec<Page> = generation
                     .iter()
@@ -178,13 +186,15 @@ mod tests {
                     writer.put(segment as u64, page).unwrap();
                 }
                 writer.finish(0).unwrap();
-                let reader = IndexReader::open(path).unwrap();
+                let reader = IndexReader::open(path, &Control::default()).unwrap();
                 for (segment, page) in pages.iter().enumerate() {
                     prop_assert!(reader.page(segment as u64).unwrap() == *page);
                 }
+                let filled = (0..pages.len() as u64).filter(|segment| !reader.is_hole(*segment));
+                prop_assert!(segments_of(&reader.filled()).eq(filled));
                 let whole = std::fs::read(path).unwrap();
                 prop_assert_eq!(whole.len() as u64, index_length((blocks * BLOCK_SIZE) as u64));
-                prop_assert_eq!(reader.digest().unwrap().0, *blake3::hash(&whole).as_bytes());
+                prop_assert_eq!(reader.digest(&Control::default()).unwrap().0, *blake3::hash(&whole).as_bytes());
                 parent = Some(path);
             }
         }
@@ -201,7 +211,7 @@ mod tests {
         let metadata = std::fs::metadata(&path).unwrap();
         assert_eq!(metadata.len(), index_length(size));
         assert!(metadata.blocks() * 512 <= 64 * 1024, "{} sectors", metadata.blocks());
-        assert!(IndexReader::open(&path).unwrap().page(7).unwrap() == Page::ZERO);
+        assert!(IndexReader::open(&path, &Control::default()).unwrap().page(7).unwrap() == Page::ZERO);
     }
 
     #[test]
@@ -211,7 +221,11 @@ mod tests {
         IndexWriter::create(&path, 1 << 30, None, &Control::default()).unwrap().finish(0).unwrap();
         for length in [0, 4095, index_length(1 << 30) - 1, index_length(1 << 30) + 1] {
             File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
-            assert_eq!(IndexReader::open(&path).err().unwrap().code, Code::IndexDamaged, "{length}");
+            assert_eq!(
+                IndexReader::open(&path, &Control::default()).err().unwrap().code,
+                Code::IndexDamaged,
+                "{length}"
+            );
         }
     }
 
@@ -230,14 +244,14 @@ mod tests {
         cut(index_length(size));
         writer.finish(0).unwrap();
 
-        let reader = IndexReader::open(&path).unwrap();
+        let reader = IndexReader::open(&path, &Control::default()).unwrap();
         cut(index_length(size) - 1);
 
         assert!(reader.page(0).unwrap() == page);
         let error = reader.page(1).err().unwrap();
         assert_eq!((error.code, error.path), (Code::IndexDamaged, Some(path)));
         assert_eq!(error.detail.unwrap(), format!("it ends at byte {}", index_length(size) - 1));
-        assert_eq!(reader.digest().unwrap_err().code, Code::IndexDamaged);
+        assert_eq!(reader.digest(&Control::default()).unwrap_err().code, Code::IndexDamaged);
     }
 
     #[test]
@@ -245,10 +259,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("index");
         IndexWriter::create(&path, 1 << 30, None, &Control::default()).unwrap().finish(0).unwrap();
-        let reader = IndexReader::open(&path).unwrap();
-        let digest = reader.digest().unwrap();
-        assert!(reader.expect(1 << 30, &digest).is_ok());
-        assert_eq!(reader.expect(1 << 29, &digest).unwrap_err().code, Code::IndexDamaged);
-        assert_eq!(reader.expect(1 << 30, &Hash::ZERO).unwrap_err().code, Code::IndexDamaged);
+        let reader = IndexReader::open(&path, &Control::default()).unwrap();
+        let digest = reader.digest(&Control::default()).unwrap();
+        assert!(reader.expect(1 << 30, &digest, &Control::default()).is_ok());
+        assert_eq!(
+            reader.expect(1 << 29, &digest, &Control::default()).unwrap_err().code,
+            Code::IndexDamaged
+        );
+        assert_eq!(
+            reader.expect(1 << 30, &Hash::ZERO, &Control::default()).unwrap_err().code,
+            Code::IndexDamaged
+        );
     }
 }

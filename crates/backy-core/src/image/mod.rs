@@ -18,3 +18,4 @@ pub(crate) mod page;
 pub(crate) mod read_back;
 pub(crate) mod reader;
 pub(crate) mod sealed;
+pub(crate) mod zero_subtrees;

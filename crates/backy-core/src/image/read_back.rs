@@ -4,21 +4,68 @@
 use crate::bytes::block::{BLOCK_SIZE, BLOCKS_PER_SEGMENT, Hash, SEGMENT_SIZE, blocks_of, slot_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::{Extent, ExtentMap};
+use crate::bytes::number_set::NumberSet;
 use crate::error::{Code, Error, Result};
 use crate::image::index::IndexReader;
+use crate::image::page::Page;
 use crate::image::reader::{READ_SIZE, Reader, windows_of};
 use crate::work::control::Control;
 use crate::work::pool;
 
-/// A segment that was written to.
-#[derive(Debug, Clone, Copy)]
+/// What was written, of an image and of its index: to be read back.
+#[derive(Debug, Default)]
 pub(crate) struct Touched {
-    /// Its number.
-    pub segment: u64,
-    /// A bit for each of its blocks that was written to, the first block lowest.
-    pub mask: u128,
-    /// Checksum of its page of the index, if that was written, too.
-    pub checksum: Option<[u8; 32]>,
+    /// The blocks of the image, by number.
+    blocks: NumberSet,
+    /// The pages of the index, by the number of their segment.
+    pages: NumberSet,
+    /// What all these pages hold, as they should be on disk.
+    checksum: Checksum,
+}
+
+/// A checksum of pages of an index, in whatever order they come: the exclusive or of the hashes of each page with its
+/// place.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Checksum([u8; Hash::SIZE]);
+
+impl Checksum {
+    /// That of one page.
+    pub(crate) fn of(segment: u64, page: &Page) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&segment.to_le_bytes()).update(page.bytes());
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// Adds a page, or takes one out that was added before.
+    pub(crate) fn toggle(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(byte, other)| *byte ^= other);
+    }
+}
+
+impl Touched {
+    /// Adds blocks of a segment as bits, the first block lowest, and its page, if it was written and not added before.
+    pub(crate) fn add(&mut self, segment: u64, blocks: u128, page: Option<Checksum>) {
+        if blocks != 0 {
+            self.blocks.set(segment, blocks | self.blocks.mask(segment));
+        }
+        if let Some(checksum) = page {
+            self.pages.insert(segment);
+            self.checksum.toggle(checksum);
+        }
+    }
+
+    /// Takes out a page whose contents are known, if it was added.
+    pub(crate) fn forget_page(&mut self, segment: u64, page: &Page) {
+        if self.pages.has(segment) {
+            self.pages.remove(segment);
+            self.checksum.toggle(Checksum::of(segment, page));
+        }
+    }
+
+    /// The blocks.
+    pub(crate) fn blocks(&self) -> &NumberSet {
+        &self.blocks
+    }
 }
 
 /// A bit for each of these blocks of one segment, the first block of the segment lowest.
@@ -26,15 +73,13 @@ pub(crate) fn mask_of(blocks: impl Iterator<Item = Extent>) -> u128 {
     blocks.fold(0, |mask, block| mask | 1 << slot_of(block))
 }
 
-impl Touched {
-    /// The blocks that were written to, neighbours together; `size` is that of the image.
-    pub(crate) fn blocks(&self, size: u64) -> ExtentMap {
-        let start = self.segment * SEGMENT_SIZE;
-        let blocks = (0..BLOCKS_PER_SEGMENT).filter(|block| self.mask >> block & 1 == 1);
-        let extents = blocks.map(|block| Extent::at(start + (block * BLOCK_SIZE) as u64, BLOCK_SIZE as u64));
-        let image = Extent { start: 0, end: size };
-        ExtentMap::normalise(extents.map(|extent| extent.overlap(&image)).collect())
-    }
+/// Blocks of a segment of an image of `size` bytes that stand in a mask, neighbours together.
+pub(crate) fn blocks_in_mask(segment: u64, mask: u128, size: u64) -> ExtentMap {
+    let start = segment * SEGMENT_SIZE;
+    let blocks = (0..BLOCKS_PER_SEGMENT).filter(|block| mask >> block & 1 == 1);
+    let extents = blocks.map(|block| Extent::at(start + (block * BLOCK_SIZE) as u64, BLOCK_SIZE as u64));
+    let image = Extent { start: 0, end: size };
+    ExtentMap::normalise(extents.map(|extent| extent.overlap(&image)).collect())
 }
 
 /// Reads from the disk every block and every page of the index that was written to.
@@ -45,25 +90,21 @@ pub(crate) fn read_back(
     written: &Reader,
     index: &IndexReader,
     size: u64,
-    touched: &[Touched],
+    touched: &Touched,
     control: &Control,
 ) -> Result<()> {
     // Large pages can only be dropped as a whole.
     if !written.is_direct() {
         written.distrust_cache();
     }
-    // A restore writes no index, and has checked it as a whole.
-    if touched.iter().any(|touched| touched.checksum.is_some()) {
+    // A restore wrote none of it, and has checked it as a whole.
+    if !touched.pages.is_empty() {
         index.distrust_cache();
+        read_pages_back(index, touched, control)?;
     }
-    let items: Vec<u64> = (0..touched.len() as u64).collect();
-    let check = |buffer: &mut Buffer, item: u64| {
-        let touched = &touched[usize::try_from(item).expect("an index of the slice")];
-        let page = index.page(touched.segment)?;
-        if touched.checksum.is_some_and(|checksum| checksum != page.checksum()) {
-            return Err(Error::new(Code::ReadBack).at(index.path()));
-        }
-        for range in touched.blocks(size).extents() {
+    let check = |buffer: &mut Buffer, (segment, mask)| {
+        let page = index.page(segment)?;
+        for range in blocks_in_mask(segment, mask, size).extents() {
             for window in windows_of(*range) {
                 control.pass(window.len())?;
                 let bytes = written.read_disk(buffer, window)?;
@@ -77,7 +118,14 @@ pub(crate) fn read_back(
         }
         Ok(())
     };
-    pool::for_each(&items, control, || Buffer::new(READ_SIZE), check).map(|_| ())
+    pool::for_each(touched.blocks.groups(), control, || Buffer::new(READ_SIZE), check, |()| ())
+}
+
+fn read_pages_back(index: &IndexReader, touched: &Touched, control: &Control) -> Result<()> {
+    let mut found = Checksum::default();
+    let read = |(): &mut (), segment| Ok(Checksum::of(segment, &index.page(segment)?));
+    pool::for_each(touched.pages.numbers(), control, || (), read, |checksum| found.toggle(checksum))?;
+    if found == touched.checksum { Ok(()) } else { Err(Error::new(Code::ReadBack).at(index.path())) }
 }
 
 #[cfg(test)]
@@ -88,6 +136,28 @@ mod tests {
     use crate::image::sealed::ImageOptions;
     use crate::platform;
     use crate::restore::run::{Target, restore_image};
+
+    #[test]
+    fn a_checksum_of_pages_knows_what_is_where_and_no_order() {
+        let page = |byte| {
+            let mut page = Page::ZERO;
+            page.set(3, Hash([byte; 32]));
+            page
+        };
+        let sum = |pages: &[(u64, u8)]| {
+            let mut touched = Touched::default();
+            for (segment, byte) in pages {
+                touched.add(*segment, 0, Some(Checksum::of(*segment, &page(*byte))));
+            }
+            touched
+        };
+        let mut both = sum(&[(1, 7), (2, 8)]);
+        assert_eq!(both.checksum, sum(&[(2, 8), (1, 7)]).checksum);
+        assert_ne!(both.checksum, sum(&[(1, 8), (2, 7)]).checksum);
+        both.forget_page(1, &page(7));
+        both.add(1, 0, Some(Checksum::of(1, &page(9))));
+        assert_eq!(both.checksum, sum(&[(1, 9), (2, 8)]).checksum);
+    }
 
     /// It needs a kernel that shows the page cache.
     #[test]

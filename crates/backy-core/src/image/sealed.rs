@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range, segments_in};
+use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of, segment_range};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::{Extent, ExtentMap, Part};
 use crate::disk::sparse;
@@ -30,9 +30,9 @@ pub struct ImageOptions {
 
 impl ImageOptions {
     /// Opens the index and checks it against the record.
-    pub(crate) fn open_index(&self) -> Result<IndexReader> {
-        let index = IndexReader::open(&self.index)?;
-        index.expect(self.size, &self.digest).map(|()| index)
+    pub(crate) fn open_index(&self, control: &Control) -> Result<IndexReader> {
+        let index = IndexReader::open(&self.index, control)?;
+        index.expect(self.size, &self.digest, control).map(|()| index)
     }
 
     /// Fails if a source of `size` bytes differs from the image in size.
@@ -64,9 +64,10 @@ impl Image {
     /// Opens image and index and checks them against the record.
     ///
     /// # Errors
-    /// [`Code::IndexDamaged`], [`Code::ImageDamaged`] when the image is longer than it was, [`Code::Io`].
-    pub(crate) fn open(options: &ImageOptions) -> Result<Self> {
-        let image = Self::open_with_tail(options)?;
+    /// [`Code::IndexDamaged`], [`Code::ImageDamaged`] when the image is longer than it was, [`Code::Io`],
+    /// [`Code::Cancelled`].
+    pub(crate) fn open(options: &ImageOptions, control: &Control) -> Result<Self> {
+        let image = Self::open_with_tail(options, control)?;
         match fs::metadata(image.reader.file()).on("fstat", &options.image)?.len() {
             length if length > options.size => Err(options.wrong_length(length)),
             _ => Ok(image),
@@ -77,13 +78,13 @@ impl Image {
     ///
     /// # Errors
     /// [`Code::IndexDamaged`], [`Code::Io`].
-    pub(crate) fn open_with_tail(options: &ImageOptions) -> Result<Self> {
-        let index = options.open_index()?;
+    pub(crate) fn open_with_tail(options: &ImageOptions, control: &Control) -> Result<Self> {
+        let index = options.open_index(control)?;
         let path: &Path = &options.image;
         let reader = Reader::open(path)?;
         let length = fs::metadata(reader.file()).on("fstat", path)?.len();
         let facts = Facts { kind: Kind::File, size: length };
-        let mut data = sparse::data_extents(reader.file(), facts, path)?;
+        let mut data = sparse::data_extents(reader.file(), facts, path, BLOCK_SIZE as u64, control)?;
         // The missing end of a truncated image is no hole: it is read, and found missing.
         data = data.union(&ExtentMap::normalise(vec![Extent { start: length, end: options.size }]));
         Ok(Self { reader, index, size: options.size, data: data.align(BLOCK_SIZE as u64, options.size) })
@@ -93,21 +94,26 @@ impl Image {
     /// whole blocks.
     ///
     /// # Errors
-    /// [`Code::IndexDamaged`], [`Code::SourceResized`] when `size` is not that of the image.
+    /// [`Code::IndexDamaged`], [`Code::SourceResized`] when `size` is not that of the image, [`Code::Cancelled`].
     pub(crate) fn of_source(
         options: &ImageOptions,
         reader: Reader,
-        size: u64,
-        data: ExtentMap,
+        (size, data): (u64, ExtentMap),
+        control: &Control,
     ) -> Result<Self> {
-        let index = options.open_index()?;
+        let index = options.open_index(control)?;
         options.expect_size(size, reader.path())?;
         Ok(Self { reader, index, size: options.size, data })
     }
 
-    /// The numbers of all segments.
-    pub(crate) fn segments(&self) -> Vec<u64> {
-        (0..segments_in(self.size)).collect()
+    /// Where the file has data or the index has hashes, in whole blocks. All other segments are zeros, and should be.
+    pub(crate) fn filled(&self) -> ExtentMap {
+        self.data.union(&self.hashes())
+    }
+
+    /// Where the index may have anything but zeros, in whole segments.
+    pub(crate) fn hashes(&self) -> ExtentMap {
+        self.index.filled()
     }
 
     /// The bytes of a segment.
@@ -130,7 +136,7 @@ impl Image {
     ///
     /// # Errors
     /// [`Code::ReadBack`], [`Code::Io`], [`Code::Cancelled`].
-    pub(crate) fn read_back(&self, target: &Reader, touched: &[Touched], control: &Control) -> Result<()> {
+    pub(crate) fn read_back(&self, target: &Reader, touched: &Touched, control: &Control) -> Result<()> {
         read_back(target, &self.index, self.size, touched, control)
     }
 

@@ -64,38 +64,64 @@ pub(crate) fn count_extents(file: &File, offset: u64, length: u64) -> Result<u64
     Ok(request.mapped.into())
 }
 
-/// Writes dirty data of a file, then calls `take` with each of its extents, in order. It takes 1 to 5 µs for each.
-/// Linux, Documentation/filesystems/fiemap.rst.
-pub(crate) fn each_extent(file: &File, mut take: impl FnMut(Mapped)) -> Result<()> {
-    const SYNC: u32 = 1;
-    const LAST: u32 = 1;
-    let mut request = Box::new(Fiemap {
-        header: FiemapHeader::default(),
-        extents: [FiemapExtent::default(); FIEMAP_BATCH],
-    });
-    let mut start = 0;
-    loop {
+/// The extents of a file, in order, after dirty data have been written; a few of them are in memory at a time. Linux,
+/// Documentation/filesystems/fiemap.rst: 1 to 5 µs an extent.
+pub(crate) struct RawExtents<'f> {
+    file: &'f File,
+    request: Box<Fiemap>,
+    /// Where the batch starts in the file.
+    start: u64,
+    /// How many of the batch were handed out.
+    taken: usize,
+    /// Whether there is no further batch.
+    is_last: bool,
+}
+
+impl<'f> RawExtents<'f> {
+    pub(crate) fn of(file: &'f File) -> Self {
+        let extents = [FiemapExtent::default(); FIEMAP_BATCH];
+        let request = Box::new(Fiemap { header: FiemapHeader::default(), extents });
+        Self { file, request, start: 0, taken: 0, is_last: false }
+    }
+
+    /// The next one; none behind the last.
+    pub(crate) fn next(&mut self) -> Result<Option<Mapped>> {
+        const LAST: u32 = 1;
+        if self.taken == self.mapped() && (self.is_last || !self.fetch()?) {
+            self.is_last = true;
+            return Ok(None);
+        }
+        let FiemapExtent { logical, physical, length, flags, .. } = self.request.extents[self.taken];
+        self.taken += 1;
+        self.is_last |= flags & LAST != 0;
+        // The first one of a batch may have begun before it.
+        let known = self.start.saturating_sub(logical).min(length);
+        let (logical, physical, length) = (logical + known, physical.wrapping_add(known), length - known);
+        Ok(Some(Mapped { logical, physical, length, flags: flags & !LAST }))
+    }
+
+    fn mapped(&self) -> usize {
+        usize::try_from(self.request.header.mapped).map_or(0, |mapped| mapped.min(FIEMAP_BATCH))
+    }
+
+    /// Asks for the next batch; false when there is none.
+    fn fetch(&mut self) -> Result<bool> {
+        const SYNC: u32 = 1;
+        let start = match self.taken.checked_sub(1).map(|last| self.request.extents[last]) {
+            None => 0,
+            Some(last) => last.logical.saturating_add(last.length),
+        };
+        if self.taken > 0 && start <= self.start {
+            return Ok(false);
+        }
         let room = u32::try_from(FIEMAP_BATCH).map_err(|_| Errno::INVAL)?;
-        request.header =
+        (self.start, self.taken) = (start, 0);
+        self.request.header =
             FiemapHeader { start, length: u64::MAX - start, flags: SYNC, room, ..Default::default() };
         // SAFETY: the opcode takes this header, and the kernel fills at most `room` extents behind it.
-        let updater = unsafe { Updater::<FIEMAP, Fiemap>::new(&mut request) };
+        let updater = unsafe { Updater::<FIEMAP, Fiemap>::new(&mut self.request) };
         // SAFETY: as above.
-        unsafe { control("ioctl_fiemap", file, updater)? };
-        let mapped = usize::try_from(request.header.mapped).map_err(|_| Errno::INVAL)?.min(FIEMAP_BATCH);
-        let extents = &request.extents[..mapped];
-        for &FiemapExtent { logical, physical, length, flags, .. } in extents {
-            // The first extent of a batch may start before the batch.
-            let known = start.saturating_sub(logical).min(length);
-            let (logical, physical, length) = (logical + known, physical.wrapping_add(known), length - known);
-            take(Mapped { logical, physical, length, flags: flags & !LAST });
-            if flags & LAST != 0 {
-                return Ok(());
-            }
-        }
-        match extents.last().map(|last| last.logical.saturating_add(last.length)) {
-            Some(end) if end > start => start = end,
-            _ => return Ok(()),
-        }
+        unsafe { control("ioctl_fiemap", self.file, updater)? };
+        Ok(self.mapped() > 0)
     }
 }

@@ -165,9 +165,18 @@ pub(crate) fn each_stored(_file: &File, _take: impl FnMut(Stored)) -> Result<()>
     Err(Errno::OPNOTSUPP)
 }
 
-/// No call tells the places of a file.
-pub(crate) fn each_extent(_file: &File, _take: impl FnMut(Mapped)) -> Result<()> {
-    Err(Errno::OPNOTSUPP)
+/// Nothing tells where a file lies.
+pub(crate) struct RawExtents;
+
+impl RawExtents {
+    pub(crate) fn of(_file: &File) -> Self {
+        Self
+    }
+
+    #[allow(clippy::unused_self, reason = "there is one on Linux")]
+    pub(crate) fn next(&mut self) -> Result<Option<Mapped>> {
+        Err(Errno::OPNOTSUPP)
+    }
 }
 
 /// No call tells the number of its extents.

@@ -26,7 +26,7 @@ use crate::work::control::Control;
 pub(crate) fn restore_clone(options: &ImageOptions, path: &Path, control: &Control) -> Result<RestoreStats> {
     refuse_existing(path)?;
     check_new(path)?;
-    options.open_index()?;
+    options.open_index(control)?;
     let image = open_image(options)?;
     control.add_total(options.size);
     create_whole(path, |partial: &Partial| {
@@ -45,6 +45,7 @@ pub(crate) fn restore_clone(options: &ImageOptions, path: &Path, control: &Contr
         size: options.size,
         bytes_read: 0,
         bytes_written: 0,
+        bad_count: 0,
         bad_blocks: Vec::new(),
         kind: TargetKind::Clone,
     })

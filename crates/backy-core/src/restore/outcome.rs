@@ -1,6 +1,6 @@
 //! The result of a restore, and of each part of it.
 
-use crate::error::BadBlock;
+use crate::error::{BadBlock, BadBlocks};
 use crate::image::read_back::Touched;
 
 /// The kinds of targets.
@@ -29,32 +29,41 @@ pub struct RestoreStats {
     pub bytes_read: u64,
     /// Written to the target.
     pub bytes_written: u64,
-    /// The blocks that were not restored, with `force`.
+    /// The number of blocks that were not restored, with `force`.
+    pub bad_count: u64,
+    /// The first of these, in order: [`crate::MOST_BAD_BLOCKS`].
     pub bad_blocks: Vec<BadBlock>,
     /// The kind of the target.
     pub kind: TargetKind,
 }
 
-/// Figures of a part of the target. Sizes in bytes.
+/// Figures of the target. Sizes in bytes.
 #[derive(Default)]
 pub(crate) struct Restored {
     pub read: u64,
     pub written: u64,
-    pub bad: Vec<BadBlock>,
+    pub bad: BadBlocks,
     /// The blocks of it that are to be read back.
-    pub touched: Option<Touched>,
+    pub touched: Touched,
+}
+
+/// Figures of a segment of the target. Sizes in bytes.
+#[derive(Default)]
+pub(crate) struct RestoredSegment {
+    pub number: u64,
+    pub read: u64,
+    pub written: u64,
+    pub bad: Vec<BadBlock>,
+    /// A bit for each block that was written to.
+    pub blocks: u128,
 }
 
 impl Restored {
-    /// Adds the figures of another part, which is read back along with this one.
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.read += other.read;
-        self.written += other.written;
-        self.bad.extend(other.bad);
+    /// Adds a segment.
+    pub(crate) fn add(&mut self, segment: RestoredSegment) {
+        self.read += segment.read;
+        self.written += segment.written;
+        self.bad.extend(segment.bad);
+        self.touched.add(segment.number, segment.blocks, None);
     }
-}
-
-/// The blocks of a target that were written to.
-pub(crate) fn touched_in(restored: &[Restored]) -> Vec<Touched> {
-    restored.iter().filter_map(|restored| restored.touched).collect()
 }

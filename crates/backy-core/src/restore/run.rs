@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::error::{BadBlock, Code, Context, Error, Result};
+use crate::error::{BadBlocks, Code, Context, Error, Result};
 use crate::files::device::Kind;
 use crate::image::reader::Reader;
 use crate::image::sealed::{Image, ImageOptions};
 use crate::restore::as_clone::restore_clone;
-use crate::restore::outcome::{RestoreStats, Restored, TargetKind, touched_in};
+use crate::restore::outcome::{RestoreStats, Restored, TargetKind};
 use crate::restore::partial::{Partial, create_whole};
 use crate::restore::target::check_new;
 use crate::restore::to_existing::Differential;
@@ -53,7 +53,8 @@ pub fn restore_image(
     control: &Control,
 ) -> Result<RestoreStats> {
     let open = || {
-        let image = if force { Image::open_with_tail(options) } else { Image::open(options) };
+        let image =
+            if force { Image::open_with_tail(options, control) } else { Image::open(options, control) };
         Ok(Restore { image: image?, force, control })
     };
     match target {
@@ -81,11 +82,10 @@ impl Restore<'_> {
     fn new_file(&self, path: &Path) -> Result<RestoreStats> {
         check_new(path)?;
         create_whole(path, |partial: &Partial| {
-            let segments = to_new_file::fill(&self.image, partial, self.control)?;
-            let touched = touched_in(&segments);
-            let stats = self.stats(segments, TargetKind::NewFile)?;
-            self.image.read_back(&Reader::open(&partial.path)?, &touched, self.control)?;
-            Ok(stats)
+            let restored = to_new_file::fill(&self.image, partial, self.control)?;
+            self.refuse_damage(&restored.bad)?;
+            self.image.read_back(&Reader::open(&partial.path)?, &restored.touched, self.control)?;
+            self.stats(restored, TargetKind::NewFile)
         })
     }
 
@@ -93,11 +93,9 @@ impl Restore<'_> {
         let target = Differential::open(&self.image, self.control, path)?;
         let kind = if target.kind() == Kind::Device { TargetKind::Device } else { TargetKind::File };
         let differing = target.compare()?;
-        let bad: Vec<BadBlock> = differing.iter().flat_map(|differing| differing.bad.clone()).collect();
-        self.refuse_damage(&bad)?;
-        let mut restored = target.write(&differing)?;
-        restored.push(Restored { bad, ..Restored::default() });
-        self.stats(restored, kind)
+        self.refuse_damage(&differing.bad)?;
+        let restored = target.write(&differing)?;
+        self.stats(Restored { bad: differing.bad, ..restored }, kind)
     }
 
     fn command(&self, command: &CommandTarget) -> Result<RestoreStats> {
@@ -105,10 +103,7 @@ impl Restore<'_> {
         self.refuse_damage(&differences.bad)?;
         let restored =
             to_program::write(&self.image, command, &differences, self.control).map_err(Error::begun)?;
-        self.stats(
-            vec![restored, Restored { bad: differences.bad, ..Restored::default() }],
-            TargetKind::Command,
-        )
+        self.stats(Restored { bad: differences.bad, ..restored }, TargetKind::Command)
     }
 
     fn stream(&self, stream: &File) -> Result<RestoreStats> {
@@ -117,21 +112,20 @@ impl Restore<'_> {
         let result = streamed.and_then(|()| self.refuse_damage(&all.bad));
         let written = all.written;
         result.map_err(|error| if written > 0 { error.begun() } else { error })?;
-        self.stats(vec![all], TargetKind::Stream)
+        self.stats(all, TargetKind::Stream)
     }
 
-    fn stats(&self, segments: Vec<Restored>, kind: TargetKind) -> Result<RestoreStats> {
-        let bytes_read = segments.iter().map(|segment| segment.read).sum();
-        let bytes_written = segments.iter().map(|segment| segment.written).sum();
-        let bad_blocks: Vec<BadBlock> = segments.into_iter().flat_map(|segment| segment.bad).collect();
-        self.refuse_damage(&bad_blocks)?;
-        Ok(RestoreStats { size: self.image.size, bytes_read, bytes_written, bad_blocks, kind })
+    fn stats(&self, restored: Restored, kind: TargetKind) -> Result<RestoreStats> {
+        self.refuse_damage(&restored.bad)?;
+        let Restored { read: bytes_read, written: bytes_written, bad, .. } = restored;
+        let BadBlocks { first: bad_blocks, count: bad_count } = bad;
+        Ok(RestoreStats { size: self.image.size, bytes_read, bytes_written, bad_count, bad_blocks, kind })
     }
 
-    fn refuse_damage(&self, bad: &[BadBlock]) -> Result<()> {
+    fn refuse_damage(&self, bad: &BadBlocks) -> Result<()> {
         if bad.is_empty() || self.force {
             return Ok(());
         }
-        Err(Error { bad_blocks: bad.to_vec(), ..Error::new(Code::ImageDamaged).at(self.image.reader.path()) })
+        Err(Error::new(Code::ImageDamaged).at(self.image.reader.path()).all_bad(bad.clone()))
     }
 }

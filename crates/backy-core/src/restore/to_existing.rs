@@ -4,21 +4,22 @@
 use std::fs::File;
 use std::path::Path;
 
-use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of};
+use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of, segments_of, slot_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::{Extent, ExtentMap, Part};
 use crate::bytes::granule::{Old, Plan};
+use crate::bytes::number_set::NumberSet;
 use crate::disk::sparse;
-use crate::error::{BadBlock, Code, Context, Error, Result};
+use crate::error::{BadBlock, BadBlocks, Code, Context, Error, Result};
 use crate::files::begun;
 use crate::files::device::{Facts, Kind};
 use crate::files::holders::refuse_held;
 use crate::image::output::Output;
 use crate::image::page::Page;
-use crate::image::read_back::{Touched, mask_of};
+use crate::image::read_back::blocks_in_mask;
 use crate::image::reader::{READ_SIZE, Reader, Via, windows_of};
 use crate::image::sealed::Image;
-use crate::restore::outcome::{Restored, touched_in};
+use crate::restore::outcome::{Restored, RestoredSegment};
 use crate::restore::target::{OpenTarget, open_target};
 use crate::sys::fs;
 use crate::work::control::Control;
@@ -35,13 +36,22 @@ pub(crate) struct Differential<'a> {
     data: ExtentMap,
 }
 
-/// The differences in a segment of the target.
+/// The differences of the target.
 #[derive(Default)]
 pub(crate) struct Differing {
-    /// Blocks that the image can supply.
-    blocks: Vec<Extent>,
-    /// Blocks that the image cannot supply.
-    pub bad: Vec<BadBlock>,
+    /// Blocks that the image can supply, by number.
+    blocks: NumberSet,
+    /// Blocks that it cannot.
+    pub bad: BadBlocks,
+}
+
+/// What a segment of it lacks.
+#[derive(Default)]
+struct DifferingSegment {
+    number: u64,
+    /// A bit for each block that the image can supply.
+    blocks: u128,
+    bad: Vec<BadBlock>,
 }
 
 /// Memory that one thread reuses.
@@ -61,7 +71,8 @@ impl<'a> Differential<'a> {
     /// Opens a target.
     pub(crate) fn open(image: &'a Image, control: &'a Control, path: &Path) -> Result<Self> {
         let OpenTarget { file, facts } = open_target(path, image.size)?;
-        let data = sparse::data_extents(&file, facts, path)?.align(BLOCK_SIZE as u64, image.size);
+        let data = sparse::data_extents(&file, facts, path, BLOCK_SIZE as u64, control)?
+            .align(BLOCK_SIZE as u64, image.size);
         let reader = Reader::of(facts.kind, fs::duplicate(&file).on("dup", path)?, path);
         Ok(Self { image, control, file, facts, reader, data })
     }
@@ -71,16 +82,22 @@ impl<'a> Differential<'a> {
         self.facts.kind
     }
 
-    /// Finds the differences, segment by segment. Writes nothing.
-    pub(crate) fn compare(&self) -> Result<Vec<Differing>> {
-        self.control.add_total(self.image.size);
-        pool::for_each(&self.image.segments(), self.control, Buffers::new, |buffers, number| {
-            self.compare_segment(buffers, number)
-        })
+    /// Finds the differences. Writes nothing. Segments that are zeros on both sides are passed over.
+    pub(crate) fn compare(&self) -> Result<Differing> {
+        let filled = self.data.union(&self.image.filled()).align(SEGMENT_SIZE, self.image.size);
+        self.control.add_total(filled.bytes());
+        let mut differing = Differing::default();
+        let work = |buffers: &mut Buffers, number| self.compare_segment(buffers, number);
+        let take = |segment: DifferingSegment| {
+            differing.blocks.set(segment.number, segment.blocks);
+            differing.bad.extend(segment.bad);
+        };
+        pool::for_each(segments_of(&filled), self.control, Buffers::new, work, take)?;
+        Ok(differing)
     }
 
-    /// Writes the differences, makes them durable and reads them back. A file is marked as incomplete meanwhile.
-    pub(crate) fn write(&self, differing: &[Differing]) -> Result<Vec<Restored>> {
+    /// Writes what differs, makes it durable and reads it back. A file is marked as not complete meanwhile.
+    pub(crate) fn write(&self, differing: &Differing) -> Result<Restored> {
         let path = self.reader.path();
         // Comparing may have taken hours.
         refuse_held(&self.file, path)?;
@@ -88,10 +105,10 @@ impl<'a> Differential<'a> {
         if changes {
             begun::mark(&self.file, path, self.image.reader.path())?;
         }
-        let restored = self.write_all(differing);
+        let restored = self.write_all(&differing.blocks);
         let result = restored.and_then(|restored| {
-            // An earlier restore may have left its mark on a complete file.
-            if differing.iter().all(|differing| differing.bad.is_empty()) {
+            // An earlier restore may have left a mark although nothing was lacking any more.
+            if differing.bad.is_empty() {
                 begun::unmark(&self.file, path)?;
             }
             Ok(restored)
@@ -99,31 +116,30 @@ impl<'a> Differential<'a> {
         result.map_err(|error| if changes { error.begun() } else { error })
     }
 
-    /// Whether the target equals the image already.
-    fn is_same(&self, differing: &[Differing]) -> bool {
+    /// Whether the target is what it is to become.
+    fn is_same(&self, differing: &Differing) -> bool {
         let is_sized = self.facts.kind == Kind::Device || self.facts.size == self.image.size;
-        is_sized && differing.iter().all(|differing| differing.blocks.is_empty())
+        is_sized && differing.blocks.is_empty()
     }
 
-    fn write_all(&self, differing: &[Differing]) -> Result<Vec<Restored>> {
+    fn write_all(&self, blocks: &NumberSet) -> Result<Restored> {
         let path = self.reader.path();
         if self.facts.kind == Kind::File {
             fs::ftruncate(&self.file, self.image.size).on("ftruncate", path)?;
         }
         let output = Output::existing(fs::duplicate(&self.file).on("dup", path)?, path, self.facts.kind);
-        let restored =
-            pool::for_each(&self.image.segments(), self.control, Buffers::new, |buffers, number| {
-                let differing = &differing[usize::try_from(number).expect("one entry a segment")];
-                self.write_segment(buffers, number, &differing.blocks, &output)
-            })?;
+        let mut restored = Restored::default();
+        let work = |buffers: &mut Buffers, (number, mask)| self.write_segment(buffers, number, mask, &output);
+        let take = |segment| restored.add(segment);
+        pool::for_each(blocks.groups(), self.control, Buffers::new, work, take)?;
         output.finish()?;
-        self.image.read_back(&self.reader, &touched_in(&restored), self.control)?;
+        self.image.read_back(&self.reader, &restored.touched, self.control)?;
         Ok(restored)
     }
 
-    fn compare_segment(&self, buffers: &mut Buffers, number: u64) -> Result<Differing> {
+    fn compare_segment(&self, buffers: &mut Buffers, number: u64) -> Result<DifferingSegment> {
         let (page, range) = (self.image.page(number)?, self.image.range(number));
-        let mut differing = Differing::default();
+        let mut differing = DifferingSegment { number, ..DifferingSegment::default() };
         let Buffers { new, old, .. } = buffers;
         for part in self.data.parts(range) {
             match part {
@@ -155,7 +171,7 @@ impl<'a> Differential<'a> {
         block: Extent,
         hash: Hash,
         page: &Page,
-        differing: &mut Differing,
+        differing: &mut DifferingSegment,
     ) -> Result<()> {
         if hash == page.hash_at(block.start) {
             return Ok(());
@@ -165,7 +181,7 @@ impl<'a> Differential<'a> {
         let via = self.image.reader.way(block);
         self.image.read_checked(via, buffer, block, page, &mut differing.bad)?;
         if differing.bad.len() == bad {
-            differing.blocks.push(block);
+            differing.blocks |= 1 << slot_of(block);
             // It will be written, then read back.
             self.control.add_total(2 * block.len());
             self.control.add_changed(block.len());
@@ -177,36 +193,29 @@ impl<'a> Differential<'a> {
         &self,
         buffers: &mut Buffers,
         number: u64,
-        blocks: &[Extent],
+        blocks: u128,
         output: &Output,
-    ) -> Result<Restored> {
-        let mut restored = Restored::default();
-        if blocks.is_empty() {
-            return Ok(restored);
-        }
+    ) -> Result<RestoredSegment> {
+        let mut restored = RestoredSegment { number, blocks, ..RestoredSegment::default() };
         let page = self.image.page(number)?;
         let Buffers { new, old, plan } = buffers;
         let mut cleared = ExtentMap::default();
-        for block in blocks {
+        let blocks = blocks_in_mask(number, blocks, self.image.size);
+        for block in blocks.extents().iter().flat_map(|range| blocks_of(*range)) {
             self.control.pass(block.len())?;
             let mut bad = Vec::new();
-            let bytes = self.image.read_checked(Via::Cache, new, *block, &page, &mut bad)?;
+            let bytes = self.image.read_checked(Via::Cache, new, block, &page, &mut bad)?;
             if !bad.is_empty() {
-                // The block was good a moment ago. The target has changed already, so the restore fails.
-                return Err(Error {
-                    bad_blocks: bad,
-                    ..Error::new(Code::ImageDamaged).at(self.image.reader.path())
-                });
+                // It was good a moment ago; the target has begun to change, so this is the end.
+                return Err(Error::new(Code::ImageDamaged).at(self.image.reader.path()).bad(bad));
             }
-            plan.compare(block.start, bytes, Old::Bytes(self.read(Via::Cache, old, *block)?));
+            plan.compare(block.start, bytes, Old::Bytes(self.read(Via::Cache, old, block)?));
             restored.read += block.len();
             restored.written += output.apply_writes(plan, bytes, block.start, &mut cleared)?;
             self.control.add_done(block.len());
         }
         output.clear_all(&cleared)?;
         output.start_writeback(self.image.range(number));
-        let mask = mask_of(blocks.iter().copied());
-        restored.touched = Some(Touched { segment: number, mask, checksum: None });
         Ok(restored)
     }
 

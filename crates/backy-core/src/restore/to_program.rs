@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use crate::bytes::block::{BLOCK_SIZE, Hash, SEGMENT_SIZE, blocks_of};
 use crate::bytes::buffer::Buffer;
-use crate::bytes::extent::Extent;
+use crate::bytes::extent::{Extent, ExtentMap};
 use crate::bytes::granule::{Action, Old, Plan};
-use crate::error::{BadBlock, Code, Error, Result};
+use crate::bytes::number_set::NumberSet;
+use crate::error::{BadBlocks, Code, Error, Result};
 use crate::image::page::LastPage;
 use crate::image::reader::Via;
 use crate::image::sealed::Image;
@@ -41,8 +42,37 @@ pub(crate) struct Differences {
     /// Size of the target in bytes.
     size: u64,
     changes: Vec<(Action, Extent)>,
+    /// The numbers of blocks that are handed over whole: the differences beyond [`MOST_CHANGES`].
+    blocks: NumberSet,
     /// Blocks that the image cannot supply.
-    pub bad: Vec<BadBlock>,
+    pub bad: BadBlocks,
+}
+
+/// The number of changes that are kept one by one. They take 12 MiB of memory.
+const MOST_CHANGES: usize = 512 * 1024;
+
+impl Differences {
+    /// Adds what was planned for a block. Returns the bytes that will be handed over.
+    fn add(&mut self, block: Extent, plan: &mut Plan) -> u64 {
+        if self.changes.len() >= MOST_CHANGES {
+            let differs = plan.drain().count() > 0;
+            if differs {
+                self.blocks.insert(block.start / BLOCK_SIZE as u64);
+            }
+            return if differs { block.len() } else { 0 };
+        }
+        let mut bytes = 0;
+        for (action, extent) in plan.drain() {
+            bytes += extent.len();
+            match self.changes.last_mut() {
+                Some((last, before)) if *last == action && before.end == extent.start => {
+                    before.end = extent.end;
+                }
+                _ => self.changes.push((action, extent)),
+            }
+        }
+        bytes
+    }
 }
 
 /// Finds the differences. Writes nothing.
@@ -61,18 +91,14 @@ pub(crate) fn compare(image: &Image, command: &CommandTarget, control: &Control)
         let mut comparison = Comparison::new(image, header.size, control);
         let mut assembly = Assembly::new(header.size);
         while let Some(change) = diff.next_change()? {
-            let (Change::Data(extent) | Change::Zero(extent)) = change;
-            for piece in pieces_of(extent) {
-                match change {
-                    Change::Data(_) => {
+            match change {
+                Change::Data(extent) => {
+                    for piece in pieces_of(extent) {
                         control.pass(piece.len())?;
                         diff.read(assembly.piece(piece, &mut comparison)?)?;
                     }
-                    Change::Zero(_) => {
-                        control.check()?;
-                        assembly.piece(piece, &mut comparison)?.fill(0);
-                    }
                 }
+                Change::Zero(extent) => comparison.zero(extent, &mut assembly)?,
             }
         }
         assembly.flush(&mut comparison)?;
@@ -91,7 +117,7 @@ pub(crate) fn write(
     differences: &Differences,
     control: &Control,
 ) -> Result<Restored> {
-    if differences.changes.is_empty() {
+    if differences.changes.is_empty() && differences.blocks.is_empty() {
         return Ok(Restored::default());
     }
     let mut importer = Program::importer(&command.import, &command.name, command.patience)?;
@@ -106,40 +132,65 @@ fn send(
     input: ProgramInput,
     control: &Control,
 ) -> Result<Restored> {
-    let mut restored = Restored::default();
-    let mut buffer = Buffer::new(BLOCK_SIZE);
-    let mut diff = DiffWriter::start(input, &command.name, None, differences.size)?;
+    let diff = DiffWriter::start(input, &command.name, None, differences.size)?;
+    let buffer = Buffer::new(BLOCK_SIZE);
+    let mut sender = Sender { image, diff, buffer, restored: Restored::default(), control };
     for (action, extent) in &differences.changes {
-        if *action == Action::Clear {
-            diff.zero(*extent)?;
-            control.add_done(extent.len());
-            continue;
-        }
-        for piece in pieces_of(*extent) {
-            control.pass(piece.len())?;
-            let block = block_at(piece.start, image.size);
-            let page = image.page(block.start / SEGMENT_SIZE)?;
-            let mut bad = Vec::new();
-            let bytes = image.read_checked(Via::Cache, &mut buffer, block, &page, &mut bad)?;
-            if !bad.is_empty() {
-                // The block was good a moment ago. The target has changed already, so the restore fails.
-                let error = Error::new(Code::ImageDamaged).at(image.reader.path());
-                return Err(Error { bad_blocks: bad, ..error });
-            }
-            diff.data(piece, &bytes[within(block, piece.start)..within(block, piece.end)])?;
-            restored.read += block.len();
-            restored.written += piece.len();
-            control.add_done(piece.len());
+        match action {
+            Action::Clear => sender.zero(*extent)?,
+            Action::Write => pieces_of(*extent).try_for_each(|piece| sender.data(piece))?,
         }
     }
-    diff.finish()?;
-    Ok(restored)
+    for number in differences.blocks.numbers() {
+        sender.data(block_at(number * BLOCK_SIZE as u64, image.size))?;
+    }
+    sender.diff.finish()?;
+    Ok(sender.restored)
+}
+
+/// The way of the changes to the target.
+struct Sender<'a> {
+    image: &'a Image,
+    diff: DiffWriter<ProgramInput<'a>>,
+    buffer: Buffer,
+    restored: Restored,
+    control: &'a Control,
+}
+
+impl Sender<'_> {
+    fn zero(&mut self, extent: Extent) -> Result<()> {
+        self.control.check()?;
+        self.diff.zero(extent)?;
+        self.control.add_done(extent.len());
+        Ok(())
+    }
+
+    /// Sends a piece of one block.
+    fn data(&mut self, piece: Extent) -> Result<()> {
+        let image = self.image;
+        self.control.pass(piece.len())?;
+        let block = block_at(piece.start, image.size);
+        let page = image.page(block.start / SEGMENT_SIZE)?;
+        let mut bad = Vec::new();
+        let bytes = image.read_checked(Via::Cache, &mut self.buffer, block, &page, &mut bad)?;
+        if !bad.is_empty() {
+            // It was good a moment ago; the target has begun to change, so this is the end.
+            return Err(Error::new(Code::ImageDamaged).at(image.reader.path()).bad(bad));
+        }
+        self.diff.data(piece, &bytes[within(block, piece.start)..within(block, piece.end)])?;
+        self.restored.read += block.len();
+        self.restored.written += piece.len();
+        self.control.add_done(piece.len());
+        Ok(())
+    }
 }
 
 /// The target, put together block by block from a stream. Blocks usually come once and in order. One that comes back is
 /// written whole.
 struct Comparison<'a> {
     image: &'a Image,
+    /// The ranges of the image that may hold anything but zeros, by its index.
+    hashes: ExtentMap,
     control: &'a Control,
     new: Buffer,
     page: LastPage,
@@ -151,21 +202,53 @@ struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     fn new(image: &'a Image, size: u64, control: &'a Control) -> Self {
-        let found = Differences { size, changes: Vec::new(), bad: Vec::new() };
-        let new = Buffer::new(BLOCK_SIZE);
-        Self { image, control, new, page: LastPage::default(), plan: Plan::default(), front: 0, found }
+        let (blocks, bad) = (NumberSet::default(), BadBlocks::default());
+        let found = Differences { size, changes: Vec::new(), blocks, bad };
+        let (hashes, new) = (image.hashes(), Buffer::new(BLOCK_SIZE));
+        Self {
+            image,
+            hashes,
+            control,
+            new,
+            page: LastPage::default(),
+            plan: Plan::default(),
+            front: 0,
+            found,
+        }
+    }
+
+    /// Takes a range of zeros. Whole blocks of them are compared like blocks that the stream does not mention.
+    fn zero(&mut self, extent: Extent, assembly: &mut Assembly) -> Result<()> {
+        let mut at = extent.start;
+        while at < extent.end {
+            self.control.check()?;
+            let block = block_at(at, self.found.size);
+            let piece = Extent { start: at, end: block.end.min(extent.end) };
+            if piece == block {
+                assembly.flush(self)?;
+                if at >= self.front {
+                    let whole = extent.end / BLOCK_SIZE as u64 * BLOCK_SIZE as u64;
+                    at = if extent.end == self.found.size { extent.end } else { whole };
+                    continue;
+                }
+            }
+            assembly.piece(piece, self)?.fill(0);
+            at = piece.end;
+        }
+        Ok(())
     }
 
     /// Compares the blocks up to an offset with zeros: the stream does not mention them.
     fn compare_zeros(&mut self, to: u64) -> Result<()> {
         let gap = Extent { start: self.front, end: to.min(self.image.size) };
-        for block in blocks_of(gap) {
+        let filled: Vec<Extent> = self.hashes.within(gap).collect();
+        for block in filled.into_iter().flat_map(blocks_of) {
             self.control.check()?;
             if !self.expected(block)?.is_zero() {
                 self.supply(block, Old::Zeros)?;
             }
-            self.advance(block.end);
         }
+        self.advance(gap.end.max(gap.start));
         Ok(())
     }
 
@@ -173,24 +256,18 @@ impl<'a> Comparison<'a> {
     fn supply(&mut self, block: Extent, old: Old) -> Result<()> {
         let block = block.overlap(&Extent { start: 0, end: self.image.size });
         let page = self.page.at(block.start, |number| self.image.page(number))?;
-        let bad = self.found.bad.len();
         self.control.pass(block.len())?;
         let via = self.image.reader.way(block);
-        let bytes = self.image.read_checked(via, &mut self.new, block, page, &mut self.found.bad)?;
-        if self.found.bad.len() > bad {
+        let mut bad = Vec::new();
+        let bytes = self.image.read_checked(via, &mut self.new, block, page, &mut bad)?;
+        if !bad.is_empty() {
+            self.found.bad.extend(bad);
             return Ok(());
         }
         self.plan.compare(block.start, bytes, old);
-        for (action, extent) in self.plan.drain() {
-            self.control.add_changed(extent.len());
-            self.control.add_total(extent.len());
-            match self.found.changes.last_mut() {
-                Some((last, before)) if *last == action && before.end == extent.start => {
-                    before.end = extent.end;
-                }
-                _ => self.found.changes.push((action, extent)),
-            }
-        }
+        let added = self.found.add(block, &mut self.plan);
+        self.control.add_changed(added);
+        self.control.add_total(added);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+use crate::bytes::block::segments_in;
 use crate::bytes::buffer::Buffer;
 use crate::error::{Context, Result};
 use crate::files::device;
@@ -30,12 +31,14 @@ pub(crate) fn send(
     refuse_attached(stream, path)?;
     let mut buffer = Buffer::new(READ_SIZE);
     control.add_total(image.size);
-    for number in image.segments() {
+    for number in 0..segments_in(image.size) {
         let (page, range) = (image.page(number)?, image.range(number));
         let via = image.reader.way(range);
         for window in windows_of(range) {
             control.pass(window.len())?;
-            let bytes = image.read_checked(via, &mut buffer, window, &page, &mut all.bad)?;
+            let mut bad = Vec::new();
+            let bytes = image.read_checked(via, &mut buffer, window, &page, &mut bad)?;
+            all.bad.extend(bad);
             if all.bad.is_empty() || force {
                 write_all(stream, bytes).on("write", path)?;
                 all.written += window.len();

@@ -12,9 +12,11 @@ use crate::error::{Code, Context, Error, Result};
 use crate::files::begun;
 use crate::files::device::{self, Facts};
 use crate::files::identity::{FileIdentity, metadata, stranger};
+use crate::image::header::check_size;
 use crate::image::reader::Reader;
 use crate::source::input::PathInput;
 use crate::sys::fs;
+use crate::work::control::Control;
 
 /// An open source.
 pub(crate) struct Source {
@@ -29,16 +31,18 @@ impl Source {
     /// Opens a source of a revision in a repository. While it is open, no restore writes to it.
     ///
     /// # Errors
-    /// [`Code::SnapshotReplaced`], [`Code::SourceKind`], [`Code::SourceRestoring`], [`Code::Io`].
-    pub(crate) fn open(input: &PathInput, repository: &Path) -> Result<Self> {
+    /// [`Code::SnapshotReplaced`], [`Code::SourceKind`], [`Code::SourceRestoring`], [`Code::TooLarge`], [`Code::Io`],
+    /// [`Code::Cancelled`].
+    pub(crate) fn open(input: &PathInput, repository: &Path, control: &Control) -> Result<Self> {
         let path = &input.path;
         let file = match &input.identity {
             None => device::open_source(path)?,
             Some(identity) => open_snapshot(path, identity, repository)?,
         };
         let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))?;
+        check_size(facts.size, path)?;
         begun::guard_source(&file, path)?;
-        let data = sparse::data_extents(&file, facts, path)?.align(BLOCK_SIZE as u64, facts.size);
+        let data = sparse::data_extents(&file, facts, path, BLOCK_SIZE as u64, control)?;
         Ok(Self { reader: Reader::of(facts.kind, file, path), size: facts.size, data })
     }
 

@@ -6,7 +6,7 @@ use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::Extent;
 use crate::bytes::sample::Sample;
-use crate::error::{BadBlock, Code, Error, Found, Result};
+use crate::error::{BadBlock, BadBlocks, Code, Error, Found, Result};
 use crate::image::index::IndexReader;
 use crate::image::page::LastPage;
 use crate::source::input::CommandInput;
@@ -18,7 +18,7 @@ use crate::work::control::Control;
 #[derive(Debug, Default)]
 pub(crate) struct Rechecked {
     pub read: u64,
-    pub bad: Vec<BadBlock>,
+    pub bad: BadBlocks,
 }
 
 /// Compares the sample with the index of the new image.
@@ -79,7 +79,8 @@ fn compare(
         let expected = page.at(block.start, |number| index.page(number))?.hash_at(block.start);
         if hash != expected {
             let (offset, length) = (block.start, block.len());
-            found.bad.push(BadBlock { offset, length, expected, found: Found::Other(hash) });
+            let bad = BadBlock { offset, length, expected, found: Found::Other(hash) };
+            found.bad.extend([bad]);
         }
     }
     Ok(found)

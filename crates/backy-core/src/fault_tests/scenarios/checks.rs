@@ -93,7 +93,10 @@ fn freed_by_removing() -> Scenario {
     Scenario {
         name: "what removing frees",
         prepare: prepare_changed,
-        run: |directory| measure_freed(&[directory.join("old")], &[directory.join("source")]).map(|_| ()),
+        run: |directory| {
+            let (remove, keep) = ([directory.join("old")], [directory.join("source")]);
+            measure_freed(&remove, &keep, &Control::default()).map(|_| ())
+        },
         ..PLAIN
     }
 }
@@ -129,7 +132,7 @@ pub(super) fn repairs() -> Vec<Scenario> {
             let repaired = repair_image(&options, &Control::default())?;
             // A block that could not be mended is a result, not an error. Here it is a failure.
             match repaired.into_iter().find(|repaired| matches!(repaired.outcome, Outcome::Left(_))) {
-                Some(left) => Err(Error { bad_blocks: vec![left.block], ..Error::new(Code::ImageDamaged) }),
+                Some(left) => Err(Error::new(Code::ImageDamaged).bad([left.block])),
                 None => Ok(()),
             }
         },

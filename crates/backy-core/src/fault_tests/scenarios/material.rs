@@ -85,7 +85,8 @@ pub(super) fn is_revision(directory: &Path, name: &str, source: &str) -> bool {
 
 pub(super) fn sealed(directory: &Path, name: &str) -> ImageOptions {
     let index = directory.join(format!("{name}.hashes"));
-    let digest = IndexReader::open(&index).and_then(|index| index.digest());
+    let digest =
+        IndexReader::open(&index, &Control::default()).and_then(|index| index.digest(&Control::default()));
     let digest = digest.unwrap_or(Hash::ZERO);
     ImageOptions { image: directory.join(name), index, size: SIZE as u64, digest }
 }
