@@ -7,7 +7,7 @@ import type { GuestRoom } from '../domain/guest-room.ts';
 import type { LeftFile } from '../domain/left-snapshot.ts';
 import { isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError } from '../io-error.ts';
-import type { Engine, SnapshotStats } from '../native/engine.ts';
+import type { Engine } from '../native/engine.ts';
 import { roomBeside } from './file-room.ts';
 import { identityOf, locate, tidyLeftFiles } from './left-files.ts';
 import type { LeftSnapshots } from './left-snapshots.ts';
@@ -16,11 +16,16 @@ import { fileOfSnapshot, revisionOfSnapshot } from './snapshot-files.ts';
 /** The hidden snapshots of one file that belong to one repository. */
 export interface FileSnapshots {
   /**
-   * Clones the file as it is now: to the name of the image where one filesystem has both, else beside the source.
+   * Clones the file as it is now to the name of the image.
    *
-   * @throws BACKY_REFLINK_UNSUPPORTED, BACKY_CANCELLED, BACKY_IO
+   * @returns undefined where the two places share no blocks
+   * @throws BACKY_CANCELLED, BACKY_IO
    */
-  take(uuid: string, image: string, signal?: AbortSignal): Promise<TakenSnapshot>;
+  cloneTo(image: string, signal?: AbortSignal): Promise<TakenSnapshot | undefined>;
+  /** Notes durably that a snapshot is about to be taken beside the file. @throws BACKY_IO */
+  note(uuid: string): Promise<void>;
+  /** Clones the file as it is now, beside it. @throws BACKY_REFLINK_UNSUPPORTED, BACKY_CANCELLED, BACKY_IO */
+  takeBeside(uuid: string, signal?: AbortSignal): Promise<TakenSnapshot>;
   /** The file of a snapshot that lies beside the source, if it is anywhere. */
   fileOf(uuid: string): Promise<string>;
   /**
@@ -73,25 +78,32 @@ export function fileSnapshots(
     const names = (await readdir(directory)).filter((name) => revisionOfSnapshot(name) !== undefined);
     return names.sort().map((name) => join(directory, name));
   };
-  const fileOf = async (uuid: string): Promise<string> => {
+  const newPathOf = async (uuid: string): Promise<string> => {
     const { file, prefix } = await place();
+    return join(dirname(file), prefix + uuid);
+  };
+  const fileOf = async (uuid: string): Promise<string> => {
+    const { file } = await place();
     const noted = notedFiles(left).find((snapshot) => snapshot.uuid === uuid);
     const found = noted && locate(noted, dirname(file));
-    return fileOfSnapshot(found ?? join(dirname(file), prefix + uuid), uuid);
+    return fileOfSnapshot(found ?? (await newPathOf(uuid)), uuid);
   };
   return {
     fileOf,
-    take: async (uuid, image, signal) => {
-      const { file, prefix } = await place();
-      const clone = await cloneToImage(engine, file, image, signal);
-      if (clone) return { path: image, ...clone };
-      const directory = join(dirname(file), prefix + uuid);
-      // Durably, before it is there.
-      await left.note({ type: 'file', uuid, path: directory });
-      const taken = await engine.takeSnapshot(
-        { source: file, directory, name: uuid, repository },
-        { signal },
-      );
+    cloneTo: async (image, signal) => {
+      try {
+        const clone = await engine.cloneSource({ source: (await place()).file, image }, { signal });
+        return { path: image, ...clone };
+      } catch (error) {
+        if (isBackyError(error, 'BACKY_REFLINK_UNSUPPORTED')) return undefined;
+        throw error;
+      }
+    },
+    note: async (uuid) => left.note({ type: 'file', uuid, path: await newPathOf(uuid) }),
+    takeBeside: async (uuid, signal) => {
+      const [{ file }, directory] = [await place(), await newPathOf(uuid)];
+      const options = { source: file, directory, name: uuid, repository };
+      const taken = await engine.takeSnapshot(options, { signal });
       left.amend({ type: 'file', uuid, path: directory, identity: taken.identity });
       return { path: fileOfSnapshot(directory, uuid), ...taken };
     },
@@ -108,21 +120,6 @@ export function fileSnapshots(
     },
     beside,
   };
-}
-
-/** Where the two places share no blocks, there is another way. */
-async function cloneToImage(
-  engine: Engine,
-  source: string,
-  image: string,
-  signal: AbortSignal | undefined,
-): Promise<SnapshotStats | undefined> {
-  try {
-    return await engine.cloneSource({ source, image }, { signal });
-  } catch (error) {
-    if (isBackyError(error, 'BACKY_REFLINK_UNSUPPORTED')) return undefined;
-    throw error;
-  }
 }
 
 interface Place {

@@ -70,22 +70,32 @@ async function takeOrReadLive(
   sampleRuns: number | undefined,
 ): Promise<Snapshot> {
   const { uuid, image, signal } = request;
+  const clone = await orReason(() => snapshots.cloneTo(image, signal));
+  // A note that fails fails the backup, as every failed write to the repository does.
+  if (clone === undefined) await snapshots.note(uuid);
+  const taken = clone ?? (await orReason(() => snapshots.takeBeside(uuid, signal)));
+  if (typeof taken === 'string') return live(path, facts, `no snapshot could be taken (${taken})`);
+  const { path: snapshot, size, identity } = taken;
+  const { previous, fallback } = await previousOf(request, snapshots);
+  return {
+    name: path,
+    size,
+    consistency: 'crash',
+    origin: { snapshotFile: identity },
+    input: { path: snapshot, identity, ...(previous ? { previous } : {}) },
+    method: 'extent-map',
+    ...(fallback === undefined ? {} : { fallback }),
+    ...(sampleRuns === undefined ? {} : { sampleRuns }),
+  };
+}
+
+/** The reason why no snapshot can be taken, if it is one that leaves the file readable as it is. */
+async function orReason<Result>(take: () => Promise<Result>): Promise<Result | string> {
   try {
-    const { path: snapshot, size, identity } = await snapshots.take(uuid, image, signal);
-    const { previous, fallback } = await previousOf(request, snapshots);
-    return {
-      name: path,
-      size,
-      consistency: 'crash',
-      origin: { snapshotFile: identity },
-      input: { path: snapshot, identity, ...(previous ? { previous } : {}) },
-      method: 'extent-map',
-      ...(fallback === undefined ? {} : { fallback }),
-      ...(sampleRuns === undefined ? {} : { sampleRuns }),
-    };
+    return await take();
   } catch (error) {
     if (!isBackyError(error, 'BACKY_REFLINK_UNSUPPORTED', 'BACKY_IO')) throw error;
-    return live(path, facts, `no snapshot could be taken (${reasonOf(error)})`);
+    return reasonOf(error);
   }
 }
 

@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { expectSameBytes, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
 import { type Outcome, run } from '../helpers/command.ts';
 import { expectOneLine } from '../helpers/failure.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
-import { createRepository, filesOf, PROGRAM, readLive, type TestRepository } from '../helpers/repository.ts';
+import { createRepository, filesOf, PROGRAM, type TestRepository } from '../helpers/repository.ts';
+import { scratchForTest } from '../helpers/scratch.ts';
 
 /** A system call that fails the n-th time that a thread makes it, as strace has it fail. */
 const failures = [
@@ -34,14 +35,12 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', 
 
   it('makes nothing when nothing can be made durable', async () => {
     const { repository, earlier } = await changedRepository(filesystem.scratch());
-    // Otherwise the note of the snapshot is the first thing that cannot be made durable.
-    readLive(repository);
 
     const { exitCode, stderr } = await backupWith(repository, 'fsync:error=EIO');
 
     expect(exitCode).toBe(1);
-    // The unfinished record comes first, and its failure is final.
-    expect(stderr).toMatch(/^backy: Cannot make durable \S+[0-9a-f]\.rev\.partial: .+\(EIO\).*\n$/);
+    // Of what the revision needs, the unfinished record comes first, and its failure is final.
+    expect(stderr).toMatch(/\nbacky: Cannot make durable \S+[0-9a-f]\.rev\.partial: .+\(EIO\).*\n$/);
     expect((await repository.status()).revisions).toEqual([earlier]);
     const next = await repository.backup();
     await expectSameBytes(repository.path('last'), repository.source);
@@ -49,14 +48,18 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', 
   });
 
   it('takes no snapshot when it cannot be noted', async () => {
-    const { repository, earlier } = await changedRepository(filesystem.scratch());
+    const { repository, earlier } = await changedRepository(filesystem.scratch(), scratchForTest());
+    const { source } = repository;
+    const before = readdirSync(dirname(source));
 
-    const { exitCode, stderr } = await backupWith(repository, 'fsync:error=EIO');
+    // Files that take the place of others, and these alone, are renamed like this: the note is one of them.
+    const { exitCode, stderr } = await backupWith(repository, 'rename,renameat:error=EIO');
 
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/\nbacky: Cannot make durable \S+\.snapshots: .+\(EIO\)[^\n]+\n$/);
+    expect(stderr).toMatch(/backy: Cannot rename \S+\.snapshots: .+\(EIO\)[^\n]+\n$/);
     expect((await repository.status()).revisions).toEqual([earlier]);
     expect(repository.revisionFiles()).toEqual(filesOf(earlier));
+    expect(readdirSync(dirname(source))).toEqual(before);
   });
 
   it('leaves a complete revision when it fails behind the record', async () => {
@@ -91,10 +94,10 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', 
 });
 
 /** A repository with one revision of a disk that has changed since. */
-async function changedRepository(scratch: string) {
+async function changedRepository(scratch: string, repositories = scratch) {
   const source = join(scratch, 'disk.img');
   writeFileSync(source, randomBytes(4 * MIB));
-  const repository = await createRepository(join(scratch, 'repository'), source);
+  const repository = await createRepository(join(repositories, 'repository'), source);
   const earlier = await repository.backup();
   writeAt(source, MIB, randomBytes(MIB));
   writeAt(source, 3 * MIB, randomBytes(MIB / 2));
