@@ -65,7 +65,7 @@ async function tryMutant(home: string, type: RecordedType, mutant: Mutant, progr
   const found: string[] = [];
   const staging = {
     command: mutant.command,
-    program: program ?? buildMutant(mutant, join(home, 'mutant')),
+    program: program ?? buildMutant(mutant, home),
     calls,
     interference: { skip: mutant.skip ?? [] },
     reportsBy: mutant.reportsBy,

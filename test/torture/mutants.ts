@@ -1,6 +1,25 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { platformName } from '../../src/native/load-addon.ts';
+import { RECORD_SUFFIX, UNFINISHED_SUFFIX } from '../../src/repository/layout.ts';
+
+/**
+ * A mistake in the calls of the engine. Each pattern matches the name of a call and the names of its files, such as
+ * `sealFiles UUID.rev`.
+ */
+export interface Mistake {
+  /** Calls that are left out, and report success. */
+  readonly leaveOut?: string;
+  /** Calls that report success at once, and are made after another one, with another end of their file's name. */
+  readonly hold?: {
+    readonly call: string;
+    readonly until: string;
+    readonly rename?: readonly [from: string, to: string];
+  };
+  /** The call before which success is reported. */
+  readonly reportBefore?: string;
+}
 
 /** A backy with one mistake in it. */
 export interface Mutant {
@@ -10,27 +29,14 @@ export interface Mutant {
   readonly command: 'init' | 'backup' | 'forget';
   /** Calls that it leaves out, as patterns of the shell. */
   readonly skip?: readonly string[];
-  /** Text of a compiled file that is replaced by another. */
-  readonly patch?: { readonly file: string; readonly from: string; readonly to: string };
+  /** Calls of the engine that it makes in another way. */
+  readonly mistake?: Mistake;
   /** It reports success when it prints this, and not at its end. */
   readonly reportsBy?: string;
 }
 
-const SEAL = `    await engine.sealFiles([
-        { from: files.partialImage, to: files.image },
-        { from: files.partialIndex, to: files.index },
-    ]);
-`;
-const RECORD = '    await engine.sealFiles([{ from: files.unfinished, to: files.record }]);\n';
-const COMPLETE = '    await engine.replaceFile(files.unfinished, formatRecord(record), SEALED_MODE);\n';
-const ANNOUNCE = "        await announce(engine, layout, uuid, 'revision', plan.startedAt);\n";
-const sealFile = 'repository/seal-revision.js';
-const trashFile = 'repository/trash.js';
-const removeFile = 'operations/removal/removing.js';
-const RECORDS_GO = '    await moveFiles(engine, recordMoves(layout, batch, ids));\n';
-const DATA_GO = '    await moveFiles(engine, dataMoves(layout, batch, ids));\n';
-const MOVED = 'await updateLinks(engine, layout, [...plan.revisions, record]);';
-const takeFile = 'operations/backup/take-revision.js';
+/** The call that gives a record its name: the commit. */
+const SEALS_RECORD = '^sealFiles .*[.]rev$';
 
 /**
  * A backup syncs the names of its repository for the unfinished record, the list of snapshots, the whole record in the place
@@ -59,75 +65,66 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'unfinished record never written',
     command: 'backup',
-    patch: { file: takeFile, from: ANNOUNCE, to: '' },
+    mistake: { leaveOut: `^createFile .*${UNFINISHED_SUFFIX}$` },
   },
   {
     name: 'record completed after its commit',
     command: 'backup',
-    patch: {
-      file: sealFile,
-      from: COMPLETE + SEAL + RECORD,
-      to: `${SEAL}${RECORD}${COMPLETE.replace('files.unfinished', 'files.record')}`,
+    mistake: {
+      hold: {
+        call: `^replaceFile .*${UNFINISHED_SUFFIX}$`,
+        until: SEALS_RECORD,
+        rename: [UNFINISHED_SUFFIX, RECORD_SUFFIX],
+      },
     },
   },
   {
     name: 'record before image and index',
     command: 'backup',
-    patch: { file: sealFile, from: SEAL + RECORD, to: RECORD + SEAL },
+    mistake: { hold: { call: '^sealFiles .*[.]hashes$', until: SEALS_RECORD } },
   },
   {
     name: 'links before the record',
     command: 'backup',
-    patch: {
-      file: takeFile,
-      from: '        await sealRevision(engine, layout, record);',
-      to: `        ${MOVED}\n        await sealRevision(engine, layout, record);`,
-    },
+    mistake: { hold: { call: '^sealFiles ', until: '^replaceLinks ' } },
   },
   {
     name: 'image and index into the trash before the record',
     command: 'forget',
-    patch: { file: trashFile, from: RECORDS_GO + DATA_GO, to: DATA_GO + RECORDS_GO },
+    mistake: { hold: { call: '^moveFiles .*[.]rev$', until: '^moveFiles .*[.]hashes' } },
   },
   {
     name: 'success reported before the seal',
     command: 'backup',
-    patch: { file: sealFile, from: SEAL, to: `    await sayDone();\n${SEAL}` },
+    mistake: { reportBefore: '^sealFiles ' },
     reportsBy: 'done',
   },
   {
     name: 'success reported before the removal',
     command: 'forget',
-    patch: {
-      file: removeFile,
-      from: '    const { revisions } = await readRevisions(layout);\n',
-      to: '    await sayDone();\n    const { revisions } = await readRevisions(layout);\n',
-    },
+    mistake: { reportBefore: '^(replaceLinks|moveFiles) ' },
     reportsBy: 'done',
   },
 ];
 
-/** What a mutant that reports early says, and time for somebody to hear it. */
-const SAY_DONE = `
-async function sayDone() {
-    process.stdout.write('done\\n');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+const ROOT = new URL('../../', import.meta.url);
+
+/** Writes a program that runs backy with the mistake in its engine. @returns the path of the program */
+export function buildMutant({ mistake }: Mutant, home: string): string {
+  const program = fileURLToPath(new URL('bin/backy.js', ROOT));
+  if (!mistake) return program;
+  const path = join(home, 'mutant.mjs');
+  const mutator = new URL('mutate-engine.mjs', import.meta.url);
+  const lines = [
+    `import { mutateEngine } from ${JSON.stringify(mutator.href)};`,
+    `mutateEngine(${JSON.stringify(addonPath())}, ${JSON.stringify(mistake)});`,
+    `await import(${JSON.stringify(pathToFileURL(program).href)});`,
+  ];
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  return path;
 }
-`;
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Makes a copy of the compiled program with the mistake in it. @returns the path of the program to run */
-export function buildMutant({ name, patch }: Mutant, home: string): string {
-  const inside = (...names: readonly string[]): string => join(home, ...names);
-  mkdirSync(home);
-  for (const part of ['bin', 'dist', 'package.json'])
-    cpSync(join(ROOT, part), inside(part), { recursive: true });
-  for (const part of ['native', 'node_modules']) symlinkSync(join(ROOT, part), inside(part));
-  if (!patch) return inside('bin/backy.js');
-  const path = inside('dist', patch.file);
-  const text = readFileSync(path, 'utf8');
-  if (!text.includes(patch.from)) throw new Error(`the mutant "${name}" does not fit ${patch.file} any more`);
-  writeFileSync(path, text.replace(patch.from, () => patch.to) + SAY_DONE);
-  return inside('bin/backy.js');
+/** The addon of the checkout. */
+function addonPath(): string {
+  return fileURLToPath(new URL(`native/backy.${platformName()}.node`, ROOT));
 }

@@ -49,6 +49,10 @@ export function breaches(calls: readonly string[], repository: string): readonly
         if (!isUnfinished(path)) touch(path, call);
         break;
       case 'rename':
+        if (isScratch(to)) {
+          unsafeFiles.delete(path);
+          break;
+        }
         if (unsafeFiles.delete(path)) found.push(`${to} appears before its bytes are safe`);
         found.push(...untimely(path, to, unsafeNames));
         touch(to, call);
@@ -88,9 +92,9 @@ function untimely(
     .map((call) => `${from} moves before this is safe: ${call}`);
 }
 
-/** Locks, the log and caches may be lost. */
+/** Locks, the log, caches and the note of the last run may be lost. */
 function isScratch(path: string): boolean {
-  return /\/(?:\.backup|\.purge|\.revisions|\.last-run(?:\.new)?|backy\.log)$/.test(path);
+  return /\/(?:\.backup|\.purge|\.revisions|\.last-run|backy\.log)$/.test(path);
 }
 
 function isUnfinished(path: string): boolean {
