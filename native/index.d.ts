@@ -346,7 +346,7 @@ export declare function moveFiles(files: Array<Renaming>): Promise<undefined | F
 
 /** The snapshot that a parent was made from. */
 export interface Previous {
-  /** Where it is; symbolic links are not followed. */
+  /** Its path; symbolic links are not followed. */
   path: string
   /** The file that it must be. */
   identity: FileIdentity

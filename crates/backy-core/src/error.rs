@@ -129,7 +129,7 @@ pub struct BadBlock {
 pub(crate) struct BadBlocks {
     /// The first [`MOST_BAD_BLOCKS`].
     pub first: Vec<BadBlock>,
-    /// How many there are.
+    /// Number of all of them.
     pub count: u64,
 }
 
@@ -242,7 +242,7 @@ impl Error {
         Self { bad_blocks: first, bad_count: count, ..self }
     }
 
-    /// The same error, of a restore that had begun to change its target.
+    /// The same error of a restore that has begun to change its target.
     #[must_use]
     pub fn begun(self) -> Self {
         Self { begun: true, ..self }

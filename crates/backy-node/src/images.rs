@@ -40,7 +40,7 @@ pub struct SourceInput {
 /// The snapshot that a parent was made from.
 #[napi(object)]
 pub struct Previous {
-    /// Where it is; symbolic links are not followed.
+    /// Its path; symbolic links are not followed.
     pub path: String,
     /// The file that it must be.
     pub identity: FileIdentity,

@@ -36,7 +36,7 @@ impl Draft {
     }
 }
 
-/// The revision to start from, if there is one.
+/// Opens the revision to start from, if there is one.
 pub(crate) fn open_parent(options: &WriteOptions, control: &Control) -> Result<Option<Parent>> {
     let WriteOptions { parent_image, parent_index, parent_digest, .. } = options;
     let image = parent_image.as_deref();

@@ -153,7 +153,7 @@ fn sample_of(options: &WriteOptions) -> Sample {
     if options.parent_image.is_some() { options.sample } else { Sample::ALL }
 }
 
-/// Starts the exporter and goes through what it says.
+/// Starts the program and applies its stream.
 fn export(patcher: &Patcher, source: &CommandInput, changes: Option<&ChangesInput>) -> Result<Totals> {
     let command = changes.map_or(&source.everything, |changes| &changes.command);
     let since = changes.map(|changes| changes.since.as_str());

@@ -67,7 +67,7 @@ impl Parent {
         self.size
     }
 
-    /// Where its image may hold anything but zeros, in whole blocks.
+    /// The ranges in which its image may hold anything but zeros, in whole blocks.
     ///
     /// # Errors
     /// [`Code::Io`], [`Code::Cancelled`].
@@ -76,8 +76,8 @@ impl Parent {
         sparse::data_extents(self.image.file(), facts, self.image.path(), BLOCK_SIZE as u64, control)
     }
 
-    /// Where it may have anything but zeros: what its hashes know, and where these are of no use, what its image holds, if
-    /// the new one `inherits` that.
+    /// The ranges in which it may have anything but zeros, by its hashes. If these are of no use, its image tells,
+    /// provided that the new one `inherits` it.
     ///
     /// # Errors
     /// [`Code::Io`], [`Code::Cancelled`].
@@ -89,7 +89,7 @@ impl Parent {
         Ok(hashes.unwrap_or_default())
     }
 
-    /// Bytes that are written together of a block of a clone.
+    /// The granule size for a block of a clone, in bytes.
     pub(crate) fn granule(&self, block: Extent) -> usize {
         self.granularity.granule(self.image.file(), block)
     }

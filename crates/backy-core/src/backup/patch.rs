@@ -20,7 +20,7 @@ use crate::image::reader::Via;
 use crate::stream::assembly::{Assemble, Assembly, block_at, pieces_of, within};
 use crate::stream::diff_reader::{Change, DiffReader};
 
-/// Brings image and index to what the stream says, and what it does not mention to what that stands for.
+/// Brings image and index to the state of the stream. Blocks that it does not mention become what [`Unmentioned`] says.
 pub(crate) fn apply(patcher: &Patcher, diff: &mut DiffReader<impl Read>) -> Result<Totals> {
     let mut patch = Patch::new(patcher);
     let mut assembly = Assembly::new(patcher.size);
@@ -118,7 +118,7 @@ impl<'p> Patch<'p> {
         [current, filled, self.seen.group_from(number)].into_iter().flatten().min()
     }
 
-    /// Fetches what a block holds before the next change.
+    /// Fetches the bytes of a block before the next change.
     fn load(&self, block: Extent, bytes: &mut Buffer) -> Result<()> {
         let patcher = self.patcher;
         let segment = self.segment.as_ref().expect("entered");

@@ -26,8 +26,8 @@ struct Hands {
 }
 
 impl Scan<'_> {
-    /// Brings image and index to what the source holds. Segments that are zeros on both sides are not even counted one
-    /// by one: of 4 PiB with 2 GiB of data those are nearly all.
+    /// Brings image and index to the state of the source. Segments that are zeros on both sides are not even counted
+    /// one by one: of 4 PiB with 2 GiB of data those are nearly all.
     pub(crate) fn run(&self) -> Result<Totals> {
         let Self { source, writer, .. } = self;
         let control = writer.control;
@@ -40,7 +40,7 @@ impl Scan<'_> {
         let hands = || Hands { window: Buffer::new(READ_SIZE), workspace: Workspace::new() };
         let work = |hands: &mut Hands, number| self.segment(hands, number);
         let result = pool::for_each(segments_of(&busy), control, hands, work, |tally| totals.add(tally));
-        // A source that shrank is first met as one that ends early; its size says which it was.
+        // A source that shrank looks like one that ends early. Its size tells the difference.
         source.expect_same_size()?;
         result.map(|()| totals)
     }

@@ -18,7 +18,7 @@ pub(crate) struct Tally {
     pub blocks: u128,
     /// The checksum of its page of the index, if that was written.
     pub page: Option<Checksum>,
-    /// Blocks that were to be the same and are not.
+    /// Blocks that differ although no hint named them.
     pub surprises: Vec<BadBlock>,
 }
 

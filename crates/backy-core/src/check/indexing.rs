@@ -81,7 +81,7 @@ struct Indexed {
     number: u64,
     zero_blocks: u64,
     zero_bytes: u64,
-    /// That of its page of the index.
+    /// The checksum of its page of the index.
     page: Option<Checksum>,
 }
 

@@ -19,7 +19,7 @@ pub struct VerifyStats {
     pub blocks: u64,
     /// Read from the image, without its holes.
     pub bytes_read: u64,
-    /// How many of them are not what they were.
+    /// Number of blocks that differ from the index.
     pub bad_count: u64,
     /// The first of these, in order: [`crate::MOST_BAD_BLOCKS`].
     pub bad_blocks: Vec<BadBlock>,

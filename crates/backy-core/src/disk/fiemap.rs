@@ -87,7 +87,7 @@ pub(crate) struct Extents<'f> {
 }
 
 impl<'f> Extents<'f> {
-    /// Of an open file of this name.
+    /// The extents of an open file of this name.
     pub(crate) fn of(file: &'f File, path: &'f Path, control: &'f Control) -> Self {
         Self { raw: RawExtents::of(file), path, control, is_told: true }
     }
@@ -113,7 +113,7 @@ impl<'f> Extents<'f> {
     }
 }
 
-/// Calls `take` with every extent of a file, in order; `false` where the filesystem has no such map.
+/// Calls `take` with every extent of a file, in order. Returns `false` if the filesystem has no extent map.
 ///
 /// # Errors
 /// As [`Extents::next`].

@@ -137,8 +137,8 @@ impl Census {
         Ok(())
     }
 
-    /// Takes the extents as the trees of btrfs have them; `false` for want of privileges. What shares them is
-    /// something that only the other map tells, which also has everything written before.
+    /// Takes the extents from the trees of btrfs. Returns `false` without the privileges for that. FIEMAP tells which
+    /// of them are shared, and writes dirty data first.
     fn take_extents(&mut self, file: &File, number: u32, path: &Path, control: &Control) -> Result<bool> {
         let mut shared = WideMap::new(1, u64::MAX);
         fiemap::walk(file, path, control, |mapped| {
@@ -214,7 +214,7 @@ fn by_byte(mut pieces: Vec<Piece>) -> Sorted {
 #[derive(Default)]
 struct Sweep {
     at: u64,
-    /// What began before this place and ends behind it.
+    /// The pieces that began before this place and end behind it.
     open: Vec<Piece>,
     sorted: Sorted,
 }

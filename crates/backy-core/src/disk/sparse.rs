@@ -69,7 +69,7 @@ mod tests {
         let control = Control::default();
         control.cancel();
         let result = data_extents(file.as_file(), facts, file.path(), 1, &control);
-        // Where holes are not asked for there is nothing to be stopped.
+        // If the filesystem is not asked for holes, there is nothing to stop.
         assert!(result.is_err_and(|error| error.code == crate::Code::Cancelled) || !holes_are_true(&file));
     }
 

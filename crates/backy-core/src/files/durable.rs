@@ -66,7 +66,7 @@ impl Draft {
         if result.is_err() {
             self.discard();
         }
-        // People know the name they gave, not the one it has meanwhile.
+        // The error names the file as the caller did, not by its temporary name.
         result.map_err(|error| error.at(&self.path)).and_then(|()| sync_directory_of(&self.path))
     }
 
@@ -84,7 +84,7 @@ impl Draft {
     }
 
     fn discard(&self) {
-        // Best effort: a name that starts like this is a leftover that the next purge takes.
+        // A failure does not matter: the next purge removes files with such names.
         let _ = fs::unlink(&self.temporary);
     }
 }
@@ -176,7 +176,7 @@ pub(crate) fn close(file: File, path: &Path) -> Result<()> {
     io::close(file).on("close", path)
 }
 
-/// Renames a file; does not make that durable.
+/// Renames a file. The new name is not durable yet.
 pub(crate) fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
     match existing {
         Existing::Replace => fs::rename(from, to).on("rename", to),

@@ -87,7 +87,7 @@ fn claims_on_device(file: &File) -> Result<Vec<Holder>> {
     }
 }
 
-/// Who, other than this process, has an open file open.
+/// The holders of an open file, without this process.
 pub(crate) fn holders_of(file: &File) -> Vec<Holder> {
     let Some(subject) = Subject::of(file) else { return Vec::new() };
     platform::find_holders(&[&subject]).pop().unwrap_or_default()

@@ -1,8 +1,8 @@
 //! BLAKE3 of something long and sparse, on all threads. The index of 4 TiB has 512 MiB, and whoever builds on a
 //! revision checks the one and takes the other of two such digests.
 //!
-//! BLAKE3 is a tree: subtrees are hashed apart and joined as section 2.1 of its paper says. Subtrees of zeros are looked
-//! up, so that the index of a petabyte of holes takes no longer than that of a terabyte.
+//! BLAKE3 is a tree. Subtrees are hashed separately, and joined according to section 2.1 of its paper. Subtrees of
+//! zeros are looked up, so that the index of a petabyte of holes takes no longer than that of a terabyte.
 
 use std::iter;
 
@@ -18,7 +18,7 @@ use crate::work::pool;
 
 /// Bytes of a subtree, a power of two. A smaller one would not be worth a thread.
 const SUBTREE_SIZE: u64 = 4 * 1024 * 1024;
-/// Bytes that are asked for at once.
+/// Bytes of one call of `read`.
 const PIECE_SIZE: usize = 64 * 1024;
 
 /// The bytes of a hole.
@@ -67,7 +67,7 @@ pub(crate) fn digest(
 enum Subtree {
     /// Zeros, whose chaining value is known.
     Zeros(ChainingValue),
-    /// What is to be hashed.
+    /// Bytes that must be hashed.
     Bytes(Extent),
 }
 

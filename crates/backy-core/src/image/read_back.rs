@@ -12,24 +12,23 @@ use crate::image::reader::{READ_SIZE, Reader, windows_of};
 use crate::work::control::Control;
 use crate::work::pool;
 
-/// What was written, of an image and of its index: to be read back.
+/// The written parts of an image and of its index, which are to be read back.
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
     /// The blocks of the image, by number.
     blocks: NumberSet,
     /// The pages of the index, by the number of their segment.
     pages: NumberSet,
-    /// What all these pages hold, as they should be on disk.
+    /// The checksum of all these pages, as they should be on the disk.
     checksum: Checksum,
 }
 
-/// A checksum of pages of an index, in whatever order they come: the exclusive or of the hashes of each page with its
-/// place.
+/// A checksum of pages of an index, in any order: the exclusive or of the hashes of each page with its place.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Checksum([u8; Hash::SIZE]);
 
 impl Checksum {
-    /// That of one page.
+    /// The checksum of one page.
     pub(crate) fn of(segment: u64, page: &Page) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&segment.to_le_bytes()).update(page.bytes());
@@ -97,7 +96,7 @@ pub(crate) fn read_back(
     if !written.is_direct() {
         written.distrust_cache();
     }
-    // A restore wrote none of it, and has checked it as a whole.
+    // A restore writes no index, and has checked it as a whole.
     if !touched.pages.is_empty() {
         index.distrust_cache();
         read_pages_back(index, touched, control)?;

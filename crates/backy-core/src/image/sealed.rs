@@ -106,12 +106,13 @@ impl Image {
         Ok(Self { reader, index, size: options.size, data })
     }
 
-    /// Where the file has data or the index has hashes, in whole blocks. All other segments are zeros, and should be.
+    /// The ranges in which the file has data or the index has hashes, in whole blocks. All other segments are zeros,
+    /// and should be.
     pub(crate) fn filled(&self) -> ExtentMap {
         self.data.union(&self.hashes())
     }
 
-    /// Where the index may have anything but zeros, in whole segments.
+    /// The ranges for which the index may have anything but zeros, in whole segments.
     pub(crate) fn hashes(&self) -> ExtentMap {
         self.index.filled()
     }

@@ -69,9 +69,9 @@ pub(crate) fn count_extents(file: &File, offset: u64, length: u64) -> Result<u64
 pub(crate) struct RawExtents<'f> {
     file: &'f File,
     request: Box<Fiemap>,
-    /// Where the batch starts in the file.
+    /// Offset of the batch in the file.
     start: u64,
-    /// How many of the batch were handed out.
+    /// Number of extents of the batch that were handed out.
     taken: usize,
     /// Whether there is no further batch.
     is_last: bool,
@@ -94,7 +94,7 @@ impl<'f> RawExtents<'f> {
         let FiemapExtent { logical, physical, length, flags, .. } = self.request.extents[self.taken];
         self.taken += 1;
         self.is_last |= flags & LAST != 0;
-        // The first one of a batch may have begun before it.
+        // The first extent of a batch may start before the batch.
         let known = self.start.saturating_sub(logical).min(length);
         let (logical, physical, length) = (logical + known, physical.wrapping_add(known), length - known);
         Ok(Some(Mapped { logical, physical, length, flags: flags & !LAST }))

@@ -165,7 +165,7 @@ pub(crate) fn each_stored(_file: &File, _take: impl FnMut(Stored)) -> Result<()>
     Err(Errno::OPNOTSUPP)
 }
 
-/// Nothing tells where a file lies.
+/// No call tells the places of a file.
 pub(crate) struct RawExtents;
 
 impl RawExtents {
@@ -236,7 +236,7 @@ pub(crate) fn find_lockers(_file: &File) -> Vec<Holder> {
     Vec::new()
 }
 
-/// Nothing tells.
+/// No call tells.
 pub(crate) fn is_open_for_writing(_file: &File) -> bool {
     false
 }

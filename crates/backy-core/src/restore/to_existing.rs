@@ -41,11 +41,11 @@ pub(crate) struct Differential<'a> {
 pub(crate) struct Differing {
     /// Blocks that the image can supply, by number.
     blocks: NumberSet,
-    /// Blocks that it cannot.
+    /// Blocks that the image cannot supply.
     pub bad: BadBlocks,
 }
 
-/// What a segment of it lacks.
+/// The differences in a segment of the target.
 #[derive(Default)]
 struct DifferingSegment {
     number: u64,
@@ -96,7 +96,7 @@ impl<'a> Differential<'a> {
         Ok(differing)
     }
 
-    /// Writes what differs, makes it durable and reads it back. A file is marked as not complete meanwhile.
+    /// Writes the differences, makes them durable and reads them back. A file is marked as incomplete meanwhile.
     pub(crate) fn write(&self, differing: &Differing) -> Result<Restored> {
         let path = self.reader.path();
         // Comparing may have taken hours.
@@ -107,7 +107,7 @@ impl<'a> Differential<'a> {
         }
         let restored = self.write_all(&differing.blocks);
         let result = restored.and_then(|restored| {
-            // An earlier restore may have left a mark although nothing was lacking any more.
+            // An earlier restore may have left its mark on a complete file.
             if differing.bad.is_empty() {
                 begun::unmark(&self.file, path)?;
             }
@@ -116,7 +116,7 @@ impl<'a> Differential<'a> {
         result.map_err(|error| if changes { error.begun() } else { error })
     }
 
-    /// Whether the target is what it is to become.
+    /// Whether the target equals the image already.
     fn is_same(&self, differing: &Differing) -> bool {
         let is_sized = self.facts.kind == Kind::Device || self.facts.size == self.image.size;
         is_sized && differing.blocks.is_empty()
@@ -206,7 +206,7 @@ impl<'a> Differential<'a> {
             let mut bad = Vec::new();
             let bytes = self.image.read_checked(Via::Cache, new, block, &page, &mut bad)?;
             if !bad.is_empty() {
-                // It was good a moment ago; the target has begun to change, so this is the end.
+                // The block was good a moment ago. The target has changed already, so the restore fails.
                 return Err(Error::new(Code::ImageDamaged).at(self.image.reader.path()).bad(bad));
             }
             plan.compare(block.start, bytes, Old::Bytes(self.read(Via::Cache, old, block)?));

@@ -15,7 +15,7 @@ use crate::restore::partial::Partial;
 use crate::work::control::Control;
 use crate::work::pool;
 
-/// Creates the file and makes it durable; the name must be free. Bad blocks are left out, and reported.
+/// Creates the file and makes it durable. The name must be free. Bad blocks are left out and reported.
 pub(crate) fn fill(image: &Image, partial: &Partial, control: &Control) -> Result<Restored> {
     let output = Output::create(&partial.path, image.size)?;
     partial.claim(output.file())?;

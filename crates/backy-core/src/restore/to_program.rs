@@ -174,7 +174,7 @@ impl Sender<'_> {
         let mut bad = Vec::new();
         let bytes = image.read_checked(Via::Cache, &mut self.buffer, block, &page, &mut bad)?;
         if !bad.is_empty() {
-            // It was good a moment ago; the target has begun to change, so this is the end.
+            // The block was good a moment ago. The target has changed already, so the restore fails.
             return Err(Error::new(Code::ImageDamaged).at(image.reader.path()).bad(bad));
         }
         self.diff.data(piece, &bytes[within(block, piece.start)..within(block, piece.end)])?;

@@ -85,8 +85,8 @@ impl Maps<'_> {
     fn compare(&self) -> Result<Difference> {
         for _ in 0..ATTEMPTS {
             let Some((changed, places)) = self.difference()? else { break };
-            // A balance or defragmentation that comes in between could move one extent away and put another, different
-            // one in its place; the old map shows that.
+            // A balance or defragmentation meanwhile may move one extent away and put a different one in its place. The
+            // old map shows that.
             if self.places()? == Some(places) {
                 return Ok(Difference::Known(changed));
             }
@@ -94,8 +94,8 @@ impl Maps<'_> {
         Ok(Difference::Unknown("where the extents lie cannot be told for sure now".to_owned()))
     }
 
-    /// What either file has data in, without what lies at the same place in both; and the hash of the old places. `None`
-    /// where the filesystem does not tell.
+    /// The ranges in which either file has data, except extents at the same place in both, and the hash of the old places.
+    /// `None` if the filesystem does not tell.
     fn difference(&self) -> Result<Option<(ExtentMap, Hash)>> {
         let (mut old, mut new) = (self.side(self.old)?, self.side(self.new)?);
         let mut changed = WideMap::new(BLOCK_SIZE as u64, u64::MAX);
@@ -144,9 +144,9 @@ fn next_piece(old: Option<Mapped>, new: Option<Mapped>) -> Option<(Extent, bool)
 /// One file on the way through its map.
 struct Side<'f> {
     extents: Extents<'f>,
-    /// What is left of the extent that is next.
+    /// The rest of the next extent.
     rest: Option<Mapped>,
-    /// Takes the extents that have a literal place, in order. What is compressed has none.
+    /// Takes the extents with a literal place, in order. Compressed ones have none.
     places: Hasher,
 }
 

@@ -56,9 +56,8 @@ pub fn clone_source(source: &Path, image: &Path, control: &Control) -> Result<Ta
 /// directory `repository`, which they belong to.
 ///
 /// # Errors
-/// [`Code::ReflinkUnsupported`] where there is no such thing, [`Code::SourceKind`] for what is no file,
-/// [`Code::SourceRestoring`] while it is restored to,
-/// [`Code::Cancelled`], [`Code::Io`]. Nothing is left behind.
+/// [`Code::ReflinkUnsupported`] if the filesystem cannot clone, [`Code::SourceKind`] for everything except files,
+/// [`Code::SourceRestoring`] while a restore writes to it, [`Code::Cancelled`], [`Code::Io`]. Nothing is left behind.
 pub fn take_snapshot(
     source: &Path,
     directory: &Path,
@@ -70,7 +69,7 @@ pub fn take_snapshot(
     let directory = SnapshotDirectory::make(directory, name)?;
     let taken = fill(&directory, &file, source, repository, control);
     if taken.is_err() {
-        // Best effort: its name tells whose leftover it is.
+        // A failure does not matter: its name shows whose leftover it is.
         let _ = directory.discard();
     }
     taken
@@ -124,7 +123,7 @@ mod tests {
         std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
     }
 
-    /// Whichever it is, depending on where the temporary directory lies, nothing else is left.
+    /// The filesystem of the temporary directory decides. Nothing else is left in either case.
     #[test]
     fn it_is_a_read_only_copy_or_none() {
         let directory = tempfile::tempdir().unwrap();

@@ -130,7 +130,7 @@ impl<Output, Take: FnMut(Output)> Delivery<Output, Take> {
     }
 }
 
-/// Runs it on so many threads, of which this is one; on fewer where no more can be started.
+/// Runs `run` on `count` threads, including this one. If the system starts fewer, it runs on those.
 fn run_on(count: usize, run: &(impl Fn() + Sync)) {
     thread::scope(|scope| {
         let start = || thread::Builder::new().spawn_scoped(scope, run).map_err(|_| Errno::AGAIN);
