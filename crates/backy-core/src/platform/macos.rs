@@ -1,6 +1,7 @@
 //! macOS: clonefile on APFS, `F_PUNCHHOLE`, `F_FULLFSYNC`. No cachestat, no `O_DIRECT`, no hints.
 
 use std::fs::File;
+use std::marker::PhantomData;
 use std::path::Path;
 use std::process::Command;
 
@@ -166,11 +167,11 @@ pub(crate) fn each_stored(_file: &File, _take: impl FnMut(Stored)) -> Result<()>
 }
 
 /// No call tells the places of a file.
-pub(crate) struct RawExtents;
+pub(crate) struct RawExtents<'f>(PhantomData<&'f File>);
 
-impl RawExtents {
-    pub(crate) fn of(_file: &File) -> Self {
-        Self
+impl<'f> RawExtents<'f> {
+    pub(crate) fn of(_file: &'f File) -> Self {
+        Self(PhantomData)
     }
 
     #[allow(clippy::unused_self, reason = "there is one on Linux")]
