@@ -1,6 +1,7 @@
 import type { RevisionRecord } from '../../src/domain/revision.ts';
 import type { Outcome } from './command.ts';
 import type { Guest } from './guest.ts';
+import { backUpInGuest } from './guest-repository.ts';
 import { PROGRAM } from './repository.ts';
 
 /** A pool of ZFS in a guest, `tank`, and its kernel module. */
@@ -83,13 +84,7 @@ export function openFileRepository(guest: Guest, directory: string, source: stri
     directory,
     source,
     backy: (command) => guest.run(`${programOn(directory)} ${command}`),
-    backup: async () => {
-      const output = await guest.mustRun(
-        `${programOn(directory)} --json backup manual:x && cmp ${directory}/last ${source} >&2`,
-      );
-      const { record }: { record: RevisionRecord } = JSON.parse(output);
-      return record;
-    },
+    backup: () => backUpInGuest(guest, directory, source),
     overwrite: async (page, pages = 1) => {
       await guest.mustRun(
         `dd if=/dev/urandom of=${source} bs=4k seek=${page} count=${pages} conv=notrunc status=none`,

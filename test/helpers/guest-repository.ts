@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
 import type { Outcome } from './command.ts';
 import type { Guest } from './guest.ts';
@@ -19,6 +20,10 @@ export interface GuestRepository {
 /** Where scripts are that stand in for programs. */
 const STAND_INS = '/run/stand-ins';
 
+/** The process that takes revisions, and its pipes. */
+const BACKUPS_PROGRAM = fileURLToPath(new URL('guest-backups.mjs', import.meta.url));
+const BACKUPS = '/run/backups';
+
 /** Makes a repository in a guest for a logical volume, `VG/LV`, by its configuration alone: `init` takes a while. */
 export async function createGuestRepository(
   guest: Guest,
@@ -39,12 +44,7 @@ export function openGuestRepository(guest: Guest, directory: string, volume: str
   return {
     directory,
     backy,
-    backup: async () => {
-      const compare = `cmp ${directory}/last /dev/${volume} >&2`;
-      const output = await guest.mustRun(`${programOn(directory)} --json backup manual:x && ${compare}`);
-      const { record }: { record: RevisionRecord } = JSON.parse(output);
-      return record;
-    },
+    backup: () => backUpInGuest(guest, directory, `/dev/${volume}`),
     failToBackUp: async () => {
       const { exitCode, stderr } = await backy('backup manual:x');
       if (exitCode === 1 && /^backy: .+\.\n$/.test(stderr)) return stderr.trimEnd();
@@ -53,6 +53,26 @@ export function openGuestRepository(guest: Guest, directory: string, volume: str
     countFiles: async () =>
       Number(await guest.mustRun(`ls ${directory} | grep -cE '^[0-9a-f]{8}-[0-9a-f-]{27}' || true`)),
   };
+}
+
+/** Takes a revision through the API, which must work and equal its source. */
+export async function backUpInGuest(
+  guest: Guest,
+  directory: string,
+  source: string,
+): Promise<RevisionRecord> {
+  const [requests, answers] = [`${BACKUPS}.requests`, `${BACKUPS}.answers`];
+  const answer = await guest.mustRun(`
+    if [ ! -p ${answers} ]; then
+      mkfifo ${requests} ${answers}
+      PATH=${STAND_INS}:$PATH setsid node ${BACKUPS_PROGRAM} ${requests} ${answers} </dev/null >${BACKUPS}.log 2>&1 3>&- &
+    fi
+    echo ${directory} >${requests}
+    head -n 1 ${answers}
+    cmp ${directory}/last ${source} >&2`);
+  const { record, error }: { record?: RevisionRecord; error?: string } = JSON.parse(answer);
+  if (record) return record;
+  throw new Error(`the backup of ${source} failed: ${error}`);
 }
 
 /** Takes a revision in each repository, all at the same time. */

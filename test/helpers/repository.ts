@@ -2,12 +2,15 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
+import type { Repository } from '../../src/operations/open-repository.ts';
 import type { Status } from '../../src/operations/status/status.ts';
 import type { VerifyResult } from '../../src/operations/verify/verify.ts';
 import { type CommandOptions, mustRun, type Outcome, run } from './command.ts';
 
 /** The program that users run. */
 export const PROGRAM: string = fileURLToPath(new URL('../../bin/backy.js', import.meta.url));
+
+const PUBLISHED = new URL('../../dist/index.js', import.meta.url).href;
 
 /** Files of a repository that are no part of a revision. */
 const CONSTANT = [
@@ -28,13 +31,13 @@ const CONSTANT = [
   'latest',
 ];
 
-/** A repository that is used through the real command line. */
+/** A repository, and the two ways to use it: the command line, and the published API, which starts no process. */
 export interface TestRepository {
   readonly directory: string;
   readonly source: string;
   /** Runs a command on it. */
   backy(...args: readonly string[]): Promise<Outcome>;
-  /** Takes a revision, which must work. */
+  /** Takes a revision, which must work: through the API, or with options for a command by the command line. */
   backup(options?: CommandOptions): Promise<RevisionRecord>;
   status(): Promise<Status>;
   /** Verifies all revisions, which need not be good. */
@@ -43,6 +46,11 @@ export interface TestRepository {
   path(name: string): string;
   /** The names of what belongs to revisions, sealed or not. */
   revisionFiles(): readonly string[];
+}
+
+/** The API as it is published; its types are those of the source. */
+function published(): Promise<typeof import('../../src/index.ts')> {
+  return import(PUBLISHED);
 }
 
 /** Runs the program on a directory. */
@@ -62,6 +70,8 @@ export async function createRepository(
 ): Promise<TestRepository> {
   await mustRun(process.execPath, [PROGRAM, '-b', directory, 'init', ...options, 'file', source]);
   const path = (name: string): string => join(directory, name);
+  const open = async (): Promise<Repository> =>
+    (await published()).openRepository(directory, { log: () => {} });
   let count = 0;
   return {
     directory,
@@ -70,14 +80,19 @@ export async function createRepository(
     backy: (...args) => backy(directory, args),
     backup: async (commandOptions) => {
       count += 1;
+      if (!commandOptions) {
+        const result = await (await open()).backup({ tags: [`manual:${count}`] });
+        if (result) return result.record;
+        throw new Error('no revision was taken');
+      }
       const args = [PROGRAM, '-b', directory, '--json', 'backup', `manual:${count}`];
       const { record }: { record: RevisionRecord } = JSON.parse(
         await mustRun(process.execPath, args, commandOptions),
       );
       return record;
     },
-    status: async () => JSON.parse((await backy(directory, ['--json', 'status'])).stdout),
-    verify: async () => JSON.parse((await backy(directory, ['--json', 'verify'])).stdout),
+    status: async () => (await open()).status(),
+    verify: async () => (await open()).verify(),
     revisionFiles: () =>
       readdirSync(directory)
         .filter((name) => !CONSTANT.includes(name))
