@@ -119,7 +119,7 @@ describeWith(
 
       rmSync(renamed);
       writeFileSync(renamed, randomBytes(sourceBytes));
-      await repository.backup();
+      expect(await repository.backy('backup', 'manual:x')).toMatchObject({ exitCode: 0 });
       expect(readFileSync(repository.path('backy.log'), 'utf8')).toContain(
         `to ${source} is forgotten: its target does not exist any more`,
       );
