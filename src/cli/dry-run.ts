@@ -1,7 +1,7 @@
 import { counted } from '../domain/counted.ts';
 import type { EditResult } from '../operations/records/edit-records.ts';
 import type { Session } from './session.ts';
-import { revisionLine } from './ui/status-table.ts';
+import { revisionLine } from './ui/revision-line.ts';
 
 /** How a plan is asked for, for commander. */
 export const DRY_RUN_OPTION = ['-n, --dry-run', 'only say what would be done'] as const;

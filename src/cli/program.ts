@@ -4,7 +4,7 @@ import { nearest } from '../domain/nearest.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import type { Run } from './command.ts';
 import { writeOutput } from './terminal.ts';
-import { createLook, hasColor } from './ui/look.ts';
+import { bold, hasColor } from './ui/look.ts';
 
 /** Not imported, because Node would first search its text for what it exports: 5 ms of 17. */
 const commander: typeof import('commander') = createRequire(import.meta.url)('commander');
@@ -92,7 +92,8 @@ function withOurManners(command: Command): Command {
     })
     .configureHelp({
       showGlobalOptions: true,
-      styleTitle: (text) => createLook(process.stdout, process.env).title(text),
+      // Commander takes the colours out again where the output has none.
+      styleTitle: bold,
     });
 }
 

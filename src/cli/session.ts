@@ -2,6 +2,7 @@ import type { Context, LogLevel } from '../operations/context.ts';
 import { createContext, openContext } from '../operations/context.ts';
 import { createLogWriter } from './log-file.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
+import { createLook, type Look } from './ui/look.ts';
 
 /** The options that every command has. */
 export interface GlobalOptions {
@@ -22,7 +23,7 @@ export interface Session {
   /** The directory of -b, whether there is a repository or not. */
   directory(): Context;
   /** Prints what was asked for, as lines or with --json as one document. */
-  show(result: object, lines: () => readonly string[]): void;
+  show(result: object, lines: (look: Look) => readonly string[]): void;
   /** Prints what was done; -q leaves it out. */
   announce(result: object, lines: () => readonly string[]): void;
   /** The same on standard error, when standard output is taken. */
@@ -44,7 +45,13 @@ export function createSession(options: GlobalOptions, signal: AbortSignal): Sess
     verbose,
     repository: () => openContext(backupDirectory, { log, signal, trustRepository }),
     directory: () => createContext(backupDirectory, { log, trustRepository }),
-    show: (result, lines) => terminal.print(render(result, lines)),
+    show: (result, lines) => {
+      const look = createLook({ verbose });
+      terminal.print(
+        render(result, () => lines(look)),
+        look.paint,
+      );
+    },
     announce: (result, lines) => {
       if (json || !quiet) terminal.print(render(result, lines));
     },

@@ -3,6 +3,7 @@ import { FAILURE } from './exit-code.ts';
 import { failureLine } from './failure.ts';
 import { wasTerminal } from './lost-terminal.ts';
 import { escapeText } from './ui/escape.ts';
+import { hasColor } from './ui/look.ts';
 import type { ProgressBar } from './ui/progress-bar.ts';
 import type { ProgressState } from './ui/progress-meter.ts';
 
@@ -11,8 +12,8 @@ import type { ProgressState } from './ui/progress-meter.ts';
  * JSON, has a character that steers a terminal: each goes through `escapeText` here.
  */
 export interface Terminal {
-  /** Prints result lines on standard output. */
-  print(lines: readonly string[]): void;
+  /** Prints result lines on standard output, which `paint` may put into colours there. */
+  print(lines: readonly string[], paint?: (line: string) => string): void;
   /** Prints one line on standard error. */
   tell(line: string): void;
   /** Runs work with a progress line, if a person is watching. */
@@ -29,9 +30,10 @@ const CLEAR_LINE = '\r\u001b[K';
 export function createTerminal({ showsProgress }: { readonly showsProgress: boolean }): Terminal {
   let bar: ProgressBar | undefined;
   return {
-    print: (lines) => {
+    print: (lines, paint = (line) => line) => {
       if (lines.length === 0) return;
-      writeOutput(`${lines.map(escapeText).join('\n')}\n`);
+      const escaped = lines.map(escapeText);
+      writeOutput(`${(hasColor(process.stdout, process.env) ? escaped.map(paint) : escaped).join('\n')}\n`);
     },
     tell: (line) => {
       writeAside(`${bar ? CLEAR_LINE : ''}${escapeText(line)}\n`);

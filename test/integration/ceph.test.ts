@@ -12,6 +12,7 @@ import { seededRandom, testSeed } from '../helpers/random.ts';
 import { createRbdRepository, type RbdRepository } from '../helpers/rbd-repository.ts';
 import { PROGRAM } from '../helpers/repository.ts';
 import { makeScratch } from '../helpers/scratch.ts';
+import { unwrapped } from '../helpers/unwrapped.ts';
 import { histories } from './ceph/histories.ts';
 
 const OBJECT = 4 * MIB;
@@ -112,7 +113,7 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
     });
 
     it('is told of by status and doctor', async () => {
-      expect((await repository.backy('status')).stdout).toMatch(/manual:2 +\w+ +rbd-diff +reflink/);
+      expect((await repository.backy('status', '-v')).stdout).toMatch(/manual:2 +\w+ +rbd-diff +reflink/);
       expect((await repository.backy('doctor')).stdout).toContain(`${image} (rbd image, 64.00 MiB)`);
     });
   });
@@ -546,7 +547,7 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
     const refusal = await repository.fail();
     expect(refusal).toMatchObject({ code: 'BACKY_SOURCE_RESTORING' });
     expect(refusal.message).toContain(`rbd:${image}`);
-    expect((await repository.backy('status')).stdout).toContain(`finish it with ${finish}`);
+    expect(unwrapped((await repository.backy('status')).stdout)).toContain(`finish it with ${finish}`);
 
     expect(await repository.backy('restore', '-r', record.uuid, `rbd:${image}`)).toMatchObject({
       exitCode: 0,

@@ -5,6 +5,7 @@ import { expectSameBytes, flipByte } from '../helpers/bytes.ts';
 import { damagedRepository } from '../helpers/damaged-repository.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { filesOf } from '../helpers/repository.ts';
+import { unwrapped } from '../helpers/unwrapped.ts';
 
 describe('a damaged index', () => {
   it('vouches for nothing, and costs the next backup time but no data', async () => {
@@ -43,8 +44,10 @@ describe('a damaged record', () => {
     for (const { damage, reason } of damages) {
       writeFileSync(path, damage(text));
       const { stdout } = await repository.backy('status');
-      expect(stdout).toMatch(new RegExp(`^- +${record.uuid} .*  damaged  .*${reason}`, 'm'));
-      expect(stdout).toMatch(/^1 revision\n.* data \(estimated\)\n1 damaged revision$/m);
+      expect(unwrapped(stdout)).toMatch(new RegExp(`^- +${record.uuid} .*  damaged +.*${reason}`, 'm'));
+      expect(stdout).toMatch(
+        /^1 revision\n.* data \(estimated\)\nmethod: .*\nsharing: .*\n1 damaged revision$/m,
+      );
     }
 
     const target = join(scratch, 'target');

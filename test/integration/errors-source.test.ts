@@ -17,6 +17,7 @@ import { attachDevice } from '../helpers/loop-device.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { backy, createRepository, filesOf, PROGRAM } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
+import { unwrapped } from '../helpers/unwrapped.ts';
 
 describe('errors of sources', () => {
   it('a source that is missing fails the backup and keeps what there is', async () => {
@@ -106,7 +107,7 @@ describeWith(['root', 'loop devices', 'command losetup'], 'a device without any 
     await expectFailure(repository.backy, ['backup', 'manual:x'], expected);
 
     expect(repository.revisionFiles()).toEqual(filesOf(earlier));
-    expect((await repository.backy('doctor')).stdout).toContain(`${device} does not exist`);
+    expect(unwrapped((await repository.backy('doctor')).stdout)).toContain(`${device} does not exist`);
   });
 });
 

@@ -39,8 +39,8 @@ for (const type of ['btrfs', 'xfs'] as const) {
       expect(second.stats.bytesRead).toBeLessThanOrEqual(changedBytes + sampleBytes);
       await expectSameBytes(repository.path(second.uuid), repository.source);
       expect(snapshotsOf(repository)).toEqual([expect.stringMatching(new RegExp(`-${second.uuid}$`))]);
-      expect((await repository.backy('status')).stdout).toMatch(
-        / {2}full {2}reflink {2}-\n.* {2}extent-map {2}reflink {2}-\n/,
+      expect((await repository.backy('status', '-v')).stdout).toMatch(
+        / {2}full {8}reflink {2}-\n.* {2}extent-map {2}reflink {2}-\n/,
       );
       expect(await repository.verify()).toMatchObject({ good: true });
     });
@@ -85,8 +85,8 @@ for (const type of ['btrfs', 'xfs'] as const) {
         bytesChanged: MIB,
       });
       expect(stats.bytesRead).toBeLessThanOrEqual(MIB + sampleBytes);
-      expect((await repository.backy('status')).stdout).toContain(
-        'clone  reflink: with the source, as both live on one disk',
+      expect((await repository.backy('status', '-v')).stdout).toContain(
+        'clone   reflink: with the source, as both live on one disk',
       );
       await expectSameBytes(repository.path(uuid), repository.source);
       writeAt(repository.source, 0, randomBytes(MIB));

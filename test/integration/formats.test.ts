@@ -6,6 +6,7 @@ import { mustRun } from '../helpers/command.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { backy, createRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
+import { unwrapped } from '../helpers/unwrapped.ts';
 
 /** Images that hold all of their disk, as `qemu-img create` makes them. */
 const COMPLETE = [
@@ -50,11 +51,11 @@ describeWith(['command qemu-img'], 'an image that is not raw', () => {
       const status = await backy(join(scratch, 'repository'), ['status']);
 
       expect(init).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(warning) });
-      expect(doctor.stdout).toContain(warning);
+      expect(unwrapped(doctor.stdout)).toContain(warning);
       expect(backup).toMatchObject({ exitCode: 0, stderr: expect.stringContaining(warning) });
       const { record } = JSON.parse(backup.stdout);
       expect(record.source.format).toBe(name);
-      expect(status.stdout).toContain(`a ${name} image, not a raw disk`);
+      expect(unwrapped(status.stdout)).toContain(`a ${name} image, not a raw disk`);
       await expectSameBytes(join(scratch, 'repository', record.uuid), image);
     },
   );
@@ -76,7 +77,7 @@ describeWith(['command qemu-img'], 'an image that is not raw', () => {
     );
     expect(init).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringMatching(refusal) });
     expect(backup).toMatchObject({ exitCode: 1, stdout: '', stderr: expect.stringMatching(refusal) });
-    expect(doctor.stdout).toContain(because);
+    expect(unwrapped(doctor.stdout)).toContain(because);
     expect(repository.revisionFiles()).toEqual([]);
   });
 

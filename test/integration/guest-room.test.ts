@@ -7,6 +7,7 @@ import { mustRun } from '../helpers/command.ts';
 import { type LoopFilesystem, needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { createRepository, type TestRepository } from '../helpers/repository.ts';
+import { unwrapped } from '../helpers/unwrapped.ts';
 
 const CHUNK_BYTES = 4 * MIB;
 
@@ -31,8 +32,8 @@ describeWith([...needsOf('xfs', 'btrfs'), 'command fallocate'], 'a guest whose d
     overwrite(disk, mebibytes);
     const [first] = (await repository.status()).revisions;
     expect(first?.stats.snapshotDropped).toMatch(/^overwriting all .* takes .* are free, and .* a reserve$/);
-    expect((await repository.backy('status')).stdout).toContain(
-      '  the snapshot was dropped: overwriting all',
+    expect(unwrapped((await repository.backy('status')).stdout)).toContain(
+      ' the snapshot was dropped: overwriting all',
     );
     const report = await reportOf(repository);
     expect(report).toMatchObject({ verdict: 'limited', snapshotRoom: { enough: false } });

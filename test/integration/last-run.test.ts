@@ -7,6 +7,7 @@ import { holdBackup, holdingNeeds } from '../helpers/held-command.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { backy, createRepository, type TestRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
+import { unwrapped } from '../helpers/unwrapped.ts';
 
 async function makeRepository(directory = join(scratchForTest(), 'repository')): Promise<TestRepository> {
   const source = join(scratchForTest(), 'disk.img');
@@ -21,7 +22,7 @@ function noteOf(repository: TestRepository): unknown {
 describe('the last run', () => {
   it('is noted, shown and logged, whether it failed or had nothing to do', async () => {
     const repository = await makeRepository();
-    const said = async () => (await repository.backy('status')).stdout;
+    const said = async () => unwrapped((await repository.backy('status')).stdout);
     expect(await said()).toMatch(
       /\n== Schedule\ndaily .*never +due since .*\nno run is known of\n\n== Summary\n/s,
     );
@@ -128,7 +129,7 @@ describe('status of all repositories', () => {
     writeFileSync(one.path('config'), 'schedule: 7\n');
     const misconfigured = await all();
     expect(misconfigured.exitCode).toBe(1);
-    expect(misconfigured.stdout).toMatch(/^one +1 .* misconfigured: .*config:1:.*$/m);
+    expect(unwrapped(misconfigured.stdout)).toMatch(/^one +1 .* misconfigured: .*config:1:.*$/m);
     expect(misconfigured.stdout).toMatch(/\n1 misconfigured\n$/);
     writeFileSync(one.path('config'), config);
 
@@ -151,6 +152,6 @@ describe('status of all repositories', () => {
     rmSync(three.path('config'));
     const unreadable = await all();
     expect(unreadable.exitCode).toBe(1);
-    expect(unreadable.stdout).toMatch(/^three +unreadable: /m);
+    expect(unwrapped(unreadable.stdout)).toMatch(/^three +- +- +unreadable +\S/m);
   });
 });

@@ -179,9 +179,9 @@ describe('schedule', () => {
     await repository.backy('backup');
     writeAt(repository.source, 0, randomBytes(4 * KIB));
     const { stdout } = await repository.backy('schedule', '90');
-    expect(stdout).toMatch(/^== Backups\n(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}[a-z,]+\n){80,}/);
+    expect(stdout).toMatch(/^== Backups\nDate .*Tags\n(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}[a-z,]+\n){80,}/);
     expect(stdout).toMatch(
-      /\n== Kept on .*\n(\d{4}-\d\d-\d\d .*\n){15,20}\n== Summary\n\d+ backups, \d+ revisions kept\n/,
+      /\n== Kept on .*\nDate .*\n(\d{4}-\d\d-\d\d .*\n){15,20}\n== Summary\n\d+ backups, \d+ revisions kept\n/,
     );
     expect(stdout).toMatch(
       /largest gap \d+d.*, from .* to .*\n1\.00 MiB data \(predicted from what changed so far\)\n$/,
@@ -230,7 +230,7 @@ describe('status of all repositories', () => {
     expect(await revisions()).toBe(1);
     const { stdout } = await backy(base, ['status', '--all']);
     expect(stdout).toMatch(
-      /^== Repositories\none {7}1 .*\ntwo {7}0 .*no good revision\n\n== Summary\n2 repositories\n1 revision\n/m,
+      /^== Repositories\nName .*\none +1 .*\ntwo +0 .*no good revision\n\n== Summary\n2 repositories\n1 revision\n/m,
     );
     // One that has lost its configuration is no reason to show it less.
     renameSync(one.path('config'), one.path('config.old'));

@@ -43,11 +43,11 @@ for (const type of types) {
       const { stdout } = await repository.backy('status');
 
       const line = ({ uuid }: RevisionRecord, tag: string): string =>
-        `\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d ${uuid} +[\\d.]+ (?:MiB|B) +\\d+s  ${tag}  (trusted|verified)  .*\\n`;
+        `\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d ${uuid} +[\\d.]+ (?:MiB|B) +\\d+s  ${tag}  (trusted|verified)\\n`;
       const [first, second] = revisions.map(({ record }, at) => line(record, `manual:${at + 1}`));
       expect(stdout).toMatch(
         new RegExp(
-          `^== Revisions\\n${first}${second}\\n== Schedule\\n(.+\\n)+\\n== Summary\\n2 revisions\\n[\\d.]+ (?:MiB|B) data \\(estimated\\)\\n$`,
+          `^== Revisions\\nDate +ID +Size +Secs  Tags +Trust\\n${first}${second}\\n== Schedule\\n(.+\\n)+\\n== Summary\\n2 revisions\\n[\\d.]+ (?:MiB|B) data \\(estimated\\)\\nmethod: .+\\nsharing: .+\\n`,
         ),
       );
     });

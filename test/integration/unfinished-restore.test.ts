@@ -12,6 +12,7 @@ import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { createRepository, PROGRAM, type TestRepository } from '../helpers/repository.ts';
 import { makeScratch } from '../helpers/scratch.ts';
+import { unwrapped } from '../helpers/unwrapped.ts';
 
 const sourceBytes = 4 * MIB;
 const killsEach = 5;
@@ -44,10 +45,10 @@ describeWith(
         revisions: [{ uuid }],
         unfinishedRestores: [{ target: source, revision: uuid }],
       });
-      expect((await repository.backy('status')).stdout).toContain(
+      expect(unwrapped((await repository.backy('status')).stdout)).toContain(
         `is not complete: finish it with ${finish}`,
       );
-      expect((await repository.backy('doctor')).stdout).toContain(
+      expect(unwrapped((await repository.backy('doctor')).stdout)).toContain(
         `is not complete: finish it with ${finish}`,
       );
 
@@ -94,7 +95,7 @@ describeWith(
       expect(forced.exitCode).toBe(0);
       expect(JSON.parse(forced.stdout).record).toMatchObject({ unfinishedRestore: uuid });
       expect(forced.stderr).toContain(`the unfinished restore of ${uuid} has left it`);
-      expect((await repository.backy('status')).stdout).toContain(
+      expect(unwrapped((await repository.backy('status')).stdout)).toContain(
         `taken of the unfinished restore of ${uuid}`,
       );
       expect(await repository.backy('backup', 'manual:y')).toMatchObject({ exitCode: 1 });

@@ -5,7 +5,7 @@ import type { Run } from '../command.ts';
 import { DRY_RUN_OPTION, tellOutcome } from '../dry-run.ts';
 import { withExamples } from '../examples.ts';
 import { FAILURE, SUCCESS } from '../exit-code.ts';
-import { revisionLine } from '../ui/status-table.ts';
+import { revisionLine } from '../ui/revision-line.ts';
 
 interface Options {
   readonly dryRun?: boolean;

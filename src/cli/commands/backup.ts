@@ -6,7 +6,7 @@ import type { Run } from '../command.ts';
 import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
-import { revisionLine } from '../ui/status-table.ts';
+import { revisionLine } from '../ui/revision-line.ts';
 
 interface Options extends LoadFlags {
   readonly force?: boolean;

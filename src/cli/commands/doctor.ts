@@ -17,7 +17,7 @@ export function doctorCommand(blank: Command, run: Run): Command {
       run(command, async (session) => {
         const { doctor } = await import('../../operations/status/doctor.ts');
         const report = await doctor(session.directory());
-        session.show(report, () => doctorLines(report, session));
+        session.show(report, (look) => doctorLines(report, look));
         return report.verdict === 'unable' ? FAILURE : SUCCESS;
       }),
     );

@@ -3,7 +3,7 @@ import type { Run } from '../command.ts';
 import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { revisionsOption } from '../revision-option.ts';
-import { revisionLine } from '../ui/status-table.ts';
+import { revisionLine } from '../ui/revision-line.ts';
 
 interface Options {
   readonly revision: string;

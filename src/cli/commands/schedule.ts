@@ -28,7 +28,7 @@ export function scheduleCommand(blank: Command, run: Run): Command {
       run(command, async (session) => {
         const { simulate } = await import('../../operations/status/simulate.ts');
         const result = await simulate(await session.repository(), { days: daysOf(days), fromNothing });
-        session.show(result, () => scheduleLines(result));
+        session.show(result, (look) => scheduleLines(result, look));
         return SUCCESS;
       }),
     );

@@ -16,7 +16,7 @@ export function statusCommand(blank: Command, run: Run): Command {
   ])
     .summary('list the revisions')
     .description(
-      'Lists the revisions, oldest first: time, id, data written, seconds, tags, trust, how the source was read, what is shared, when it was verified. Damaged revisions and the trash follow; then how each tag of the schedule stands, and how the last run ended. The exit code is 1 if a revision is damaged, without its record, or may not be read by this user; with --all also if a configuration is not valid.',
+      'Lists the revisions, oldest first: date, id, size of the data written, seconds, tags and trust; with -v also how the source was read, what blocks are shared with, and when the revision was verified. What is true of all revisions is in the summary. Damaged revisions and the trash follow; then how each tag of the schedule stands, and how the last run ended. The exit code is 1 if a revision is damaged, without its record, or may not be read by this user; with --all also if a configuration is not valid.',
     )
     .option('--all', 'an overview of all repositories right below the directory of -b')
     .action(({ all }: Options, command: Command) =>
@@ -24,7 +24,7 @@ export function statusCommand(blank: Command, run: Run): Command {
         if (all) return showAll(session);
         const { status } = await import('../../operations/status/status.ts');
         const result = await status(await session.repository());
-        session.show(result, () => statusLines(result));
+        session.show(result, (look) => statusLines(result, look));
         const { damaged, unrecorded } = result.summary;
         const isAllRight = damaged + unrecorded === 0 && result.unreadable.length === 0;
         return isAllRight ? SUCCESS : FAILURE;
@@ -36,7 +36,7 @@ async function showAll(session: Session): Promise<number> {
   const { statusOfAll } = await import('../../operations/status/status-all.ts');
   const { fleetLines } = await import('../ui/fleet-table.ts');
   const result = await statusOfAll(session.directory().layout.directory);
-  session.show(result, () => fleetLines(result));
+  session.show(result, (look) => fleetLines(result, look));
   const { damaged, unrecorded, unreadable, misconfigured } = result.summary;
   return damaged + unrecorded + unreadable + misconfigured > 0 ? FAILURE : SUCCESS;
 }

@@ -1,10 +1,15 @@
 import { describeRoom } from '../../domain/guest-room.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { DoctorReport } from '../../operations/status/doctor.ts';
+import { wrapLine } from './columns.ts';
 import { escapeText } from './escape.ts';
+import { createLook, type Look } from './look.ts';
 import { describeFragmentation } from './words.ts';
 
 const LABEL_WIDTH = 14;
+
+const UNCLAIMED =
+  'No repository here knows of these snapshots of the source. Unless one in another directory does, remove them:';
 
 const VERDICTS: Readonly<Record<DoctorReport['verdict'], string>> = {
   ready: 'ready: revisions share unchanged blocks here',
@@ -13,14 +18,11 @@ const VERDICTS: Readonly<Record<DoctorReport['verdict'], string>> = {
 };
 
 /** The lines of `backy doctor`; the last ones are the verdict and its reasons. */
-export function doctorLines(
-  report: DoctorReport,
-  { verbose }: { readonly verbose: boolean },
-): readonly string[] {
+export function doctorLines(report: DoctorReport, look: Look = createLook()): readonly string[] {
   const { host, zfs, source, newestImage, snapshotRoom } = report;
   const facts = [
     ['node', `${report.node} on ${report.platform}`],
-    ...(verbose ? [['engine', report.engine]] : []),
+    ...(look.verbose ? [['engine', report.engine]] : []),
     ['directory', `${report.directory} (${report.isRepository ? 'a repository' : 'no repository'})`],
     ...(host ? hostFacts(host) : []),
     ...(zfs ? [['zfs', describeZfs(zfs)]] : []),
@@ -28,11 +30,16 @@ export function doctorLines(
     ...(snapshotRoom ? [['snapshot room', describeSnapshotRoom(snapshotRoom)]] : []),
     ...(newestImage ? [['newest image', describeImage(newestImage)]] : []),
   ];
+  const mark = report.verdict === 'ready' ? look.title : look.alarm;
   return [
-    ...facts.map(([label = '', value = '']) => `${label.padEnd(LABEL_WIDTH)} ${escapeText(value)}`),
+    ...facts.flatMap(([label = '', value = '']) =>
+      wrapLine(`${label.padEnd(LABEL_WIDTH)} ${escapeText(value)}`, ' '.repeat(LABEL_WIDTH + 1)),
+    ),
     '',
-    VERDICTS[report.verdict],
-    ...[...report.remarks, ...report.advice].map((sentence) => `- ${escapeText(sentence)}`),
+    mark(VERDICTS[report.verdict]),
+    ...[...report.remarks, ...report.advice].flatMap((sentence) =>
+      wrapLine(`- ${escapeText(sentence)}`, '  '),
+    ),
     ...unclaimedLines(report),
   ];
 }
@@ -42,7 +49,7 @@ function unclaimedLines({ unclaimedSnapshots }: DoctorReport): readonly string[]
   if (unclaimedSnapshots.length === 0) return [];
   return [
     '',
-    'No repository here knows of these snapshots of the source. Unless one in another directory does, remove them:',
+    ...wrapLine(UNCLAIMED, ''),
     ...unclaimedSnapshots.map(({ removal }) => `  ${escapeText(removal)}`),
   ];
 }

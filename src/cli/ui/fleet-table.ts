@@ -2,41 +2,48 @@ import { counted } from '../../domain/counted.ts';
 import type { Run } from '../../domain/run-note.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { FleetStatus, RepositoryStatus } from '../../operations/status/status-all.ts';
-import { escapeText } from './escape.ts';
+import { type Column, type Row, tableLines } from './columns.ts';
+import { createLook, type Look } from './look.ts';
 import { formatLocalTime } from './words.ts';
 
+const COLUMNS: readonly Column[] = [
+  { title: 'Name' },
+  { title: 'Revisions', isNumber: true },
+  { title: 'Size', width: 12, isNumber: true },
+  { title: 'Newest good' },
+];
+
 /** The lines of `backy status --all`: name, number of revisions, data written, newest good revision, what is wrong, which tags are overdue. */
-export function fleetLines({ repositories, summary }: FleetStatus): readonly string[] {
-  const width = Math.max(0, ...repositories.map(({ name }) => escapeText(name).length));
+export function fleetLines(
+  { repositories, summary }: FleetStatus,
+  look: Look = createLook(),
+): readonly string[] {
   return [
-    '== Repositories',
-    ...repositories.map((repository) => repositoryLine(repository, width)),
+    look.title('== Repositories'),
+    ...tableLines(COLUMNS, repositories.map(repositoryRow), look),
     '',
-    '== Summary',
+    look.title('== Summary'),
     counted(summary.repositories, 'repository', 'repositories'),
     counted(summary.revisions, 'revision'),
     `${formatSize(summary.bytesWritten)} data (estimated)`,
-    ...troubles(summary),
-    ...(summary.unreadable > 0 ? [`${summary.unreadable} unreadable`] : []),
-    ...(summary.misconfigured > 0 ? [`${summary.misconfigured} misconfigured`] : []),
-    ...(summary.overdue > 0 ? [`${summary.overdue} overdue`] : []),
-    ...(summary.failing > 0 ? [`${summary.failing} failing`] : []),
+    ...[
+      ...troubles(summary),
+      ...(summary.unreadable > 0 ? [`${summary.unreadable} unreadable`] : []),
+      ...(summary.misconfigured > 0 ? [`${summary.misconfigured} misconfigured`] : []),
+      ...(summary.overdue > 0 ? [`${summary.overdue} overdue`] : []),
+      ...(summary.failing > 0 ? [`${summary.failing} failing`] : []),
+    ].map(look.alarm),
   ];
 }
 
-function repositoryLine(repository: RepositoryStatus, width: number): string {
-  const { name, totals, problem } = repository;
-  const label = escapeText(name).padEnd(width);
-  if (!totals) return `${label}  unreadable: ${escapeText(problem ?? '')}`;
+function repositoryRow(repository: RepositoryStatus): Row {
+  const { name, totals, problem = '' } = repository;
+  if (!totals) return { cells: [name, '-', '-', 'unreadable'], remarks: [problem], isAlarming: true };
   const { revisions, bytesWritten, newest } = totals;
-  return [
-    label,
-    String(revisions).padStart(6),
-    formatSize(bytesWritten).padStart(12),
-    newest === null ? 'no good revision' : formatLocalTime(new Date(newest)),
-    ...troubles(totals),
-    ...runTroubles(repository),
-  ].join('  ');
+  const time = newest === null ? 'no good revision' : formatLocalTime(new Date(newest));
+  const remarks = [...troubles(totals), ...runTroubles(repository)];
+  const cells = [name, String(revisions), formatSize(bytesWritten), time];
+  return { cells, remarks, isAlarming: remarks.length > 0 };
 }
 
 function troubles(
@@ -53,9 +60,9 @@ function troubles(
 function runTroubles({ misconfigured, overdue = [], lastRun }: RepositoryStatus): readonly string[] {
   const { failures = 0, lastFailure } = lastRun ?? {};
   return [
-    ...(misconfigured === undefined ? [] : [`misconfigured: ${escapeText(misconfigured)}`]),
-    ...(overdue.length > 0 ? [`overdue: ${escapeText(overdue.join(','))}`] : []),
-    ...(failures > 0 ? [`${counted(failures, 'run')} failed: ${escapeText(reasonOf(lastFailure))}`] : []),
+    ...(misconfigured === undefined ? [] : [`misconfigured: ${misconfigured}`]),
+    ...(overdue.length > 0 ? [`overdue: ${overdue.join(',')}`] : []),
+    ...(failures > 0 ? [`${counted(failures, 'run')} failed: ${reasonOf(lastFailure)}`] : []),
   ];
 }
 

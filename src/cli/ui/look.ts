@@ -1,35 +1,50 @@
-/** How text looks where it is printed. Padding comes before painting, because colours have no width. */
+/** How a report looks. It marks lines; they are painted when they are printed, behind everything that escapes text. */
 export interface Look {
   /** Everything, in lines as long as they need to be, instead of what fits 100 columns. */
   readonly verbose: boolean;
-  /** Titles and headers. */
-  readonly title: (text: string) => string;
-  /** Something that a person must look at. */
-  readonly alarm: (text: string) => string;
+  /** Marks a line as a title or header. */
+  readonly title: (line: string) => string;
+  /** Marks a line that a person must look at. */
+  readonly alarm: (line: string) => string;
+  /** The line in the colour that it was marked for. */
+  readonly paint: (line: string) => string;
 }
-
-const BOLD = '1';
-const RED = '31';
 
 /** What decides about colour. */
 interface Output {
   readonly isTTY?: boolean;
 }
 
+const BOLD = '1';
+const RED = '31';
+
 /** Whether a stream shows colours: terminals only, and not with NO_COLOR (https://no-color.org) or TERM=dumb. */
 export function hasColor({ isTTY }: Output, { NO_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
   return isTTY === true && !NO_COLOR && TERM !== 'dumb';
 }
 
-/** The look of a stream. */
-export function createLook(output: Output, env: NodeJS.ProcessEnv, verbose = false): Look {
-  const paint = hasColor(output, env) ? painted : (text: string) => text;
-  return { verbose, title: (text) => paint(text, BOLD), alarm: (text) => paint(text, RED) };
+export function createLook({ verbose = false }: { readonly verbose?: boolean } = {}): Look {
+  const colors = new Map<string, string>();
+  const mark = (color: string) => (line: string) => {
+    if (line !== '') colors.set(line, color);
+    return line;
+  };
+  return {
+    verbose,
+    title: mark(BOLD),
+    alarm: mark(RED),
+    paint: (line) => {
+      const color = colors.get(line);
+      return color === undefined ? line : painted(line, color);
+    },
+  };
 }
 
-/** Short lines without colours. */
-export const PLAIN: Look = createLook({}, {});
+/** A title on a terminal. */
+export function bold(text: string): string {
+  return painted(text, BOLD);
+}
 
-function painted(text: string, code: string): string {
-  return `\u001b[${code}m${text}\u001b[0m`;
+function painted(text: string, color: string): string {
+  return `\u001b[${color}m${text}\u001b[0m`;
 }

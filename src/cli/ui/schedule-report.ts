@@ -3,21 +3,29 @@ import { formatDuration } from '../../domain/duration.ts';
 import { NOTHING_EVER } from '../../domain/schedule.ts';
 import { formatSize } from '../../domain/size.ts';
 import type { SimulateResult } from '../../operations/status/simulate.ts';
+import { tableLines } from './columns.ts';
+import { createLook, type Look } from './look.ts';
 import { formatLocalTime, formatTags } from './words.ts';
 
 /** The lines of `backy schedule`: every backup, then what is left of them. */
-export function scheduleLines(result: SimulateResult): readonly string[] {
+export function scheduleLines(result: SimulateResult, look: Look = createLook()): readonly string[] {
   const { backups, kept, largestGap, predictedBytes, end, tags } = result;
   return [
-    '== Backups',
-    ...backups.map(({ at, tags }) => `${local(at)}  ${formatTags(tags)}`),
-    '',
-    `== Kept on ${local(end)}`,
-    ...kept.map(
-      ({ takenAt, tags, uuid }) => `${local(takenAt)}  ${formatTags(tags)}${uuid ? `  ${uuid}` : ''}`,
+    look.title('== Backups'),
+    ...tableLines(
+      [{ title: 'Date' }, { title: 'Tags' }],
+      backups.map(({ at, tags }) => ({ cells: [local(at), formatTags(tags)] })),
+      look,
     ),
     '',
-    '== Summary',
+    look.title(`== Kept on ${local(end)}`),
+    ...tableLines(
+      [{ title: 'Date' }, { title: 'Tags' }, { title: 'ID' }],
+      kept.map(({ takenAt, tags, uuid = '' }) => ({ cells: [local(takenAt), formatTags(tags), uuid] })),
+      look,
+    ),
+    '',
+    look.title('== Summary'),
     ...(tags.length === 0 ? [NOTHING_EVER] : []),
     `${counted(backups.length, 'backup')}, ${counted(kept.length, 'revision')} kept`,
     ...(largestGap

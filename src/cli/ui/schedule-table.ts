@@ -2,24 +2,30 @@ import { counted } from '../../domain/counted.ts';
 import type { Run, RunNote } from '../../domain/run-note.ts';
 import { NOTHING_EVER } from '../../domain/schedule.ts';
 import type { ScheduleStatus, TagStatus } from '../../operations/status/schedule-status.ts';
+import { wrapLine } from './columns.ts';
 import { escapeText } from './escape.ts';
+import type { Look } from './look.ts';
 import { formatLocalTime, formatTags } from './words.ts';
 
 const TIME_WIDTH = 19;
 
 /** What `backy status` says of the schedule: a line for each tag, and the last run. */
-export function scheduleTable(schedule: ScheduleStatus, lastRun: RunNote | null): readonly string[] {
+export function scheduleTable(
+  schedule: ScheduleStatus,
+  lastRun: RunNote | null,
+  look: Look,
+): readonly string[] {
   const { tags, problem } = schedule;
   const width = Math.max(0, ...tags.map(({ tag }) => escapeText(formatTags([tag])).length));
   const isUntouched = tags.length > 0 && tags.every(({ lastGood }) => lastGood === null);
   return [
-    '== Schedule',
+    look.title('== Schedule'),
     ...(problem === undefined ? [] : [`unknown: ${problem}`]),
     ...(problem === undefined && tags.length === 0 ? [NOTHING_EVER] : []),
-    ...tags.map((tag) => tagLine(tag, width)),
+    ...tags.map((tag) => (tag.overdue ? look.alarm(tagLine(tag, width)) : tagLine(tag, width))),
     ...(isUntouched ? ['never backed up: no good revision has a tag of the schedule'] : []),
     ...(lastRun ? runLines(lastRun) : ['no run is known of']),
-  ].map(escapeText);
+  ].flatMap((line) => wrapLine(escapeText(line)));
 }
 
 function tagLine({ tag, lastGood, due, dueAt, overdue, overdueAt }: TagStatus, width: number): string {

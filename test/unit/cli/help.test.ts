@@ -65,6 +65,15 @@ describe('colours', () => {
   ])('on %s', (_, isTTY, env, expected) => {
     const output = isTTY === undefined ? {} : { isTTY };
     expect(hasColor(output, env)).toBe(expected);
-    expect(createLook(output, env).title('x') !== 'x').toBe(expected);
+  });
+
+  it('are put on whole lines that a report has marked', () => {
+    const look = createLook();
+    expect([look.title('== Revisions'), look.alarm('damaged')]).toEqual(['== Revisions', 'damaged']);
+    expect(['== Revisions', 'damaged', 'other'].map(look.paint)).toEqual([
+      '\u001b[1m== Revisions\u001b[0m',
+      '\u001b[31mdamaged\u001b[0m',
+      'other',
+    ]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { doctorLines } from '../../../src/cli/ui/doctor-report.ts';
 import { expireLines } from '../../../src/cli/ui/expire-report.ts';
+import { createLook } from '../../../src/cli/ui/look.ts';
 import { verifyLines } from '../../../src/cli/ui/verify-report.ts';
 import { revisionId } from '../records.ts';
 
@@ -75,7 +76,7 @@ describe('the report of doctor', () => {
   } as const;
 
   it('ends with the verdict and why', () => {
-    expect(doctorLines(report, { verbose: false })).toEqual([
+    expect(doctorLines(report)).toEqual([
       'node           v20.19.0 on linux-x64',
       'directory      /srv/backy/vm (a repository)',
       'filesystem     ext4, 1.00 GiB of 2.00 GiB free',
@@ -89,14 +90,21 @@ describe('the report of doctor', () => {
     ]);
   });
 
+  it('fits 100 columns, and can be read as if it were not broken', () => {
+    const remark = `${'Every revision takes the space of a full copy, '.repeat(4)}and more`;
+    const lines = doctorLines({ ...report, directory: `/srv/${'x '.repeat(60)}`, remarks: [remark] });
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(lines.join('\n').replace(/\n +/g, ' ')).toContain(`- ${remark}`);
+  });
+
   it('tells how the newest image lies on the disk', () => {
     const newestImage = { extents: 12_345, extentsPerGib: 1234, cloneSeconds: 0.185 };
-    expect(doctorLines({ ...report, newestImage }, { verbose: false })).toContain(
+    expect(doctorLines({ ...report, newestImage })).toContain(
       'newest image   12,345 extents (1,234 per GiB), about 0.2 s to clone, at most that to remove',
     );
   });
 
   it('names the engine with -v', () => {
-    expect(doctorLines(report, { verbose: true })).toContain('engine         3.0.0 x86_64-linux');
+    expect(doctorLines(report, createLook({ verbose: true }))).toContain('engine         3.0.0 x86_64-linux');
   });
 });

@@ -8,6 +8,7 @@ import { ioError } from '../../../../src/io-error.ts';
 import { backup } from '../../../../src/operations/backup/backup.ts';
 import { status } from '../../../../src/operations/status/status.ts';
 import { statusOfAll } from '../../../../src/operations/status/status-all.ts';
+import { unwrapped } from '../../../helpers/unwrapped.ts';
 import { makeRecord, revisionId } from '../../records.ts';
 import { type Workbench, workbench } from '../workbench.ts';
 
@@ -27,7 +28,7 @@ async function fails(bench: Workbench, code: string): Promise<void> {
 
 /** What the status says, without the revisions. */
 async function scheduleSection(bench: Workbench): Promise<readonly string[]> {
-  const lines = statusLines(await status(bench.context));
+  const lines = unwrapped(statusLines(await status(bench.context)).join('\n')).split('\n');
   return lines.slice(lines.indexOf('== Schedule') + 1, lines.indexOf('== Summary') - 1);
 }
 
@@ -206,7 +207,9 @@ describe('status of all repositories', () => {
       repositories: [{ overdue: ['daily'], lastRun: { code: 'BACKY_SOURCE_MISSING' } }],
       summary: { overdue: 1, failing: 1, misconfigured: 0 },
     });
-    expect(fleetLines(overdue)[1]).toMatch(/ {2}overdue: daily {2}1 run failed: BACKY_SOURCE_MISSING$/);
+    expect(unwrapped(fleetLines(overdue).join('\n'))).toMatch(
+      / overdue: daily 1 run failed: BACKY_SOURCE_MISSING\n/,
+    );
     expect(fleetLines(overdue).slice(-2)).toEqual(['1 overdue', '1 failing']);
     // One from the future hides nothing.
     bench.add(makeRecord({ uuid: revisionId(3), tags: ['daily'], timestamp: '2027-03-01T11:00:00.000Z' }));
@@ -217,7 +220,7 @@ describe('status of all repositories', () => {
       repositories: [{ totals: { revisions: 3 }, misconfigured: expect.stringContaining('config:1:') }],
       summary: { misconfigured: 1, overdue: 0, unreadable: 0 },
     });
-    expect(fleetLines(misconfigured)[1]).toContain('misconfigured: ');
+    expect(fleetLines(misconfigured).join()).toContain('misconfigured: ');
   });
 
   it('keeps its totals over runs that take nothing', async () => {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { createLook } from '../../../../src/cli/ui/look.ts';
 import { statusLines } from '../../../../src/cli/ui/status-table.ts';
 import { isBackyError } from '../../../../src/errors.ts';
 import { ioError } from '../../../../src/io-error.ts';
@@ -245,7 +246,7 @@ describe('undelete', () => {
         keptUntil: new Date(bench.now.getTime() + 86_400_000).toISOString(),
       },
     ]);
-    expect(statusLines(await status(bench.context))).toEqual(
+    expect(statusLines(await status(bench.context), createLook({ verbose: true }))).toEqual(
       expect.arrayContaining([
         '== Trash',
         expect.stringMatching(new RegExp(`${revisionId(0)} .*damaged.* can be brought back until`)),

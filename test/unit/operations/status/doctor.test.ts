@@ -103,7 +103,7 @@ describe('doctor', () => {
       source: { size: 100 },
       remarks: ['Nothing can be written here: the filesystem is read-only (EROFS)'],
     });
-    const lines = doctorLines(report, { verbose: false });
+    const lines = doctorLines(report);
     expect(lines.join('\n')).toMatch(/^source +\S+disk\.img.*\n\nunable: backups will fail\n- Nothing/m);
   });
 

@@ -1,0 +1,97 @@
+import { escapeText } from './escape.ts';
+import type { Look } from './look.ts';
+
+/** What a line should not be longer than. */
+const WIDTH = 100;
+const INDENT = '    ';
+
+export interface Column {
+  readonly title: string;
+  /** Characters, as long as the table fits; without it, as many as the longest cell has. */
+  readonly width?: number;
+  readonly isNumber?: boolean;
+  /** Spaces before it; two by default. */
+  readonly gap?: number;
+}
+
+export interface Row {
+  /** One for each column; more are left out. */
+  readonly cells: readonly string[];
+  /** Whatever else there is to say, behind the cells or below them. */
+  readonly remarks?: readonly string[];
+  /** Whether a person must look at it. */
+  readonly isAlarming?: boolean;
+}
+
+/**
+ * A table: a header, then a line for each row. Columns give up their spare room before a line becomes longer than 100
+ * characters. What does not fit behind the cells comes below them, unless the look is verbose.
+ */
+export function tableLines(columns: readonly Column[], rows: readonly Row[], look: Look): readonly string[] {
+  if (rows.length === 0) return [];
+  const escaped = rows.map(({ cells, remarks = [], ...row }) => ({
+    ...row,
+    cells: cells.map(escapeText),
+    remarks: remarks.map(escapeText),
+  }));
+  const header = columns.map(({ title }) => title);
+  const layout = layOut(columns, [header, ...escaped.map(({ cells }) => cells)], look);
+  return [
+    look.title(joinCells(header, layout)),
+    ...escaped.flatMap(({ cells, remarks, isAlarming }) => {
+      const lines = withRemarks(joinCells(cells, layout), remarks, look);
+      return isAlarming ? lines.map(look.alarm) : lines;
+    }),
+  ];
+}
+
+/** Breaks a line between words where it is longer than 100 characters; what follows is indented. */
+export function wrapLine(line: string, indent: string = INDENT): readonly string[] {
+  if (line.length <= WIDTH) return [line];
+  const at = line.lastIndexOf(' ', WIDTH);
+  const end = at > indent.length ? at : line.indexOf(' ', WIDTH);
+  if (end === -1) return [line];
+  return [line.slice(0, end), ...wrapLine(`${indent}${line.slice(end + 1).trimStart()}`, indent)];
+}
+
+interface Place {
+  readonly width: number;
+  readonly gap: number;
+  readonly isNumber: boolean;
+}
+
+function layOut(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  { verbose }: Look,
+): readonly Place[] {
+  const longest = columns.map((_, at) =>
+    rows.reduce((most, cells) => Math.max(most, cells[at]?.length ?? 0), 0),
+  );
+  const layout = (spare: boolean, narrowGap: boolean): readonly Place[] =>
+    columns.map(({ width = 0, gap = 2, isNumber = false }, at) => ({
+      width: Math.max(spare ? width : 0, longest[at] ?? 0),
+      gap: at === 0 ? 0 : narrowGap ? 1 : gap,
+      isNumber,
+    }));
+  const length = (places: readonly Place[]): number =>
+    places.reduce((sum, { width, gap }) => sum + width + gap, 0);
+  const roomy = layout(true, false);
+  if (verbose || length(roomy) <= WIDTH) return roomy;
+  const tight = layout(false, false);
+  return length(tight) <= WIDTH ? tight : layout(false, true);
+}
+
+function joinCells(cells: readonly string[], layout: readonly Place[]): string {
+  const padded = layout.map(({ width, gap, isNumber }, at) => {
+    const cell = cells[at] ?? '';
+    return ' '.repeat(gap) + (isNumber ? cell.padStart(width) : cell.padEnd(width));
+  });
+  return padded.join('').trimEnd();
+}
+
+function withRemarks(line: string, remarks: readonly string[], { verbose }: Look): readonly string[] {
+  const whole = [line, ...remarks].join('  ');
+  if (verbose || whole.length <= WIDTH) return [whole];
+  return [line, ...remarks.flatMap((remark) => wrapLine(`${INDENT}${remark}`, INDENT.repeat(2)))];
+}

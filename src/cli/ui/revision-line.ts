@@ -1,0 +1,110 @@
+import type { Adoption, DamagedRevision, Hold, RevisionRecord } from '../../domain/revision.ts';
+import { formatSize } from '../../domain/size.ts';
+import { escapeText } from './escape.ts';
+import { formatLocalTime, formatTags } from './words.ts';
+
+/** The widths of the Python backy's columns. */
+export const TIME_WIDTH = 19;
+export const SIZE_WIDTH = 12;
+export const DURATION_WIDTH = 6;
+const LIVE = 'live: read without a snapshot';
+
+/**
+ * The line of one revision: when, id, data written, seconds, tags, trust, how it was read, what it shares, when it
+ * was verified; then whatever there is to say of it.
+ */
+export function revisionLine(record: RevisionRecord): string {
+  const [time, uuid, size, duration, ...words] = factsOf(record);
+  return line({
+    time,
+    uuid,
+    size,
+    duration,
+    words: [...words, ...moreFactsOf(record), ...ownRemarks(record)],
+  });
+}
+
+/** The columns that the Python backy had as well. */
+export type Facts = readonly [
+  time: string,
+  uuid: string,
+  size: string,
+  duration: string,
+  tags: string,
+  trust: string,
+];
+
+export function factsOf({ timestamp, uuid, stats, tags, trust }: RevisionRecord): Facts {
+  const { bytesWritten, duration } = stats;
+  const time = formatLocalTime(new Date(timestamp));
+  return [time, uuid, formatSize(bytesWritten), `${Math.round(duration)}s`, formatTags(tags), trust];
+}
+
+/** How it was read, what it shares, when it was verified. */
+export function moreFactsOf(record: RevisionRecord): readonly string[] {
+  const { verifiedAt, stats } = record;
+  const verified = verifiedAt === null ? '-' : `verified ${formatLocalTime(new Date(verifiedAt))}`;
+  return [stats.method, shareOf(record), verified];
+}
+
+function shareOf({ stats: { sharing, sharingReason } }: RevisionRecord): string {
+  return sharingReason === undefined ? sharing : `${sharing}: ${sharingReason}`;
+}
+
+/** What there is to say of a revision where its sharing has no column. */
+export function remarksOf(record: RevisionRecord): readonly string[] {
+  const { sharing, sharingReason } = record.stats;
+  const how = sharing === 'none' ? 'blocks are not shared' : `blocks are shared by ${sharing}`;
+  const share = sharingReason === undefined ? [] : [`${how}: ${sharingReason}`];
+  return [...share, ...ownRemarks(record)];
+}
+
+export function ownRemarks(record: RevisionRecord): readonly string[] {
+  const { source, distrustedBecause, hold, consistency, adopted, unfinishedRestore } = record;
+  const { fallback, snapshotDropped } = record.stats;
+  return [
+    ...(consistency === 'live' && !adopted ? [LIVE] : []),
+    ...(adopted ? [describeAdoption(adopted)] : []),
+    ...(source.format === undefined ? [] : [`a ${source.format} image, not a raw disk`]),
+    ...(unfinishedRestore === undefined ? [] : [`taken of the unfinished restore of ${unfinishedRestore}`]),
+    ...(fallback === undefined ? [] : [fallback]),
+    ...(snapshotDropped === undefined ? [] : [`the snapshot was dropped: ${snapshotDropped}`]),
+    ...(distrustedBecause === undefined ? [] : [`distrusted: ${distrustedBecause}`]),
+    ...(hold ? [describeHold(hold)] : []),
+  ];
+}
+
+/** What the record of a revision rests on that has lost its first one. */
+function describeAdoption({ at, index }: Adoption): string {
+  const made = index === 'made' ? ', its index made from the image' : '';
+  return `adopted ${formatLocalTime(new Date(at))}${made}`;
+}
+
+/** Why and until when a revision is held. */
+function describeHold({ reason, until }: Hold): string {
+  return `held${until === null ? '' : ` until ${formatLocalTime(new Date(until))}`}: ${reason}`;
+}
+
+/** The line of a revision that is damaged: its id, and why. */
+export function damagedLine(revision: DamagedRevision): string {
+  const { uuid, reason } = revision;
+  return line({ time: '-', uuid, size: '-', duration: '-', words: ['-', 'damaged', '-', '-', reason] });
+}
+
+interface Columns {
+  readonly time: string;
+  readonly uuid: string;
+  readonly size: string;
+  readonly duration: string;
+  readonly words: readonly string[];
+}
+
+function line({ time, uuid, size, duration, words }: Columns): string {
+  const fixed = [
+    time.padEnd(TIME_WIDTH),
+    uuid,
+    size.padStart(SIZE_WIDTH),
+    duration.padStart(DURATION_WIDTH),
+  ].join(' ');
+  return [fixed, ...words.map(escapeText)].join('  ');
+}
