@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
 import { expectSameBytes, MIB, randomBytes } from '../helpers/bytes.ts';
-import { start } from '../helpers/command.ts';
+import { mustRun, start } from '../helpers/command.ts';
 import { holdBackup, holdingNeeds, holdRestore } from '../helpers/held-command.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
@@ -50,6 +50,26 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'in the middle', () => {
     expect(readdirSync(targets)).toEqual([]);
     expect(await repository.backy('restore', join(targets, 'target'))).toMatchObject({ exitCode: 0 });
     await expectSameBytes(join(targets, 'target'), repository.source);
+  });
+
+  it('a restore to a pipe that nobody reads ends cleanly', async () => {
+    const scratch = filesystem.scratch();
+    const repository = await makeRepository(scratch);
+    await repository.backup();
+    const pipe = join(scratch, 'pipe');
+    await mustRun('mkfifo', [pipe]);
+    const end = openSync(pipe, 'r+');
+    onTestFinished(() => closeSync(end));
+    const command = [process.execPath, PROGRAM, '-b', repository.directory, 'restore', '-'];
+    const restoring = start('sh', ['-c', 'pipe=$1; shift; exec "$@" >"$pipe"', 'sh', pipe, ...command]);
+    // The image is larger than a pipe, so with the first byte here it cannot get rid of the last.
+    readSync(end, Buffer.alloc(1));
+    restoring.signal('SIGTERM');
+
+    const { exitCode, stderr } = await restoring.outcome;
+
+    expect({ exitCode }, stderr).toEqual({ exitCode: 143 });
+    expect(stderr).toMatch(/^backy: The restore was cancelled: .+\n$/);
   });
 
   it('whoever waits for a purge ends at once', async () => {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use backy_core::{
     BLOCK_SIZE, ChangesInput as Since, Code, CommandInput, Control, DiffHeader, DiffWriter, Error, Extent,
-    ImageOptions, Input, Sample, WriteOptions, WriteStats, verify_image, write_image,
+    ImageOptions, Input, Sample, WriteOptions, WriteStats, index_image, verify_image, write_image,
 };
 use proptest::prelude::*;
 use support::{Changes, encode};
@@ -116,6 +116,31 @@ impl Bench {
             digest: stats.digest,
         };
         assert!(verify_image(&options, None, &Control::default()).unwrap().bad_blocks.is_empty());
+    }
+}
+
+/// Every segment of such a disk, one by one, would take minutes and gigabytes.
+#[test]
+fn a_disk_of_holes_takes_as_long_as_its_data() {
+    const PIB: u64 = 1 << 50;
+    const FAR: u64 = 3 << 40;
+    let mut bench = Bench::new();
+    let probe = fs::File::create(bench.path("probe")).unwrap();
+    // ext4 has files of 16 TiB at most.
+    let size = [PIB, 8 << 40].into_iter().find(|size| probe.set_len(*size).is_ok()).unwrap();
+    let all = (0, size, None);
+    let generations = [
+        (false, vec![all, (FAR + 5000, 70_000, Some(7)), (0, 100, Some(1)), (FAR, 10, None)], 2 * BLOCK),
+        (true, vec![all, (size - BLOCK, BLOCK, Some(2)), (5 * BLOCK, BLOCK, Some(0))], BLOCK),
+        (true, vec![(FAR, BLOCK, Some(3))], 2 * BLOCK),
+        (false, vec![(FAR, BLOCK, Some(3)), all, (BLOCK, 1, Some(9))], BLOCK),
+    ];
+    for (delta, changes, data) in generations {
+        let stats = bench.write(size, &changes, delta).unwrap();
+        assert_eq!((stats.size, stats.bytes_zero), (size, size - data), "{changes:?}");
+        let made = bench.path("made");
+        assert_eq!(index_image(&bench.last(), &made, &Control::default()).unwrap().digest, stats.digest);
+        fs::remove_file(made).unwrap();
     }
 }
 
