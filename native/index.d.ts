@@ -17,6 +17,9 @@ export declare class FileLock {
   release(): void
 }
 
+/** Appends a line to a log file, a terminal or a pipe. Nothing is waited for. */
+export declare function appendLine(path: string, line: string): undefined | Failure
+
 /** A block of an image that differs from the index. */
 export interface BadBlock {
   /** Offset of its first byte in the image. */
@@ -61,10 +64,10 @@ export interface ChangesInput {
 export declare function checkPlace(path: string): Promise<undefined | Failure>
 
 /**
- * Checks whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
+ * Finds out whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
  * read or changed.
  */
-export declare function checkTarget(path: string, size: number): Promise<undefined | Failure>
+export declare function checkTarget(path: string, size: number): Promise<TargetFacts | Failure>
 
 /** A file, and the image that becomes its snapshot. */
 export interface CloneOptions {
@@ -387,6 +390,9 @@ export interface RbdSetting {
   value: string
 }
 
+/** The path of a file without any links on it. A link counts only if it is ours, root's, or of the owner of the file. */
+export declare function realPath(path: string): Promise<string | Failure>
+
 /** Removes an empty directory, durably. It may be missing. */
 export declare function removeDirectory(path: string): Promise<undefined | Failure>
 
@@ -569,6 +575,12 @@ export interface SourceInput {
 
 /** Clones a file durably, into a directory that nobody else may enter, to a file that nobody may write to. */
 export declare function takeSnapshot(options: SnapshotOptions, control: Control): Promise<SnapshotStats | Failure>
+
+/** What a restore would write to. */
+export interface TargetFacts {
+  /** The permissions of a file that exists. */
+  mode?: number
+}
 
 /** Compares a whole image with its index. Bad blocks are a result, not a failure. */
 export declare function verifyImage(options: VerifyOptions, control: Control): Promise<VerifyStats | Failure>

@@ -270,6 +270,24 @@ const ERRORS = {
     remedy: 'Restore to a place outside of the repository',
   },
 
+  // Files that others may have put in the way
+  BACKY_LINK_FOREIGN: {
+    message: '{path} leads through a symbolic link that does not count: {detail}',
+    remedy: 'Name the file itself, or have root or the owner of the file make the link',
+  },
+  BACKY_FILE_FOREIGN: {
+    message: '{path} may have been put there by somebody else: {detail}',
+    remedy: 'See who made it; then take it over with chown and chmod 600, or name another file',
+  },
+  BACKY_FILE_REPLACED: {
+    message: '{path} was replaced by another file while backy worked on it',
+    remedy: 'See who renames files in its directory, and run it again',
+  },
+  BACKY_LOG_KIND: {
+    message: 'The log {path} is {kind}',
+    remedy: 'Name a file, a terminal, or a pipe of your own that is read',
+  },
+
   // Everything else
   BACKY_NO_PLACE: {
     message: 'No file can be kept at {path}: {reason}',

@@ -1,34 +1,70 @@
-import { appendFileSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { isBackyError } from '../errors.ts';
 import { isNodeError } from '../io-error.ts';
-import type { LogLevel } from '../operations/context.ts';
+import type { Context, LogLevel } from '../operations/context.ts';
 import { appendToPlainFile } from '../plain-file.ts';
 import { escapeText } from './ui/escape.ts';
 
 /** Appends one line to a log; returns why it could not. */
 export type LogWriter = (level: LogLevel, message: string, now: Date) => string | undefined;
 
-const PRIVATE_FILE = 0o600;
+/** Appends a line to a file. */
+type Append = (line: string) => void;
 
 /**
- * Writes the log of a repository, or the file that was asked for instead. In a directory that is no repository
- * nothing is written: a mistyped -b must not leave files behind.
+ * Writes the log of a repository. In a directory that is no repository nothing is written: a mistyped -b must not leave
+ * files behind.
  */
-export function createLogWriter(
-  layout: { readonly log: string; readonly config: string },
-  file?: string,
-): LogWriter {
-  return (level, message, now) => {
-    if (file === undefined && !existsSync(layout.config)) return undefined;
-    const path = file ?? layout.log;
-    const line = `${now.toISOString()} ${level.padEnd(7)} ${escapeText(message)}\n`;
+export function createLogWriter({
+  log,
+  config,
+}: {
+  readonly log: string;
+  readonly config: string;
+}): LogWriter {
+  const write = writerOf(log, (line) => {
     try {
-      if (file === undefined) appendToPlainFile(path, line);
-      else appendFileSync(path, line, { mode: PRIVATE_FILE });
+      appendToPlainFile(log, line);
+    } catch (error) {
+      // That a read-only repository has no log goes without saying.
+      if (!isNodeError(error, 'EROFS')) throw error;
+    }
+  });
+  return (level, message, now) => (existsSync(config) ? write(level, message, now) : undefined);
+}
+
+/**
+ * Writes to the file of `--log` instead. The engine opens it, as it may lie in a directory of somebody else; if the
+ * engine cannot be loaded, each line says why.
+ */
+export async function openNamedLog(path: string, loadEngine: Context['engine']): Promise<LogWriter> {
+  return writerOf(path, await appendingTo(path, loadEngine));
+}
+
+async function appendingTo(path: string, loadEngine: Context['engine']): Promise<Append> {
+  try {
+    const engine = await loadEngine();
+    return (line) => engine.appendLine(path, line);
+  } catch (failure) {
+    return () => {
+      throw failure;
+    };
+  }
+}
+
+function writerOf(path: string, append: Append): LogWriter {
+  return (level, message, now) => {
+    try {
+      append(`${now.toISOString()} ${level.padEnd(7)} ${escapeText(message)}\n`);
       return undefined;
     } catch (error) {
-      // That a read-only repository has no log goes without saying; a file that was asked for does not.
-      if (file === undefined && isNodeError(error, 'EROFS')) return undefined;
-      return `the log ${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`;
+      return reasonOf(error, path);
     }
   };
+}
+
+function reasonOf(error: unknown, path: string): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const text = isBackyError(error) ? `${message}. ${error.remedy}` : message;
+  return `the log ${path} cannot be written: ${text}`;
 }

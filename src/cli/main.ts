@@ -26,7 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
   let session: Session | undefined;
   const run: Run = async (command, work) => {
     checkInvocation(args, workingDirectory(), process.env);
-    session = createSession(command.optsWithGlobals<GlobalOptions>(), signals.signal);
+    session = await createSession(command.optsWithGlobals<GlobalOptions>(), signals.signal);
     exitCode = await work(session);
   };
   const program = createProgram(readVersion());

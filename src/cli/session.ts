@@ -1,6 +1,6 @@
 import type { Context, LogLevel } from '../operations/context.ts';
 import { createContext, openContext } from '../operations/context.ts';
-import { createLogWriter } from './log-file.ts';
+import { createLogWriter, type LogWriter, openNamedLog } from './log-file.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
 import { createLook, type Look } from './ui/look.ts';
 
@@ -34,10 +34,10 @@ export interface Session {
 }
 
 /** @param signal cancels the command */
-export function createSession(options: GlobalOptions, signal: AbortSignal): Session {
+export async function createSession(options: GlobalOptions, signal: AbortSignal): Promise<Session> {
   const { backupDirectory, verbose = false, quiet = false, json = false, trustRepository } = options;
   const terminal = createTerminal({ showsProgress: !quiet && !json });
-  const log = createLog(options, terminal);
+  const log = createLog(options, terminal, await openLog(options));
   const render = (result: object, lines: () => readonly string[]): readonly string[] =>
     json ? [JSON.stringify(result)] : lines();
   return {
@@ -63,8 +63,12 @@ export function createSession(options: GlobalOptions, signal: AbortSignal): Sess
   };
 }
 
-function createLog({ backupDirectory, log: file, verbose, quiet, json }: GlobalOptions, terminal: Terminal) {
-  const write = createLogWriter(createContext(backupDirectory).layout, file);
+async function openLog({ backupDirectory, log }: GlobalOptions): Promise<LogWriter> {
+  const { layout, engine } = createContext(backupDirectory);
+  return log === undefined ? createLogWriter(layout) : openNamedLog(log, engine);
+}
+
+function createLog({ verbose, quiet, json }: GlobalOptions, terminal: Terminal, write: LogWriter) {
   let isBroken = false;
   const say = (level: LogLevel, message: string): void => {
     if (level === 'error' || (level === 'info' && !verbose) || (level === 'warning' && quiet)) return;

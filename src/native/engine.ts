@@ -21,6 +21,7 @@ import type {
   SnapshotOptions,
   SnapshotStats,
   SourceFacts,
+  TargetFacts,
   VerifyOptions,
   VerifyStats,
   WriteStats,
@@ -55,6 +56,7 @@ export type {
   SnapshotOptions,
   SnapshotStats,
   SourceFacts,
+  TargetFacts,
   VerifyOptions,
   VerifyStats,
   WriteStats,
@@ -108,9 +110,18 @@ export interface Engine {
   /**
    * Finds out whether `size` bytes can be restored to a file, new or not, or a block device.
    *
-   * @throws BACKY_TARGET_BUSY, BACKY_TARGET_KIND, BACKY_TARGET_PROTECTED, BACKY_TARGET_SMALL, BACKY_NO_PLACE, BACKY_IO
+   * @throws BACKY_TARGET_BUSY, BACKY_TARGET_KIND, BACKY_TARGET_PROTECTED, BACKY_TARGET_SMALL, BACKY_LINK_FOREIGN,
+   *   BACKY_FILE_FOREIGN, BACKY_FILE_REPLACED, BACKY_NO_PLACE, BACKY_IO
    */
-  checkTarget(path: string, size: number): Promise<void>;
+  checkTarget(path: string, size: number): Promise<TargetFacts>;
+  /** The path of a file without links. @throws BACKY_LINK_FOREIGN, BACKY_IO */
+  realPath(path: string): Promise<string>;
+  /**
+   * Appends a line to a file that a person named; waits for nobody.
+   *
+   * @throws BACKY_LOG_KIND, BACKY_LINK_FOREIGN, BACKY_FILE_FOREIGN, BACKY_FILE_REPLACED, BACKY_IO
+   */
+  appendLine(path: string, line: string): void;
   probe(directory: string): Promise<HostProbe>;
   describeSource(path: string): Promise<SourceFacts>;
   cloneSource(options: CloneOptions, operation?: OperationOptions): Promise<SnapshotStats>;
@@ -182,7 +193,10 @@ export function createEngine(addon: Addon): Engine {
       checkBytes('size', size);
       const outcome = await addon.checkTarget(path, size);
       if (isFailure(outcome)) throw toBackyError(outcome, { size: formatSize(size) });
+      return outcome;
     },
+    realPath: async (path) => unwrap(await addon.realPath(path)),
+    appendLine: (path, line) => unwrap(addon.appendLine(path, line)),
     probe: async (directory) => unwrap(await addon.probe(directory)),
     describeSource: async (path) => unwrap(await addon.describeSource(path)),
     cloneSource: (options, operation = {}) =>

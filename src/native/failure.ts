@@ -101,6 +101,13 @@ export function toBackyError(
     case 'BACKY_CLONE_REFUSED':
     case 'BACKY_NO_PLACE':
       return backyError(code, { path, reason: detail }, more);
+    case 'BACKY_LINK_FOREIGN':
+    case 'BACKY_FILE_FOREIGN':
+      return backyError(code, { path, detail }, more);
+    case 'BACKY_FILE_REPLACED':
+      return backyError(code, { path }, more);
+    case 'BACKY_LOG_KIND':
+      return backyError(code, { path, kind: detail }, more);
     case 'BACKY_IMAGE_DAMAGED':
       return backyError(
         code,

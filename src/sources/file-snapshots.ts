@@ -71,7 +71,7 @@ export function fileSnapshots(
   engine: Engine,
   left: LeftSnapshots,
 ): FileSnapshots {
-  const place = (): Promise<Place> => placeOf(path, repository);
+  const place = (): Promise<Place> => placeOf(path, repository, engine);
   const beside = async (): Promise<readonly string[]> => {
     const directory = await directoryOf(place);
     if (directory === undefined) return [];
@@ -129,9 +129,9 @@ interface Place {
   readonly prefix: string;
 }
 
-async function placeOf(path: string, repository: string): Promise<Place> {
+async function placeOf(path: string, repository: string, engine: Engine): Promise<Place> {
   try {
-    const file = await realpath(path);
+    const file = await engine.realPath(path);
     const owner = createHash('sha256')
       .update(await realpath(repository))
       .digest('hex');
@@ -159,7 +159,7 @@ async function noteEarlier(place: () => Promise<Place>, left: LeftSnapshots): Pr
     }
   } catch (error) {
     // Where the source is gone nobody can say where its snapshots were; the backup will say that it is gone.
-    if (!isIoError(fromNodeError(error), 'ENOENT', 'ENOTDIR')) throw fromNodeError(error);
+    if (!isGone(error)) throw fromNodeError(error);
   }
 }
 
@@ -169,7 +169,13 @@ async function directoryOf(place: () => Promise<Place>): Promise<string | undefi
     const directory = dirname((await place()).file);
     return statSync(directory).isDirectory() ? directory : undefined;
   } catch (error) {
-    if (isIoError(fromNodeError(error), 'ENOENT', 'ENOTDIR')) return undefined;
+    if (isGone(error)) return undefined;
     throw fromNodeError(error);
   }
+}
+
+/** Whether there is no source, or a link of a stranger in its place. */
+function isGone(error: unknown): boolean {
+  const failure = fromNodeError(error);
+  return isIoError(failure, 'ENOENT', 'ENOTDIR') || isBackyError(failure, 'BACKY_LINK_FOREIGN');
 }

@@ -52,22 +52,42 @@ export function holdComparison(repository: TestRepository, target: string): Prom
 }
 
 /**
+ * Runs a command and holds it whenever it has opened a file of one of these names, in whatever directory. The engine
+ * and Node may use several threads, of which one at a time comes this far.
+ *
+ * @param whileHeld gets the number of the open, from 1 on
+ */
+export async function holdAtOpens(
+  args: readonly string[],
+  names: readonly string[],
+  whileHeld: (count: number) => void,
+): Promise<Outcome> {
+  const paths = names.flatMap((name) => ['-P', name]);
+  const stop = ['-e', 'trace=openat', ...paths, '-e', 'inject=openat:signal=SIGSTOP:when=1+'];
+  const { running, log } = startStopping(args, stop);
+  const stops = (): number => (read(log).match(/ SIGSTOP \{/g) ?? []).length;
+  let hasEnded = false;
+  void running.outcome.then(() => {
+    hasEnded = true;
+  });
+  for (let count = 0; ; ) {
+    while (!hasEnded && !(stops() > count && allThreadsStopped(running.pid))) await sleep(POLL_MS);
+    if (hasEnded) return running.outcome;
+    count += 1;
+    whileHeld(count);
+    process.kill(running.pid, 'SIGCONT');
+  }
+}
+
+/**
  * Starts a command that stops itself at its second read of a file: strace sends SIGSTOP along with that system
  * call. So whatever happens next happens in the middle of it, however fast or slow the machine is.
  */
 async function hold(args: readonly string[], file: string, isWriting: () => boolean): Promise<HeldCommand> {
   const stop = ['-e', 'trace=pread64', '-P', file, '-e', 'inject=pread64:signal=SIGSTOP:when=2'];
-  // -D: the tracer is not the parent, so that the child we have is the command.
-  const log = join(scratchForTest(), 'strace');
-  const strace = ['-D', '-f', '-qq', '-o', log, ...stop];
-  const running = start('strace', [...strace, process.execPath, PROGRAM, ...args], {
-    env: { BACKY_THREADS: '1' },
-  });
-  const cleanUp = cleanUpWith('kill -KILL "-$1" 2>/dev/null || true', String(running.pid));
-  onTestFinished(() => cleanUp.now());
+  const { running, log } = startStopping(args, stop);
   // On a busy machine the tracer may take its time with every call, which looks like standing still.
-  const hasStopped = (): boolean =>
-    existsSync(log) && readFileSync(log, 'utf8').includes('stopped by SIGSTOP');
+  const hasStopped = (): boolean => read(log).includes('stopped by SIGSTOP');
   await untilStopped(running, () => hasStopped() && isWriting());
   return {
     pid: running.pid,
@@ -77,6 +97,23 @@ async function hold(args: readonly string[], file: string, isWriting: () => bool
       return running.outcome;
     },
   };
+}
+
+/** Starts a command that strace stops, as these options say. */
+function startStopping(args: readonly string[], stop: readonly string[]): { running: Running; log: string } {
+  // -D: the tracer is not the parent, so that the child we have is the command.
+  const log = join(scratchForTest(), 'strace');
+  const strace = ['-D', '-f', '-qq', '-o', log, ...stop];
+  const running = start('strace', [...strace, process.execPath, PROGRAM, ...args], {
+    env: { BACKY_THREADS: '1' },
+  });
+  const cleanUp = cleanUpWith('kill -KILL "-$1" 2>/dev/null || true', String(running.pid));
+  onTestFinished(() => cleanUp.now());
+  return { running, log };
+}
+
+function read(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
 /** A traced thread is also stopped for a moment at its start and between system calls; that does not last. */

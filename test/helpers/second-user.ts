@@ -1,7 +1,7 @@
 import { chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Outcome, run } from './command.ts';
+import { type Outcome, type Running, run, start } from './command.ts';
 import type { Need } from './needs.ts';
 
 /** An unprivileged user that no machine has; files of such users work like those of any other. */
@@ -28,6 +28,11 @@ export interface SharedProgram {
   asUser(directory: string, ...args: readonly string[]): Promise<Outcome>;
 }
 
+/** Starts a command as the second user, without any capability. */
+export function startAsUser(...command: readonly string[]): Running {
+  return start('env', [...AS_SECOND_USER, ...command]);
+}
+
 /** Copies the built program, and what it needs, into a directory. */
 export function shareProgram(home: string): SharedProgram {
   for (const part of PROGRAM_PARTS) cpSync(join(CHECKOUT, part), join(home, part), { recursive: true });
@@ -45,7 +50,7 @@ export function shareProgram(home: string): SharedProgram {
   ];
   return {
     asRoot: (directory, ...args) => run('env', command(directory, args)),
-    asUser: (directory, ...args) => run('env', [...AS_SECOND_USER, ...command(directory, args)]),
+    asUser: (directory, ...args) => startAsUser(...command(directory, args)).outcome,
   };
 }
 

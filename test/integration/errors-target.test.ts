@@ -194,7 +194,7 @@ describeWith(['root', ...needsOf('ext4'), 'command losetup', 'command chattr'], 
     chmodSync(repository.path('last'), 0o600);
     writeFileSync(repository.path('last'), Buffer.alloc(4 * MIB));
     const target = join(filesystem.scratch(), 'target');
-    writeFileSync(target, Buffer.alloc(8 * MIB));
+    writeFileSync(target, Buffer.alloc(8 * MIB), { mode: 0o600 });
     makeSparseFile(join(scratch, 'disk'), 8 * MIB);
     const device = await attachDevice(join(scratch, 'disk'), '--read-only');
     await refused(repository, device, 'the device is read-only', `blockdev --setrw ${device}`);

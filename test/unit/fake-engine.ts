@@ -1,10 +1,12 @@
 import {
+  appendFileSync,
   chmodSync,
   constants,
   copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -24,6 +26,7 @@ import type {
   RepairedBlock,
   RestoreStats,
   Sharer,
+  TargetFacts,
   VerifyStats,
   WriteStats,
 } from '../../src/native/engine.ts';
@@ -40,6 +43,7 @@ export interface FakeEngine extends Engine {
   readonly failures: Map<Method, unknown>;
   writeStats: Partial<WriteStats>;
   restoreStats: Partial<RestoreStats>;
+  targetFacts: TargetFacts;
   verifyStats: Partial<VerifyStats>;
   compareStats: CompareStats;
   repaired: readonly RepairedBlock[];
@@ -61,6 +65,7 @@ export function fakeEngine(): FakeEngine {
     failures: new Map(),
     writeStats: {},
     restoreStats: {},
+    targetFacts: {},
     verifyStats: {},
     compareStats: { bytesRead: 1, differentCount: 0, different: [] },
     repaired: [],
@@ -121,7 +126,9 @@ export function fakeEngine(): FakeEngine {
     findHolders: (paths) =>
       call('findHolders', paths, () => paths.map((path) => engine.holders.get(path) ?? [])),
     checkPlace: (path) => call('checkPlace', path, () => undefined),
-    checkTarget: (path) => call('checkTarget', path, () => undefined),
+    checkTarget: (path) => call('checkTarget', path, () => engine.targetFacts),
+    realPath: async (path) => realpathSync(path),
+    appendLine: (path, line) => appendFileSync(path, line),
     probe: (directory) => call('probe', directory, () => HOST_PROBE),
     describeSource: (path) =>
       call('describeSource', path, () => {

@@ -61,6 +61,14 @@ pub enum Code {
     TargetProtected,
     /// The restore target has stopped accepting data; `detail` says for how long.
     TargetStalled,
+    /// A symbolic link on the path belongs to somebody who does not own what it leads to; `detail` names it.
+    LinkForeign,
+    /// The file may have been put there by somebody else; `detail` says why.
+    FileForeign,
+    /// Another file has taken the name of the one that was to be used.
+    FileReplaced,
+    /// Lines cannot be appended to the log; `detail` says what it is.
+    LogKind,
     /// The directory keeps no files.
     NoPlace,
     /// The restore target cannot share blocks with the image.
@@ -101,6 +109,10 @@ impl Code {
             Self::TargetKind => "BACKY_TARGET_KIND",
             Self::TargetProtected => "BACKY_TARGET_PROTECTED",
             Self::TargetStalled => "BACKY_TARGET_STALLED",
+            Self::LinkForeign => "BACKY_LINK_FOREIGN",
+            Self::FileForeign => "BACKY_FILE_FOREIGN",
+            Self::FileReplaced => "BACKY_FILE_REPLACED",
+            Self::LogKind => "BACKY_LOG_KIND",
             Self::NoPlace => "BACKY_NO_PLACE",
             Self::CloneRefused => "BACKY_CLONE_REFUSED",
             Self::Locked => "BACKY_LOCKED",

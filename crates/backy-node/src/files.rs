@@ -81,6 +81,22 @@ pub fn describe_source(env: &Env, path: String) -> Result<Object<'_>> {
     })
 }
 
+/// The path of a file without any links on it. A link counts only if it is ours, root's, or of the owner of the file.
+#[napi(ts_return_type = "Promise<string | Failure>")]
+pub fn real_path(env: &Env, path: String) -> Result<Object<'_>> {
+    promise(env, "path", move || {
+        let real = backy_core::real_path(Path::new(&path))?;
+        Ok(real.to_string_lossy().into_owned())
+    })
+}
+
+/// Appends a line to a log file, a terminal or a pipe. Nothing is waited for.
+#[napi]
+#[must_use]
+pub fn append_line(path: String, line: String) -> Either<(), Failure> {
+    settle(|| backy_core::append_line(Path::new(&path), &line))
+}
+
 /// The facts that identify a file under every name, as decimal numbers.
 #[napi(object)]
 pub struct FileIdentity {

@@ -99,11 +99,21 @@ pub fn restore_image<'env>(
     })
 }
 
-/// Checks whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
+/// What a restore would write to.
+#[napi(object)]
+pub struct TargetFacts {
+    /// The permissions of a file that exists.
+    pub mode: Option<u32>,
+}
+
+/// Finds out whether an image of `size` bytes can be restored to a new file, an existing one or a block device. Nothing is
 /// read or changed.
-#[napi(ts_return_type = "Promise<undefined | Failure>")]
+#[napi(ts_return_type = "Promise<TargetFacts | Failure>")]
 pub fn check_target(env: &Env, path: String, size: f64) -> Result<Object<'_>> {
-    promise(env, "target", move || backy_core::check_target(Path::new(&path), whole("size", size)?))
+    promise(env, "target", move || {
+        let mode = backy_core::check_target(Path::new(&path), whole("size", size)?)?;
+        Ok(TargetFacts { mode })
+    })
 }
 
 fn target_of(

@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
 import { describeBadBlocks } from '../../domain/bad-blocks.ts';
 import { isGood, isIndexed, type RevisionRecord } from '../../domain/revision.ts';
+import { quoted } from '../../domain/shell-word.ts';
 import { type BackyError, backyError, isBackyError } from '../../errors.ts';
 import type {
   Engine,
   RestoreOptions as EngineRestoreOptions,
   OperationOptions,
   RestoreStats,
+  TargetFacts,
 } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
 import { keepingFiles } from '../../repository/lock.ts';
@@ -54,7 +56,7 @@ export interface RestoreResult {
  *   `details.badBlocks`),
  *   BACKY_IMAGE_DAMAGED, BACKY_INDEX_DAMAGED, BACKY_RECORD_DAMAGED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN,
  *   BACKY_REVISION_AMBIGUOUS, BACKY_TARGET_IN_REPOSITORY, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_KIND,
- *   BACKY_TARGET_PROTECTED, BACKY_NO_PLACE,
+ *   BACKY_TARGET_PROTECTED, BACKY_LINK_FOREIGN, BACKY_FILE_FOREIGN, BACKY_FILE_REPLACED, BACKY_NO_PLACE,
  *   BACKY_CLONE_REFUSED, BACKY_INVALID_ARGUMENT, BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_STALLED, BACKY_CLUSTER_UNREACHABLE, BACKY_PROGRAM_FAILED, BACKY_IO, BACKY_CANCELLED
  */
 export async function restore(context: Context, options: RestoreOptions): Promise<RestoreResult> {
@@ -168,9 +170,21 @@ async function openTarget(
   if (way === 'target') {
     await checkLink(target);
     // Again when it is opened; but before that, an index may be made, which takes as long as reading the image.
-    await engine.checkTarget(target, size);
+    warnOfReaders(context, target, await engine.checkTarget(target, size));
   }
   return { where: { [way]: target } };
+}
+
+/** Permissions of everybody but the owner of a file. */
+const OTHERS = 0o077;
+
+/** Whoever may read an existing target, or has it open, reads the disk of the guest there. */
+function warnOfReaders({ log }: Context, path: string, { mode = 0 }: TargetFacts): void {
+  if ((mode & OTHERS) === 0) return;
+  log(
+    'warning',
+    `the target ${path} has the mode ${mode.toString(8).padStart(4, '0')}, so that others may read or change the disk; "chmod 600 ${quoted(path)}" keeps it private`,
+  );
 }
 
 /** Ends in a slash, or in one of the names that every directory has. */

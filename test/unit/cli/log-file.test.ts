@@ -30,13 +30,6 @@ describe('the log', () => {
     expect(() => statSync(layout.log)).toThrow('ENOENT');
   });
 
-  it('goes where it is told to go instead', () => {
-    const directory = scratchDirectory();
-    const file = join(directory, 'other.log');
-    createLogWriter(paths(directory), file)('error', 'x', NOW);
-    expect(readFileSync(file, 'utf8')).toContain('error   x\n');
-  });
-
   it('follows no link planted in the repository, and says why there is no log (F16)', () => {
     const layout = paths(scratchDirectory());
     writeFileSync(layout.config, 'untouched');

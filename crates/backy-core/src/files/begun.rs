@@ -6,7 +6,6 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
@@ -61,9 +60,7 @@ pub fn find_begun(path: &Path) -> Result<Begun> {
 /// # Errors
 /// [`Code::Io`].
 pub fn forget_begun(path: &Path) -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = fs::open(path, flags, Mode::empty()).on("open", path)?.into();
-    unmark(&file, path)
+    unmark(&device::open_source(path)?, path)
 }
 
 /// Locks a target against backups and other restores until it is closed.

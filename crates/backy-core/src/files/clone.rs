@@ -46,8 +46,13 @@ pub(crate) fn clone_file_at(
 }
 
 /// The same for a file that guests write to.
-pub(crate) fn clone_for_guest(from: &File, to: &Path, control: &Control) -> Result<Cloned> {
-    judge(platform::create_plain_clone(from, to, &|time| control.pause(time)), from, to, control)
+pub(crate) fn clone_for_guest(
+    from: &File,
+    directory: BorrowedFd<'_>,
+    to: &Path,
+    control: &Control,
+) -> Result<Cloned> {
+    judge(platform::create_plain_clone(from, directory, to, &|time| control.pause(time)), from, to, control)
 }
 
 fn judge(

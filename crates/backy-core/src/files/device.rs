@@ -4,11 +4,13 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
-use crate::files::place::check_place;
+use crate::files::place::check_resolved;
+use crate::files::planted::refuse_second_name;
+use crate::files::resolve::{Resolved, with_resolved};
 use crate::platform;
 use crate::sys::fs;
 
@@ -36,25 +38,27 @@ pub struct Facts {
 /// # Errors
 /// [`Code::Io`] when it cannot be opened for reading.
 pub fn is_busy(path: &Path) -> Result<bool> {
-    let file = open_source(path)?;
-    if facts(&file, path)?.is_none_or(|facts| facts.kind == Kind::File) {
-        return Ok(false);
-    }
-    match open_exclusively(path, OFlags::RDONLY) {
-        Err(Errno::BUSY) => Ok(true),
-        result => result.map(|_| false).on("open", path),
-    }
+    with_resolved(path, |resolved| {
+        if resolved.kind()? != FileType::BlockDevice {
+            return Ok(false);
+        }
+        match open_exclusively(resolved, OFlags::RDONLY) {
+            Err(error) if error.errno == Some(Errno::BUSY) => Ok(true),
+            result => result.map(|_| false),
+        }
+    })
 }
 
 /// Opens a block device exclusively: `O_EXCL`, open(2). Fails with `BUSY` if the device stays in use. It tries several
 /// times, because [`is_busy`] holds a device for a moment.
-pub(crate) fn open_exclusively(path: &Path, access: OFlags) -> rustix::io::Result<File> {
-    let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::EXCL;
+pub(crate) fn open_exclusively(resolved: &Resolved, access: OFlags) -> Result<File> {
     let mut attempts = 1;
     loop {
-        match fs::open(path, flags, Mode::empty()) {
-            Err(Errno::BUSY) if attempts < BUSY_ATTEMPTS => std::thread::sleep(BUSY_PAUSE),
-            result => return result.map(File::from),
+        match resolved.open(access | OFlags::NONBLOCK | OFlags::EXCL) {
+            Err(error) if error.errno == Some(Errno::BUSY) && attempts < BUSY_ATTEMPTS => {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            result => return result,
         }
         attempts += 1;
     }
@@ -67,21 +71,36 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// [`Code::Io`] when it cannot be opened for reading, [`Code::SourceKind`] for directories, pipes and the like,
-/// [`Code::NoPlace`] for a file between devices.
+/// [`Code::NoPlace`] for a file between devices, [`Code::LinkForeign`], [`Code::FileForeign`],
+/// [`Code::FileReplaced`].
 pub fn describe(path: &Path) -> Result<Facts> {
-    let file = open_source(path)?;
-    let facts = facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))?;
-    if facts.kind == Kind::File {
-        check_place(path)?;
-    }
-    Ok(facts)
+    with_resolved(path, |resolved| {
+        let file = open_resolved(resolved)?;
+        refuse_second_name(&file, resolved)?;
+        let facts = facts(&file, path)?.ok_or_else(|| Error::new(Code::SourceKind).at(path))?;
+        if facts.kind == Kind::File {
+            check_resolved(resolved)?;
+        }
+        Ok(facts)
+    })
 }
 
-/// Opens a source for reading only.
+/// Opens a source for reading only: a regular file or a block device. No symbolic link of a stranger is followed.
+///
+/// # Errors
+/// [`Code::SourceKind`], [`Code::LinkForeign`], [`Code::FileReplaced`], [`Code::Io`].
 pub(crate) fn open_source(path: &Path) -> Result<File> {
-    // NONBLOCK: opening a pipe without a writer would hang. It has no meaning for files and devices.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(fs::open(path, flags, Mode::empty()).on("open", path)?.into())
+    with_resolved(path, open_resolved)
+}
+
+/// The same for a path that is resolved. Other kinds of files are not opened: the other end of a pipe would notice, and
+/// some devices start to work.
+pub(crate) fn open_resolved(resolved: &Resolved) -> Result<File> {
+    match resolved.kind()? {
+        // NONBLOCK has no meaning for either. It matters for a pipe that takes the name now.
+        FileType::RegularFile | FileType::BlockDevice => resolved.open(OFlags::RDONLY | OFlags::NONBLOCK),
+        _ => Err(Error::new(Code::SourceKind).at(&resolved.path)),
+    }
 }
 
 /// Kind and size of an open file or device; `None` for everything else.
@@ -99,17 +118,20 @@ pub(crate) fn facts(file: &File, path: &Path) -> Result<Option<Facts>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::resolve::resolve;
     use crate::sys::faults::{Fault, Injection, watch};
 
     #[test]
     fn a_device_that_others_ask_about_is_not_in_use() {
         let file = tempfile::NamedTempFile::new().unwrap();
+        let resolved = resolve(file.path()).unwrap();
         let open = |lasting| {
             let injection = Injection { at: 0, fault: Fault::Fails(Errno::BUSY), lasting };
-            watch(Some(injection), || open_exclusively(file.path(), OFlags::RDWR).map(drop)).0
+            let result = watch(Some(injection), || open_exclusively(&resolved, OFlags::RDWR)).0;
+            result.map(drop).map_err(|error| error.errno)
         };
         assert_eq!(open(false), Ok(()));
-        assert_eq!(open(true), Err(Errno::BUSY));
+        assert_eq!(open(true), Err(Some(Errno::BUSY)));
     }
 
     #[test]

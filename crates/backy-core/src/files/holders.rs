@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use crate::error::{Code, Error, Result};
 use crate::files::device::{self, Facts, Kind};
+use crate::files::resolve::resolve;
 use crate::platform::{self, Holder, HolderKind, Subject};
 use crate::sys::fs;
 
@@ -81,8 +82,9 @@ fn patiently(look: impl Fn() -> Vec<Vec<Holder>>) -> Vec<Vec<Holder>> {
 fn claims_on_device(file: &File) -> Result<Vec<Holder>> {
     let path = PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()));
     let is_device = matches!(device::facts(file, &path)?, Some(Facts { kind: Kind::Device, .. }));
-    match is_device.then(|| device::open_exclusively(&path, OFlags::RDONLY)) {
-        Some(Err(Errno::BUSY)) => Ok(platform::claims_on(&path)),
+    let opened = is_device.then(|| device::open_exclusively(&resolve(&path)?, OFlags::RDONLY));
+    match opened {
+        Some(Err(error)) if error.errno == Some(Errno::BUSY) => Ok(platform::claims_on(&path)),
         _ => Ok(Vec::new()),
     }
 }

@@ -7,10 +7,14 @@ use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
 use crate::files::names::directory_of;
+use crate::files::resolve::Resolved;
 use crate::platform;
 use crate::sys::fs;
 
 const DEVICES: &str = "/dev";
+
+/// The number of a filesystem.
+type Number = rustix::fs::Dev;
 
 /// Refuses a place that keeps no files. For a path that does not exist yet, the nearest existing directory counts.
 ///
@@ -18,13 +22,28 @@ const DEVICES: &str = "/dev";
 /// [`Code::NoPlace`] with the reason, [`Code::Io`].
 pub fn check_place(path: &Path) -> Result<()> {
     let existing = nearest(path)?;
-    let reason = if is_among_devices(existing)? {
-        Some(format!("it is not a device, and files in {DEVICES} are kept in memory only"))
-    } else {
-        let name = platform::kernel_filesystem(existing).on("statfs", existing)?;
-        name.map(|name| format!("{name} is a face of the kernel, which keeps no files"))
-    };
-    reason.map_or(Ok(()), |reason| Err(Error::new(Code::NoPlace).at(path).detail(reason)))
+    let device = fs::stat(existing).on("stat", existing)?.st_dev;
+    if is_devices(device) {
+        let real = std::fs::canonicalize(existing).on("realpath", existing)?;
+        refuse_among_devices(device, &real, path)?;
+    }
+    refuse_kernel(platform::kernel_filesystem(existing).on("statfs", existing)?, path)
+}
+
+/// The same for a path that is resolved, so that nobody can exchange the file meanwhile.
+///
+/// # Errors
+/// As [`check_place`].
+pub(crate) fn check_resolved(resolved: &Resolved) -> Result<()> {
+    let path = &resolved.path;
+    refuse_among_devices(resolved.filesystem().on("fstat", path)?, &resolved.real, path)?;
+    refuse_kernel(resolved.kernel_filesystem().on("fstatfs", path)?, path)
+}
+
+fn refuse_kernel(name: Option<&'static str>, path: &Path) -> Result<()> {
+    let Some(name) = name else { return Ok(()) };
+    let reason = format!("{name} is a face of the kernel, which keeps no files");
+    Err(Error::new(Code::NoPlace).at(path).detail(reason))
 }
 
 fn nearest(path: &Path) -> Result<&Path> {
@@ -36,16 +55,21 @@ fn nearest(path: &Path) -> Result<&Path> {
 
 /// Other filesystems below `/dev` are fine, such as `/dev/shm`. If `/dev` is no filesystem of its own, as in some
 /// containers, the name decides.
-fn is_among_devices(path: &Path) -> Result<bool> {
-    let device_of = |path: &Path| fs::stat(path).map(|stat| stat.st_dev);
-    let (Ok(devices), Ok(root)) = (device_of(Path::new(DEVICES)), device_of(Path::new("/"))) else {
-        return Ok(false);
-    };
-    if device_of(path).on("stat", path)? != devices {
-        return Ok(false);
+fn refuse_among_devices(device: Number, real: &Path, path: &Path) -> Result<()> {
+    let has_own_filesystem = number_of(Path::new("/")).is_some_and(|root| root != device);
+    if !is_devices(device) || !has_own_filesystem && !real.starts_with(DEVICES) {
+        return Ok(());
     }
-    let real = std::fs::canonicalize(path).on("realpath", path)?;
-    Ok(devices != root || real.starts_with(DEVICES))
+    let reason = format!("it is not a device, and files in {DEVICES} are kept in memory only");
+    Err(Error::new(Code::NoPlace).at(path).detail(reason))
+}
+
+fn is_devices(device: Number) -> bool {
+    number_of(Path::new(DEVICES)) == Some(device)
+}
+
+fn number_of(path: &Path) -> Option<Number> {
+    fs::stat(path).ok().map(|stat| stat.st_dev)
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use crate::bytes::granule::{Action, Plan};
 use crate::disk::clearing;
 use crate::error::{Context, Error, Result};
 use crate::files::device::Kind;
-use crate::files::direct::reopen_direct;
 use crate::files::durable::close;
 use crate::files::ownership::give_to_owner;
 use crate::files::positioned::write_at;
@@ -42,12 +41,16 @@ pub(crate) struct Output {
 impl Output {
     /// Creates a file of `size` bytes that is one hole. The name must be free.
     pub(crate) fn create(path: &Path, size: u64) -> Result<Self> {
-        let file = platform::create(path).on("open", path)?;
+        Self::fresh(platform::create(path).on("open", path)?, path, size)
+    }
+
+    /// The same for a file that was just created.
+    pub(crate) fn fresh(file: File, path: &Path, size: u64) -> Result<Self> {
         // The final size comes first: XFS preallocates behind the end of a growing file, into the holes.
         fs::ftruncate(&file, size).on("ftruncate", path)?;
         let filesystem = platform::filesystem(&file).on("fstatfs", path)?;
         let wanted = filesystem.direct_writes;
-        let direct = wanted.then(|| reopen_direct(&file, path, OFlags::RDWR)).flatten();
+        let direct = wanted.then(|| platform::reopen_direct(&file, path, OFlags::RDWR)).flatten();
         Ok(Self { direct, ..Self::existing(file, path, Kind::File) })
     }
 
@@ -72,11 +75,6 @@ impl Output {
     /// Gives the file to the owner of its directory.
     pub(crate) fn give_to_owner(&self) -> Result<()> {
         give_to_owner(&self.file, &self.path)
-    }
-
-    /// The file itself.
-    pub(crate) fn file(&self) -> &File {
-        &self.file
     }
 
     /// Reserves space for a range that is about to be written. Otherwise threads that write side by side would shorten

@@ -13,7 +13,6 @@ use crate::bytes::buffer::{ALIGNMENT, Buffer};
 use crate::bytes::extent::Extent;
 use crate::error::{Code, Context, Error, Result};
 use crate::files::device::Kind;
-use crate::files::direct::reopen_direct;
 use crate::platform;
 use crate::sys::{fs, io};
 
@@ -40,7 +39,7 @@ impl Reader {
     /// Takes an open file with this name.
     pub(crate) fn new(cached: File, path: &Path) -> Self {
         platform::read_ahead(&cached);
-        let direct = reopen_direct(&cached, path, OFlags::RDONLY);
+        let direct = platform::reopen_direct(&cached, path, OFlags::RDONLY);
         Self { path: path.to_owned(), cached, direct }
     }
 

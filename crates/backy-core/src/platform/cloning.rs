@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::Path;
 
 use rustix::fd::{AsRawFd, BorrowedFd};
-use rustix::fs::{CWD, IFlags};
+use rustix::fs::IFlags;
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Setter, opcode};
 
 use super::ioctl::control;
-use super::linux::{create, create_at};
+use super::linux::create_at;
 use super::types::Pause;
 use super::unwritten::{Wanted, patiently};
 use super::xfs::{limit_cow_extents, set_xfs_attributes, xfs_attributes};
@@ -25,11 +25,17 @@ pub(crate) fn create_clone(from: &File, directory: BorrowedFd<'_>, to: &Path, pa
     fill_with_clone(from, file, directory, to, pause)
 }
 
-/// The same for a file that guests write to. XFS copies the hint of an image, but such a file is faster without it.
-pub(crate) fn create_plain_clone(from: &File, to: &Path, pause: Pause) -> Result<File> {
-    let file = create(to)?;
+/// The same under a free name in an open directory, for a file that guests write to. XFS copies the hint of an image, but
+/// such a file is faster without it.
+pub(crate) fn create_plain_clone(
+    from: &File,
+    directory: BorrowedFd<'_>,
+    to: &Path,
+    pause: Pause,
+) -> Result<File> {
+    let file = create_at(directory, to)?;
     let attributes = xfs_attributes(&file);
-    let file = fill_with_clone(from, file, CWD, to, pause)?;
+    let file = fill_with_clone(from, file, directory, to, pause)?;
     // These are only hints: the file is complete without them.
     let _ = attributes.and_then(|attributes| set_xfs_attributes(&file, attributes));
     Ok(file)

@@ -6,10 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use rustix::fd::{AsFd, AsRawFd};
 use rustix::fs::{Advice, AtFlags, CWD, FallocateFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
+use rustix::path::Arg;
 use rustix::process::Signal;
 
 use super::ioctl::{control, done, statfs};
@@ -26,7 +27,7 @@ pub(crate) fn create(path: &Path) -> Result<File> {
 }
 
 /// The same for a name in an open directory.
-pub(super) fn create_at(directory: BorrowedFd<'_>, name: &Path) -> Result<File> {
+pub(crate) fn create_at(directory: impl AsFd, name: impl Arg) -> Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(fs::open_at(directory, name, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
@@ -60,6 +61,12 @@ pub(crate) fn open_direct(path: &Path, access: OFlags) -> Option<File> {
     // NONBLOCK: the name may lead to a pipe by now.
     let flags = access | OFlags::DIRECT | OFlags::NONBLOCK | OFlags::CLOEXEC;
     fs::open(path, flags, Mode::empty()).ok().map(File::from)
+}
+
+/// Opens a second handle of an open file, which goes past the page cache; `None` if the filesystem has no such thing. The
+/// descriptor is opened, `proc_pid_fd(5)`, because the name may belong to another file by now.
+pub(crate) fn reopen_direct(file: &File, _path: &Path, access: OFlags) -> Option<File> {
+    open_direct(Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())), access)
 }
 
 /// Bytes of a range that are in the page cache; `None` if the kernel (before 6.5) cannot tell.

@@ -1,14 +1,16 @@
 //! macOS: clonefile on APFS, `F_PUNCHHOLE`, `F_FULLFSYNC`. No cachestat, no `O_DIRECT`, no hints.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::process::Command;
 
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
-use rustix::fs::{AtFlags, CWD, CloneFlags, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, CloneFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Getter, opcode};
+use rustix::path::Arg;
 
 use super::types::{Filesystem, Holder, HolderKind, Mapped, Pause, Protection, Sharing};
 use crate::sys::{call, fs, syncing};
@@ -33,8 +35,13 @@ pub(crate) fn create_clone(from: &File, directory: BorrowedFd<'_>, to: &Path, _p
 }
 
 /// The same for a file that guests write to.
-pub(crate) fn create_plain_clone(from: &File, to: &Path, pause: Pause) -> Result<File> {
-    create_clone(from, CWD, to, pause)
+pub(crate) fn create_plain_clone(
+    from: &File,
+    directory: BorrowedFd<'_>,
+    to: &Path,
+    pause: Pause,
+) -> Result<File> {
+    create_clone(from, directory, to, pause)
 }
 
 /// This system has two numbers where Linux has one: clonefile(2) and fcntl(2) fail with ENOTSUP where the filesystem
@@ -47,6 +54,67 @@ fn as_on_linux(errno: Errno) -> Errno {
 pub(crate) fn create(path: &Path) -> Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(fs::open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// The same in an open directory.
+pub(crate) fn create_at(directory: impl AsFd, name: impl Arg) -> Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(fs::open_at(directory, name, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Opens a directory to look up names in it. `O_SEARCH` of open(2): the right to list it is not needed.
+pub(crate) const LOOKING_UP: OFlags = OFlags::from_bits_retain(0x4010_0000);
+
+/// A file, a directory or a symbolic link that was found under a name.
+pub(crate) struct Entry {
+    /// Its owner, mode and kind.
+    pub stat: Stat,
+    /// Where it leads, if it is a symbolic link.
+    pub link: Option<Link>,
+}
+
+/// Where a symbolic link leads.
+pub(crate) enum Link {
+    /// The path in it.
+    Path(OsString),
+    /// No link is followed by the kernel alone here.
+    #[allow(dead_code, reason = "made on Linux")]
+    Kernel(File),
+}
+
+impl Entry {
+    /// Looks at a name. No link is followed, and nothing is opened. A link that was replaced while it was read is
+    /// `EAGAIN`: renaming changes the time of the last change.
+    pub(crate) fn look(directory: &File, name: &OsStr) -> Result<Self> {
+        let stat = fs::stat_at(directory, name)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            return Ok(Self { stat, link: None });
+        }
+        let link = fs::read_link_at(directory, name)?;
+        let after = fs::stat_at(directory, name)?;
+        let version = |stat: &Stat| (stat.st_dev, stat.st_ino, stat.st_ctime, stat.st_ctime_nsec);
+        if version(&stat) != version(&after) {
+            return Err(Errno::AGAIN);
+        }
+        Ok(Self { stat, link: Some(Link::Path(link)) })
+    }
+
+    /// The file behind a link of the kernel.
+    pub(crate) fn of(handle: File) -> Result<Self> {
+        Ok(Self { stat: fs::fstat(&handle)?, link: None })
+    }
+
+    /// There are no filesystems that are faces of the kernel.
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "as on Linux")]
+    pub(crate) fn kernel_filesystem(&self) -> Result<Option<&'static str>> {
+        Ok(None)
+    }
+
+    /// Whether an open file is this one.
+    pub(crate) fn is(&self, file: &File) -> Result<bool> {
+        let stat = fs::fstat(file)?;
+        Ok((stat.st_dev, stat.st_ino) == (self.stat.st_dev, self.stat.st_ino))
+    }
 }
 
 /// Changes the owner of a symbolic link.
@@ -93,6 +161,13 @@ pub(crate) fn open_direct(path: &Path, access: OFlags) -> Option<File> {
     // SAFETY: the descriptor is open, and no memory is passed.
     let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_NOCACHE, 1) };
     (result != -1).then_some(file)
+}
+
+/// The same for an open file; `None` also if its name leads to another file by now. One image must not be made of two.
+pub(crate) fn reopen_direct(file: &File, path: &Path, access: OFlags) -> Option<File> {
+    open_direct(path, access).filter(
+        |direct| matches!((fs::identity(direct), fs::identity(file)), (Ok(left), Ok(right)) if left == right),
+    )
 }
 
 /// No call tells.
@@ -257,5 +332,10 @@ pub(crate) fn protection_of(_file: &File) -> Option<Protection> {
 
 /// There are none apart from `/dev`.
 pub(crate) fn kernel_filesystem(_path: &Path) -> Result<Option<&'static str>> {
+    Ok(None)
+}
+
+/// The same for that of an open file.
+pub(crate) fn kernel_filesystem_of(_file: &File) -> Result<Option<&'static str>> {
     Ok(None)
 }

@@ -18,6 +18,10 @@ mod cloning;
 #[cfg(target_os = "linux")]
 pub(crate) use cloning::*;
 #[cfg(target_os = "linux")]
+mod entry;
+#[cfg(target_os = "linux")]
+pub(crate) use entry::*;
+#[cfg(target_os = "linux")]
 mod extents;
 #[cfg(target_os = "linux")]
 pub(crate) use extents::*;

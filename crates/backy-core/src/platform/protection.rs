@@ -39,6 +39,11 @@ fn is_read_only_device(file: &File) -> bool {
 /// The name of the filesystem of a path, if the kernel itself provides its files. The numbers are from magic.h, or from
 /// the source of the filesystem.
 pub(crate) fn kernel_filesystem(path: &Path) -> Result<Option<&'static str>> {
+    kernel_filesystem_of(&fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?.into())
+}
+
+/// The same for that of an open file.
+pub(crate) fn kernel_filesystem_of(file: &File) -> Result<Option<&'static str>> {
     const KNOWN: [(u64, &str); 18] = [
         (0x9fa0, "proc"),
         (0x6265_6572, "sysfs"),
@@ -59,8 +64,7 @@ pub(crate) fn kernel_filesystem(path: &Path) -> Result<Option<&'static str>> {
         (0x0765_5821, "resctrl"),
         (0x9584_58f6, "hugetlbfs"),
     ];
-    let file: File = fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?.into();
-    let magic = statfs(&file)?.f_type;
+    let magic = statfs(file)?.f_type;
     let known = KNOWN.iter().find(|(number, _)| u64::try_from(magic).is_ok_and(|magic| magic == *number));
     Ok(known.map(|(_, name)| *name))
 }

@@ -4,16 +4,18 @@
 use std::fs::File;
 use std::path::Path;
 
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
 use crate::files::clone::{Cloned, Refusal, clone_for_guest};
 use crate::files::durable::close;
+use crate::files::resolve::resolve;
 use crate::image::sealed::ImageOptions;
 use crate::platform;
 use crate::restore::outcome::{RestoreStats, TargetKind};
 use crate::restore::partial::{Partial, create_whole};
-use crate::restore::target::check_new;
+use crate::restore::target::{exists, find_new};
 use crate::sys::fs;
 use crate::work::control::Control;
 
@@ -25,19 +27,20 @@ use crate::work::control::Control;
 /// [`Code::Io`].
 pub(crate) fn restore_clone(options: &ImageOptions, path: &Path, control: &Control) -> Result<RestoreStats> {
     refuse_existing(path)?;
-    check_new(path)?;
+    let target = find_new(path)?;
     options.open_index(control)?;
     let image = open_image(options)?;
     control.add_total(options.size);
-    create_whole(path, |partial: &Partial| {
-        let name = &partial.path;
-        let clone = match clone_for_guest(&image, name, control)? {
+    create_whole(&target, |partial: &Partial| {
+        let (name, path) = (Path::new(&partial.name), &partial.path);
+        let cloned = clone_for_guest(&image, partial.directory().as_fd(), name, control);
+        let clone = match cloned.map_err(|error| error.at(path))? {
             Cloned::Shared(clone) => clone,
             Cloned::Refused(refusal) => return Err(refused(path, refusal)),
         };
         partial.claim(&clone)?;
-        platform::sync(&clone).on("fsync", name)?;
-        close(clone, name)?;
+        platform::sync(&clone).on("fsync", path)?;
+        close(clone, path)?;
         control.check()
     })?;
     control.add_done(options.size);
@@ -54,13 +57,11 @@ pub(crate) fn restore_clone(options: &ImageOptions, path: &Path, control: &Contr
 /// Refuses a name that is taken, early and with a better message than the rename would give. Not even a link that leads
 /// nowhere is replaced.
 fn refuse_existing(path: &Path) -> Result<()> {
-    match fs::lstat(path) {
-        Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(Error::io("lstat", path, errno)),
-        Ok(_) => Err(Error::new(Code::CloneRefused)
-            .at(path)
-            .detail("it exists already, and a clone is a new file")),
+    let is_link = || resolve(path).is_ok_and(|resolved| resolved.is_link);
+    if !exists(path)? && !is_link() {
+        return Ok(());
     }
+    Err(Error::new(Code::CloneRefused).at(path).detail("it exists already, and a clone is a new file"))
 }
 
 fn open_image(options: &ImageOptions) -> Result<File> {

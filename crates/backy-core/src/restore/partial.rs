@@ -7,23 +7,47 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::fs::{Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use crate::error::{Context, Result};
-use crate::files::durable::{Existing, rename, sync_directory_of};
+use crate::error::{Code, Context, Error, Result};
 use crate::files::names::{directory_of, unique};
+use crate::files::resolve::{Resolved, resolve};
+use crate::platform;
 use crate::sys::fs;
 
-/// A file in the making.
-pub(crate) struct Partial {
+/// A file in the making, in a directory that others may write to: all is done in the open directory.
+pub(crate) struct Partial<'r> {
+    /// The name that it will have.
+    target: &'r Resolved,
     /// Its name until it is complete.
+    pub name: OsString,
+    /// The same as a path, for messages.
     pub path: PathBuf,
     claim: OnceLock<File>,
 }
 
-impl Partial {
+impl<'r> Partial<'r> {
+    fn beside(target: &'r Resolved) -> Self {
+        // The name tells whose unfinished work it is, for directories that are not ours to purge.
+        let mut name = prefix_of(&target.name);
+        name.push(unique());
+        let path = directory_of(&target.path).join(&name);
+        Self { target, name, path, claim: OnceLock::new() }
+    }
+
+    /// The directory that it is in.
+    pub(crate) fn directory(&self) -> &File {
+        &self.target.directory
+    }
+
+    /// Creates the file, empty.
+    pub(crate) fn create(&self) -> Result<File> {
+        let file = platform::create_at(self.directory(), &self.name).on("open", &self.path)?;
+        self.claim(&file).map(|()| file)
+    }
+
     /// Locks the file from its creation until it has its name. A file that nobody holds is a leftover.
     pub(crate) fn claim(&self, file: &File) -> Result<()> {
         // Some filesystems have no locks. There no file counts as a leftover either.
@@ -32,21 +56,43 @@ impl Partial {
         let _ = self.claim.set(held);
         Ok(())
     }
+
+    /// Gives the file its name, durably, and makes sure that this file got it: others who may write to the directory can
+    /// put another file in its place.
+    fn finish(&self) -> Result<()> {
+        let Resolved { path, directory, name, .. } = self.target;
+        rename_to_free(directory, &self.name, name).on("rename", path)?;
+        let held = self.claim.get().map(fs::fstat).transpose().on("fstat", path)?;
+        let named = fs::stat_at(directory, name).on("lstat", path)?;
+        if held.is_none_or(|held| (held.st_dev, held.st_ino) != (named.st_dev, named.st_ino)) {
+            return Err(Error::new(Code::FileReplaced).at(path));
+        }
+        platform::sync(&self.target.list_directory().on("open", path)?).on("fsync", path)
+    }
 }
 
-/// Makes a file appear when it is complete. `fill` creates it, durably, under another name beside `path`. `path` must
-/// be free in the end.
-pub(crate) fn create_whole<T>(path: &Path, fill: impl FnOnce(&Partial) -> Result<T>) -> Result<T> {
-    let partial = Partial { path: partial_beside(path), claim: OnceLock::new() };
-    let result = fill(&partial).and_then(|filled| {
-        rename(&partial.path, path, Existing::Keep)?;
-        sync_directory_of(path).map(|()| filled)
-    });
+/// Makes a file appear when it is complete. `fill` creates it, durably, under another name beside `target`. The name of
+/// `target` must be free in the end.
+pub(crate) fn create_whole<T>(target: &Resolved, fill: impl FnOnce(&Partial) -> Result<T>) -> Result<T> {
+    let partial = Partial::beside(target);
+    let result = fill(&partial).and_then(|filled| partial.finish().map(|()| filled));
     result.map_err(|error| {
         // The first error is the one that matters.
-        let _ = fs::unlink(&partial.path);
-        if error.path.as_ref() == Some(&partial.path) { error.at(path) } else { error }
+        let _ = fs::unlink_at(partial.directory(), &partial.name);
+        if error.path.as_ref() == Some(&partial.path) { error.at(&target.path) } else { error }
     })
+}
+
+/// Renames a file. Fails with `EEXIST` if the name is taken.
+fn rename_to_free(directory: &File, from: &OsStr, to: &OsStr) -> std::result::Result<(), Errno> {
+    match fs::rename_in_to_free(directory, from, to) {
+        // No such flag on this filesystem.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::stat_at(directory, to) {
+            Err(Errno::NOENT) => fs::rename_in(directory, from, to),
+            result => result.and(Err(Errno::EXIST)),
+        },
+        result => result,
+    }
 }
 
 /// Removes the leftovers of interrupted restores to a new file `path`: plain files with such a name that belong to the
@@ -55,25 +101,22 @@ pub(crate) fn create_whole<T>(path: &Path, fill: impl FnOnce(&Partial) -> Result
 /// Returns the removed files. It never fails: a file that cannot be removed does no harm.
 #[must_use]
 pub fn remove_partials(path: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(directory_of(path)) else { return Vec::new() };
-    let names = entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name()));
-    let removed: Vec<PathBuf> = names
-        .filter(|name| path.file_name().is_some_and(|target| is_abandoned(target, name)))
+    let Ok(target) = resolve(path) else { return Vec::new() };
+    let Ok(directory) = target.list_directory() else { return Vec::new() };
+    let removed: Vec<PathBuf> = names_in(&directory)
+        .filter(|name| is_abandoned(&target.name, name) && remove_unheld(&directory, name))
         .map(|name| directory_of(path).join(name))
-        .filter(|partial| remove_unheld(partial))
         .collect();
     if !removed.is_empty() {
-        // If the names come back after a power cut, the next restore removes them.
-        let _ = sync_directory_of(path);
+        // Should the names be back after a power cut, the next restore removes them.
+        let _ = platform::sync(&directory);
     }
     removed
 }
 
-/// A name that shows its maker, because the directory may belong to somebody else.
-fn partial_beside(path: &Path) -> PathBuf {
-    let mut name = prefix_of(path.file_name().unwrap_or_default());
-    name.push(unique());
-    directory_of(path).join(name)
+fn names_in(directory: &File) -> impl Iterator<Item = OsString> {
+    let entries = Dir::read_from(directory).into_iter().flatten().flatten();
+    entries.map(|entry| OsStr::from_bytes(entry.file_name().to_bytes()).to_owned())
 }
 
 fn prefix_of(target: &OsStr) -> OsString {
@@ -82,7 +125,7 @@ fn prefix_of(target: &OsStr) -> OsString {
     prefix
 }
 
-/// Whether a name is one of [`partial_beside`] by a process that has ended.
+/// Whether a name is one of [`Partial::beside`], made by a process that is gone.
 fn is_abandoned(target: &OsStr, name: &OsStr) -> bool {
     let Some(rest) = name.as_bytes().strip_prefix(prefix_of(target).as_bytes()) else { return false };
     let Ok(rest) = std::str::from_utf8(rest) else { return false };
@@ -97,12 +140,12 @@ fn is_gone(pid: i32) -> bool {
     rustix::process::test_kill_process(process) == Err(Errno::SRCH)
 }
 
-fn remove_unheld(path: &Path) -> bool {
+fn remove_unheld(directory: &File, name: &OsStr) -> bool {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(file) = fs::open(path, flags, Mode::empty()).map(File::from) else { return false };
+    let Ok(file) = fs::open_at(directory, name, flags, Mode::empty()).map(File::from) else { return false };
     fs::fstat(&file).is_ok_and(|stat| is_ours(&stat))
         && fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-        && fs::unlink(path).is_ok()
+        && fs::unlink_at(directory, name).is_ok()
 }
 
 /// Whether a file looks as [`crate::platform::create`] made it.
@@ -162,7 +205,8 @@ mod tests {
         let target = directory.path().join("disk");
         let left = directory.path().join(partial("disk", NOBODY));
         let file = platform::create(&left).unwrap();
-        let held = Partial { path: left.clone(), claim: OnceLock::new() };
+        let resolved = resolve(&target).unwrap();
+        let held = Partial::beside(&resolved);
         held.claim(&file).unwrap();
         drop(file);
         assert!(remove_partials(&target).is_empty(), "it is held");

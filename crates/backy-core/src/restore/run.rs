@@ -5,16 +5,15 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
-
 use crate::error::{BadBlocks, Code, Context, Error, Result};
 use crate::files::device::Kind;
+use crate::image::output::Output;
 use crate::image::reader::Reader;
 use crate::image::sealed::{Image, ImageOptions};
 use crate::restore::as_clone::restore_clone;
 use crate::restore::outcome::{RestoreStats, Restored, TargetKind};
 use crate::restore::partial::{Partial, create_whole};
-use crate::restore::target::check_new;
+use crate::restore::target::{exists, find_new};
 use crate::restore::to_existing::Differential;
 use crate::restore::to_program::{self, CommandTarget};
 use crate::restore::{to_new_file, to_stream};
@@ -61,13 +60,8 @@ pub fn restore_image(
         Target::Clone(path) => restore_clone(options, &path, control),
         Target::Stream(stream) => open()?.stream(&stream.into()),
         Target::Command(command) => open()?.command(&command),
-        Target::Path(path) => match fs::stat(&path) {
-            Err(Errno::NOENT) => open()?.new_file(&path),
-            result => {
-                result.on("stat", &path)?;
-                open()?.existing(&path)
-            }
-        },
+        Target::Path(path) if exists(&path)? => open()?.existing(&path),
+        Target::Path(path) => open()?.new_file(&path),
     }
 }
 
@@ -80,11 +74,13 @@ struct Restore<'a> {
 impl Restore<'_> {
     /// Writes under another name beside the target, which appears only when it is complete.
     fn new_file(&self, path: &Path) -> Result<RestoreStats> {
-        check_new(path)?;
-        create_whole(path, |partial: &Partial| {
-            let restored = to_new_file::fill(&self.image, partial, self.control)?;
+        create_whole(&find_new(path)?, |partial: &Partial| {
+            let (file, path) = (partial.create()?, &partial.path);
+            let written = fs::duplicate(&file).on("dup", path)?;
+            let output = Output::fresh(file, path, self.image.size)?;
+            let restored = to_new_file::fill(&self.image, output, self.control)?;
             self.refuse_damage(&restored.bad)?;
-            self.image.read_back(&Reader::open(&partial.path)?, &restored.touched, self.control)?;
+            self.image.read_back(&Reader::new(written, path), &restored.touched, self.control)?;
             self.stats(restored, TargetKind::NewFile)
         })
     }

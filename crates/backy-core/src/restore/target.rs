@@ -12,7 +12,9 @@ use crate::files::begun;
 use crate::files::device::{self, Facts, Kind};
 use crate::files::holders::{busy, holders_at, refuse_held};
 use crate::files::names::directory_of;
-use crate::files::place::check_place;
+use crate::files::place::{check_place, check_resolved};
+use crate::files::planted::refuse_foreign_file;
+use crate::files::resolve::{Resolved, resolve, with_resolved};
 use crate::platform::{self, Protection};
 use crate::sys::fs;
 
@@ -25,29 +27,58 @@ pub(crate) struct OpenTarget {
 
 /// Checks whether an image of `size` bytes can be restored to `path`, which may be a new file. Nothing is changed.
 ///
+/// Returns the permissions of a file that exists.
+///
 /// # Errors
-/// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::TargetProtected`], [`Code::TargetSmall`], [`Code::NoPlace`],
-/// [`Code::Io`].
-pub fn check_target(path: &Path, size: u64) -> Result<()> {
-    match fs::stat(path) {
-        Err(Errno::NOENT) => check_new(path),
-        result => result.on("stat", path).and_then(|_| open_target(path, size)).map(drop),
+/// [`Code::TargetBusy`], [`Code::TargetKind`], [`Code::TargetProtected`], [`Code::TargetSmall`], [`Code::LinkForeign`],
+/// [`Code::FileForeign`], [`Code::FileReplaced`], [`Code::NoPlace`], [`Code::Io`].
+pub fn check_target(path: &Path, size: u64) -> Result<Option<u32>> {
+    if !exists(path)? {
+        return find_new(path).map(|_| None);
+    }
+    let OpenTarget { file, facts } = open_target(path, size)?;
+    if facts.kind == Kind::Device {
+        return Ok(None);
+    }
+    let mode = Mode::from_raw_mode(fs::fstat(&file).on("fstat", path)?.st_mode).as_raw_mode();
+    #[allow(clippy::useless_conversion, reason = "u16 on macOS")]
+    Ok(Some(mode.into()))
+}
+
+/// Whether a target is there already.
+///
+/// # Errors
+/// [`Code::NoPlace`] for a directory that is missing, [`Code::LinkForeign`], [`Code::Io`].
+pub(crate) fn exists(path: &Path) -> Result<bool> {
+    match resolve(path) {
+        Err(error) if error.errno == Some(Errno::NOENT) => {
+            check_place(path)?;
+            Err(error.at(directory_of(path)))
+        }
+        result => result.map(|resolved| resolved.exists()),
     }
 }
 
-/// Refuses a new file in a place that keeps no files, or in a protected directory.
+/// Finds the directory for a new file. Refuses one where none can be kept, or could not get its name in the end.
 ///
 /// # Errors
-/// [`Code::TargetProtected`], [`Code::NoPlace`], [`Code::Io`].
-pub(crate) fn check_new(path: &Path) -> Result<()> {
-    let directory = directory_of(path);
-    check_place(directory)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match fs::open(directory, flags, Mode::empty()) {
-        // A user who may not list a directory may still create a file in it.
-        Err(Errno::ACCESS) => Ok(()),
-        result => refuse_protected(&result.on("open", directory)?.into(), directory),
+/// [`Code::TargetProtected`], [`Code::NoPlace`], [`Code::LinkForeign`], [`Code::Io`]; `EEXIST` for a name that is taken.
+pub(crate) fn find_new(path: &Path) -> Result<Resolved> {
+    let resolved = resolve(path)?;
+    // A link that leads nowhere has the name, too.
+    if resolved.exists() || resolved.is_link {
+        return Err(Error::io("open", path, Errno::EXIST));
     }
+    check_resolved(&resolved)?;
+    match resolved.list_directory() {
+        // Who may not list a directory may still create a file in it.
+        Err(Errno::ACCESS) => {}
+        result => {
+            let directory = directory_of(path);
+            refuse_protected(&result.on("open", directory)?, directory)?;
+        }
+    }
+    Ok(resolved)
 }
 
 /// Opens an existing target.
@@ -55,11 +86,15 @@ pub(crate) fn check_new(path: &Path) -> Result<()> {
 /// # Errors
 /// As [`check_target`].
 pub(crate) fn open_target(path: &Path, size: u64) -> Result<OpenTarget> {
-    let kind = kind_of(path)?;
-    if kind == Kind::File {
-        check_place(path)?;
-    }
-    let file = open(path, kind)?;
+    let file = with_resolved(path, |resolved| {
+        let kind = kind_of(resolved)?;
+        if kind == Kind::File {
+            check_resolved(resolved)?;
+        }
+        let file = open(resolved, kind)?;
+        refuse_foreign_file(&file, resolved)?;
+        Ok(file)
+    })?;
     let facts = device::facts(&file, path)?.ok_or_else(|| Error::new(Code::TargetKind).at(path))?;
     refuse_protected(&file, path)?;
     // Two restores at a time would both report success, and leave a mixture. Some filesystems have no locks.
@@ -76,9 +111,9 @@ pub(crate) fn open_target(path: &Path, size: u64) -> Result<OpenTarget> {
     Ok(OpenTarget { file, facts })
 }
 
-fn kind_of(path: &Path) -> Result<Kind> {
-    let other = |kind: &str| Err(Error::new(Code::TargetKind).at(path).detail(kind));
-    match FileType::from_raw_mode(fs::stat(path).on("stat", path)?.st_mode) {
+fn kind_of(resolved: &Resolved) -> Result<Kind> {
+    let other = |kind: &str| Err(Error::new(Code::TargetKind).at(&resolved.path).detail(kind));
+    match resolved.kind()? {
         FileType::RegularFile => Ok(Kind::File),
         FileType::BlockDevice => Ok(Kind::Device),
         FileType::Directory => other("a directory"),
@@ -89,22 +124,26 @@ fn kind_of(path: &Path) -> Result<Kind> {
     }
 }
 
-fn open(path: &Path, kind: Kind) -> Result<File> {
+fn open(resolved: &Resolved, kind: Kind) -> Result<File> {
     let opened = match kind {
-        Kind::Device => device::open_exclusively(path, OFlags::RDWR),
-        Kind::File => {
-            fs::open(path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).map(File::from)
-        }
+        Kind::Device => device::open_exclusively(resolved, OFlags::RDWR),
+        Kind::File => resolved.open(OFlags::RDWR | OFlags::NONBLOCK),
     };
-    match opened {
-        Err(Errno::BUSY) => Err(busy(path, platform::claims_on(path))),
-        // The file is a running program, or the kernel swaps to it.
-        Err(Errno::TXTBSY) => Err(busy(path, holders_at(path))),
-        Err(errno @ (Errno::PERM | Errno::ACCESS | Errno::ROFS)) => {
-            device::open_source(path).and_then(|file| refuse_protected(&file, path))?;
-            Err(Error::io("open", path, errno))
+    opened.map_err(|error| explain(resolved, error))
+}
+
+/// What keeps a target from being opened for writing.
+fn explain(resolved: &Resolved, error: Error) -> Error {
+    let path = &resolved.path;
+    match error.errno {
+        Some(Errno::BUSY) => busy(path, platform::claims_on(path)),
+        // A program that runs, or a file that the kernel swaps to.
+        Some(Errno::TXTBSY) => busy(path, holders_at(path)),
+        Some(Errno::PERM | Errno::ACCESS | Errno::ROFS) => {
+            let readable = device::open_resolved(resolved);
+            readable.and_then(|file| refuse_protected(&file, path)).err().unwrap_or(error)
         }
-        result => result.on("open", path),
+        _ => error,
     }
 }
 

@@ -11,14 +11,11 @@ use crate::image::read_back::mask_of;
 use crate::image::reader::{READ_SIZE, windows_of};
 use crate::image::sealed::{Image, expect_zeros};
 use crate::restore::outcome::{Restored, RestoredSegment};
-use crate::restore::partial::Partial;
 use crate::work::control::Control;
 use crate::work::pool;
 
-/// Creates the file and makes it durable. The name must be free. Bad blocks are left out and reported.
-pub(crate) fn fill(image: &Image, partial: &Partial, control: &Control) -> Result<Restored> {
-    let output = Output::create(&partial.path, image.size)?;
-    partial.claim(output.file())?;
+/// Fills a file that was just created and makes it durable. Bad blocks are left out and reported.
+pub(crate) fn fill(image: &Image, output: Output, control: &Control) -> Result<Restored> {
     let file = NewFile { image, output, control };
     // Everything that is written is read back.
     control.add_total(2 * image.data_bytes());

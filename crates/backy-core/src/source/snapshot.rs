@@ -13,6 +13,8 @@ use crate::files::clone::{Cloned, clone_file, clone_file_at};
 use crate::files::device::{self, Kind};
 use crate::files::identity::{FileIdentity, metadata};
 use crate::files::ownership::{give_to_owner, give_to_owner_of};
+use crate::files::planted::refuse_second_name;
+use crate::files::resolve::with_resolved;
 use crate::platform;
 use crate::source::snapshot_directory::SnapshotDirectory;
 use crate::sys::fs;
@@ -93,7 +95,10 @@ fn fill(
 
 /// Opens a source that can be cloned.
 fn open_file(source: &Path) -> Result<File> {
-    let file = device::open_source(source)?;
+    let file = with_resolved(source, |resolved| {
+        let file = device::open_resolved(resolved)?;
+        refuse_second_name(&file, resolved).map(|()| file)
+    })?;
     match device::facts(&file, source)? {
         Some(facts) if facts.kind == Kind::File => {}
         Some(_) => return Err(refused(source, "a block device cannot be cloned")),

@@ -1,7 +1,9 @@
 //! Calls about names, sizes and blocks of files: those of `rustix::fs`.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -10,6 +12,7 @@ use rustix::fs::{
     self, AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, RenameFlags, SeekFrom, Stat, Uid, XattrFlags,
 };
 use rustix::io::{Errno, Result};
+use rustix::path::Arg;
 
 use super::call;
 
@@ -18,8 +21,29 @@ pub(crate) fn open(path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
 }
 
 /// Opens a name in an open directory.
-pub(crate) fn open_at(directory: impl AsFd, name: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
+pub(crate) fn open_at(directory: impl AsFd, name: impl Arg, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
     call("open", || fs::openat(directory, name, flags, mode))
+}
+
+/// The owner, mode and kind of what has a name in an open directory. A symbolic link is not followed.
+pub(crate) fn stat_at(directory: &File, name: &OsStr) -> Result<Stat> {
+    call("lstat", || fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW))
+}
+
+/// The path in a symbolic link. An empty name stands for `directory` itself if that is a link which was opened.
+pub(crate) fn read_link_at(directory: &File, name: &OsStr) -> Result<OsString> {
+    let path = call("readlink", || fs::readlinkat(directory, name, Vec::new()))?;
+    Ok(OsString::from_vec(path.into_bytes()))
+}
+
+/// Renames within an open directory. Replaces what has the new name.
+pub(crate) fn rename_in(directory: &File, from: &OsStr, to: &OsStr) -> Result<()> {
+    call("rename", || fs::renameat(directory, from, directory, to))
+}
+
+/// The same, but replaces nothing: `EEXIST` then.
+pub(crate) fn rename_in_to_free(directory: &File, from: &OsStr, to: &OsStr) -> Result<()> {
+    call("renameat2", || fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE))
 }
 
 pub(crate) fn metadata(file: &File) -> Result<Metadata> {
@@ -164,7 +188,7 @@ pub(crate) fn unlink(path: &Path) -> Result<()> {
 }
 
 /// Removes a name from an open directory.
-pub(crate) fn unlink_at(directory: impl AsFd, name: &Path) -> Result<()> {
+pub(crate) fn unlink_at(directory: impl AsFd, name: impl Arg) -> Result<()> {
     call("unlink", || fs::unlinkat(directory, name, AtFlags::empty()))
 }
 
@@ -195,7 +219,20 @@ pub(crate) fn rename_to_free(from: &Path, to: &Path) -> Result<()> {
     call("renameat2", || fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE))
 }
 
-/// Returns a second descriptor of a file.
+/// A second descriptor of the file that this process has open by a number. `EBADF` if it has none.
+pub(crate) fn duplicate_number(number: i32) -> Result<File> {
+    call("dup", || {
+        // SAFETY: the descriptor is borrowed for this call alone; a number that is not open is an error.
+        let duplicate = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 0) };
+        if duplicate == -1 {
+            return Err(errno_of(&std::io::Error::last_os_error()));
+        }
+        // SAFETY: the call has just made it, and nobody else has it.
+        Ok(unsafe { File::from_raw_fd(duplicate) })
+    })
+}
+
+/// A second descriptor of a file.
 pub(crate) fn duplicate(file: &File) -> Result<File> {
     call("dup", || file.try_clone().map_err(|error| errno_of(&error)))
 }
