@@ -1,0 +1,186 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { addCommands, createProgram } from '../../../src/cli/program.ts';
+import { escapeText } from '../../../src/cli/ui/escape.ts';
+import { initRepository, openRepository } from '../../../src/index.ts';
+import { KIB, randomBytes } from '../../helpers/bytes.ts';
+import type { Outcome } from '../../helpers/command.ts';
+import { describeWith } from '../../helpers/needs.ts';
+import { backy } from '../../helpers/repository.ts';
+import { scratchForTest } from '../../helpers/scratch.ts';
+import { GROUP_ID, NEEDS_OF_SECOND_USER, USER_ID } from '../../helpers/second-user.ts';
+
+/** Whatever steers a terminal, turns the direction of what is read, breaks a line or cannot be seen. */
+const STEERING = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+/** C0, DEL, C1, two marks of direction, a separator, no width, a tag that nobody sees. */
+const NASTY = 'a\u001b[2J\u007f\u0085\u009b31m\u202e\u2066\u061c\u200f\u2028\u200b\u00ad\u{e0041}z';
+
+describe('a line, or a document of JSON', () => {
+  it('has nothing that steers, and a document says the same', () => {
+    const value = fc.anything({ values: [fc.string({ unit: 'binary' })], withObjectString: true });
+    fc.assert(
+      fc.property(value, (given) => {
+        const text = JSON.stringify(given) ?? 'null';
+        const printed = escapeText(text);
+        expect(printed).not.toMatch(STEERING);
+        expect(printed).not.toContain('\n');
+        expect(JSON.parse(printed)).toEqual(JSON.parse(text));
+      }),
+      { numRuns: 2000 },
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(escapeText(text)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+        expect(escapeText(escapeText(text))).toBe(escapeText(text));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+/** Each command, and words that take names of others to its output. */
+const COMMANDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  init: [
+    ['file', NASTY],
+    [NASTY, 'x'],
+  ],
+  backup: [[NASTY], ['--force', NASTY], ['--slot', NASTY]],
+  status: [[], ['--all']],
+  restore: [['-r', NASTY, 'x'], [`${NASTY}.img`], [`${NASTY}/`], [`rbd:${NASTY}`], ['--abandon', NASTY]],
+  find: [[], ['-r', NASTY]],
+  verify: [[], ['-r', NASTY], ['--repair']],
+  expire: [['-n'], ['--yes']],
+  forget: [
+    ['-r', NASTY],
+    ['-n', '-r', 'last', '--yes-the-last'],
+    ['-r', '1'],
+  ],
+  adopt: [['-n'], [NASTY]],
+  undelete: [
+    ['-r', NASTY],
+    ['-r', 'all'],
+  ],
+  tags: [
+    ['add', '--force', NASTY],
+    ['set', '-n', NASTY],
+    ['remove', NASTY],
+  ],
+  hold: [[NASTY], ['--until', NASTY, 'x']],
+  release: [[], ['-r', NASTY]],
+  distrust: [['-n'], ['-r', NASTY]],
+  schedule: [['3'], [NASTY]],
+  purge: [['-n'], []],
+  retire: [['-n'], []],
+  doctor: [[]],
+};
+
+describe('names, tags, paths and messages of others', () => {
+  it('have every command of the program in this test', async () => {
+    const program = createProgram('1');
+    await addCommands(program, async () => {});
+    expect(new Set(program.commands.map((command) => command.name()))).toEqual(
+      new Set(Object.keys(COMMANDS)),
+    );
+  });
+
+  it('reach no terminal, in no command, as text or JSON, nor the log', async () => {
+    const { scratch, directory, log } = await nastyRepository();
+    const runs = Object.entries(COMMANDS).flatMap(([command, all]) => all.map((args) => [command, ...args]));
+    const [forPeople, forPrograms] = [runs, runs.map((args) => ['--json', ...args])];
+    for (const [at, args] of [...forPeople, ...forPrograms].entries()) {
+      const flags = ['--log', log, ...(at % 2 === 0 ? ['-v'] : [])];
+      const outcome = await backy(directory, [...flags, ...args], { cwd: scratch });
+      expectClean(args, outcome);
+      if (args[0] === '--json') expectJson(args, outcome);
+    }
+    for (const path of [log]) expect(readFileSync(path, 'utf8')).not.toMatch(STEERING);
+  });
+});
+
+describeWith([...NEEDS_OF_SECOND_USER, 'command flock'], 'a lock that another user holds', () => {
+  it.each([
+    ['on the target of a restore', (target: string) => ['restore', target]],
+    ['on the repository', () => ['backup', 'manual:x']],
+  ])('%s is told with process, program and user', async (where, command) => {
+    const scratch = scratchForTest();
+    chmodSync(scratch, 0o755);
+    const [source, target, directory] = [join(scratch, 'a.img'), join(scratch, 'b.img'), join(scratch, 'r')];
+    for (const path of [source, target]) writeFileSync(path, randomBytes(64 * KIB));
+    await initRepository(directory, { type: 'file', filename: source });
+    await (await openRepository(directory)).backup({ tags: ['manual:x'] });
+    // As a repository that was made by hand: others may look into it.
+    chmodSync(directory, 0o755);
+    const locked = where === 'on the repository' ? join(directory, '.backup') : target;
+    chmodSync(locked, 0o644);
+    const drop = [
+      '--reuid',
+      String(USER_ID),
+      '--regid',
+      String(GROUP_ID),
+      '--clear-groups',
+      '--no-new-privs',
+    ];
+    const holding = ['flock', '--shared', locked, 'sh', '-c', 'echo; exec sleep 600'];
+    const holder = spawn('setpriv', [...drop, ...holding], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    onTestFinished(() => void process.kill(-(holder.pid ?? 0), 'SIGKILL'));
+    await once(holder.stdout, 'data');
+
+    const { exitCode, stderr } = await backy(directory, command(target));
+
+    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringMatching(/^backy: [^\n]+\n$/) });
+    expect(stderr).toMatch(/\b(flock|sleep)\b/);
+    expect(stderr).toMatch(/process \d+/);
+    expect(stderr).toContain(`of ${USER_ID}`);
+  });
+});
+
+/** A repository in a directory of such a name, with a source, tags, reasons and files of such names. */
+async function nastyRepository(): Promise<{ scratch: string; directory: string; log: string }> {
+  const scratch = scratchForTest();
+  const [source, directory] = [join(scratch, NASTY), join(scratch, `${NASTY}.d`, NASTY)];
+  writeFileSync(source, randomBytes(64 * KIB));
+  await initRepository(directory, { type: 'file', filename: source });
+  const config = join(directory, 'config');
+  const text = readFileSync(config, 'utf8').replace(/^( *)type: file\n/m, '$&$1snapshot: off\n');
+  // Without its first line it is one of any age, whose tags may be called anything.
+  const tag = JSON.stringify(NASTY).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  writeFileSync(config, `${text.slice(text.indexOf('\n') + 1)}  ${tag}: {interval: 1d, keep: 1}\n`);
+  const repository = await openRepository(directory);
+  const first = await repository.backup();
+  expect(first?.record.tags).toContain(NASTY);
+  await repository.backup({ tags: ['manual:second'] });
+  await repository.hold({ reason: NASTY });
+  await repository.backup({ tags: ['manual:unknown\u202e'] }).catch(() => undefined);
+  writeFileSync(join(directory, `.tmp-backy-${NASTY}`), '');
+  const damaged = '01a20b83-a9a3-7fb8-b229-552c9c4b16ac';
+  writeFileSync(
+    join(directory, `${damaged}.rev`),
+    `{\n  "formatVersion": 1, "uuid": ${JSON.stringify(NASTY)}}`,
+  );
+  writeFileSync(join(directory, '.restoring'), JSON.stringify({ restores: [markOf(NASTY)] }));
+  onTestFinished(() => rmSync(scratch, { recursive: true, force: true }));
+  return { scratch, directory, log: join(scratch, 'log') };
+}
+
+function markOf(target: string): object {
+  return { target, places: [], revision: NASTY, startedAt: NASTY, pid: 1 };
+}
+
+function expectClean(args: readonly string[], { stdout, stderr }: Outcome): void {
+  expect(stdout + stderr, JSON.stringify(args)).not.toMatch(STEERING);
+}
+
+function expectJson(args: readonly string[], { stdout, stderr }: Outcome): void {
+  const lines = (stdout + stderr).split('\n').filter((line) => line !== '');
+  for (const line of lines) expect(() => JSON.parse(line), `${JSON.stringify(args)}: ${line}`).not.toThrow();
+}
