@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { causeLines, failureJson, failureLine, toReportable } from '../../../src/cli/failure.ts';
 import { escapeText } from '../../../src/cli/ui/escape.ts';
-import { createLook, escapeLine } from '../../../src/cli/ui/look.ts';
 import { createProgressMeter } from '../../../src/cli/ui/progress-meter.ts';
 import { backyError } from '../../../src/errors.ts';
 
@@ -24,21 +23,6 @@ describe('escapeText', () => {
         expect(escapeText(text)).not.toMatch(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u);
       }),
     );
-  });
-});
-
-describe('a line with colours', () => {
-  const { title, alarm } = createLook({ isTTY: true }, {});
-  const line = `${title('== Revisions')} ${alarm('bad\u0085')} \u001b[2J \u001b[31m`;
-
-  it('keeps ours on a terminal, and nothing else that steers', () => {
-    expect(escapeLine(line, { isTTY: true }, {})).toBe(
-      '\u001b[1m== Revisions\u001b[0m \u001b[31mbad\\u0085\u001b[0m \\u001b[2J \\u001b[31m',
-    );
-  });
-
-  it('has none elsewhere', () => {
-    expect(escapeLine(line, { isTTY: false }, {})).not.toMatch(/\p{Cc}/u);
   });
 });
 
