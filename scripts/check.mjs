@@ -17,6 +17,8 @@ const GENERATED = [
   'docs/reference/cli.md',
   'docs/reference/errors.md',
   'docs/reference/environment.md',
+  'docs/reference/json.md',
+  'docs/reference/api.md',
   'man/backy.1',
   'completions/backy.bash',
   'completions/_backy',

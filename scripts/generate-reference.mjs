@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `npm run docs`: writes what is generated from the tree of commands, the table of errors and the table of environment
- * variables: pages of docs/reference, the man page and the completions. With --check it writes nothing and fails when a
+ * `npm run docs`: writes what is generated from the tree of commands, the table of errors, the table of environment
+ * variables and the types: pages of docs/reference, the man page and the completions. With --check it writes nothing and fails when a
  * file is not current.
  */
 
@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { bashCompletion } from './lib/reference/bash-completion.mjs';
 import { fishCompletion } from './lib/reference/fish-completion.mjs';
 import { manPage } from './lib/reference/man-page.mjs';
-import { commandPage, environmentPage, errorPage } from './lib/reference/pages.mjs';
+import { apiPage, commandPage, environmentPage, errorPage, jsonPage } from './lib/reference/pages.mjs';
 import { readTree } from './lib/reference/tree.mjs';
 import { zshCompletion } from './lib/reference/zsh-completion.mjs';
 import { fail, ROOT, say } from './lib/run.mjs';
@@ -22,6 +22,8 @@ const FILES = new Map([
   ['docs/reference/cli.md', commandPage(tree, ORIGIN)],
   ['docs/reference/errors.md', errorPage(ORIGIN)],
   ['docs/reference/environment.md', environmentPage(ORIGIN)],
+  ['docs/reference/json.md', jsonPage(ORIGIN)],
+  ['docs/reference/api.md', apiPage(ORIGIN)],
   ['man/backy.1', manPage(tree, ORIGIN)],
   ['completions/backy.bash', bashCompletion(tree, ORIGIN)],
   ['completions/_backy', zshCompletion(tree, ORIGIN)],

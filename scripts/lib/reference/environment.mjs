@@ -131,6 +131,12 @@ export const TEST_VARIABLES = [
     meaning: 'How many bits of the large image are flipped.',
   },
   {
+    name: 'BACKY_ZERO_SUBTREES',
+    reader: 'the test `the_table` of the engine, with `--ignored`',
+    unset: 'the table is compared',
+    meaning: 'The file that the table of hashes of zeros is written to instead.',
+  },
+  {
     name: 'BACKY_ZFS_CACHE',
     reader: 'tests of ZFS',
     unset: '`~/.cache/backy/zfs`',

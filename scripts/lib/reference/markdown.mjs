@@ -22,7 +22,9 @@ export function table(
 
 /** A list of terms with what they mean. */
 export function terms(/** @type {readonly (readonly [string, string])[]} */ entries) {
-  return entries.map(([term, meaning]) => wrap(`- \`${term}\`: ${meaning}`, '  ')).join('\n');
+  return entries
+    .map(([term, meaning]) => wrap(`- \`${term}\`${meaning === '' ? '' : `: ${meaning}`}`, '  '))
+    .join('\n');
 }
 
 export function code(/** @type {string} */ text, language = '') {

@@ -2,7 +2,9 @@
 
 import { errorTable } from '../../../dist/errors.js';
 import { errnoTable } from '../../../dist/io-error.js';
+import { declarationsOf } from './api-model.mjs';
 import { TEST_VARIABLES, VARIABLES } from './environment.mjs';
+import { DOCUMENTS, partsOf, readShapes } from './json-model.mjs';
 import { EXIT_CODES } from './man-page.mjs';
 import { code, page, table, terms } from './markdown.mjs';
 
@@ -73,5 +75,55 @@ export function environmentPage(/** @type {string} */ origin) {
     rows(VARIABLES),
     '## Tests and development',
     rows(TEST_VARIABLES),
+  ]);
+}
+
+export function jsonPage(/** @type {string} */ origin) {
+  const shapes = readShapes();
+  const documents = new Set(DOCUMENTS.values());
+  const parts = new Set([...documents].flatMap((name) => [...partsOf(name, shapes)]));
+  const others = [...parts].filter((name) => !documents.has(name)).sort();
+  const section = (/** @type {string} */ name) => shapeParts(shapes.get(name));
+  return page('JSON documents', origin, [
+    'With `--json` a command prints one document on one line. These are the keys of each; a key with a question mark may be absent. New versions may add keys, and rename or remove none. Times are ISO 8601 in UTC, sizes are bytes.',
+    'With `-q`, too, a command with `--json` prints its document. `restore -` prints it on standard error, because the image takes standard output.',
+    ...[...DOCUMENTS].flatMap(([command, name]) => [
+      `## backy ${command}`,
+      ...([...DOCUMENTS].find(([, other]) => other === name)?.[0] === command
+        ? section(name)
+        : [`As of \`backy ${[...DOCUMENTS].find(([, other]) => other === name)?.[0]}\`.`]),
+    ]),
+    '## Parts',
+    'Objects within these documents, by the names of their types in the [API](api.md).',
+    ...others.flatMap((name) => [`### ${name}`, ...section(name)]),
+    '## Warnings and errors',
+    'They are objects on lines of their own, on standard error.',
+    terms([
+      ['messageType', '`info` and `warning`; `exitError` for the error that ends the command'],
+      ['message', 'text for people'],
+      ['code', 'of an error: see [errors](errors.md)'],
+      ['remedy', 'of an error: what to do'],
+      ['details', 'of an error: the facts, such as `path`'],
+    ]),
+  ]);
+}
+
+function shapeParts(/** @type {import('./json-model.mjs').Shape | undefined} */ shape) {
+  if (shape === undefined) return [];
+  const fields = shape.fields.map(({ name, isOptional, type, meaning }) => {
+    const term = `${name}${isOptional ? '?' : ''}: ${type}`;
+    return /** @type {const} */ ([term, meaning]);
+  });
+  return [...(shape.meaning === '' ? [] : [shape.meaning]), terms(fields)];
+}
+
+export function apiPage(/** @type {string} */ origin) {
+  return page('TypeScript API', origin, [
+    "`import { … } from 'backy'` has these names; CommonJS has them as well. Failures are a `BackyError` with a `code`: [errors](errors.md).",
+    ...declarationsOf().flatMap(({ name, meaning, text }) => [
+      `## ${name}`,
+      ...(meaning === '' ? [] : [meaning]),
+      code(text, 'ts'),
+    ]),
   ]);
 }

@@ -28,7 +28,7 @@ describe('the guide to retention', () => {
     const lines = scheduleLines(await simulate(bench.context, { days: 120 }));
     const end = lines.findIndex((line) => line.startsWith('== Kept')) - 1;
     // Of the backups, the guide shows the first two and the last one.
-    const expected = [...lines.slice(0, 3), '…', ...lines.slice(end - 1)];
+    const expected = [...lines.slice(0, 4), '…', ...lines.slice(end - 1)];
     const [, shown] = /\$ backy schedule 120\n([\s\S]*?)\n```/.exec(guide) ?? [];
     expect(shown).toBe(expected.join('\n'));
   });
