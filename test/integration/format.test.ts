@@ -25,6 +25,7 @@ for (const type of types) {
       const second = readRecord(repository, (await repository.backup()).uuid);
 
       const isReflink = type !== 'ext4';
+      const number = expect.stringMatching(/^\d+$/);
       expect(second).toEqual({
         formatVersion: 1,
         uuid: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
@@ -35,7 +36,11 @@ for (const type of types) {
         size: 5 * MIB + 1000,
         digest: expect.stringMatching(/^[0-9a-f]{64}$/),
         blockSize: blockBytes,
-        source: { type: 'file', filename: repository.source },
+        source: {
+          type: 'file',
+          filename: repository.source,
+          ...(isReflink ? { snapshotFile: { device: number, inode: number, birth: number } } : {}),
+        },
         consistency: isReflink ? 'crash' : 'live',
         stats: {
           duration: expect.any(Number),
