@@ -92,7 +92,7 @@ describeWith([...NEEDS_OF_SECOND_USER, ...needsOf('xfs', 'ext4')], 'the reposito
 
     take(`${second}.rev`);
 
-    const status = await asUser('status');
+    const status = await asUser('-v', 'status');
     expect(status.exitCode).toBe(1);
     expect(status.stdout).toMatch(new RegExp(`${second}.* unreadable .*permission denied.*chown`));
     expect(status.stdout).toContain('1 unreadable revision\n');
