@@ -18,7 +18,7 @@ describeWith(['command b3sum'], 'a damaged image', () => {
   it('is not restored, and the bad ranges are named', async () => {
     const { scratch, repository, record } = await damagedRepository(flips);
     const [fresh, existing] = [join(scratch, 'fresh'), join(scratch, 'existing')];
-    writeFileSync(existing, 'untouched');
+    writeFileSync(existing, 'untouched', { mode: 0o600 });
 
     for (const target of [fresh, existing])
       await expectFailure(repository.backy, ['restore', target], {

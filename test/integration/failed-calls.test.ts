@@ -80,7 +80,7 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', 
     const { repository } = await changedRepository(filesystem.scratch());
     const target = join(filesystem.scratch(), 'target');
     // Only a target that exists can be in use as a loop device.
-    writeFileSync(target, '');
+    writeFileSync(target, '', { mode: 0o600 });
     const loops = loopAttributes();
     expect(loops.length).toBeGreaterThan(0);
 

@@ -224,7 +224,7 @@ describeWith(needs, 'a target in use', () => {
 
   function existingFile(size = 2 * SIZE): string {
     const target = join(filesystem.scratch(), 'target');
-    writeFileSync(target, randomBytes(size));
+    writeFileSync(target, randomBytes(size), { mode: 0o600 });
     return target;
   }
 

@@ -262,7 +262,7 @@ describeWith(
     /** A repository, and its source alone in a directory. */
     async function changedRepository(): Promise<{ repository: TestRepository; source: string }> {
       const source = join(filesystem.scratch(), 'disk.img');
-      writeFileSync(source, randomBytes(sourceBytes));
+      writeFileSync(source, randomBytes(sourceBytes), { mode: 0o600 });
       const repository = await createRepository(join(filesystem.scratch(), 'repository'), source);
       return { repository, source };
     }

@@ -1,4 +1,12 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
@@ -161,6 +169,7 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a signal', () => {
     const [repository, scratch] = [await sealed, filesystem.scratch()];
     const existing = join(scratch, 'existing');
     makeSparseFile(existing, PIB);
+    chmodSync(existing, 0o600);
     for (let number = 0; number < ISLANDS; number += 1)
       writeAt(existing, (number * PIB) / 64, Buffer.alloc(4096, 1));
     const places = { TARGET: join(scratch, 'target'), EXISTING: existing };
