@@ -14,7 +14,7 @@ export interface GlobalOptions {
   readonly trustRepository?: boolean;
 }
 
-/** What a command has to work with. */
+/** Everything that a command works with. */
 export interface Session {
   readonly signal: AbortSignal;
   readonly verbose: boolean;

@@ -10,7 +10,7 @@ import { ROOT } from '../run.mjs';
  * @typedef {{ name: string, meaning: string, fields: readonly Field[] }} Shape
  */
 
-/** What each command prints. A command that is not here prints no document. */
+/** The interface of the document that each command prints. */
 export const DOCUMENTS = new Map([
   ['init', 'InitResult'],
   ['backup', 'BackupDocument'],

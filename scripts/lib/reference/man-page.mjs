@@ -36,7 +36,7 @@ export function manPage(/** @type {import('./tree.mjs').Tree} */ tree, /** @type
   ].join('\n')}\n`;
 }
 
-/** What a shell sees, in the words of the reference. */
+/** Exit codes and their meanings. */
 export const EXIT_CODES = [
   ['0', 'It worked; also when a reader of the output has seen enough.'],
   ['1', 'An error: one line on standard error says what failed and what to do about it.'],

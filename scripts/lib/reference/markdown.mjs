@@ -1,4 +1,4 @@
-/** How generated pages are written. */
+/** Markdown of generated pages. */
 
 const WIDTH = 100;
 

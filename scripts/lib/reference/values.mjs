@@ -6,7 +6,7 @@ import { SOURCE_TYPES } from '../../../dist/config/config.js';
 export const SPEC_WORDS = ['last', 'first', 'all', 'clean'];
 
 /**
- * What completes a value: `directory`, `file`, `revision`, `command`, a list of words, or undefined when nothing does.
+ * The completion of a value: `directory`, `file`, `revision`, `command`, a list of words, or undefined for none.
  *
  * @param {string} placeholder such as DIR, as the help shows it
  * @param {readonly string[]} words what the command line allows, if it is a list

@@ -45,7 +45,7 @@ export function roomsInCircles(/** @type {Graph} */ graph) {
   return [...graph.keys()].filter((room) => reach(graph, room).has(room));
 }
 
-/** How many floors the rooms take, when each stands right above the highest that it uses; circles count once. */
+/** The number of floors that the rooms take, when each stands right above the highest that it uses; circles count once. */
 export function countFloors(/** @type {Graph} */ graph) {
   const floor = (/** @type {string} */ room, /** @type {readonly string[]} */ above) =>
     1 +

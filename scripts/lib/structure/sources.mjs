@@ -41,7 +41,7 @@ export function commentLines(/** @type {Source} */ { text }) {
   return lines.map((line) => line.replace(COMMENT, '').trim()).filter((line) => line !== '');
 }
 
-/** How many lines are neither blank nor a comment. */
+/** The number of lines that are neither blank nor a comment. */
 export function countCode(/** @type {Source} */ { text }) {
   return text.split('\n').filter((line) => line.trim() !== '' && !COMMENT.test(line)).length;
 }

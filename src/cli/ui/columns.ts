@@ -1,7 +1,7 @@
 import { escapeText } from './escape.ts';
 import type { Look } from './look.ts';
 
-/** What a line should not be longer than. */
+/** The longest a line should be, in characters. */
 const WIDTH = 100;
 const INDENT = '    ';
 

@@ -19,7 +19,7 @@ export function expireLines({ verdicts, alarm, freed, dryRun }: ExpireResult): r
   ];
 }
 
-/** What removing gives back: `24.34 MiB free once the trash is emptied`. */
+/** The space that removing gives back: `24.34 MiB free once the trash is emptied`. */
 export function describeFreed({ bytes, estimated, reason }: FreedStats): string {
   const how = estimated ? ` (estimated: ${escapeText(reason ?? 'the filesystem does not say')})` : '';
   return `${formatSize(bytes)} free once the trash is emptied${how}`;

@@ -1,4 +1,4 @@
-/** How a report looks. It marks lines; they are painted when they are printed, behind everything that escapes text. */
+/** The look of a report. It marks lines; they are painted when they are printed, behind everything that escapes text. */
 export interface Look {
   /** Everything, in lines as long as they need to be, instead of what fits 100 columns. */
   readonly verbose: boolean;
@@ -10,7 +10,7 @@ export interface Look {
   readonly paint: (line: string) => string;
 }
 
-/** What decides about colour. */
+/** The property of a stream that decides about colour. */
 interface Output {
   readonly isTTY?: boolean;
 }

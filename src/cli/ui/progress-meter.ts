@@ -1,7 +1,7 @@
 import { formatSeconds } from '../../domain/duration.ts';
 import { formatSize } from '../../domain/size.ts';
 
-/** How far long work has come; bytes. */
+/** The progress of long work, in bytes. */
 export interface ProgressState {
   readonly total: number;
   readonly done: number;
@@ -14,7 +14,7 @@ export interface ProgressMeter {
   line(state: ProgressState, nowMs: number): string;
 }
 
-/** How much the newest speed counts against the ones before. */
+/** The weight of the newest speed against the ones before. */
 const SMOOTHING = 0.2;
 
 /** Starts measuring at `startMs`. */

@@ -40,7 +40,7 @@ export function factsOf({ timestamp, uuid, stats, tags, trust }: RevisionRecord)
   return [time, uuid, formatSize(bytesWritten), `${Math.round(duration)}s`, formatTags(tags), trust];
 }
 
-/** How it was read, what it shares, when it was verified. */
+/** Method, sharing and time of the last verification. */
 export function moreFactsOf(record: RevisionRecord): readonly string[] {
   const { verifiedAt, stats } = record;
   const verified = verifiedAt === null ? '-' : `verified ${formatLocalTime(new Date(verifiedAt))}`;
@@ -51,7 +51,7 @@ function shareOf({ stats: { sharing, sharingReason } }: RevisionRecord): string 
   return sharingReason === undefined ? sharing : `${sharing}: ${sharingReason}`;
 }
 
-/** What there is to say of a revision where its sharing has no column. */
+/** The remarks on a revision in a table that has no column for sharing. */
 export function remarksOf(record: RevisionRecord): readonly string[] {
   const { sharing, sharingReason } = record.stats;
   const how = sharing === 'none' ? 'blocks are not shared' : `blocks are shared by ${sharing}`;
@@ -74,13 +74,13 @@ export function ownRemarks(record: RevisionRecord): readonly string[] {
   ];
 }
 
-/** What the record of a revision rests on that has lost its first one. */
+/** The source of a record that replaces a lost one. */
 function describeAdoption({ at, index }: Adoption): string {
   const made = index === 'made' ? ', its index made from the image' : '';
   return `adopted ${formatLocalTime(new Date(at))}${made}`;
 }
 
-/** Why and until when a revision is held. */
+/** The reason of a hold, and its end. */
 function describeHold({ reason, until }: Hold): string {
   return `held${until === null ? '' : ` until ${formatLocalTime(new Date(until))}`}: ${reason}`;
 }

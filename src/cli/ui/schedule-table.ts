@@ -9,7 +9,7 @@ import { formatLocalTime, formatTags } from './words.ts';
 
 const TIME_WIDTH = 19;
 
-/** What `backy status` says of the schedule: a line for each tag, and the last run. */
+/** The schedule in `backy status`: a line for each tag, and the last run. */
 export function scheduleTable(
   schedule: ScheduleStatus,
   lastRun: RunNote | null,

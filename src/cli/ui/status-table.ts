@@ -29,7 +29,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'Tags' },
   { title: 'Trust' },
 ];
-/** What a verbose look shows as well, and what is there of a revision that cannot be used. */
+/** More columns of a verbose look, and their cells for a revision that cannot be used. */
 const MORE_COLUMNS: readonly Column[] = [{ title: 'Method' }, { title: 'Sharing' }, { title: 'Verified' }];
 const NO_MORE = ['-', '-', '-'] as const;
 
@@ -38,7 +38,7 @@ const NO_MORE = ['-', '-', '-'] as const;
  * revisions have is in the summary; with a verbose look everything is in the line of the revision.
  */
 export function statusLines(status: Status, look: Look = createLook()): readonly string[] {
-  const { revisions, trash, damagedTrash, unfinishedRestores, summary } = status;
+  const { revisions, trash, damagedTrash, summary } = status;
   const common = look.verbose ? new Set<string>() : commonRemarks(revisions);
   const section = (title: string, rows: readonly Row[]): readonly string[] => [
     look.title(`== ${title}`),
@@ -64,6 +64,16 @@ export function statusLines(status: Status, look: Look = createLook()): readonly
       : []),
     ...scheduleTable(status.schedule, status.lastRun, look),
     '',
+    ...summaryLines(status, common, look),
+  ];
+}
+
+function summaryLines(
+  { revisions, unfinishedRestores, summary }: Status,
+  common: ReadonlySet<string>,
+  look: Look,
+): readonly string[] {
+  return [
     look.title('== Summary'),
     counted(summary.revisions, 'revision'),
     `${formatSize(summary.bytesWritten)} data (estimated)`,
@@ -92,7 +102,7 @@ function troubleLines(summary: Status['summary'], look: Look): readonly string[]
   );
 }
 
-/** How the revisions were read, and how their blocks are shared: `method: full 1, extent-map 1`. */
+/** Methods and sharing of all revisions, counted: `method: full 1, extent-map 1`. */
 function methodLines(revisions: readonly RevisionRecord[]): readonly string[] {
   if (revisions.length === 0) return [];
   const tally = (words: readonly string[]): string =>
@@ -103,7 +113,7 @@ function methodLines(revisions: readonly RevisionRecord[]): readonly string[] {
   ].map(escapeText);
 }
 
-/** What there is to say of each of several revisions. */
+/** The remarks that several revisions have in common. */
 function commonRemarks(revisions: readonly RevisionRecord[]): ReadonlySet<string> {
   const [first, ...others] = revisions.map(remarksOf);
   if (first === undefined || others.length === 0) return new Set();

@@ -10,7 +10,7 @@ export function formatTags(tags: readonly string[]): string {
   return tags.map((tag) => tag || '""').join(',') || '-';
 }
 
-/** How an image lies on the disk: `12,345 extents (1,234 per GiB)`. */
+/** The layout of an image on the disk: `12,345 extents (1,234 per GiB)`. */
 export function describeFragmentation({ extents, extentsPerGib }: Fragmentation): string {
   const noun = extents === 1 ? 'extent' : 'extents';
   return `${formatCount(extents)} ${noun} (${formatCount(extentsPerGib)} per GiB)`;
