@@ -63,6 +63,7 @@ export async function recordFilesystem(
     // What comes now is no part of it: a clean end would hide what was not yet safe.
     const entries = disk.entries.slice();
     await unmount(inside('mnt'));
+    await untilFree(inside('fuse/disk'));
     await unmount(inside('fuse'));
     await fuse.outcome;
     return { type, base, entries };
@@ -90,7 +91,17 @@ export async function withCrashed<Result>(
     return await work();
   } finally {
     await unmount(mountpoint);
+    await untilFree(file);
   }
+}
+
+/** A process of another test may have a mount namespace of its own, which keeps a filesystem alive that is unmounted here. */
+async function untilFree(disk: string): Promise<void> {
+  await patiently(async () => {
+    if ((await mustRun('losetup', ['--associated', disk])) === '') return;
+    await sleep(100);
+    throw new Error(`${disk} is still in use`);
+  }, 1200);
 }
 
 /** Something of this machine may look at a new filesystem for a moment. */
