@@ -77,7 +77,7 @@ fn open_or_create(path: &Path) -> Result<File> {
     }
 }
 
-/// Whoever may read the file can hold its lock, so the kernel is asked first who does, and the note in the file then.
+/// The kernel is asked first who holds a lock, and the note in the file then: every reader of the file can hold it.
 fn locked(file: &File, path: &Path) -> Error {
     let holders = platform::find_lockers(file);
     let pid = holders.first().map_or_else(|| noted_holder(file), |holder| holder.pid);

@@ -18,7 +18,7 @@ use crate::sys::{fs, io};
 /// A pipe that can be written to takes this much without waiting: `PIPE_BUF` of `pipe(7)`.
 const PIECE: usize = 4096;
 
-/// How long a reader may take nothing. Longer, and signals would wait as well.
+/// A reader may take nothing for this long. Signals wait meanwhile.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Appends a line to a file, which is created for its owner alone if there is none. Nothing is waited for, such as the

@@ -44,14 +44,14 @@ pub(crate) fn refuse_second_name(file: &File, resolved: &Resolved) -> Result<()>
     Err(Error::new(Code::FileForeign).at(&resolved.path).detail(detail))
 }
 
-/// Who owns a file and its directory.
+/// The owners of a file and its directory.
 struct Ownership {
     us: u32,
     file: u32,
     is_regular: bool,
     names: u64,
     directory: u32,
-    /// Of the directory.
+    /// The permissions of the directory.
     mode: u32,
 }
 

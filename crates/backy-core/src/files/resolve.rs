@@ -21,10 +21,10 @@ use crate::sys::fs;
 /// As many symbolic links as the kernel follows: `path_resolution(7)`.
 const MOST_LINKS: usize = 40;
 
-/// How often a path is resolved again because a file on it was replaced in between.
+/// A path is resolved this often if a file on it is replaced in between.
 const ATTEMPTS: usize = 5;
 
-/// Where a path leads: a name in an open directory.
+/// The place that a path leads to: a name in an open directory.
 pub(crate) struct Resolved {
     /// The path as it was given, for messages.
     pub path: PathBuf,
@@ -215,7 +215,7 @@ impl Walk {
         let bytes = path.as_bytes();
         let names = bytes.split(|byte| *byte == b'/').filter(|name| !name.is_empty());
         let mut names: Vec<OsString> = names.map(|name| OsStr::from_bytes(name).to_owned()).collect();
-        // What ends in a slash is a directory, or does not resolve.
+        // A path that ends in a slash leads to a directory, or does not resolve.
         if bytes.ends_with(b"/") {
             names.push(".".into());
         }

@@ -19,11 +19,11 @@ pub(crate) struct Entry {
     handle: File,
     /// Its owner, mode and kind.
     pub stat: Stat,
-    /// Where it leads, if it is a symbolic link.
+    /// The place that it leads to, if it is a symbolic link.
     pub link: Option<Link>,
 }
 
-/// Where a symbolic link leads.
+/// The place that a symbolic link leads to.
 pub(crate) enum Link {
     /// The path in it.
     Path(OsString),

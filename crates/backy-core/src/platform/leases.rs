@@ -39,7 +39,7 @@ pub(crate) fn is_open_for_writing(file: &File) -> bool {
 fn try_lease(file: &File) -> Result<()> {
     /// `fcntl(2)`; the same on every architecture: include/uapi/asm-generic/fcntl.h.
     const F_SETSIG: libc::c_int = 10;
-    // Whoever opens the file for writing meanwhile breaks the lease, which sends SIGIO. That would end this process;
+    // A process that opens the file for writing meanwhile breaks the lease, which sends SIGIO. That would end this process;
     // SIGURG is ignored unless somebody waits for it.
     control(file, F_SETSIG, libc::SIGURG)?;
     control(file, libc::F_SETLEASE, libc::F_RDLCK)?;

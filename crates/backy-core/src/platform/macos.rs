@@ -69,11 +69,11 @@ pub(crate) const LOOKING_UP: OFlags = OFlags::from_bits_retain(0x4010_0000);
 pub(crate) struct Entry {
     /// Its owner, mode and kind.
     pub stat: Stat,
-    /// Where it leads, if it is a symbolic link.
+    /// The place that it leads to, if it is a symbolic link.
     pub link: Option<Link>,
 }
 
-/// Where a symbolic link leads.
+/// The place that a symbolic link leads to.
 pub(crate) enum Link {
     /// The path in it.
     Path(OsString),

@@ -71,7 +71,7 @@ pub(crate) fn find_new(path: &Path) -> Result<Resolved> {
     }
     check_resolved(&resolved)?;
     match resolved.list_directory() {
-        // Who may not list a directory may still create a file in it.
+        // A user who may not list a directory may still create a file in it.
         Err(Errno::ACCESS) => {}
         result => {
             let directory = directory_of(path);
@@ -132,7 +132,7 @@ fn open(resolved: &Resolved, kind: Kind) -> Result<File> {
     opened.map_err(|error| explain(resolved, error))
 }
 
-/// What keeps a target from being opened for writing.
+/// The reason why a target cannot be opened for writing.
 fn explain(resolved: &Resolved, error: Error) -> Error {
     let path = &resolved.path;
     match error.errno {
