@@ -2,7 +2,7 @@ import { isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
 import { changeRestoreMarks, type RestoreMark, readRestoreMarks } from '../../repository/restore-marks.ts';
 import type { Context } from '../context.ts';
-import { currentBoot, isSameFile, overlap, placesOf } from './places.ts';
+import { currentBoot, mayBeSameFile, overlap, placesOf } from './places.ts';
 import { isRbdTarget } from './restore-target.ts';
 import { isAlive } from './unfinished-restore.ts';
 
@@ -52,7 +52,7 @@ export async function matcher(target: string): Promise<(mark: RestoreMark) => Pr
 async function isReplaced({ target, places: [then] }: RestoreMark): Promise<boolean> {
   if (then?.inode === undefined) return false;
   const [now] = await placesOf(target);
-  return now !== undefined && !isSameFile(then, now);
+  return now !== undefined && !mayBeSameFile(then, now);
 }
 
 /** Why a restore needs not be finished any more. */

@@ -31,13 +31,16 @@ export function overlap(one: readonly Place[], other: readonly Place[]): boolean
 
 /** Whether two places are the same. */
 export function isSame(one: Place | undefined, other: Place | undefined): boolean {
-  return one !== undefined && one.device === other?.device && isSameFile(one, other);
+  return one !== undefined && one.device === other?.device && mayBeSameFile(one, other);
 }
 
-/** Whether two places on one filesystem are the same file. */
-export function isSameFile(one: Place, other: Place): boolean {
-  const isOlder = one.birth === undefined || other.birth === undefined;
-  return one.inode === other.inode && (isOlder || one.birth === other.birth);
+/**
+ * Whether two places on one filesystem can be the same file. In doubt they can, on either side: an earlier version noted
+ * no time of birth, and a half-restored file must not be backed up.
+ */
+export function mayBeSameFile(one: Place, other: Place): boolean {
+  const isUnknown = one.birth === undefined || other.birth === undefined;
+  return one.inode === other.inode && (isUnknown || one.birth === other.birth);
 }
 
 /** The path in /dev/mapper of a device. */
