@@ -1,7 +1,8 @@
 import { chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Outcome, type Running, run, start } from './command.ts';
+import type { LoopFilesystem } from './loop-filesystem.ts';
 import type { Need } from './needs.ts';
 
 /** An unprivileged user that no machine has; files of such users work like those of any other. */
@@ -31,6 +32,18 @@ export interface SharedProgram {
 /** Starts a command as the second user, without any capability. */
 export function startAsUser(...command: readonly string[]): Running {
   return start('env', [...AS_SECOND_USER, ...command]);
+}
+
+/** Lets every user into a filesystem of a test, though not into its scratch directories. */
+export function letOthersInto({ directory }: Pick<LoopFilesystem, 'directory'>): void {
+  for (const each of [dirname(directory), directory]) chmodSync(each, 0o755);
+}
+
+/** An empty directory in it that every user may look into. */
+export function scratchForOthers(filesystem: Pick<LoopFilesystem, 'scratch'>): string {
+  const directory = filesystem.scratch();
+  chmodSync(directory, 0o755);
+  return directory;
 }
 
 /** Copies the built program, and what it needs, into a directory. */

@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import type { RevisionRecord } from '../../src/domain/revision.ts';
 import { MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
@@ -8,6 +8,7 @@ import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import {
   GROUP_ID,
+  letOthersInto,
   NEEDS_OF_SECOND_USER,
   type SharedProgram,
   shareProgram,
@@ -21,10 +22,7 @@ describeWith([...NEEDS_OF_SECOND_USER, ...needsOf('xfs', 'ext4')], 'the reposito
   let program: SharedProgram;
   beforeAll(() => {
     program = shareProgram(join(ext4.directory, 'program'));
-    for (const { directory } of [xfs, ext4]) {
-      chmodSync(dirname(directory), 0o755);
-      chmodSync(directory, 0o755);
-    }
+    for (const filesystem of [xfs, ext4]) letOthersInto(filesystem);
   });
 
   it.each([

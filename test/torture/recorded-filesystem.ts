@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanUpWith } from '../helpers/clean-up.ts';
-import { mustRun, run, start } from '../helpers/command.ts';
+import { mustRun, start } from '../helpers/command.ts';
 import { mountDirectly, untilServed } from '../helpers/fuse-disk.ts';
 import type { Need } from '../helpers/needs.ts';
 import { patiently } from '../helpers/patiently.ts';
@@ -97,19 +96,13 @@ export async function withCrashed<Result>(
 
 /** A process of another test may have a mount namespace of its own, which keeps a filesystem alive that is unmounted here. */
 async function untilFree(disk: string): Promise<void> {
-  await patiently(async () => {
-    if ((await mustRun('losetup', ['--associated', disk])) === '') return;
-    await sleep(100);
-    throw new Error(`${disk} is still in use`);
-  }, 1200);
+  const check = async (): Promise<void> => {
+    if ((await mustRun('losetup', ['--associated', disk])) !== '') throw new Error(`${disk} is still in use`);
+  };
+  await patiently(check, 1200, 100);
 }
 
 /** Something of this machine may look at a new filesystem for a moment. */
 async function unmount(mountpoint: string): Promise<void> {
-  await patiently(async () => {
-    const { exitCode, stderr } = await run('umount', [mountpoint]);
-    if (exitCode === 0) return;
-    await sleep(100);
-    throw new Error(stderr);
-  }, 100);
+  await patiently(() => mustRun('umount', [mountpoint]), 100, 100);
 }

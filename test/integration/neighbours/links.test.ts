@@ -23,8 +23,10 @@ import { describeWith } from '../../helpers/needs.ts';
 import { backy, createRepository, type TestRepository } from '../../helpers/repository.ts';
 import {
   GROUP_ID,
+  letOthersInto,
   NEEDS_OF_SECOND_USER,
   type SharedProgram,
+  scratchForOthers,
   shareProgram,
   startAsUser,
   USER_ID,
@@ -54,16 +56,11 @@ describeWith([...NEEDS_OF_SECOND_USER, ...holdingNeeds, ...needsOf('xfs')], 'lin
   let program: SharedProgram;
 
   beforeAll(() => {
-    for (const directory of [dirname(filesystem.directory), filesystem.directory])
-      chmodSync(directory, 0o755);
+    letOthersInto(filesystem);
     program = shareProgram(join(filesystem.directory, 'program'));
   });
 
-  function home(): string {
-    const directory = filesystem.scratch();
-    chmodSync(directory, 0o755);
-    return directory;
-  }
+  const home = (): string => scratchForOthers(filesystem);
 
   describe('of a source', () => {
     it.each(TABLE)(

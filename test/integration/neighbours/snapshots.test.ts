@@ -23,7 +23,13 @@ import { mustRun } from '../../helpers/command.ts';
 import { type LoopFilesystem, needsOf, useFilesystem } from '../../helpers/loop-filesystem.ts';
 import { describeWith } from '../../helpers/needs.ts';
 import { createRepository, PROGRAM, readRecord, type TestRepository } from '../../helpers/repository.ts';
-import { AS_SECOND_USER, GROUP_ID, NEEDS_OF_SECOND_USER, USER_ID } from '../../helpers/second-user.ts';
+import {
+  AS_SECOND_USER,
+  GROUP_ID,
+  letOthersInto,
+  NEEDS_OF_SECOND_USER,
+  USER_ID,
+} from '../../helpers/second-user.ts';
 
 const diskBytes = MIB;
 
@@ -57,10 +63,7 @@ describeWith(
     let calls: Calls;
     beforeAll(async () => {
       calls = await compileCalls(filesystems.xfs.directory);
-      for (const { directory } of Object.values(filesystems)) {
-        chmodSync(dirname(directory), 0o755);
-        chmodSync(directory, 0o755);
-      }
+      for (const filesystem of Object.values(filesystems)) letOthersInto(filesystem);
     });
     const others = { btrfs: 'xfs', xfs: 'btrfs' } as const;
     const placesOf = (type: 'btrfs' | 'xfs', where: string): readonly [LoopFilesystem, LoopFilesystem] => [

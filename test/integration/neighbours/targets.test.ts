@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MIB, randomBytes } from '../../helpers/bytes.ts';
 import { run } from '../../helpers/command.ts';
@@ -21,7 +21,13 @@ import { holdingNeeds, holdRestore } from '../../helpers/held-command.ts';
 import { needsOf, useFilesystem } from '../../helpers/loop-filesystem.ts';
 import { describeWith } from '../../helpers/needs.ts';
 import { createRepository, PROGRAM, type TestRepository } from '../../helpers/repository.ts';
-import { GROUP_ID, NEEDS_OF_SECOND_USER, USER_ID } from '../../helpers/second-user.ts';
+import {
+  GROUP_ID,
+  letOthersInto,
+  NEEDS_OF_SECOND_USER,
+  scratchForOthers,
+  USER_ID,
+} from '../../helpers/second-user.ts';
 
 const stranger = USER_ID + 7;
 /** More than is read at once, so that a restore can be held in the middle. */
@@ -46,8 +52,7 @@ describeWith([...NEEDS_OF_SECOND_USER, ...holdingNeeds, ...needsOf('xfs')], 'fil
   let disk: Buffer;
 
   beforeAll(async () => {
-    for (const directory of [dirname(filesystem.directory), filesystem.directory])
-      chmodSync(directory, 0o755);
+    letOthersInto(filesystem);
     const source = join(filesystem.directory, 'source.img');
     disk = randomBytes(diskBytes);
     writeFileSync(source, disk);
@@ -55,11 +60,7 @@ describeWith([...NEEDS_OF_SECOND_USER, ...holdingNeeds, ...needsOf('xfs')], 'fil
     await repository.backup();
   });
 
-  function home(): string {
-    const directory = filesystem.scratch();
-    chmodSync(directory, 0o755);
-    return directory;
-  }
+  const home = (): string => scratchForOthers(filesystem);
 
   describe('as the target of a restore', () => {
     it.each(TABLE)(
