@@ -48,6 +48,8 @@ make_debian() {
     { apt-get -q update && apt-get -q -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends debootstrap; } >&2
   debootstrap --variant=minbase --include=git,ca-certificates "$SUITE" "$machine" "$(mirror)" >"$machine.log" ||
     { tail -n 20 "$machine.log" >&2; exit 1; }
+  # mktemp made the root directory for root alone, and no other user could run a program.
+  chmod 755 "$machine"
   # A root directory that is no machine must not start services.
   printf '#!/bin/sh\nexit 101\n' >"$machine/usr/sbin/policy-rc.d"
   chmod +x "$machine/usr/sbin/policy-rc.d"

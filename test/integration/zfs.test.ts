@@ -162,8 +162,14 @@ for megabytes in (1, 200):
         // The group that is open ends soon, as the test before has set it.
         await guest.mustRun('zpool sync tank');
         await repository.overwrite(5);
-        const command = `timeout --signal=INT 15 ${programOn(repository.directory)} backup manual:x`;
-        const { stderr } = await guest.run(`${command}; echo $? >&2`);
+        // It takes its snapshot, and waits, as soon as it has noted what it makes.
+        const { stderr } = await guest.run(`
+          ${programOn(repository.directory)} backup manual:x &
+          until ls ${repository.directory} | grep -q 'rev.partial$'; do sleep 0.1; done
+          sleep 2
+          kill -INT $!
+          wait $!
+          echo $? >&2`);
         expect(stderr).toMatch(/cancelled[\s\S]*\n(124|130)\n/);
         const { host } = await doctor('/tank/apart');
         expect(host).toMatchObject({ reflink: false, reflinkReason: expect.stringContaining('in time') });

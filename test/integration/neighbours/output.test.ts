@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -8,11 +6,11 @@ import { addCommands, createProgram } from '../../../src/cli/program.ts';
 import { escapeText } from '../../../src/cli/ui/escape.ts';
 import { initRepository, openRepository } from '../../../src/index.ts';
 import { KIB, randomBytes } from '../../helpers/bytes.ts';
-import type { Outcome } from '../../helpers/command.ts';
+import { type Outcome, start } from '../../helpers/command.ts';
 import { describeWith } from '../../helpers/needs.ts';
 import { backy } from '../../helpers/repository.ts';
 import { scratchForTest } from '../../helpers/scratch.ts';
-import { GROUP_ID, NEEDS_OF_SECOND_USER, USER_ID } from '../../helpers/second-user.ts';
+import { AS_SECOND_USER, NEEDS_OF_SECOND_USER, USER_ID } from '../../helpers/second-user.ts';
 
 /** Whatever steers a terminal, turns the direction of what is read, breaks a line or cannot be seen. */
 const STEERING = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
@@ -116,21 +114,7 @@ describeWith([...NEEDS_OF_SECOND_USER, 'command flock'], 'a lock that another us
     chmodSync(directory, 0o755);
     const locked = where === 'on the repository' ? join(directory, '.backup') : target;
     chmodSync(locked, 0o644);
-    const drop = [
-      '--reuid',
-      String(USER_ID),
-      '--regid',
-      String(GROUP_ID),
-      '--clear-groups',
-      '--no-new-privs',
-    ];
-    const holding = ['flock', '--shared', locked, 'sh', '-c', 'echo; exec sleep 600'];
-    const holder = spawn('setpriv', [...drop, ...holding], {
-      detached: true,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    onTestFinished(() => void process.kill(-(holder.pid ?? 0), 'SIGKILL'));
-    await once(holder.stdout, 'data');
+    await holdAsSecondUser('flock', '--shared', locked, 'sh', '-c', 'echo; exec sleep 600');
 
     const { exitCode, stderr } = await backy(directory, command(target));
 
@@ -140,6 +124,17 @@ describeWith([...NEEDS_OF_SECOND_USER, 'command flock'], 'a lock that another us
     expect(stderr).toContain(`of ${USER_ID}`);
   });
 });
+
+/** Starts a command as the second user, and waits until it says something. It ends with the test. */
+async function holdAsSecondUser(...command: readonly string[]): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const holder = start('env', [...AS_SECOND_USER, ...command], { onOutput: () => resolve() });
+    onTestFinished(() => holder.signal('SIGKILL'));
+    holder.outcome.then(({ exitCode, stderr }) => {
+      reject(new Error(`${command.join(' ')} ended with ${exitCode}: ${stderr}`));
+    }, reject);
+  });
+}
 
 /** A repository in a directory of such a name, with a source, tags, reasons and files of such names. */
 async function nastyRepository(): Promise<{ scratch: string; directory: string; log: string }> {
