@@ -98,6 +98,8 @@ copy_settings() {
 run() {
   local directory settings
   mapfile -t settings < <(env | grep --extended-regexp '^(PIP_|NPM_CONFIG_|npm_config_|CARGO_|https?_proxy|HTTPS?_PROXY|no_proxy|NO_PROXY|SSL_CERT|NODE_EXTRA_CA_CERTS|BACKY_)')
+  # Namespaces of mounts can be made only where the root directory is a mount.
+  mount --bind "$machine" "$machine"
   for directory in dev sys; do mount --rbind "/$directory" "$machine/$directory"; done
   mount -t proc proc "$machine/proc"
   mount -t tmpfs tmpfs "$machine/run"
