@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,9 @@ describeWith(['root', 'loop devices', 'command setpriv', 'command unshare'], 'th
     const obstacle = async (...prefix: readonly string[]): Promise<string> => {
       const work = scratchForTest();
       await mustRun('chmod', ['777', work]);
-      const script = `work=$1 log=$1/log; . ${DEMO}/host.sh; obstacle_to_mounting`;
+      // A checkout may lie in the home directory of root, where nobody else can read it.
+      copyFileSync(join(DEMO, 'host.sh'), join(work, 'host.sh'));
+      const script = 'work=$1 log=$1/log; . "$1/host.sh"; obstacle_to_mounting';
       const [command = 'bash', ...args] = [...prefix, 'bash', '-c', script, 'demo', work];
       return (await mustRun(command, args)).trimEnd();
     };
