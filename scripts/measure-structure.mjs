@@ -26,13 +26,14 @@ const parts = [
 ];
 
 const topRoom = (path) => path.split('/')[0].replace(/\.(ts|rs)$/, '');
-const operationsRoom = (path) => {
+const roomsOf = (part) => (path) => {
   const [first, room, file] = path.split('/');
-  return first === 'operations' && file !== undefined ? room : undefined;
+  return first === part && file !== undefined ? room : undefined;
 };
 const houses = [
   ['src', graphOf(typeScript, topRoom), declaredOrder('MAY_IMPORT')],
-  ['src/operations', graphOf(typeScript, operationsRoom), declaredOrder('ROOMS_OF_OPERATIONS')],
+  ['src/operations', graphOf(typeScript, roomsOf('operations')), declaredOrder('ROOMS_OF_OPERATIONS')],
+  ['src/service', graphOf(typeScript, roomsOf('service')), declaredOrder('ROOMS_OF_SERVICE')],
   [
     'engine',
     graphOf(

@@ -17,8 +17,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   repository: ['js-yaml', 'native', 'domain', 'errors', 'io-error', 'plain-file'],
   sources: ['native', 'config', 'domain', 'errors', 'io-error'],
   operations: ['repository', 'sources', 'native', 'config', 'domain', 'errors', 'io-error'],
-  cli: ['commander', 'cli-progress', 'operations', 'domain', 'errors', 'io-error', 'plain-file'],
-  index: ['operations', 'native', 'config', 'domain', 'errors'],
+  service: [
+    'js-yaml',
+    'hono',
+    '@hono/node-server',
+    'prom-client',
+    'operations',
+    'repository',
+    'sources',
+    'native',
+    'config',
+    'domain',
+    'errors',
+    'io-error',
+    'plain-file',
+  ],
+  cli: ['commander', 'cli-progress', 'service', 'operations', 'domain', 'errors', 'io-error', 'plain-file'],
+  index: ['service', 'operations', 'native', 'config', 'domain', 'errors'],
 };
 
 /** The rooms of src/operations, and the rooms each may import. All may use the files beside the rooms that precede them. */
@@ -33,6 +48,20 @@ const ROOMS_OF_OPERATIONS: Readonly<Record<string, readonly string[]>> = {
 
 /** These open a repository for a caller: they use all rooms, and no room uses them. */
 const ABOVE_THE_ROOMS = ['init', 'call-options', 'open-repository'];
+
+/** The rooms of src/service, and the rooms each may import. */
+const ROOMS_OF_SERVICE: Readonly<Record<string, readonly string[]>> = {
+  model: [],
+  config: ['model'],
+  state: ['model'],
+  check: ['model', 'config', 'state'],
+  notify: ['model', 'state'],
+  scheduler: ['model', 'state'],
+  runs: ['model', 'state'],
+  http: ['model', 'state'],
+  client: ['model', 'config', 'state'],
+  daemon: ['model', 'config', 'state', 'check', 'notify', 'scheduler', 'runs', 'http'],
+};
 
 const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
@@ -52,13 +81,18 @@ describe('the house', () => {
     expect(foreign).toEqual([]);
   });
 
-  it('imports one way between the rooms of the operations', () => {
-    const inRooms = files.filter((file) => roomOf(file) in ROOMS_OF_OPERATIONS);
-    expect(new Set(inRooms.map(roomOf))).toEqual(new Set(Object.keys(ROOMS_OF_OPERATIONS)));
+  it.each([
+    { part: 'operations', rooms: ROOMS_OF_OPERATIONS, above: ABOVE_THE_ROOMS },
+    { part: 'service', rooms: ROOMS_OF_SERVICE, above: [] },
+  ])('imports one way between the rooms of src/$part', ({ part, rooms, above }) => {
+    const inRooms = files.filter((file) => roomOf(part, file) in rooms);
+    expect(Object.keys(rooms)).toEqual(
+      expect.arrayContaining([...new Set(inRooms.map((file) => roomOf(part, file)))]),
+    );
+    const closed = [...Object.keys(rooms), ...above];
     const foreign = inRooms.flatMap((file) => {
-      const closed = [...Object.keys(ROOMS_OF_OPERATIONS), ...ABOVE_THE_ROOMS];
-      const allowed = [roomOf(file), ...(ROOMS_OF_OPERATIONS[roomOf(file)] ?? [])];
-      const imported = pathsImportedBy(file).map((fileName) => roomOf({ fileName }));
+      const allowed = [roomOf(part, file), ...(rooms[roomOf(part, file)] ?? [])];
+      const imported = pathsImportedBy(file).map((fileName) => roomOf(part, { fileName }));
       return imported
         .filter((room) => closed.includes(room) && !allowed.includes(room))
         .map((room) => `${relative(SOURCE, file.fileName)}: ${room}`);
@@ -201,10 +235,10 @@ function partOf({ fileName }: { readonly fileName: string }): string {
   return relative(SOURCE, fileName).split(sep)[0]?.replace(/\.ts$/, '') ?? '';
 }
 
-/** The room of src/operations that a file is in, or the name of a file that is in none; empty outside of operations. */
-function roomOf({ fileName }: { readonly fileName: string }): string {
-  const [part, room = ''] = relative(SOURCE, fileName).split(sep);
-  return part === 'operations' ? room.replace(/\.ts$/, '') : '';
+/** The room of a part of src that a file is in, or the name of a file that is in none; empty outside of the part. */
+function roomOf(part: string, { fileName }: { readonly fileName: string }): string {
+  const [ofSource, room = ''] = relative(SOURCE, fileName).split(sep);
+  return ofSource === part ? room.replace(/\.ts$/, '') : '';
 }
 
 function origin(file: ts.SourceFile, specifier: string): string {
