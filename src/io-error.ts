@@ -195,6 +195,38 @@ export function isNodeError(error: unknown, ...names: readonly string[]): error 
   return names.length === 0 || names.includes(String(error.code));
 }
 
+/**
+ * Returns what `work` finds out about a file.
+ *
+ * @param absent names of the error numbers that mean that there is no such file
+ * @returns undefined when the file is absent
+ * @throws every other error of `work`
+ */
+export async function ifPresent<Result>(
+  work: () => Promise<Result>,
+  absent: readonly string[] = ['ENOENT'],
+): Promise<Result | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isNodeError(error, ...absent)) return undefined;
+    throw error;
+  }
+}
+
+/** As `ifPresent`, for synchronous work. */
+export function ifPresentSync<Result>(
+  work: () => Result,
+  absent: readonly string[] = ['ENOENT'],
+): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isNodeError(error, ...absent)) return undefined;
+    throw error;
+  }
+}
+
 /** Whether `error` is BACKY_IO with one of the error numbers. */
 export function isIoError(error: unknown, ...names: readonly string[]): error is BackyError {
   return isBackyError(error, 'BACKY_IO') && names.includes(String(error.details.errno));

@@ -1,7 +1,7 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { newestGood, type RevisionRecord } from '../domain/revision.ts';
-import { isNodeError } from '../io-error.ts';
+import { ifPresentSync } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
 
@@ -36,11 +36,6 @@ function isDangling(link: string): boolean {
 }
 
 function currentTarget(link: string): string | undefined {
-  try {
-    return readlinkSync(link);
-  } catch (error) {
-    // Absent, or something else than a link, which the rename replaces unless it is a directory.
-    if (isNodeError(error, 'ENOENT', 'EINVAL')) return undefined;
-    throw error;
-  }
+  // EINVAL: it is no link. The rename replaces it, unless it is a directory.
+  return ifPresentSync(() => readlinkSync(link), ['ENOENT', 'EINVAL']);
 }

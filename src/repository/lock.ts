@@ -5,94 +5,123 @@ import type { Engine, Lock } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
 
 const RETRY_INTERVAL_MS = 100;
-/** Removing leftovers is quick; who needs them to stay waits that long for it. */
+/** A purge takes moments; a reader waits this long for it to end. */
 const PURGE_WAIT_MS = 10_000;
-/** A backup in progress may take hours; what was found out is worth waiting for, but not that long. */
+/** A backup may take hours; a result that is ready to be recorded waits this long, no longer. */
 const WRITER_WAIT_MS = 10_000;
 
-/** Makes the caller the one writer of the repository. @throws BACKY_LOCKED at once when there is another. */
-export function lockForWriting(engine: Engine, { backupLock, directory }: Layout): Lock {
-  return acquire(engine, backupLock, 'exclusive', { work: 'backup', directory });
+/**
+ * Runs `work` as the one writer of the repository.
+ *
+ * @throws BACKY_LOCKED at once when another process writes, and what `work` throws
+ */
+export async function withWriterLock<Result>(
+  engine: Engine,
+  layout: Layout,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  return holding(acquire(engine, writerLock(layout)), work);
 }
 
 /**
- * Runs `work` as the one writer of the repository, after a short wait for another.
+ * Runs `work` as the one writer of the repository, after a short wait for another one.
  *
  * @param signal ends the wait
  * @throws BACKY_LOCKED, BACKY_CANCELLED, and what `work` throws
  */
-export async function asWriter<Result>(
+export async function waitForWriterLock<Result>(
   engine: Engine,
   layout: Layout,
   signal: AbortSignal | undefined,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const writing = await retry(() => lockForWriting(engine, layout), WRITER_WAIT_MS, signal);
-  try {
-    return await work();
-  } finally {
-    writing.release();
-  }
-}
-
-/** Keeps everybody else from needing files, so that some may be removed. @throws BACKY_LOCKED when they are needed. */
-export function lockForRemoving(engine: Engine, { purgeLock, directory }: Layout): Lock {
-  return acquire(engine, purgeLock, 'exclusive', { work: 'backup, restore or verification', directory });
-}
-
-/** As `lockForRemoving`, but returns undefined when files are needed. */
-export function tryLockForRemoving(engine: Engine, layout: Layout): Lock | undefined {
-  try {
-    return lockForRemoving(engine, layout);
-  } catch (error) {
-    if (isBackyError(error, 'BACKY_LOCKED')) return undefined;
-    throw error;
-  }
+  return holding(await acquireSoon(engine, writerLock(layout), WRITER_WAIT_MS, signal), work);
 }
 
 /**
- * Runs `work` as the only one who changes the list of unfinished restores, which takes a moment.
+ * Runs `work`, which removes files, while nobody reads or writes them.
  *
- * @throws BACKY_LOCKED, BACKY_CANCELLED, BACKY_IO, and what `work` throws
+ * @throws BACKY_LOCKED at once when somebody does, and what `work` throws
  */
-export async function changingRestores<Result>(
+export async function withRemovalLock<Result>(
   engine: Engine,
-  { restoringLock, directory }: Layout,
+  layout: Layout,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const attempt = (): Lock => acquire(engine, restoringLock, 'exclusive', { work: 'restore', directory });
-  const changing = await retry(attempt, PURGE_WAIT_MS);
-  try {
-    return await work();
-  } finally {
-    changing.release();
-  }
-}
-
-/** Keeps files from being removed while they are read or written. @param signal ends the wait @throws BACKY_LOCKED, BACKY_CANCELLED */
-export function lockForKeeping(
-  engine: Engine,
-  { purgeLock, directory }: Layout,
-  signal?: AbortSignal,
-): Promise<Lock> {
-  const attempt = (): Lock => acquire(engine, purgeLock, 'shared', { work: 'purge', directory });
-  return retry(attempt, PURGE_WAIT_MS, signal);
+  return holding(acquire(engine, removalLock(layout)), work);
 }
 
 /**
- * Runs `work` while no file is removed. On a read-only filesystem there is no lock to be had, and nobody who
- * could remove anything.
+ * Runs `work` as `withRemovalLock` does, or skips it when somebody reads or writes files.
+ *
+ * @returns whether `work` ran
+ * @throws what `work` throws
+ */
+export async function tryRemovalLock(
+  engine: Engine,
+  layout: Layout,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  const lock = ifFree(() => acquire(engine, removalLock(layout)));
+  if (lock) await holding(lock, work);
+  return lock !== undefined;
+}
+
+/**
+ * Runs `work`, which reads or writes files, while nobody removes any. A read-only filesystem needs no lock: nobody can
+ * remove anything there.
  *
  * @param signal ends the wait for a purge
  * @throws BACKY_LOCKED, BACKY_CANCELLED, and what `work` throws
  */
-export async function keepingFiles<Result>(
+export async function withReaderLock<Result>(
   engine: Engine,
   layout: Layout,
   signal: AbortSignal | undefined,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const lock = await ifWritable(lockForKeeping(engine, layout, signal));
+  return holding(await ifWritable(acquireSoon(engine, readerLock(layout), PURGE_WAIT_MS, signal)), work);
+}
+
+/**
+ * Runs `work`, which changes the list of unfinished restores, after a short wait for another process that does.
+ *
+ * @throws BACKY_LOCKED, BACKY_IO, and what `work` throws
+ */
+export async function withRestoresLock<Result>(
+  engine: Engine,
+  layout: Layout,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  return holding(await acquireSoon(engine, restoresLock(layout), PURGE_WAIT_MS), work);
+}
+
+/** One way to lock a repository. */
+interface LockRequest {
+  readonly path: string;
+  readonly mode: 'exclusive' | 'shared';
+  /** Work of the process that holds the lock instead, for the message. */
+  readonly work: string;
+  readonly directory: string;
+}
+
+function writerLock({ backupLock: path, directory }: Layout): LockRequest {
+  return { path, mode: 'exclusive', work: 'backup', directory };
+}
+
+function removalLock({ purgeLock: path, directory }: Layout): LockRequest {
+  return { path, mode: 'exclusive', work: 'backup, restore or verification', directory };
+}
+
+function readerLock({ purgeLock: path, directory }: Layout): LockRequest {
+  return { path, mode: 'shared', work: 'purge', directory };
+}
+
+function restoresLock({ restoringLock: path, directory }: Layout): LockRequest {
+  return { path, mode: 'exclusive', work: 'restore', directory };
+}
+
+async function holding<Result>(lock: Lock | undefined, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } finally {
@@ -109,12 +138,16 @@ async function ifWritable(locking: Promise<Lock>): Promise<Lock | undefined> {
   }
 }
 
-function acquire(
-  engine: Engine,
-  path: string,
-  mode: 'exclusive' | 'shared',
-  { work, directory }: { readonly work: string; readonly directory: string },
-): Lock {
+function ifFree(attempt: () => Lock): Lock | undefined {
+  try {
+    return attempt();
+  } catch (error) {
+    if (isBackyError(error, 'BACKY_LOCKED')) return undefined;
+    throw error;
+  }
+}
+
+function acquire(engine: Engine, { path, mode, work, directory }: LockRequest): Lock {
   try {
     return engine.lockFile(path, mode);
   } catch (error) {
@@ -125,14 +158,19 @@ function acquire(
   }
 }
 
-async function retry(attempt: () => Lock, waitMs: number, signal?: AbortSignal): Promise<Lock> {
+async function acquireSoon(
+  engine: Engine,
+  request: LockRequest,
+  waitMs: number,
+  signal?: AbortSignal,
+): Promise<Lock> {
   for (let waitedMs = 0; ; waitedMs += RETRY_INTERVAL_MS) {
     try {
-      return attempt();
+      return acquire(engine, request);
     } catch (error) {
       if (!isBackyError(error, 'BACKY_LOCKED') || waitedMs >= waitMs) throw error;
     }
-    // It rejects for one reason only.
+    // The sleep rejects only when the signal ends it.
     await sleep(RETRY_INTERVAL_MS, undefined, signal && { signal }).catch(() => undefined);
     if (signal?.aborted) throw cancelled(signal);
   }

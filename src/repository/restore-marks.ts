@@ -13,7 +13,7 @@ import { fromNodeError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { readPlainFile } from '../plain-file.ts';
 import type { Layout } from './layout.ts';
-import { changingRestores } from './lock.ts';
+import { withRestoresLock } from './lock.ts';
 
 /** A file, or with no inode a block device. */
 export interface Place {
@@ -74,7 +74,7 @@ export function changeRestoreMarks(
   layout: Layout,
   change: (marks: readonly RestoreMark[]) => readonly RestoreMark[],
 ): Promise<void> {
-  return changingRestores(engine, layout, async () => {
+  return withRestoresLock(engine, layout, async () => {
     const { marks } = readRestoreMarks(layout);
     const restores = change(marks);
     if (restores.length === 0) return engine.removeFiles([layout.restoring]);

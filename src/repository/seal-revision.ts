@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import type { IndexedRecord, RevisionRecord } from '../domain/revision.ts';
 import { backyError } from '../errors.ts';
-import { fromNodeError, isIoError, isNodeError, unfitFile } from '../io-error.ts';
+import { fromNodeError, ifPresent, isIoError, unfitFile } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { readPlainFile, requireOneName } from '../plain-file.ts';
 import type { Layout } from './layout.ts';
@@ -111,11 +111,5 @@ export async function unseal(engine: Engine, layout: Layout, id: string): Promis
 }
 
 async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (isNodeError(error, 'ENOENT')) return false;
-    throw error;
-  }
+  return (await ifPresent(() => lstat(path))) !== undefined;
 }

@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
+import { fromNodeError, ifPresent, isIoError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import type { Move } from './stuck.ts';
@@ -66,10 +66,5 @@ export async function listDirectory(directory: string): Promise<string[]> {
 }
 
 async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isDirectory();
-  } catch (error) {
-    if (isNodeError(error, 'ENOENT')) return false;
-    throw error;
-  }
+  return (await ifPresent(() => lstat(path)))?.isDirectory() ?? false;
 }

@@ -2,10 +2,13 @@ import { type BigIntStats, lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type FileIdentity, isSameFile } from '../domain/file-identity.ts';
 import type { LeftFile } from '../domain/left-snapshot.ts';
-import { fromNodeError, isNodeError } from '../io-error.ts';
+import { fromNodeError, ifPresentSync } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import type { LeftSnapshots } from './left-snapshots.ts';
 import { revisionOfSnapshot } from './snapshot-files.ts';
+
+/** Error numbers of a path that does not exist, or that only its owner may look at. */
+const ABSENT = ['ENOENT', 'ENOTDIR', 'EACCES'];
 
 /** Where the noted snapshots of files belong. */
 export interface Surroundings {
@@ -88,24 +91,13 @@ function isUnfinished(path: string, { uuid, identity }: LeftFile): boolean {
   return place?.isFile() === true && identity === undefined;
 }
 
-/** Undefined for what is not there, or what only its owner may look at. */
 function look(path: string): BigIntStats | undefined {
-  try {
-    return lstatSync(path, { bigint: true });
-  } catch (error) {
-    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined;
-    throw error;
-  }
+  return ifPresentSync(() => lstatSync(path, { bigint: true }), ABSENT);
 }
 
 function snapshotsIn(directory: string): readonly string[] {
-  try {
-    const names = readdirSync(directory).filter((name) => revisionOfSnapshot(name) !== undefined);
-    return names.map((name) => join(directory, name));
-  } catch (error) {
-    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return [];
-    throw error;
-  }
+  const names = ifPresentSync(() => readdirSync(directory), ABSENT) ?? [];
+  return names.filter((name) => revisionOfSnapshot(name) !== undefined).map((name) => join(directory, name));
 }
 
 /** Whether a snapshot that is not there is gone for good. Its filesystem may only not be mounted at the moment. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
-import { lockForRemoving, lockForWriting } from '../../src/repository/lock.ts';
+import { withRemovalLock, withWriterLock } from '../../src/repository/lock.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { testSeed } from '../helpers/random.ts';
@@ -51,8 +51,8 @@ describeWith(needsOf(...types), `two commands at a time (BACKY_TEST_SEED=${testS
         try {
           expect(code).toBe('child');
           expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain('sleep');
-          lockForWriting(engine, layoutOf(scene.repository)).release();
-          lockForRemoving(engine, layoutOf(scene.repository)).release();
+          await withWriterLock(engine, layoutOf(scene.repository), async () => {});
+          await withRemovalLock(engine, layoutOf(scene.repository), async () => {});
         } finally {
           process.kill(pid, 'SIGKILL');
         }

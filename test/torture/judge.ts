@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Engine } from '../../src/native/engine.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
-import { lockForRemoving, lockForWriting } from '../../src/repository/lock.ts';
+import { withRemovalLock, withWriterLock } from '../../src/repository/lock.ts';
 import { type Known, lastOf, readState, type State, strayFiles, type Violations } from './state.ts';
 
 /** What may be found after an interruption. */
@@ -29,7 +29,7 @@ export async function judgeRepository(
     const state = await readState(engine, repository, { settled: false, violations });
     checkListed(state, expectation, violations);
     checkLast(repository, state, expectation, violations);
-    checkLocks(engine, repository, violations);
+    await checkLocks(engine, repository, violations);
   }
   try {
     await heal();
@@ -94,12 +94,12 @@ function newestOf(state: State): string | undefined {
     .at(-1);
 }
 
-function checkLocks(engine: Engine, repository: string, violations: Violations): void {
+async function checkLocks(engine: Engine, repository: string, violations: Violations): Promise<void> {
   const layout = layoutOf(repository);
   if (!existsSync(layout.config)) return;
   try {
-    lockForWriting(engine, layout).release();
-    lockForRemoving(engine, layout).release();
+    await withWriterLock(engine, layout, async () => {});
+    await withRemovalLock(engine, layout, async () => {});
   } catch (error) {
     violations.push(`a lock is held: ${String(error)}`);
   }

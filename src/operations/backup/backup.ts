@@ -7,7 +7,7 @@ import { isIoError } from '../../io-error.ts';
 import type { Engine, OperationOptions } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
 import { updateLinks } from '../../repository/links.ts';
-import { lockForKeeping, lockForWriting, tryLockForRemoving } from '../../repository/lock.ts';
+import { tryRemovalLock, withReaderLock, withWriterLock } from '../../repository/lock.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { emptyTrash } from '../../repository/trash-upkeep.ts';
 import { openSource } from '../../sources/open-source.ts';
@@ -72,58 +72,54 @@ async function run(
   const config = await loadTrustedConfig(context);
   const wanted = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);
   const engine = await context.engine();
-  const writing = lockForWriting(engine, layout);
-  try {
+  return withWriterLock(engine, layout, async () => {
     await ifNobodyReads(context, engine, 'cleaning up', () =>
       orWarn(context, 'not all was cleaned up', () => tidyUp(context, engine, config.graceMs)),
     );
-    const keeping = await lockForKeeping(engine, layout, options.signal);
-    let record: RevisionRecord;
-    try {
-      const startedAt = clock();
-      const { revisions, damaged, unreadable, unrecorded } = await readRevisions(layout);
-      for (const { uuid, reason } of unreadable)
-        context.log('warning', `revision ${uuid} is left out: ${reason}`);
-      warnOfUnrecorded(context, unrecorded);
-      await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
-      await orWarn(context, 'not all doubts were written down', () => settle(context, engine, revisions));
-      const request = { tags: wanted, slot: options.slot };
-      const tags = chooseTags(config, revisions, request, startedAt);
-      begin(tags);
-      if (tags.length === 0) {
-        logNothingDue(context.log, config, request);
-        return undefined;
+    const record = await withReaderLock(engine, layout, options.signal, async () => {
+      try {
+        const startedAt = clock();
+        const { revisions, damaged, unreadable, unrecorded } = await readRevisions(layout);
+        for (const { uuid, reason } of unreadable)
+          context.log('warning', `revision ${uuid} is left out: ${reason}`);
+        warnOfUnrecorded(context, unrecorded);
+        await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
+        await orWarn(context, 'not all doubts were written down', () => settle(context, engine, revisions));
+        const request = { tags: wanted, slot: options.slot };
+        const tags = chooseTags(config, revisions, request, startedAt);
+        begin(tags);
+        if (tags.length === 0) {
+          logNothingDue(context.log, config, request);
+          return undefined;
+        }
+        const left = await openTrustedSnapshotList(context, engine);
+        const source = openSource(withForce(config.source, options.force), layout.directory, engine, left);
+        const unfinished = await refuseHalfRestored(context, engine, source.target, options.force ?? false);
+        const { requireReflink, sizeLimit } = config;
+        const others = { damaged: damaged.length, unreadable: unreadable.length };
+        const plan = {
+          config: config.source,
+          source,
+          revisions,
+          ...others,
+          tags,
+          startedAt,
+          slot: options.slot,
+          requireReflink,
+          sizeLimit,
+          unfinished,
+        };
+        const { rate = config.rate, idle = config.idle } = options;
+        return await takeRevision(context, engine, plan, { ...options, rate, idle });
+      } catch (error) {
+        if (isIoError(error, 'ENOSPC', 'EDQUOT')) await makeSpace(context, engine);
+        throw error;
       }
-      const left = await openTrustedSnapshotList(context, engine);
-      const source = openSource(withForce(config.source, options.force), layout.directory, engine, left);
-      const unfinished = await refuseHalfRestored(context, engine, source.target, options.force ?? false);
-      const { requireReflink, sizeLimit } = config;
-      const others = { damaged: damaged.length, unreadable: unreadable.length };
-      const plan = {
-        config: config.source,
-        source,
-        revisions,
-        ...others,
-        tags,
-        startedAt,
-        slot: options.slot,
-        requireReflink,
-        sizeLimit,
-        unfinished,
-      };
-      const { rate = config.rate, idle = config.idle } = options;
-      record = await takeRevision(context, engine, plan, { ...options, rate, idle });
-    } catch (error) {
-      if (isIoError(error, 'ENOSPC', 'EDQUOT')) await makeSpace(context, engine);
-      throw error;
-    } finally {
-      keeping.release();
-    }
+    });
+    if (!record) return undefined;
     await ifNobodyReads(context, engine, 'expiry', () => expireAfterBackup(context, engine));
     return { record };
-  } finally {
-    writing.release();
-  }
+  });
 }
 
 /** Finishes what a run that was interrupted after it had found a hint to be wrong has begun. */
@@ -144,13 +140,8 @@ async function ifNobodyReads(
   what: string,
   work: () => Promise<void>,
 ): Promise<void> {
-  const lock = tryLockForRemoving(engine, layout);
-  if (!lock) return log('info', `${what} is left to the next backup: somebody reads here`);
-  try {
-    await work();
-  } finally {
-    lock.release();
-  }
+  const isDone = await tryRemovalLock(engine, layout, work);
+  if (!isDone) log('info', `${what} is left to the next backup: somebody reads here`);
 }
 
 /** Takes away what interrupted runs left, and what has been in the trash for its time. */

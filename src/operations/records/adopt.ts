@@ -6,7 +6,7 @@ import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine, OperationOptions } from '../../native/engine.ts';
 import { discardAdoptedIndex, sealAdopted, setRecordAside } from '../../repository/adopt-image.ts';
 import type { Layout } from '../../repository/layout.ts';
-import { keepingFiles, lockForWriting } from '../../repository/lock.ts';
+import { withReaderLock, withWriterLock } from '../../repository/lock.ts';
 import { type RevisionList, readRecord, readRevisions } from '../../repository/read-revisions.ts';
 import { announce } from '../../repository/unfinished.ts';
 import { describeImage, type UnrecordedImage } from '../../repository/unrecorded.ts';
@@ -46,12 +46,7 @@ export async function adopt(context: Context, options: AdoptOptions = {}): Promi
   const { dryRun = false } = options;
   const work = (): Promise<AdoptResult> => adoptAll(context, engine, { ...options, dryRun });
   if (dryRun) return work();
-  const writing = lockForWriting(engine, layout);
-  try {
-    return await keepingFiles(engine, layout, options.signal, work);
-  } finally {
-    writing.release();
-  }
+  return withWriterLock(engine, layout, () => withReaderLock(engine, layout, options.signal, work));
 }
 
 async function adoptAll(

@@ -2,7 +2,7 @@ import type { RevisionRecord } from '../../domain/revision.ts';
 import type { Engine } from '../../native/engine.ts';
 import type { Layout } from '../../repository/layout.ts';
 import { updateLinks } from '../../repository/links.ts';
-import { keepingFiles, lockForWriting } from '../../repository/lock.ts';
+import { withReaderLock, withWriterLock } from '../../repository/lock.ts';
 import { lookUpRevisions } from '../../repository/look-up.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { acceptRecord } from '../../repository/seal-revision.ts';
@@ -42,17 +42,14 @@ export async function editRecords(
   const { layout, engine: load, signal } = context;
   if (dryRun) return resultOf(await workOut(layout, spec, edit), dryRun);
   const engine = await load();
-  const writing = lockForWriting(engine, layout);
-  try {
+  return withWriterLock(engine, layout, () =>
     // A purge would take a record that is being written for a leftover.
-    return await keepingFiles(engine, layout, signal, async () => {
+    withReaderLock(engine, layout, signal, async () => {
       const edits = await workOut(layout, spec, edit);
       await carryOut(engine, layout, edits);
       return resultOf(edits, dryRun);
-    });
-  } finally {
-    writing.release();
-  }
+    }),
+  );
 }
 
 interface Edits {

@@ -1,4 +1,4 @@
-import { lockForRemoving } from '../../repository/lock.ts';
+import { withRemovalLock } from '../../repository/lock.ts';
 import { readUnrecorded, type Unrecorded } from '../../repository/unrecorded.ts';
 import type { Context } from '../context.ts';
 import { requireTrust } from '../trust.ts';
@@ -26,15 +26,12 @@ export async function purge(context: Context, { dryRun = false }: PurgeOptions =
   requireTrust(context);
   const purging = dryRun ? onlyLooking(context) : context;
   const engine = await purging.engine();
-  const lock = lockForRemoving(engine, context.layout);
-  try {
+  return withRemovalLock(engine, context.layout, async () => {
     const result = await cleanUp(purging, engine, () => true);
     const left = await readUnrecorded(context.layout);
     warnOfUnrecorded(context, left.unrecorded);
     return { ...result, ...left, dryRun };
-  } finally {
-    lock.release();
-  }
+  });
 }
 
 /** The same work, with nothing coming of it: so what it says would be done is what would be done. */

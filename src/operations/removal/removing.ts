@@ -1,11 +1,11 @@
 import type { RevisionRecord } from '../../domain/revision.ts';
 import type { BackyError } from '../../errors.ts';
 import { isIoError } from '../../io-error.ts';
-import type { Engine, Lock } from '../../native/engine.ts';
+import type { Engine } from '../../native/engine.ts';
 import { findInUse } from '../../repository/in-use.ts';
 import type { Layout } from '../../repository/layout.ts';
 import { updateLinks } from '../../repository/links.ts';
-import { lockForRemoving, lockForWriting } from '../../repository/lock.ts';
+import { withRemovalLock, withWriterLock } from '../../repository/lock.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { unseal } from '../../repository/seal-revision.ts';
 import { moveImageToTrash, moveToTrash } from '../../repository/trash.ts';
@@ -18,20 +18,12 @@ import { warningOf } from './clean-up.ts';
  *
  * @throws BACKY_LOCKED, and what `work` throws
  */
-export async function whileAlone<Result>(
+export function whileAlone<Result>(
   engine: Engine,
   layout: Layout,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  const writing = lockForWriting(engine, layout);
-  let removing: Lock | undefined;
-  try {
-    removing = lockForRemoving(engine, layout);
-    return await work();
-  } finally {
-    removing?.release();
-    writing.release();
-  }
+  return withWriterLock(engine, layout, () => withRemovalLock(engine, layout, work));
 }
 
 /**

@@ -3,7 +3,7 @@ import { formatLogicalVolume } from '../../domain/logical-volume.ts';
 import { formatRbdImage } from '../../domain/rbd-image.ts';
 import { isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
-import { lockForWriting } from '../../repository/lock.ts';
+import { withWriterLock } from '../../repository/lock.ts';
 import { countRecords } from '../../repository/read-revisions.ts';
 import { openSource, removeLeftSnapshots } from '../../sources/open-source.ts';
 import type { Context } from '../context.ts';
@@ -44,14 +44,11 @@ export async function retire(
     const left = await openTrustedSnapshotList(context, engine);
     return { removed: left.all().map(nameOf), revisions, dryRun };
   }
-  const writing = lockForWriting(engine, layout);
-  try {
+  return withWriterLock(engine, layout, async () => {
     const removed = await removeAll(context, engine, await openTrustedSnapshotList(context, engine));
     for (const name of removed) log('info', `removed the snapshot ${name}`);
     return { removed, revisions, dryRun };
-  } finally {
-    writing.release();
-  }
+  });
 }
 
 /** The configured source is asked, too, for what earlier versions left there without a note. */

@@ -1,11 +1,13 @@
 import type { BigIntStats } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isNodeError } from '../../io-error.ts';
+import { ifPresent } from '../../io-error.ts';
 import type { Place } from '../../repository/restore-marks.ts';
 
 const DEVICES = '/sys/dev/block';
 const BOOT = '/proc/sys/kernel/random/boot_id';
+/** These also cover files that this process may not look at. */
+const UNREACHABLE = ['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'EACCES', 'EPERM', 'EINVAL'];
 
 /**
  * What a path leads to, and behind it all that this is a part of: of a partition its disk, of a volume the disks below
@@ -14,7 +16,7 @@ const BOOT = '/proc/sys/kernel/random/boot_id';
  * @throws the errors of Node
  */
 export async function placesOf(path: string): Promise<readonly Place[]> {
-  const facts = await orMissing(() => stat(path, { bigint: true }));
+  const facts = await ifPresent(() => stat(path, { bigint: true }), UNREACHABLE);
   if (!facts) return [];
   const place = placeOf(facts);
   return place.inode === undefined ? withParents(place) : [place];
@@ -80,31 +82,21 @@ async function withParents(device: Place): Promise<readonly Place[]> {
 }
 
 async function parentsOf({ device }: Place): Promise<readonly Place[]> {
-  const directory = await orMissing(() => realpath(join(DEVICES, device)));
+  const directory = await ifPresent(() => realpath(join(DEVICES, device)), UNREACHABLE);
   if (directory === undefined) return [];
   const isPartition = (await read(join(directory, 'partition'))) !== undefined;
-  const slaves = (await orMissing(() => readdir(join(directory, 'slaves')))) ?? [];
+  const slaves = (await ifPresent(() => readdir(join(directory, 'slaves')), UNREACHABLE)) ?? [];
   const files = [
     ...(isPartition ? [join(directory, '../dev')] : []),
     ...slaves.map((slave) => join(directory, 'slaves', slave, 'dev')),
   ];
   const numbers = (await Promise.all(files.map(read))).filter((number) => number !== undefined);
   const backing = await read(join(directory, 'loop/backing_file'));
-  const file = backing === undefined ? undefined : await orMissing(() => stat(backing, { bigint: true }));
+  const file =
+    backing === undefined ? undefined : await ifPresent(() => stat(backing, { bigint: true }), UNREACHABLE);
   return [...numbers.map((number) => ({ device: number })), ...(file ? [placeOf(file)] : [])];
 }
 
 async function read(path: string): Promise<string | undefined> {
-  return (await orMissing(() => readFile(path, 'utf8')))?.replace(/\n$/, '');
-}
-
-async function orMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    // Some of it may be out of reach for us: then nothing is known of it.
-    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'EACCES', 'EPERM', 'EINVAL'))
-      return undefined;
-    throw error;
-  }
+  return (await ifPresent(() => readFile(path, 'utf8'), UNREACHABLE))?.replace(/\n$/, '');
 }

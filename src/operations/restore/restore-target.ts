@@ -3,8 +3,10 @@ import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { RBD_PREFIX } from '../../domain/rbd-image.ts';
 import { type BackyError, backyError } from '../../errors.ts';
-import { fromNodeError, isNodeError } from '../../io-error.ts';
+import { fromNodeError, ifPresent, isNodeError } from '../../io-error.ts';
 import { repositoryAround } from '../../repository/owner.ts';
+
+const UNREACHABLE = ['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV'];
 
 /** A path, or the number of an open file descriptor that takes bytes in order. */
 export type RestoreTarget = string | { readonly fd: number };
@@ -26,7 +28,7 @@ export async function checkTarget(repository: string, target: RestoreTarget): Pr
   try {
     const isPath = typeof target === 'string';
     if (isPath) await checkPath(repository, target);
-    const facts = isPath ? await ignoringMissing(() => stat(target)) : fstatSync(target.fd);
+    const facts = isPath ? await ifPresent(() => stat(target), UNREACHABLE) : fstatSync(target.fd);
     if (!facts?.isFile()) return;
     if (await isAmong(facts, await filesIn(repository))) throw inRepository(path, repository);
   } catch (error) {
@@ -41,8 +43,8 @@ export async function checkTarget(repository: string, target: RestoreTarget): Pr
  */
 export async function checkLink(path: string): Promise<void> {
   try {
-    const isLink = (await ignoringMissing(() => lstat(path)))?.isSymbolicLink();
-    if (!isLink || (await ignoringMissing(() => stat(path)))) return;
+    const isLink = (await ifPresent(() => lstat(path), UNREACHABLE))?.isSymbolicLink();
+    if (!isLink || (await ifPresent(() => stat(path), UNREACHABLE))) return;
     const end = resolve(dirname(path), await readlink(path));
     const reason = `it is a symbolic link to ${end}, which does not exist`;
     const advice = 'Create that file, or remove the link, and restore again';
@@ -87,17 +89,8 @@ async function filesIn(directory: string): Promise<readonly string[]> {
 /** Whether one of `paths` is the very file, whatever its name. */
 async function isAmong({ dev, ino }: Stats, paths: readonly string[]): Promise<boolean> {
   for (const path of paths) {
-    const other = await ignoringMissing(() => lstat(path));
+    const other = await ifPresent(() => lstat(path), UNREACHABLE);
     if (other?.dev === dev && other.ino === ino) return true;
   }
   return false;
-}
-
-async function ignoringMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isNodeError(error, 'ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV')) return undefined;
-    throw error;
-  }
 }

@@ -11,7 +11,7 @@ import type {
   TargetFacts,
 } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
-import { keepingFiles } from '../../repository/lock.ts';
+import { withReaderLock } from '../../repository/lock.ts';
 import { lookUpRevision } from '../../repository/look-up.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import type { Context } from '../context.ts';
@@ -64,7 +64,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
   const { layout, log } = context;
   const target = normalize(options.target);
   const engine = await context.engine();
-  return keepingFiles(engine, layout, options.signal, async () => {
+  return withReaderLock(engine, layout, options.signal, async () => {
     const record = lookUpRevision(layout, await readRevisions(layout), options.revision ?? 'last');
     const { force = false, clone = false } = options;
     if (clone) checkClone(record, options);

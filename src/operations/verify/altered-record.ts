@@ -1,7 +1,7 @@
 import { isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
 import type { Layout } from '../../repository/layout.ts';
-import { asWriter } from '../../repository/lock.ts';
+import { waitForWriterLock } from '../../repository/lock.ts';
 import { readRecord } from '../../repository/read-revisions.ts';
 import { acceptRecord, foreignChecksum } from '../../repository/seal-revision.ts';
 import type { Context } from '../context.ts';
@@ -45,7 +45,9 @@ function problemOf(layout: Layout, uuid: string): string | undefined {
 
 async function tryToAccept({ layout, log, signal }: Context, engine: Engine, uuid: string): Promise<boolean> {
   try {
-    await asWriter(engine, layout, signal, () => acceptRecord(engine, layout, readRecord(layout, uuid)));
+    await waitForWriterLock(engine, layout, signal, () =>
+      acceptRecord(engine, layout, readRecord(layout, uuid)),
+    );
     log('info', `the record of ${uuid} was accepted as it is`);
     return true;
   } catch (error) {

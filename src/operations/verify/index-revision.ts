@@ -9,7 +9,7 @@ import { isBackyError } from '../../errors.ts';
 import { fromNodeError, ioError } from '../../io-error.ts';
 import type { Engine, OperationOptions } from '../../native/engine.ts';
 import type { Layout } from '../../repository/layout.ts';
-import { lockForWriting } from '../../repository/lock.ts';
+import { withWriterLock } from '../../repository/lock.ts';
 import { readRecord } from '../../repository/read-revisions.ts';
 import { sealIndex } from '../../repository/seal-revision.ts';
 import { announce, readUnfinished } from '../../repository/unfinished.ts';
@@ -96,12 +96,9 @@ async function tryToIndex(
   operation: OperationOptions,
 ): Promise<IndexedRecord | undefined> {
   try {
-    const writing = lockForWriting(engine, context.layout);
-    try {
-      return await indexRevision(context, engine, uuid, operation);
-    } finally {
-      writing.release();
-    }
+    return await withWriterLock(engine, context.layout, () =>
+      indexRevision(context, engine, uuid, operation),
+    );
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     context.log('info', `the index of ${uuid} is not kept: ${error.message}`);

@@ -4,7 +4,7 @@ import { type BackyError, isBackyError } from '../../errors.ts';
 import { isIoError } from '../../io-error.ts';
 import type { BadBlock, Engine } from '../../native/engine.ts';
 import { updateLinks } from '../../repository/links.ts';
-import { asWriter } from '../../repository/lock.ts';
+import { waitForWriterLock } from '../../repository/lock.ts';
 import { readRecord, readRevisions } from '../../repository/read-revisions.ts';
 import { rewriteRecord } from '../../repository/seal-revision.ts';
 import type { Context } from '../context.ts';
@@ -107,7 +107,7 @@ async function rewrite(
   engine: Engine,
   { uuid, verdict }: Pick<Verdict, 'uuid' | 'verdict'>,
 ): Promise<void> {
-  await asWriter(engine, layout, signal, async () => {
+  await waitForWriterLock(engine, layout, signal, async () => {
     // Read again under the lock: someone may have written it meanwhile.
     const record = readRecord(layout, uuid);
     const isDoubted = record.distrustedBecause !== undefined && !provesSource(record);

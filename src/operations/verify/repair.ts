@@ -3,7 +3,7 @@ import { counted } from '../../domain/counted.ts';
 import { type IndexedRecord, isIndexed, type RevisionRecord } from '../../domain/revision.ts';
 import { isBackyError } from '../../errors.ts';
 import type { BadBlock, Engine, RepairedBlock } from '../../native/engine.ts';
-import { asWriter } from '../../repository/lock.ts';
+import { waitForWriterLock } from '../../repository/lock.ts';
 import { openSource } from '../../sources/open-source.ts';
 import type { Context } from '../context.ts';
 import { loadTrustedConfig, openTrustedSnapshotList } from '../trust.ts';
@@ -104,7 +104,7 @@ async function healRevision(
     const offsets = blocks.map(({ offset }) => offset);
     const options = { image, index, size, digest, blocks: offsets, donors: [...donors], evidence };
     const healing = sorted(
-      await asWriter(engine, layout, signal, () => engine.repairImage(options, { signal })),
+      await waitForWriterLock(engine, layout, signal, () => engine.repairImage(options, { signal })),
     );
     const count = healing.healed.length;
     if (count > 0) log('warning', `${counted(count, 'bad block')} of ${uuid} healed`);

@@ -2,7 +2,7 @@ import { isGood, type RevisionRecord } from '../../domain/revision.ts';
 import { isBackyError } from '../../errors.ts';
 import type { Engine, OperationOptions } from '../../native/engine.ts';
 import { updateLinks } from '../../repository/links.ts';
-import { asWriter } from '../../repository/lock.ts';
+import { waitForWriterLock } from '../../repository/lock.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import type { Context } from '../context.ts';
 import { indexRevision } from './index-revision.ts';
@@ -41,7 +41,7 @@ function indexAsWriter(
   uuid: string,
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
-  return asWriter(engine, context.layout, operation.signal, async () => {
+  return waitForWriterLock(engine, context.layout, operation.signal, async () => {
     const indexed = await indexRevision(context, engine, uuid, operation);
     // The last versions of the Python backy made no links.
     await updateLinks(engine, context.layout, (await readRevisions(context.layout)).revisions);

@@ -8,7 +8,7 @@ import { isBackyError } from '../../errors.ts';
 import type { Engine, LoadOptions, OperationOptions, Progress } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
 import type { Layout } from '../../repository/layout.ts';
-import { keepingFiles } from '../../repository/lock.ts';
+import { withReaderLock } from '../../repository/lock.ts';
 import { lookUpRevisions } from '../../repository/look-up.ts';
 import { type RevisionList, readRevisions } from '../../repository/read-revisions.ts';
 import type { Context } from '../context.ts';
@@ -61,7 +61,7 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
   if (options.repair || options.acceptRecords) requireTrust(context);
   const { layout } = context;
   const engine = await context.engine();
-  return keepingFiles(engine, layout, options.signal, async () => {
+  return withReaderLock(engine, layout, options.signal, async () => {
     const all = await readRevisions(layout);
     const { revisions, damaged, unreadable } = select(layout, all, options.revisions);
     const verdicts: Verdict[] = unreadable.map(unreadableVerdict);

@@ -2,57 +2,83 @@ import { describe, expect, it } from 'vitest';
 import { backyError } from '../../../src/errors.ts';
 import { layoutOf } from '../../../src/repository/layout.ts';
 import {
-  lockForKeeping,
-  lockForRemoving,
-  lockForWriting,
-  tryLockForRemoving,
+  tryRemovalLock,
+  withReaderLock,
+  withRemovalLock,
+  withWriterLock,
 } from '../../../src/repository/lock.ts';
 import { fakeEngine } from '../fake-engine.ts';
 
 const layout = layoutOf('/srv/backy/vm');
+const nothing = async (): Promise<void> => {};
 
 describe('locks', () => {
-  it('admit one writer, who is named to the next', () => {
+  it('admit one writer, who is named to the next', async () => {
     const engine = fakeEngine();
-    lockForWriting(engine, layout);
-    expect(() => lockForWriting(engine, layout)).toThrow(
-      'Another backup is running in /srv/backy/vm (process 4711)',
+    await withWriterLock(engine, layout, () =>
+      expect(withWriterLock(engine, layout, nothing)).rejects.toThrow(
+        'Another backup is running in /srv/backy/vm (process 4711)',
+      ),
     );
   });
 
-  it('say so when nobody knows who it is', () => {
+  it('say so when nobody knows who it is', async () => {
     const engine = fakeEngine();
     engine.lockFile = (path) => {
       throw backyError('BACKY_LOCKED', { work: 'work', path, holder: 'process unknown' });
     };
-    expect(() => lockForWriting(engine, layout)).toThrow('(process unknown)');
+    await expect(withWriterLock(engine, layout, nothing)).rejects.toThrow('(process unknown)');
   });
 
-  it('let many keep files, and nobody remove them meanwhile', async () => {
+  it('admit many readers, and nobody who removes files meanwhile', async () => {
     const engine = fakeEngine();
-    const first = await lockForKeeping(engine, layout);
-    const second = await lockForKeeping(engine, layout);
-    expect(tryLockForRemoving(engine, layout)).toBeUndefined();
-    first.release();
-    expect(() => lockForRemoving(engine, layout)).toThrow(
-      /Another backup, restore or verification is running/,
+    await withReaderLock(engine, layout, undefined, async () => {
+      await withReaderLock(engine, layout, undefined, async () => {
+        expect(await tryRemovalLock(engine, layout, nothing)).toBe(false);
+      });
+      await expect(withRemovalLock(engine, layout, nothing)).rejects.toThrow(
+        /Another backup, restore or verification is running/,
+      );
+    });
+    expect(await tryRemovalLock(engine, layout, nothing)).toBe(true);
+    expect(engine.locks.size).toBe(0);
+  });
+
+  it('are released when the work fails', async () => {
+    const engine = fakeEngine();
+    const failing = withWriterLock(engine, layout, () =>
+      withReaderLock(engine, layout, undefined, async () => {
+        throw new Error('broken');
+      }),
     );
-    second.release();
-    lockForRemoving(engine, layout).release();
+    await expect(failing).rejects.toThrow('broken');
     expect(engine.locks.size).toBe(0);
   });
 
   it('wait for a purge that ends', async () => {
     const engine = fakeEngine();
-    const purging = lockForRemoving(engine, layout);
-    setTimeout(() => purging.release(), 150);
-    await expect(lockForKeeping(engine, layout)).resolves.toBeDefined();
+    const order: string[] = [];
+    let endPurge = (): void => {};
+    const purging = withRemovalLock(engine, layout, async () => {
+      await new Promise<void>((resolve) => {
+        endPurge = resolve;
+      });
+      order.push('purged');
+    });
+    const reading = withReaderLock(engine, layout, undefined, async () => {
+      order.push('read');
+    });
+    setTimeout(endPurge, 150);
+    await Promise.all([purging, reading]);
+    expect(order).toEqual(['purged', 'read']);
   });
 
-  it('wait no longer than they are to', async () => {
+  it('stop waiting when the signal says so', async () => {
     const engine = fakeEngine();
-    lockForRemoving(engine, layout);
-    const waiting = lockForKeeping(engine, layout, AbortSignal.timeout(150));
-    await expect(waiting).rejects.toMatchObject({ code: 'BACKY_CANCELLED' });
+    await withRemovalLock(engine, layout, () =>
+      expect(withReaderLock(engine, layout, AbortSignal.timeout(150), nothing)).rejects.toMatchObject({
+        code: 'BACKY_CANCELLED',
+      }),
+    );
   });
 });
