@@ -34,7 +34,7 @@ export function leftovers(layout: Layout, names: readonly string[]): readonly st
  * @param onStuck is told of the files that cannot be removed, or that somebody has open
  * @returns the names of what was removed
  */
-export async function removeLeftovers(
+export async function purgeLeftovers(
   engine: Engine,
   layout: Layout,
   onStuck: OnStuck = () => {},

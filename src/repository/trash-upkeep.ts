@@ -14,7 +14,7 @@ import { type Batch, batchesOf, dataMoves, listDirectory, removeIfEmpty } from '
  *
  * @param onStuck is told of the revisions whose files cannot be moved
  */
-export async function settleTrash(
+export async function finishTrashMoves(
   engine: Engine,
   layout: Layout,
   onStuck: OnStuck = () => {},
@@ -47,7 +47,7 @@ export async function settleTrash(
  * @param onStuck is told of the revisions that cannot be removed or are in use, which stay
  * @returns the ids of the revisions that are gone
  */
-export async function emptyTrash(
+export async function purgeTrash(
   engine: Engine,
   layout: Layout,
   isDue: (removedAt: Date) => boolean = () => true,

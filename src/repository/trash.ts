@@ -19,7 +19,7 @@ export interface TrashBatch extends Batch {
 
 /**
  * Moves revisions into the trash: records first, for from then on they are removed; then indexes and images. Nothing
- * is copied. What an interruption leaves half-done, `settleTrash` finishes.
+ * is copied. What an interruption leaves half-done, `finishTrashMoves` finishes.
  *
  * @returns the revisions of which a file cannot be moved, by id, and why; they are as they were
  */

@@ -9,7 +9,7 @@ import { isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 import { roomBeside } from './file-room.ts';
-import { identityOf, locate, tidyLeftFiles } from './left-files.ts';
+import { identityOf, locate, retireLeftFiles } from './left-files.ts';
 import type { LeftSnapshots } from './left-snapshots.ts';
 import { fileOfSnapshot, revisionOfSnapshot } from './snapshot-files.ts';
 
@@ -34,7 +34,7 @@ export interface FileSnapshots {
    *
    * @returns the paths of what was removed
    */
-  tidy(keep: string | undefined): Promise<readonly string[]>;
+  retire(keep: string | undefined): Promise<readonly string[]>;
   /**
    * What guests may need while the snapshot of revision `uuid` is kept; without one, a snapshot of the file as it is. The
    * other snapshots in the directory count, but not those of this repository, which go.
@@ -107,9 +107,9 @@ export function fileSnapshots(
       left.amend({ type: 'file', uuid, path: directory, identity: taken.identity });
       return { path: fileOfSnapshot(directory, uuid), ...taken };
     },
-    tidy: async (keep) => {
+    retire: async (keep) => {
       if (!left.isComplete) await noteEarlier(place, left);
-      return tidyLeftFiles(engine, left, keep, { repository, directory: await directoryOf(place) });
+      return retireLeftFiles(engine, left, keep, { repository, directory: await directoryOf(place) });
     },
     room: async (uuid, image) => {
       const { file } = await place();

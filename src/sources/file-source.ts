@@ -58,7 +58,7 @@ export function fileSource(
       return existsSync(snapshot) ? { path: snapshot, identity } : undefined;
     },
     places: async (uuid) => [await snapshots.fileOf(uuid), path],
-    tidy: (keep) => snapshots.tidy(config.snapshot === false ? undefined : keep),
+    retireSnapshots: (keep) => snapshots.retire(config.snapshot === false ? undefined : keep),
   };
 }
 

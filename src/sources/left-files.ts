@@ -25,7 +25,7 @@ export interface Surroundings {
  * @returns the paths of what was removed
  * @throws BACKY_IO after all others have been seen to
  */
-export async function tidyLeftFiles(
+export async function retireLeftFiles(
   engine: Engine,
   left: LeftSnapshots,
   keep: string | undefined,

@@ -2,7 +2,7 @@ import type { SourceConfig } from '../config/config.ts';
 import type { LeftRbdSnapshot, LeftSnapshot, LeftVolume } from '../domain/left-snapshot.ts';
 import type { Engine } from '../native/engine.ts';
 import { fileSource } from './file-source.ts';
-import { tidyLeftFiles } from './left-files.ts';
+import { retireLeftFiles } from './left-files.ts';
 import { type LeftSnapshots, unsavedNotes } from './left-snapshots.ts';
 import { lvmSource } from './lvm/lvm-source.ts';
 import { rbdSource } from './rbd/rbd-source.ts';
@@ -22,25 +22,28 @@ export function openSource(
   left: LeftSnapshots = unsavedNotes(),
 ): Source {
   const source = openOne(config, directory, engine, left);
-  const tidiers = (): readonly Tidy[] => [source.tidy, ...elsewhere(config, directory, engine, left)];
-  return { ...source, tidy: (keep) => tidyAll(tidiers(), left, keep) };
+  const retirements = (): readonly Retire[] => [
+    source.retireSnapshots,
+    ...elsewhere(config, directory, engine, left),
+  ];
+  return { ...source, retireSnapshots: (keep) => retireAll(retirements(), left, keep) };
 }
 
 /**
  * Removes all snapshots that are noted, without a source that they would be of use for.
  *
  * @returns the names of what was removed
- * @throws what `Source.tidy` throws, after all others have been seen to
+ * @throws what `Source.retireSnapshots` throws, after all others have been seen to
  */
-export function removeLeftSnapshots(
+export function retireLeftSnapshots(
   directory: string,
   engine: Engine,
   left: LeftSnapshots,
 ): Promise<readonly string[]> {
-  return tidyAll(elsewhere(undefined, directory, engine, left), left, undefined);
+  return retireAll(elsewhere(undefined, directory, engine, left), left, undefined);
 }
 
-type Tidy = Source['tidy'];
+type Retire = Source['retireSnapshots'];
 
 function openOne(config: SourceConfig, directory: string, engine: Engine, left: LeftSnapshots): Source {
   switch (config.type) {
@@ -54,8 +57,8 @@ function openOne(config: SourceConfig, directory: string, engine: Engine, left: 
 }
 
 /** Everything is seen to before the first failure is thrown. */
-async function tidyAll(
-  tidiers: readonly Tidy[],
+async function retireAll(
+  retirements: readonly Retire[],
   left: LeftSnapshots,
   keep: string | undefined,
 ): Promise<readonly string[]> {
@@ -68,7 +71,7 @@ async function tidyAll(
       failures.push(error);
     }
   };
-  for (const tidy of tidiers) await attempt(() => tidy(keep));
+  for (const retire of retirements) await attempt(() => retire(keep));
   await attempt(async () => {
     await left.save();
     return [];
@@ -83,16 +86,18 @@ function elsewhere(
   directory: string,
   engine: Engine,
   left: LeftSnapshots,
-): readonly Tidy[] {
-  const places = new Map<string, Tidy>();
+): readonly Retire[] {
+  const places = new Map<string, Retire>();
   for (const snapshot of left.all().filter((each) => !isPlace(config, each))) {
     if (snapshot.type === 'file') {
       // One source of files sees to the snapshots of all of them.
       const around = { repository: directory, directory: undefined };
-      places.set('file', (keep) => tidyLeftFiles(engine, left, keep, around));
+      places.set('file', (keep) => retireLeftFiles(engine, left, keep, around));
     } else {
       const place = configOf(snapshot);
-      places.set(JSON.stringify(place), (keep) => openOne(place, directory, engine, left).tidy(keep));
+      places.set(JSON.stringify(place), (keep) =>
+        openOne(place, directory, engine, left).retireSnapshots(keep),
+      );
     }
   }
   return [...places.values()];

@@ -30,7 +30,7 @@ export interface Source {
    *
    * @returns the names of what was removed, for the log
    */
-  tidy(keep: string | undefined): Promise<readonly string[]>;
+  retireSnapshots(keep: string | undefined): Promise<readonly string[]>;
   /**
    * What guests may still need of the place of the source while snapshots are kept there: that of revision `uuid`, or,
    * without one, a snapshot that is taken now, and those of other repositories. Absent, or undefined: snapshots take no

@@ -21,7 +21,7 @@ import { init } from '../../src/operations/init.ts';
 import { editTags } from '../../src/operations/records/edit-tags.ts';
 import { forget } from '../../src/operations/removal/forget.ts';
 import { layoutOf } from '../../src/repository/layout.ts';
-import { settleTrash } from '../../src/repository/trash-upkeep.ts';
+import { finishTrashMoves } from '../../src/repository/trash-upkeep.ts';
 import { flipByte, KIB, MIB, writeAt } from '../helpers/bytes.ts';
 import { isLong } from './scale.ts';
 import { readState, type State } from './state.ts';
@@ -102,7 +102,7 @@ async function stage(
   reset();
   const violations: string[] = [];
   // What was interrupted counts as what it is going to be: a revision on its way to the trash is nowhere else to be seen.
-  if (existsSync(repository)) await settleTrash(engine, layoutOf(repository));
+  if (existsSync(repository)) await finishTrashMoves(engine, layoutOf(repository));
   const state = existsSync(repository)
     ? await readState(engine, repository, { settled: true, violations })
     : new Map();

@@ -9,7 +9,7 @@ import { checkLoad } from '../../native/operate.ts';
 import { updateLinks } from '../../repository/links.ts';
 import { tryRemovalLock, withReaderLock, withWriterLock } from '../../repository/lock.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
-import { emptyTrash } from '../../repository/trash-upkeep.ts';
+import { purgeTrash } from '../../repository/trash-upkeep.ts';
 import { openSource } from '../../sources/open-source.ts';
 import type { Context } from '../context.ts';
 import { cleanUp, warningOf, warnOfUnrecorded } from '../removal/clean-up.ts';
@@ -163,7 +163,7 @@ async function orWarn({ log }: Context, what: string, work: () => Promise<void>)
 /** The disk is full: what was removed before goes for good, so that the next backup has its space. */
 async function makeSpace(context: Context, engine: Engine): Promise<void> {
   const { layout, log } = context;
-  const gone = await emptyTrash(engine, layout, () => true, warningOf(context));
+  const gone = await purgeTrash(engine, layout, () => true, warningOf(context));
   if (gone.length > 0)
     log('warning', `the trash was emptied to make space: ${counted(gone.length, 'revision')}`);
 }

@@ -21,7 +21,7 @@ export function tidying({ log }: Context, source: Source): Tidying {
   return {
     tidy: async (keep) => {
       try {
-        for (const name of await source.tidy(keep)) log('info', `removed the snapshot ${name}`);
+        for (const name of await source.retireSnapshots(keep)) log('info', `removed the snapshot ${name}`);
       } catch (error) {
         problems.add(error instanceof Error ? error.message : String(error));
       }

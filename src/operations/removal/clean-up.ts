@@ -1,10 +1,10 @@
 import { counted } from '../../domain/counted.ts';
 import type { Engine } from '../../native/engine.ts';
 import { isShortOfSpace } from '../../repository/free-space.ts';
-import { removeLeftovers } from '../../repository/leftovers.ts';
+import { purgeLeftovers } from '../../repository/leftovers.ts';
 import { missingRecord } from '../../repository/look-up.ts';
 import type { OnStuck } from '../../repository/stuck.ts';
-import { emptyTrash, settleTrash } from '../../repository/trash-upkeep.ts';
+import { finishTrashMoves, purgeTrash } from '../../repository/trash-upkeep.ts';
 import type { UnrecordedImage } from '../../repository/unrecorded.ts';
 import type { Context } from '../context.ts';
 
@@ -32,11 +32,11 @@ export async function cleanUp(
 ): Promise<CleanUpResult> {
   const { layout, log } = context;
   const onStuck = warningOf(context);
-  await settleTrash(engine, layout, onStuck);
-  const removed = await removeLeftovers(engine, layout, onStuck);
+  await finishTrashMoves(engine, layout, onStuck);
+  const removed = await purgeLeftovers(engine, layout, onStuck);
   for (const name of removed) log('info', `removed the leftover ${name}`);
   const isShort = await isShortOfSpace(layout);
-  const emptied = await emptyTrash(engine, layout, (removedAt) => isShort || isDue(removedAt), onStuck);
+  const emptied = await purgeTrash(engine, layout, (removedAt) => isShort || isDue(removedAt), onStuck);
   for (const uuid of emptied) log('info', `${uuid} is gone from the trash`);
   return { removed, emptied };
 }

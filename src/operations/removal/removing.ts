@@ -9,7 +9,7 @@ import { withRemovalLock, withWriterLock } from '../../repository/lock.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { unseal } from '../../repository/seal-revision.ts';
 import { moveImageToTrash, moveToTrash } from '../../repository/trash.ts';
-import { emptyTrash } from '../../repository/trash-upkeep.ts';
+import { purgeTrash } from '../../repository/trash-upkeep.ts';
 import type { Context } from '../context.ts';
 import { warningOf } from './clean-up.ts';
 
@@ -75,7 +75,7 @@ async function removeThese(
     );
     await removeAtOnce(engine, layout, ids);
   }
-  if (!isInTrash || graceMs === 0) await emptyTrash(engine, layout, () => true, warningOf(context));
+  if (!isInTrash || graceMs === 0) await purgeTrash(engine, layout, () => true, warningOf(context));
   const gone = ids.filter((uuid) => !stuck.has(uuid));
   await updateLinks(engine, layout, without(gone));
   for (const uuid of gone) log('info', `${uuid} ${done}`);
@@ -100,7 +100,7 @@ export async function removeImage(
   if (busy) throw busy;
   const isInTrash = await ignoringFullDisk(() => moveImageToTrash(engine, layout, record, clock()));
   if (!isInTrash) await engine.removeFiles([index, image]);
-  if (!isInTrash || graceMs === 0) await emptyTrash(engine, layout, () => true, warningOf(context));
+  if (!isInTrash || graceMs === 0) await purgeTrash(engine, layout, () => true, warningOf(context));
   log('info', `${record.uuid}, which had no record, was forgotten`);
 }
 

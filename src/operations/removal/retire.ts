@@ -5,7 +5,7 @@ import { isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
 import { withWriterLock } from '../../repository/lock.ts';
 import { countRecords } from '../../repository/read-revisions.ts';
-import { openSource, removeLeftSnapshots } from '../../sources/open-source.ts';
+import { openSource, retireLeftSnapshots } from '../../sources/open-source.ts';
 import type { Context } from '../context.ts';
 import { loadTrustedConfig, openTrustedSnapshotList, requireTrust } from '../trust.ts';
 
@@ -56,10 +56,10 @@ async function removeAll(context: Context, engine: Engine, left: LeftSnapshots):
   const { layout } = context;
   try {
     const { source } = await loadTrustedConfig(context);
-    return await openSource(source, layout.directory, engine, left).tidy(undefined);
+    return await openSource(source, layout.directory, engine, left).retireSnapshots(undefined);
   } catch (error) {
     if (!isBackyError(error, 'BACKY_CONFIG_INVALID', 'BACKY_SOURCE_TYPE_UNKNOWN')) throw error;
-    return removeLeftSnapshots(layout.directory, engine, left);
+    return retireLeftSnapshots(layout.directory, engine, left);
   }
 }
 

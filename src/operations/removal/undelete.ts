@@ -10,7 +10,7 @@ import { updateLinks } from '../../repository/links.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { rewriteRecord } from '../../repository/seal-revision.ts';
 import { moveFromTrash, readTrash, type TrashBatch } from '../../repository/trash.ts';
-import { settleTrash } from '../../repository/trash-upkeep.ts';
+import { finishTrashMoves } from '../../repository/trash-upkeep.ts';
 import type { Context } from '../context.ts';
 import { requireTrust } from '../trust.ts';
 import { warningOf } from './clean-up.ts';
@@ -42,7 +42,7 @@ export async function undelete(context: Context, spec: string): Promise<Undelete
   const { schedule } = await loadConfig(layout.config);
   const engine = await context.engine();
   return whileAlone(engine, layout, async () => {
-    await settleTrash(engine, layout, warningOf(context));
+    await finishTrashMoves(engine, layout, warningOf(context));
     const batches = await readTrash(layout);
     const ids = new Set(select(spec, batches));
     for (const batch of batches) {

@@ -28,6 +28,6 @@ export function lvmSource(
     reopen: async (record) => (await work()).reopenSnapshot(config, record),
     room: async () => (await work()).roomOfPool({ config, directory, left }),
     snapshotsThere: async () => (await work()).findSnapshots(config),
-    tidy: async (keep) => (await work()).tidyVolume({ config, directory, left }, keep),
+    retireSnapshots: async (keep) => (await work()).retireVolumeSnapshots({ config, directory, left }, keep),
   };
 }

@@ -10,8 +10,8 @@ import { takeClassicSnapshot } from './classic-snapshot.ts';
 import { devicePath } from './device-name.ts';
 import { hasRepositoryTag, repositoryTag, revisionOf } from './own-snapshot.ts';
 import { roomIn } from './pool-room.ts';
+import { retireSnapshots } from './retire-snapshots.ts';
 import { takeThinSnapshot } from './thin-snapshot.ts';
-import { tidySnapshots } from './tidy-snapshots.ts';
 import { runTool } from './tool.ts';
 import { isThin, listVolumes, type Volume } from './volumes.ts';
 
@@ -43,7 +43,7 @@ export async function takeSnapshot(
   return isThin(volume) ? takeThinSnapshot(order, parent) : takeClassicSnapshot(order);
 }
 
-/** The thin snapshot of a revision, made readable; `tidyVolume` puts it away. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
+/** The thin snapshot of a revision, made readable; `retireVolumeSnapshots` puts it away. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
 export async function reopenSnapshot(
   { volumeGroup }: LvmSourceConfig,
   { uuid }: RevisionRecord,
@@ -59,12 +59,12 @@ export async function reopenSnapshot(
 }
 
 /** @throws BACKY_TOOL_FAILED, BACKY_IO */
-export async function tidyVolume(
+export async function retireVolumeSnapshots(
   { config, directory, left }: Place,
   keep: string | undefined,
 ): Promise<readonly string[]> {
   try {
-    return await tidySnapshots(config.volumeGroup, await repositoryTag(directory), keep, left);
+    return await retireSnapshots(config.volumeGroup, await repositoryTag(directory), keep, left);
   } catch (error) {
     // Where there is no LVM there are no snapshots; the backup will say that it is missing.
     if (isBackyError(error, 'BACKY_TOOL_MISSING')) return [];

@@ -25,6 +25,6 @@ export function rbdSource(config: CephRbdSourceConfig, directory: string, left: 
     snapshot: async (request) => (await work()).snapshot(request),
     snapshotsThere: async () => (await work()).snapshotsThere(),
     reopen: async (record) => (await work()).reopen(record),
-    tidy: async (keep) => (await work()).tidy(keep),
+    retireSnapshots: async (keep) => (await work()).retireSnapshots(keep),
   };
 }

@@ -9,11 +9,11 @@ import type { CommandInput, Snapshot, Source } from '../source.ts';
 import { baseOf } from './base.ts';
 import { type RbdCluster, type RbdImageFacts, type RbdSnapshot, rbdCluster } from './cluster.ts';
 import { markedRevision, markKey, repositoryMark, revisionOf, snapshotName } from './own-snapshot.ts';
+import { retireSnapshots } from './retire-snapshots.ts';
 import { notPrimary, rightsOf } from './rights.ts';
-import { tidySnapshots } from './tidy-snapshots.ts';
 
 /** What is done with an image, once it is needed. */
-export type RbdWork = Pick<Source, 'describe' | 'snapshot' | 'snapshotsThere' | 'tidy'> &
+export type RbdWork = Pick<Source, 'describe' | 'snapshot' | 'snapshotsThere' | 'retireSnapshots'> &
   Required<Pick<Source, 'reopen'>>;
 
 /** Remembers what became of the image, so that a cluster that does not answer is waited for only once. */
@@ -51,10 +51,10 @@ export function openRbd(config: CephRbdSourceConfig, directory: string, left: Le
       );
       return since && inputOf(name, cluster, since);
     },
-    tidy: async (keep) => {
+    retireSnapshots: async (keep) => {
       if (lost) return [];
       try {
-        const removed = await tidySnapshots(cluster, await repositoryMark(directory), keep, left, (uuid) =>
+        const removed = await retireSnapshots(cluster, await repositoryMark(directory), keep, left, (uuid) =>
           // An earlier version took it, or the image had another name then.
           left.amend(placeOf(config, uuid)),
         );

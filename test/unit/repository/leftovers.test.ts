@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Layout, layoutOf } from '../../../src/repository/layout.ts';
-import { leftovers, removeLeftovers } from '../../../src/repository/leftovers.ts';
+import { leftovers, purgeLeftovers } from '../../../src/repository/leftovers.ts';
 import { formatRecord } from '../../../src/repository/sealed-record.ts';
 import { announce } from '../../../src/repository/unfinished.ts';
 import { readUnrecorded } from '../../../src/repository/unrecorded.ts';
@@ -68,12 +68,12 @@ describe('leftovers', () => {
     const { partialImage } = layout.files(unsealed);
     engine.holders.set(partialImage, [{ kind: 'loop', name: '/dev/loop3' }]);
     const told: string[] = [];
-    const removed = await removeLeftovers(engine, layout, (name, { code }) => told.push(`${name} ${code}`));
+    const removed = await purgeLeftovers(engine, layout, (name, { code }) => told.push(`${name} ${code}`));
     expect(removed).toEqual(all(sealed, '.partial', '.rev.partial'));
     expect(told).toEqual([`${unsealed}.partial BACKY_REVISION_BUSY`]);
     expect(names(layout)).toEqual(all(unsealed, ...SUFFIXES, '.rev.partial').sort());
     engine.holders.clear();
-    expect(await removeLeftovers(engine, layout)).toHaveLength(5);
+    expect(await purgeLeftovers(engine, layout)).toHaveLength(5);
   });
 
   it('never include an image whose index was in the making', async () => {
@@ -94,7 +94,7 @@ describe('leftovers', () => {
       temporary(2 * 3_600_000),
     ];
     const layout = repository(...strangers);
-    expect(await removeLeftovers(fakeEngine(), layout)).toEqual([]);
+    expect(await purgeLeftovers(fakeEngine(), layout)).toEqual([]);
     expect(names(layout)).toEqual([...strangers].sort());
   });
 
@@ -121,7 +121,7 @@ describe('leftovers', () => {
     const layout = repository();
     for (const name of [...all(unsealed, ...SUFFIXES), temporary()]) mkdirSync(join(layout.directory, name));
     await announce(fakeEngine(), layout, unsealed, 'revision', now);
-    expect(await removeLeftovers(fakeEngine(), layout)).toEqual([`${unsealed}.rev.partial`]);
+    expect(await purgeLeftovers(fakeEngine(), layout)).toEqual([`${unsealed}.rev.partial`]);
     expect(names(layout)).toHaveLength(5);
   });
 
@@ -133,7 +133,7 @@ describe('leftovers', () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.oneof(ours, anything), { maxLength: 20 }), async (given) => {
         const layout = repository(...given);
-        await removeLeftovers(fakeEngine(), layout);
+        await purgeLeftovers(fakeEngine(), layout);
         expect(names(layout)).toEqual([...given].sort());
       }),
       { numRuns: 50 },

@@ -16,7 +16,7 @@ import { type Layout, layoutOf } from '../../../src/repository/layout.ts';
 import { leftovers } from '../../../src/repository/leftovers.ts';
 import { formatRecord } from '../../../src/repository/sealed-record.ts';
 import { moveFromTrash, moveToTrash, readTrash } from '../../../src/repository/trash.ts';
-import { emptyTrash, settleTrash } from '../../../src/repository/trash-upkeep.ts';
+import { finishTrashMoves, purgeTrash } from '../../../src/repository/trash-upkeep.ts';
 import { fakeEngine } from '../fake-engine.ts';
 import { makeRecord, revisionId } from '../records.ts';
 import { scratchDirectory } from '../scratch.ts';
@@ -126,7 +126,7 @@ describe('the trash', () => {
     async (done) => {
       const layout = repositoryWith(first, second);
       await expect(moveToTrash(dyingEngine(done), layout, [first, second], now)).rejects.toThrow('killed');
-      await settleTrash(fakeEngine(), layout);
+      await finishTrashMoves(fakeEngine(), layout);
       // What is not listed any more is in the trash, whole; what is listed is whole in its place.
       const gone = [first, second].slice(0, Math.min(done, 2));
       expect(names(batchDirectory(layout))).toEqual(filesOf(...gone));
@@ -142,7 +142,7 @@ describe('the trash', () => {
       await moveToTrash(fakeEngine(), layout, [first], now);
       const [batch] = await readTrash(layout);
       if (batch) await moveFromTrash(dyingEngine(done), layout, batch, [first]).catch(() => {});
-      await settleTrash(fakeEngine(), layout);
+      await finishTrashMoves(fakeEngine(), layout);
       expect(names(layout.directory)).toEqual(done < 3 ? [] : filesOf(first));
       expect(names(batchDirectory(layout))).toEqual(done < 3 ? filesOf(first) : []);
     },
@@ -155,7 +155,7 @@ describe('the trash', () => {
     linkSync(join(batch, first), join(layout.directory, first));
     copyFileSync(join(batch, second), join(layout.directory, second));
 
-    await settleTrash(fakeEngine(), layout);
+    await finishTrashMoves(fakeEngine(), layout);
 
     expect(names(batch)).toEqual(filesOf(first, second));
     expect(names(layout.directory)).toEqual([second]);
@@ -170,7 +170,7 @@ describe('the trash', () => {
     copyFileSync(join(layout.directory, `${first}.rev`), join(batch, `${first}.rev`));
     for (const name of filesOf(second)) copyFileSync(join(batch, name), join(layout.directory, name));
 
-    await settleTrash(fakeEngine(), layout);
+    await finishTrashMoves(fakeEngine(), layout);
 
     expect(names(batch)).toEqual(filesOf(second));
     expect(names(layout.directory)).toEqual(filesOf(first, second));
@@ -181,9 +181,9 @@ describe('the trash', () => {
     const engine = fakeEngine();
     await moveToTrash(engine, layout, [first], now);
     await moveToTrash(engine, layout, [second], new Date(now.getTime() + 1));
-    expect(await emptyTrash(engine, layout, (removedAt) => removedAt <= now)).toEqual([first]);
+    expect(await purgeTrash(engine, layout, (removedAt) => removedAt <= now)).toEqual([first]);
     expect((await readTrash(layout)).flatMap(({ revisions }) => revisions)).toMatchObject([{ uuid: second }]);
-    expect(await emptyTrash(engine, layout)).toEqual([second]);
+    expect(await purgeTrash(engine, layout)).toEqual([second]);
     expect(names(layout.trash)).toEqual([]);
   });
 
@@ -206,10 +206,10 @@ describe('the trash', () => {
     await expect(moveToTrash(dyingEngine(2), layout, [first, second], now)).rejects.toThrow('killed');
     const { image } = layout.files(first);
     const stuck: unknown[] = [];
-    await settleTrash(engineWithout(image), layout, (id, { details }) => stuck.push([id, details.path]));
+    await finishTrashMoves(engineWithout(image), layout, (id, { details }) => stuck.push([id, details.path]));
     expect(stuck).toEqual([[first, image]]);
     expect(names(layout.directory)).toEqual([first]);
-    await settleTrash(fakeEngine(), layout);
+    await finishTrashMoves(fakeEngine(), layout);
     expect(names(batchDirectory(layout))).toEqual(filesOf(first, second));
   });
 
@@ -219,11 +219,11 @@ describe('the trash', () => {
     for (const name of [...filesOf(first), second])
       copyFileSync(join(batchDirectory(layout), name), join(layout.directory, name));
     const stuck: unknown[] = [];
-    await settleTrash(fakeEngine(), layout, (id) => stuck.push(id));
+    await finishTrashMoves(fakeEngine(), layout, (id) => stuck.push(id));
     expect(stuck).toEqual([]);
     expect(names(layout.directory)).toEqual([...filesOf(first), second].sort());
     expect(leftovers(layout, names(layout.directory))).toEqual([]);
-    await emptyTrash(fakeEngine(), layout);
+    await purgeTrash(fakeEngine(), layout);
     expect(names(layout.trash)).toEqual([]);
     expect(names(layout.directory)).toEqual([...filesOf(first), second].sort());
   });
@@ -234,7 +234,7 @@ describe('the trash', () => {
     const record = join(batchDirectory(layout), `${first}.rev`);
     const stuck: unknown[] = [];
     const engine = engineWithout(record);
-    const gone = await emptyTrash(engine, layout, undefined, (id, { message }) => stuck.push([id, message]));
+    const gone = await purgeTrash(engine, layout, undefined, (id, { message }) => stuck.push([id, message]));
     expect(gone).toEqual([second]);
     expect(stuck).toEqual([[first, `Cannot rename ${record}: operation not permitted (EPERM)`]]);
     expect(names(batchDirectory(layout))).toEqual(filesOf(first));
@@ -246,7 +246,7 @@ describe('the trash', () => {
     writeFileSync(join(batchDirectory(layout), 'notes'), 'mine');
     mkdirSync(join(layout.trash, 'old'));
     writeFileSync(join(layout.trash, 'old', first), 'mine');
-    await emptyTrash(fakeEngine(), layout);
+    await purgeTrash(fakeEngine(), layout);
     expect(names(batchDirectory(layout))).toEqual(['notes']);
     expect(names(join(layout.trash, 'old'))).toEqual([first]);
   });
@@ -259,7 +259,7 @@ describe('the trash', () => {
     await expect(moveToTrash(fakeEngine(), layout, [first], now)).rejects.toThrow();
     mkdirSync(join(victim, '20260301T120000123Z'));
     writeFileSync(join(victim, '20260301T120000123Z', second), 'mine');
-    expect(await emptyTrash(fakeEngine(), layout)).toEqual([]);
+    expect(await purgeTrash(fakeEngine(), layout)).toEqual([]);
     expect(names(layout.directory)).toEqual(filesOf(first));
   });
 
@@ -269,7 +269,7 @@ describe('the trash', () => {
     mkdirSync(layout.trash);
     symlinkSync(victim, batchDirectory(layout));
     expect(await readTrash(layout)).toEqual([]);
-    expect(await emptyTrash(fakeEngine(), layout)).toEqual([]);
+    expect(await purgeTrash(fakeEngine(), layout)).toEqual([]);
     expect(names(victim)).toEqual([`${second}.rev`]);
   });
 });

@@ -59,7 +59,7 @@ describe('a file as a source', () => {
 
     expect(pathInput(next).previous).toEqual({ path: parentImage, identity });
     expect(snapshots()).toEqual([]);
-    expect(await source.tidy(second)).toEqual([]);
+    expect(await source.retireSnapshots(second)).toEqual([]);
   });
 
   it('is read whole where the record of the parent does not name its snapshot', async () => {
@@ -100,12 +100,12 @@ describe('a file as a source', () => {
     for (const name of strangers) writeFileSync(join(scratch, name), 'precious');
     const theirs = snapshots().filter((name) => !uuids.some((uuid) => name === mine.replace(first, uuid)));
 
-    const removed = await source.tidy(second);
+    const removed = await source.retireSnapshots(second);
 
     expect(removed.map((name) => basename(name))).toEqual([mine, mine.replace(first, third)]);
     expect(snapshots()).toEqual([...theirs, mine.replace(first, second)].sort());
-    expect(await source.tidy(second)).toEqual([]);
-    expect((await source.tidy(undefined)).length).toBe(1);
+    expect(await source.retireSnapshots(second)).toEqual([]);
+    expect((await source.retireSnapshots(undefined)).length).toBe(1);
     expect(snapshots()).toEqual(theirs);
   });
 
@@ -116,7 +116,7 @@ describe('a file as a source', () => {
     rmSync(join(scratch, name), { recursive: true });
     writeFileSync(join(scratch, name), 'disk');
     linkSync(join(scratch, name), join(scratch, 'image'));
-    expect(await source.tidy(first)).toHaveLength(1);
+    expect(await source.retireSnapshots(first)).toHaveLength(1);
     expect(snapshots()).toEqual([]);
   });
 
@@ -125,14 +125,14 @@ describe('a file as a source', () => {
     for (const uuid of uuids) await take(uuid);
     const refused = ioError({ path: '/x', syscall: 'unlink', errnoName: 'EISDIR' });
     engine.failures.set('removeSnapshot', refused);
-    await expect(source.tidy(third)).rejects.toBe(refused);
+    await expect(source.retireSnapshots(third)).rejects.toBe(refused);
     expect(snapshots()).toEqual([expect.stringContaining(third)]);
   });
 
-  it('has nothing to tidy where it is gone', async () => {
+  it('has no snapshots to retire where it is gone', async () => {
     const { source, path } = place();
     renameSync(path, `${path}.away`);
-    expect(await source.tidy(undefined)).toEqual([]);
+    expect(await source.retireSnapshots(undefined)).toEqual([]);
   });
 });
 
@@ -190,7 +190,7 @@ describe('a source without a snapshot', () => {
       directory,
       engine,
     );
-    await off.tidy(first);
+    await off.retireSnapshots(first);
     expect(snapshots()).toEqual([]);
   });
 

@@ -10,7 +10,7 @@ const toolFailed = backyError('BACKY_TOOL_FAILED', { tool: 'lvs', reason: 'no su
 function bench(...failures: readonly Error[]) {
   const { context, warnings } = workbench();
   const left = [...failures];
-  const tidy = async (): Promise<readonly string[]> => {
+  const retireSnapshots = async (): Promise<readonly string[]> => {
     const failure = left.shift();
     if (failure) throw failure;
     return ['old'];
@@ -22,7 +22,7 @@ function bench(...failures: readonly Error[]) {
     describe: nothing,
     snapshotsThere: async () => [],
     snapshot: nothing,
-    tidy,
+    retireSnapshots,
   };
   return { snapshots: tidying(context, source), warnings };
 }

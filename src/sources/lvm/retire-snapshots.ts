@@ -15,7 +15,7 @@ import { isThin, listVolumes, type Volume } from './volumes.ts';
  * @returns the names of those removed
  * @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, after all others have been seen to
  */
-export async function tidySnapshots(
+export async function retireSnapshots(
   volumeGroup: string,
   tag: string,
   keep: string | undefined,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type LeftSnapshots, unsavedNotes } from '../../../../src/sources/left-snapshots.ts';
-import { tidySnapshots } from '../../../../src/sources/rbd/tidy-snapshots.ts';
+import { retireSnapshots } from '../../../../src/sources/rbd/retire-snapshots.ts';
 import { fakeCluster } from './fake-cluster.ts';
 
 const [OLD, NEW, KILLED] = [
@@ -11,41 +11,41 @@ const [OLD, NEW, KILLED] = [
 const PYTHON = 'aBcDeFgHiJkLmNoPqRsTuV';
 const OURS = 'our mark';
 
-describe('tidySnapshots', () => {
+describe('retireSnapshots', () => {
   it('removes ours but the one that is kept, and their marks', async () => {
     const cluster = fakeCluster(['by-hand', `backy-${OLD}`, `backy-${NEW}`], {
       [`backy.${OLD}`]: OURS,
       [`backy.${NEW}`]: OURS,
     });
-    expect(await tidySnapshots(cluster, OURS, NEW)).toEqual([`backy-${OLD}`]);
+    expect(await retireSnapshots(cluster, OURS, NEW)).toEqual([`backy-${OLD}`]);
     expect([...cluster.names]).toEqual(['by-hand', `backy-${NEW}`]);
     expect([...cluster.marks.keys()]).toEqual([`backy.${NEW}`]);
   });
 
   it('removes all of ours when none is kept', async () => {
     const cluster = fakeCluster([`backy-${OLD}`], { [`backy.${OLD}`]: OURS });
-    expect(await tidySnapshots(cluster, OURS, undefined)).toEqual([`backy-${OLD}`]);
+    expect(await retireSnapshots(cluster, OURS, undefined)).toEqual([`backy-${OLD}`]);
   });
 
   it('leaves alone what has the mark of another repository, or none', async () => {
     const cluster = fakeCluster([`backy-${OLD}`, `backy-${KILLED}`, `backy-${PYTHON}`], {
       [`backy.${OLD}`]: 'another mark',
     });
-    expect(await tidySnapshots(cluster, OURS, NEW)).toEqual([]);
+    expect(await retireSnapshots(cluster, OURS, NEW)).toEqual([]);
     expect(cluster.names.size).toBe(3);
     expect(cluster.marks.size).toBe(1);
   });
 
   it('adopts the one that is kept, so that it is removed when its time has come', async () => {
     const cluster = fakeCluster([`backy-${PYTHON}`, `backy-${NEW}`], { [`backy.${PYTHON}`]: 'moved' });
-    await tidySnapshots(cluster, OURS, PYTHON);
+    await retireSnapshots(cluster, OURS, PYTHON);
     expect(cluster.marks.get(`backy.${PYTHON}`)).toBe(OURS);
-    expect(await tidySnapshots(cluster, OURS, NEW)).toEqual([`backy-${PYTHON}`]);
+    expect(await retireSnapshots(cluster, OURS, NEW)).toEqual([`backy-${PYTHON}`]);
   });
 
   it('removes the mark of a snapshot that was never made', async () => {
     const cluster = fakeCluster([], { [`backy.${KILLED}`]: OURS, 'backy.readme': OURS, other: OURS });
-    expect(await tidySnapshots(cluster, OURS, NEW)).toEqual([]);
+    expect(await retireSnapshots(cluster, OURS, NEW)).toEqual([]);
     expect([...cluster.marks.keys()]).toEqual(['backy.readme', 'other']);
   });
 
@@ -56,7 +56,10 @@ describe('tidySnapshots', () => {
       [`backy.${NEW}`]: OURS,
     });
 
-    expect(await tidySnapshots(cluster, OURS, undefined, left)).toEqual([`backy-${OLD}`, `backy-${KILLED}`]);
+    expect(await retireSnapshots(cluster, OURS, undefined, left)).toEqual([
+      `backy-${OLD}`,
+      `backy-${KILLED}`,
+    ]);
 
     // That of the repository that is now where ours was.
     expect([...cluster.names]).toEqual([`backy-${NEW}`]);

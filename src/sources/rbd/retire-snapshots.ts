@@ -12,7 +12,7 @@ import { markedRevision, markKey, revisionOf, snapshotName } from './own-snapsho
  * @param onKept is told when the snapshot of `keep` is there
  * @returns the names of those removed
  */
-export async function tidySnapshots(
+export async function retireSnapshots(
   cluster: RbdCluster,
   mark: string,
   keep: string | undefined,
