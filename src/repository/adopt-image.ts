@@ -8,8 +8,10 @@ import { formatRecord } from './sealed-record.ts';
 import { readUnfinished } from './unfinished.ts';
 
 /**
- * Makes an image that is there a revision: its index, if it was just made, gets its name, then the record appears. An
- * unfinished record that spoke of the index goes last.
+ * Turns an existing image into a revision. A new index gets its final name first, then the record is written. The
+ * unfinished record of the index, if there is one, is removed last.
+ *
+ * @throws BACKY_FILE_UNFIT, BACKY_IO
  */
 export async function sealAdopted(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
   const { uuid } = record;
@@ -22,14 +24,14 @@ export async function sealAdopted(engine: Engine, layout: Layout, record: Revisi
   if (isIndexNew) await engine.removeFiles([files.unfinished]);
 }
 
-/** Takes back what was made of an index, unless the record knows of it by now. */
+/** Removes the index that an adoption has begun, unless the record is in place already. @throws BACKY_IO */
 export async function discardAdoptedIndex(engine: Engine, layout: Layout, id: string): Promise<void> {
   const { index, partialIndex, record, unfinished } = layout.files(id);
   if (!existsSync(record)) await engine.removeFiles([partialIndex, index]);
   await engine.removeFiles([unfinished]);
 }
 
-/** Keeps a record that cannot be read where the findings about damage are. */
+/** Moves an unreadable record into `quarantine`. @throws BACKY_IO */
 export async function setRecordAside(
   engine: Engine,
   layout: Layout,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from './layout.ts';
 
-/** Whether the Python backy keeps chunks in a directory: then its revisions are no images. */
+/** Returns whether the repository holds chunks of the Python backy. Its revisions are not images then. */
 export function hasChunks({ directory }: Layout): boolean {
   return existsSync(join(directory, 'chunks/store'));
 }

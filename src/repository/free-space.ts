@@ -2,10 +2,10 @@ import { statfs } from 'node:fs/promises';
 import { fromNodeError } from '../io-error.ts';
 import type { Layout } from './layout.ts';
 
-/** Below this share of the filesystem, what was removed is not kept for second thoughts. */
+/** The trash is emptied early when less than this share of the filesystem is free. */
 const SHORT_SHARE = 0.05;
 
-/** Whether the filesystem of the repository is nearly full. @throws BACKY_IO */
+/** Returns whether the filesystem of the repository is nearly full. @throws BACKY_IO */
 export async function isShortOfSpace({ directory }: Layout): Promise<boolean> {
   try {
     const { bavail, blocks } = await statfs(directory);

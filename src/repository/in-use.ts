@@ -4,10 +4,11 @@ import type { Engine } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
 
 /**
- * Finds the revisions whose images somebody has open: a loop device, a virtual machine or its overlay, any other
- * program. Whoever holds the purge lock knows that it is none of our own readers.
+ * Finds the revisions whose images are open elsewhere, for example in a loop device, a virtual machine or its overlay.
+ * The caller holds the purge lock, which rules out readers of backy itself.
  *
- * @returns the errors that say who it is, by id
+ * @returns for each such id, an error that names the holders
+ * @throws BACKY_IO
  */
 export async function findInUse(
   engine: Engine,
@@ -19,7 +20,12 @@ export async function findInUse(
   return new Map([...held].map(([path, error]) => [images.get(path) ?? path, error]));
 }
 
-/** The same for files of any kind, by their paths. */
+/**
+ * Finds the files that are open elsewhere.
+ *
+ * @returns for each such path, an error that names the holders
+ * @throws BACKY_IO
+ */
 export async function findHeldFiles(
   engine: Engine,
   paths: readonly string[],

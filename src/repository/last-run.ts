@@ -16,7 +16,7 @@ import { replaceSmallFile } from './replace-file.ts';
 
 const FORMAT_VERSION = 1;
 
-/** What the repository remembers of its runs. Undefined when there is nothing, or when it cannot be read. */
+/** Reads the note about the last run. @returns undefined when it is absent or cannot be read */
 export function readLastRun({ lastRun }: Layout): RunNote | undefined {
   try {
     const note = root(JSON.parse(readPlainFile(lastRun).toString()));
@@ -33,8 +33,8 @@ export function readLastRun({ lastRun }: Layout): RunNote | undefined {
 }
 
 /**
- * Replaces what the repository remembers, at once: a reader finds the old or the new. After a power cut either may be
- * lost. Needs no engine, because a run may have failed for the lack of it.
+ * Replaces the note about the last run atomically, but not durably: a power cut may lose both notes. It works without
+ * the engine, because a run may have failed to load it.
  *
  * @throws the errors of Node
  */

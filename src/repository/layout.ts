@@ -2,38 +2,38 @@ import { join, resolve } from 'node:path';
 import { isRevisionId } from '../domain/revision-id.ts';
 import { backyError } from '../errors.ts';
 
-/** Where everything of one repository lies: absolute paths. Nothing else in backy knows these names. */
+/** The absolute paths of everything in one repository. Nothing else in backy knows these names. */
 export interface Layout {
   readonly directory: string;
   readonly config: string;
   readonly log: string;
-  /** Held by who writes a revision or a record. */
+  /** A writer of revisions or records holds this lock. */
   readonly backupLock: string;
-  /** Held by who removes files, shared by who needs them to stay. */
+  /** A remover of files holds this lock exclusively, and readers share it. */
   readonly purgeLock: string;
-  /** Which restores have begun and are not complete; absent: none. */
+  /** List of the unfinished restores; absent when there are none. */
   readonly restoring: string;
-  /** Held by who changes that. */
+  /** A process that changes the list of unfinished restores holds this lock. */
   readonly restoringLock: string;
-  /** Cache of the totals over all revisions; the records are the truth. */
+  /** Cache of the totals over all revisions. The records remain authoritative. */
   readonly totals: string;
-  /** List of the snapshots that were left at sources. */
+  /** List of the snapshots that exist at sources. */
   readonly snapshots: string;
   /** Note of the last run of `backup`. */
   readonly lastRun: string;
-  /** Directory of what was removed and can still be brought back. */
+  /** Directory of removed revisions that can still be restored to the list. */
   readonly trash: string;
   /** Symbolic links to the image of the newest good revision. */
   readonly imageLinks: readonly string[];
-  /** Symbolic link to its record. */
+  /** Symbolic link to the record of the newest good revision. */
   readonly recordLink: string;
-  /** The report about a damaged image, found so at a time in ISO 8601. */
+  /** Report about an image that was found damaged at `timestamp` (ISO 8601). */
   report(id: string, timestamp: string): string;
-  /** What became of its bad blocks, likewise; and what the names of files begin with that have their bytes. */
+  /** Report about the repair of such an image, and the prefix of the files that keep its bad blocks. */
   repair(id: string, timestamp: string): { readonly report: string; readonly evidence: string };
-  /** Where a record that cannot be read is kept, once there is another in its place. */
+  /** Place of an unreadable record after another one has replaced it. */
   setAside(id: string, timestamp: string): string;
-  /** The files of one revision, sealed and in the making. */
+  /** Files of one revision, sealed and unfinished. @throws BACKY_INVALID_ARGUMENT for an invalid id */
   files(id: string): RevisionFiles;
 }
 
@@ -44,7 +44,7 @@ export interface RevisionFiles {
   readonly record: string;
   readonly partialImage: string;
   readonly partialIndex: string;
-  /** The unfinished record: it lies there from before the first byte is written until the record takes its place. */
+  /** The unfinished record. It exists from before the first written byte until the commit. */
   readonly unfinished: string;
 }
 
@@ -54,8 +54,8 @@ export const PARTIAL_SUFFIX = '.partial';
 export const UNFINISHED_SUFFIX: string = RECORD_SUFFIX + PARTIAL_SUFFIX;
 
 /**
- * The names, beside those of revisions, that belong to a repository: of this backy, then of the Python one. Whoever adds
- * a file to a repository adds its name here.
+ * The names in a repository that do not belong to a revision. The last two come from the Python backy. A new file of
+ * the repository needs an entry here.
  */
 export const REPOSITORY_NAMES: ReadonlySet<string> = new Set([
   ...['config', 'backy.log', '.backup', '.purge', '.revisions', '.trash', 'quarantine'],
@@ -72,21 +72,21 @@ export const REPOSITORY_NAMES: ReadonlySet<string> = new Set([
   ...['chunks', '.purge_pending'],
 ]);
 
-/** A temporary file of the engine: its process, a count, and the time in nanoseconds since 1970. */
+/** Name of a temporary file: process, counter, and time in nanoseconds since 1970. The engine uses the same form. */
 const TEMPORARY = /^\.tmp-backy-\d{1,10}-\d{1,10}-([0-9a-f]{12,16})$/;
 
-/** A name for a temporary file of this process, in the same form. */
+/** Returns a name for a temporary file of this process. @param nowMs milliseconds since 1970 */
 export function temporaryName(count: number, nowMs: number): string {
   return `.tmp-backy-${process.pid}-${count}-${(BigInt(nowMs) * 1_000_000n).toString(16)}`;
 }
 
-/** When a file of such a name was made, in milliseconds since 1970; undefined for a name that the engine does not give. */
+/** Returns the creation time in the name of a temporary file, in milliseconds since 1970; undefined for other names. */
 export function temporaryMadeAt(name: string): number | undefined {
   const nanoseconds = TEMPORARY.exec(name)?.[1];
   return nanoseconds === undefined ? undefined : Number(BigInt(`0x${nanoseconds}`) / 1_000_000n);
 }
 
-/** The layout of a repository in `directory`. */
+/** Returns the layout of a repository in `directory`. */
 export function layoutOf(directory: string): Layout {
   const absolute = resolve(directory);
   const inside = (name: string): string => join(absolute, name);
@@ -128,7 +128,7 @@ function filesOf(image: string): RevisionFiles {
   };
 }
 
-/** The one gate between ids from anywhere and paths. */
+/** Every id passes this check before it becomes part of a path. */
 function checked(id: string): string {
   if (isRevisionId(id)) return id;
   throw backyError('BACKY_INVALID_ARGUMENT', { detail: `${JSON.stringify(id)} is not the id of a revision` });

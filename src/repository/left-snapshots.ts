@@ -13,10 +13,10 @@ const FORMAT_VERSION = 1;
 const PRIVATE_FILE = 0o600;
 
 /**
- * The list of snapshots at the sources of a repository, in memory and in `.snapshots`. Without a file, and with a damaged one, nothing is known; then only a repository without revisions has
- * a complete list.
+ * Opens the list of snapshots that a repository has at its sources. The list lives in memory and in `.snapshots`. If that
+ * file is missing or damaged, the list is incomplete, unless the repository has no revisions either.
  *
- * @param check sees the facts about the very file that is read, and throws if it must not be used
+ * @param check gets the facts about the opened file, and throws if the file must not be used
  * @throws BACKY_IO, and what `check` throws
  */
 export async function openSnapshotList(
@@ -27,7 +27,7 @@ export async function openSnapshotList(
   const noted = readSnapshotList(layout, check);
   const isComplete = noted !== undefined || (await countRecords(layout.directory)) === 0;
   const snapshots = new Map(noted?.map((snapshot) => [snapshot.uuid, snapshot]));
-  // Nothing noted, and nothing to be noted: no file.
+  // An empty list needs no file.
   let isSaved = noted !== undefined || isComplete;
   const save = async (): Promise<void> => {
     if (isSaved) return;
@@ -54,7 +54,7 @@ export async function openSnapshotList(
   };
 }
 
-/** What the list of a repository says; undefined when there is none that could be used. @throws BACKY_IO */
+/** Reads `.snapshots`. @returns undefined when it is missing or damaged @throws BACKY_IO */
 export function readSnapshotList(
   { snapshots }: Layout,
   check?: (stats: Stats) => void,
@@ -102,7 +102,7 @@ function parse(snapshot: Field): LeftSnapshot {
   }
 }
 
-/** A snapshot has the id of its revision in its name; no other file is to be removed for the sake of a note. */
+/** A snapshot path ends with the id of its revision. The check protects all other files from a forged note. */
 function pathOf(uuid: string): RegExp {
   return new RegExp(`^/.*${uuid}$`, 's');
 }

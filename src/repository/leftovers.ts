@@ -13,8 +13,8 @@ import { isTemporary } from './temporary.ts';
 import { readUnfinished } from './unfinished.ts';
 
 /**
- * The files that an interrupted run provably left behind: what an unfinished record speaks of, that record last, and
- * temporary files that are as old as their name says. Everything else may be the only copy of somebody's data.
+ * Finds the files that an interrupted run provably left behind. These are the files of unfinished records, each followed
+ * by the record itself, and temporary files whose age matches their name. Any other file may be the only copy of data.
  *
  * @param names the files in the directory
  */
@@ -28,11 +28,12 @@ export function leftovers(layout: Layout, names: readonly string[]): readonly st
 }
 
 /**
- * Removes the leftovers of a repository, and backups of the Python backy that never finished. The caller holds the
- * purge lock exclusively: otherwise they may be the work in progress of someone else.
+ * Removes the leftovers of a repository and unfinished backups of the Python backy. The caller holds the removal lock,
+ * so none of these files can be the work in progress of another process.
  *
- * @param onStuck is told of the files that cannot be removed, or that somebody has open
- * @returns the names of what was removed
+ * @param onStuck called for each file that cannot be removed or that is open elsewhere
+ * @returns the names of the removed files
+ * @throws BACKY_IO
  */
 export async function purgeLeftovers(
   engine: Engine,
@@ -43,12 +44,15 @@ export async function purgeLeftovers(
   const incomplete = await incompleteFiles(layout, present);
   const names = [...incomplete, ...leftovers(layout, present).filter((name) => !incomplete.includes(name))];
   const removed = await removeUnused(engine, layout, names, onStuck);
-  // In its first versions the links led to a revision before it was finished.
+  // The first versions of the Python backy set the links before a revision was finished.
   if (incomplete.length > 0) await updateLinks(engine, layout, (await readRevisions(layout)).revisions);
   return removed;
 }
 
-/** What an unfinished record lets go. A record beside it seals whatever the two of them do not both deny. */
+/**
+ * Lists the files that an unfinished record releases. If a sealed record exists as well, only an index that it does not
+ * know is released.
+ */
 function unfinishedFiles(layout: Layout, id: string, present: ReadonlySet<string>): readonly string[] {
   const making = readUnfinished(layout, id);
   if (making === undefined) return [];
@@ -66,7 +70,7 @@ function unfinishedFiles(layout: Layout, id: string, present: ReadonlySet<string
   return files.map((path) => basename(path)).filter((name) => present.has(name));
 }
 
-/** Whether the record of a revision knows of no index. One that cannot be read may know of one. */
+/** Returns whether the record of a revision has no index. An unreadable record counts as having one. */
 function isWithoutIndex(layout: Layout, id: string): boolean {
   try {
     return readRecord(layout, id).digest === null;
@@ -76,7 +80,7 @@ function isWithoutIndex(layout: Layout, id: string): boolean {
   }
 }
 
-/** Nothing of a revision goes while somebody has a file of it open. */
+/** Keeps all files of a revision while one of them is open elsewhere. */
 async function removeUnused(
   engine: Engine,
   layout: Layout,
@@ -97,7 +101,7 @@ async function removeUnused(
   );
 }
 
-/** All at once or, where one of them stays, one by one; where one stays, so does what comes after it of that revision. */
+/** Removes all files in one call. If one gets stuck, goes on one by one and skips the rest of that file's revision. */
 async function removeThese(
   engine: Engine,
   { directory }: Layout,
@@ -128,8 +132,8 @@ async function removeThese(
 }
 
 /**
- * The files of what the Python backy never finished, each record last: with it gone nothing would tell what the rest
- * was. None of our own is ever incomplete.
+ * Lists the files of unfinished backups of the Python backy. Each record comes last, because it alone identifies the
+ * other files. Our own records are never incomplete.
  */
 async function incompleteFiles(layout: Layout, present: readonly string[]): Promise<readonly string[]> {
   const { incomplete } = await readSome(layout, present, (id) => !isOwnRevisionId(id));
@@ -140,7 +144,7 @@ async function incompleteFiles(layout: Layout, present: readonly string[]): Prom
   });
 }
 
-/** Directories are not ours, whatever their names. */
+/** Lists everything but directories: backy never creates a directory of such a name. */
 async function listFiles(directory: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(directory, { withFileTypes: true });
@@ -150,7 +154,7 @@ async function listFiles(directory: string): Promise<readonly string[]> {
   }
 }
 
-/** The revision that a file belongs to; the name itself for a temporary file. */
+/** Returns the id of a file's revision, or the name itself for a temporary file. */
 function idOf(name: string): string {
   return [PARTIAL_SUFFIX, INDEX_SUFFIX, RECORD_SUFFIX].reduce(withoutSuffix, name);
 }

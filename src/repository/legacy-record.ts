@@ -12,21 +12,22 @@ import {
 } from '../domain/shape.ts';
 import { checkRecord, FORMAT_VERSION } from './record.ts';
 
-/** What a record of the Python backy stands for. */
+/** Result of reading a record of the Python backy. */
 export type LegacyReading =
   | { readonly kind: 'complete'; readonly record: RevisionRecord }
   | { readonly kind: 'incomplete'; readonly reason: string }
-  /** Its image is a map of chunks, which we cannot read. */
+  /** The image is a map of chunks, a format that backy does not read. */
   | { readonly kind: 'chunked' };
 
-/** Which facts only our own records have. */
+/** Keys that only our own records have. */
 const OWN_KEYS = ['formatVersion', 'digest', 'blockSize', 'verifiedAt'];
-/** The records of the Python backy have no aliases, or one for the list of tags; many are made to explode. */
+/** The Python backy writes at most one alias, for the list of tags. Many aliases are an attack that expands in memory. */
 const MOST_ALIASES = 4;
 
 /**
- * The value of a record of the Python backy from the text of its file: JSON in 2014, YAML since. Undefined for
- * anything else: it is ours then, or none.
+ * Parses the text of a record of the Python backy, which is JSON from 2014 or YAML.
+ *
+ * @returns undefined for any other text, such as one of our own records
  */
 export function parseLegacyText(text: string): Readonly<Record<string, unknown>> | undefined {
   const value = parseJson(text) ?? parseYaml(text);
@@ -34,11 +35,11 @@ export function parseLegacyText(text: string): Readonly<Record<string, unknown>>
 }
 
 /**
- * Reads the record of revision `id` as one of ours: what the Python backy did not know is unknown or zero, and keys
- * that we do not know are carried along.
+ * Translates a record of the Python backy into our format. Missing facts become unknown or zero, and unknown keys are
+ * kept.
  *
- * @param imageSize looks up the size of the image in bytes
- * @throws ShapeError: the record is damaged
+ * @param imageSize returns the size of the image in bytes
+ * @throws ShapeError when the record is damaged
  */
 export function readLegacyRecord(value: unknown, id: string, imageSize: () => number): LegacyReading {
   const record = root(value);
@@ -46,7 +47,7 @@ export function readLegacyRecord(value: unknown, id: string, imageSize: () => nu
   checkBackend(member(record, 'backend_type'));
   const unfinished = unfinishedReason(record);
   const translated = translate(record, unfinished === undefined ? imageSize() : 0);
-  // Only what is well-formed in every other respect is taken for incomplete, as that is removed by a machine.
+  // A purge removes incomplete revisions, so every other part of such a record must be valid.
   const read = checkRecord(translated, id);
   return unfinished === undefined
     ? { kind: 'complete', record: read }
@@ -55,7 +56,7 @@ export function readLegacyRecord(value: unknown, id: string, imageSize: () => nu
 
 function translate(record: Field, size: number): unknown {
   const stats = statsOf(record);
-  // Ours is of the record.
+  // The checksum of the Python backy covers the image, ours covers the record.
   const { checksum: imageChecksum, ...rest } = asObject(record);
   return {
     formatVersion: FORMAT_VERSION,
@@ -85,13 +86,13 @@ function translate(record: Field, size: number): unknown {
   };
 }
 
-/** The very first records, of March 2014, have no stats, but say of what kind the image is. */
+/** The first records, of March 2014, have the type of the image instead of statistics. */
 function statsOf(record: Field): Readonly<Record<string, unknown>> {
   const [stats, type] = [member(record, 'stats'), member(record, 'type')];
   return stats.value === undefined && type.value !== undefined ? {} : asObject(stats, 'what the backup took');
 }
 
-/** Why a backup never finished: it would have noted how long it took, or in the very first records a checksum. */
+/** Explains why a backup is unfinished: its duration is missing or, in the first records, its checksum. */
 function unfinishedReason(record: Field): string | undefined {
   if (member(record, 'stats').value !== undefined) {
     const isFinished = Object.hasOwn(statsOf(record), 'duration');
@@ -113,10 +114,10 @@ function checkBackend(backend: Field): void {
   if (backend.value !== undefined) asOneOf(backend, ['cowfile']);
 }
 
-/** What keeps revisions from the time before there were tags: without one the next backup would remove them. */
+/** Keeps revisions that predate tags: the next backup would expire them without a tag. */
 const UNTAGGED = 'manual:untagged';
 
-/** At first there were no tags, then one, then a list. */
+/** Early records have no tag, later ones have one tag, and newer ones have a list. */
 function translateTags(record: Field): unknown {
   const [tags, tag] = [member(record, 'tags').value, member(record, 'tag').value];
   const listed = tags === undefined ? [tag ?? UNTAGGED] : tags || (isPresent(tag) ? [tag] : []);
@@ -127,7 +128,7 @@ function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** YAML has numbers and truth values where people wrote a word; in the schedule the same one is a text. */
+/** YAML reads some tags as numbers or booleans. The schedule has the same tags as text. */
 function asTagText(tag: unknown): unknown {
   return typeof tag === 'number' || typeof tag === 'boolean' ? String(tag) : tag;
 }
@@ -135,7 +136,7 @@ function asTagText(tag: unknown): unknown {
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d{1,6})?(Z|[ ]?[+-]\d\d:\d\d)?$/;
 const LATEST_EPOCH_S = 253_402_300_799;
 
-/** Seconds since 1970, or a time of day, in UTC unless it has a zone. Nothing of its precision is lost. */
+/** Converts seconds since 1970, or a date and time, to ISO 8601 at full precision. UTC is the default zone. */
 function translateTime(field: Field): string {
   const { value } = field;
   if (typeof value === 'number' && value > 0 && value <= LATEST_EPOCH_S) return isoOfEpoch(value);
@@ -160,7 +161,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Loaded only where there is such a record: it takes longer than reading a thousand of ours. */
+/** Loads the YAML parser on demand: loading takes longer than reading a thousand of our own records. */
 function parseYaml(text: string): unknown {
   const yaml: typeof import('js-yaml') = createRequire(import.meta.url)('js-yaml');
   try {

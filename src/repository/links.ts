@@ -6,10 +6,11 @@ import type { Engine } from '../native/engine.ts';
 import type { Layout } from './layout.ts';
 
 /**
- * Points `last`, `latest` and `last.rev` to the newest good revision. Without one they stay as they are, for an old
- * image is of more use to a person in need than none; but not when what they lead to is gone.
+ * Points `last`, `latest` and `last.rev` to the newest good revision. If there is none, existing links stay, because an
+ * old image is better than none in an emergency. Dangling links are removed.
  *
  * @param revisions oldest first
+ * @throws BACKY_IO
  */
 export async function updateLinks(
   engine: Engine,
@@ -36,6 +37,6 @@ function isDangling(link: string): boolean {
 }
 
 function currentTarget(link: string): string | undefined {
-  // EINVAL: it is no link. The rename replaces it, unless it is a directory.
+  // EINVAL means that the path is not a link. The rename replaces it, unless it is a directory.
   return ifPresentSync(() => readlinkSync(link), ['ENOENT', 'EINVAL']);
 }

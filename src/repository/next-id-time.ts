@@ -9,8 +9,9 @@ import { batchesOf, listDirectory } from './trash-batches.ts';
 const ID_LENGTH = 36;
 
 /**
- * The time for the id of a new revision: now or, where the clock was ahead once, just after the newest id there is, in the
- * trash or without a record, too (RFC 9562, section 6.2). So ids sort as revisions were taken.
+ * Returns the time for the id of a new revision. This is the current time or, if the clock was ahead before, a moment
+ * after the newest existing id (RFC 9562, section 6.2). Ids in the trash and ids without a record count as well. So ids
+ * sort in the order in which revisions are taken.
  *
  * @throws BACKY_IO
  */
@@ -21,7 +22,7 @@ export async function nextIdTime(
 ): Promise<Date> {
   const inIds = (await allNames(layout)).map((name) => timeOfRevisionId(name.slice(0, ID_LENGTH)) ?? 0);
   const times = [...inIds, ...revisions.map(orderMs)];
-  // What lies beyond is no time that any clock showed, and would leave no room.
+  // An id beyond this limit shows no real time and leaves no room for later ids.
   const newestMs = times.reduce((newest, ms) => (ms > newest && ms < LATEST_MS ? ms : newest), 0);
   return new Date(Math.max(now.getTime(), newestMs + 1));
 }

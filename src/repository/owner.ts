@@ -4,11 +4,11 @@ import { isRevisionId } from '../domain/revision-id.ts';
 import { type Layout, layoutOf } from './layout.ts';
 
 /**
- * The directory of the repository that a path lies in, at whatever depth, or of the revision whose image it is: images
- * may have been copied to a place of their own, along with their indexes and records.
+ * Finds the repository that contains a path at any depth. The directory of an image that was copied elsewhere with its
+ * index or record counts as a repository, too.
  *
- * @param path a real path; nothing need be there
- * @returns undefined when it belongs to nobody, as far as can be seen from here
+ * @param path a real path, which need not exist
+ * @returns the directory; undefined when no repository is visible
  */
 export function repositoryAround(path: string): string | undefined {
   const directory = dirname(path);
@@ -25,7 +25,7 @@ function isImage(layout: Layout, name: string): boolean {
   return existsSync(record) || existsSync(index);
 }
 
-/** Many a directory has a file of the name `config`; what commands leave beside it is ours alone. */
+/** Requires a file of backy besides `config`, because `config` is a common name. */
 function isRepository({ config, backupLock, purgeLock, log }: Layout): boolean {
   return existsSync(config) && [backupLock, purgeLock, log].some((path) => existsSync(path));
 }

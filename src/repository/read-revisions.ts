@@ -20,7 +20,7 @@ import { type LegacyReading, parseLegacyText, readLegacyRecord } from './legacy-
 import { FIRST_WORDS, parseRecord } from './record.ts';
 import { findUnrecorded, type Unrecorded } from './unrecorded.ts';
 
-/** What the records of a repository say. */
+/** The records of a repository. */
 export interface Records {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
@@ -29,14 +29,14 @@ export interface Records {
   readonly incomplete: readonly IncompleteRevision[];
 }
 
-/** All revisions of a repository, and what lies there without a record. */
+/** All revisions of a repository, and the files without a record. */
 export interface RevisionList extends Records, Unrecorded {}
 
-/** How many records are read before others get a turn. */
+/** The event loop gets a turn after this many records. */
 const RECORDS_AT_ONCE = 256;
 
 /**
- * Reads all records. What is wrong with one revision makes that one damaged and never hides another.
+ * Reads all records. A defect makes one revision damaged and never hides another one.
  *
  * @throws BACKY_IO when the directory itself cannot be read, BACKY_CHUNKED_REPOSITORY
  */
@@ -48,9 +48,9 @@ export async function readRevisions(layout: Layout): Promise<RevisionList> {
 }
 
 /**
- * Reads the records of those ids alone that fit, as `readRevisions` does.
+ * Reads the records of the ids that `fits` accepts, as `readRevisions` does.
  *
- * @param names what is in the directory
+ * @param names the contents of the directory
  */
 export function readSome(
   layout: Layout,
@@ -61,7 +61,7 @@ export function readSome(
   return readThese(layout, idsOf(all).filter(fits), all);
 }
 
-/** How many records there are in a directory, which need not be there itself. Whether they are any good is not looked at. */
+/** Counts the records in a directory without opening them; 0 when the directory does not exist. @throws BACKY_IO */
 export async function countRecords(directory: string): Promise<number> {
   try {
     return idsOf(new Set(await readdir(directory))).length;
@@ -71,7 +71,7 @@ export async function countRecords(directory: string): Promise<number> {
   }
 }
 
-/** Whether a directory has the record of a revision. Whether it is any good is not looked at. */
+/** Returns whether the record of a revision exists, without opening it. */
 export function holdsRecordOf(layout: Layout, id: string): boolean {
   return existsSync(layout.files(id).record);
 }
@@ -113,7 +113,7 @@ async function readThese(
 
 type Reading = LegacyReading | { readonly kind: 'damaged' | 'unreadable'; readonly reason: string };
 
-/** A record, or what is wrong with it; undefined when it was removed since the directory was listed. */
+/** Reads one revision. @returns undefined when its record was removed after the directory was listed */
 function readRevision(layout: Layout, id: string, names: ReadonlySet<string>): Reading | undefined {
   try {
     const reading = readAnyRecord(layout, id);
@@ -128,14 +128,14 @@ function readRevision(layout: Layout, id: string, names: ReadonlySet<string>): R
       const isRecord = path === layout.files(id).record;
       return isRecord ? undefined : { kind: 'damaged', reason: 'its image is missing' };
     }
-    // A shortage on this machine says nothing about the record.
+    // A shortage of resources on this machine is no damage.
     if (errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM') throw error;
     if (isForbidden(error)) return { kind: 'unreadable', reason: describeForbidden(layout, error) };
     return { kind: 'damaged', reason: error.message };
   }
 }
 
-/** Permissions say something about the user, and nothing about the revision. */
+/** A lack of permission is no damage either. */
 function isForbidden(error: BackyError): boolean {
   return isIoError(error, 'EACCES', 'EPERM');
 }
@@ -145,7 +145,7 @@ function describeForbidden({ directory }: Layout, { details }: BackyError): stri
   return `its record cannot be read: ${details.reason}; as root, give everything to the owner of the directory (${cure})`;
 }
 
-/** Whoever wrote it: most records are ours, and that shows in how they begin. */
+/** Reads a record of either backy. The first bytes identify our own records, which are the most common ones. */
 function readAnyRecord(layout: Layout, id: string): LegacyReading {
   const { record: path, image } = layout.files(id);
   try {
@@ -159,14 +159,14 @@ function readAnyRecord(layout: Layout, id: string): LegacyReading {
   }
 }
 
-/** The Python backy does not say how large an image is. */
+/** Looks up the size in bytes, which records of the Python backy lack. */
 function sizeOf(image: string): number {
   const stats = lstatSync(image);
   if (!stats.isFile()) throw new SyntaxError('its image is not a plain file');
   return stats.size;
 }
 
-/** The ids that have a record, sorted. */
+/** Returns the sorted ids that have a record. */
 function idsOf(names: ReadonlySet<string>): readonly string[] {
   return [...names]
     .filter((name) => name.endsWith(RECORD_SUFFIX))

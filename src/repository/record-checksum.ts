@@ -1,4 +1,4 @@
-/** By what key a record says what its checksum is, and what it says. */
+/** The checksum entry of a record. */
 export interface Checksum {
   readonly key: string;
   readonly value: unknown;
@@ -6,7 +6,10 @@ export interface Checksum {
 
 type Facts = Readonly<Record<string, unknown>>;
 
-/** The checksum in a record: what has its name, or comes last and looks like one. No single bit that flips hides both. */
+/**
+ * Finds the checksum entry of a record, by its key, or as the last entry with such a value. So no single flipped bit hides
+ * it.
+ */
 export function checksumIn(record: Facts): Checksum | undefined {
   if (Object.hasOwn(record, 'checksum')) return { key: 'checksum', value: record.checksum };
   const [key, value] = Object.entries(record).at(-1) ?? [];
@@ -14,7 +17,7 @@ export function checksumIn(record: Facts): Checksum | undefined {
   return key !== undefined && looksLikeOne ? { key, value } : undefined;
 }
 
-/** A record as it is held in memory: the checksum is one of its file, and made anew with that. */
+/** Removes the checksum from a record. It belongs to the file and is computed again when the file is written. */
 export function withoutChecksum(record: Facts): Facts {
   const checksum = checksumIn(record);
   if (!checksum) return record;

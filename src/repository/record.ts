@@ -23,30 +23,29 @@ import {
 import { parseFileIdentity } from './file-identity.ts';
 import { withoutChecksum } from './record-checksum.ts';
 
-/** The format of records that this version writes. */
+/** Format version of the records that backy writes. */
 export const FORMAT_VERSION = 1;
 
-/** How the text of a record begins that this version has written. */
+/** The first characters of each record that this version writes. */
 export const FIRST_WORDS = '{\n  "formatVersion"';
 
 const TRUSTS: readonly Trust[] = ['trusted', 'verified', 'distrusted'];
 const CONSISTENCIES: readonly Consistency[] = ['crash', 'frozen', 'offline', 'live'];
 const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/;
 const DIGEST = /^[0-9a-f]{64}$/;
-/** No record is nested anything like this; what is would exhaust the stack when it is written again. */
+/** Real records are far flatter. A deeper one would exhaust the stack when it is written again. */
 const DEEPEST_NESTING = 16;
 
 /**
- * Reads the record of revision `id` from the text of its file. Keys that are not known are carried along. Whether it is
- * as it was written is not asked: people edit records.
+ * Parses the record of revision `id`. Unknown keys are kept. The checksum is not verified, because people may edit records.
  *
- * @throws ShapeError, SyntaxError: the record is damaged
+ * @throws ShapeError, SyntaxError when the record is damaged
  */
 export function parseRecord(text: string, id: string): RevisionRecord {
   return checkRecord(JSON.parse(text), id);
 }
 
-/** Checks the plain value of a record. @throws ShapeError */
+/** Checks the parsed value of a record. @throws ShapeError */
 export function checkRecord(value: unknown, id: string): RevisionRecord {
   const record = root(value);
   checkNesting(record, DEEPEST_NESTING);
@@ -85,7 +84,7 @@ function parseFormat1(record: Field, id: string): RevisionRecord {
   };
 }
 
-/** Both are null as long as there is no index. */
+/** Both values are null while the revision has no index. */
 function parseIndexFacts(digest: Field, blockSize: Field): Pick<RevisionRecord, 'digest' | 'blockSize'> {
   if (digest.value === null && blockSize.value === null) return { digest: null, blockSize: null };
   return {
@@ -143,7 +142,7 @@ function parseStats(stats: Field): RevisionStats {
   };
 }
 
-/** Carried along with the keys that are not known, but of the right type when it is there. */
+/** Checks the type of an optional key. The value itself is copied with the unknown keys. */
 function checkOptionalText(parent: Field, key: string): void {
   const field = member(parent, key);
   if (field.value !== undefined) asText(field, 'a text');

@@ -4,14 +4,14 @@ import { isNodeError } from '../io-error.ts';
 import { createPlainFile } from '../plain-file.ts';
 import { temporaryName } from './layout.ts';
 
-/** How often another process may take the temporary file for one that a crash left. */
+/** A purge may mistake the temporary file for a leftover this many times. */
 const ATTEMPTS = 3;
 
 let count = 0;
 
 /**
- * Replaces a small file at once: a reader finds the old one or the new one. What had the name before is left as it is,
- * whatever other names it has. After a power cut either may be lost. Needs no engine.
+ * Replaces a small file atomically, but not durably: a power cut may lose both versions. Other hard links to the old file
+ * keep it. The engine is not needed.
  *
  * @throws the errors of Node
  */

@@ -15,33 +15,33 @@ import { readPlainFile } from '../plain-file.ts';
 import type { Layout } from './layout.ts';
 import { withRestoresLock } from './lock.ts';
 
-/** A file, or with no inode a block device. */
+/** A file or, without an inode, a block device. */
 export interface Place {
-  /** Of a device its own number, of a file that of its filesystem: `MAJOR:MINOR`. */
+  /** `MAJOR:MINOR` of the block device, or of the file's filesystem. */
   readonly device: string;
   readonly inode?: string;
-  /** Nanoseconds since 1970; filesystems give the inode of a removed file to a new one. Absent where nothing tells. */
+  /** Creation time in nanoseconds since 1970, because filesystems reuse inode numbers. Absent if unknown. */
   readonly birth?: string;
 }
 
-/** A restore onto something that was there before: from before its first write until it is complete. */
+/** Marks an existing target from before the first write of a restore until the restore is complete. */
 export interface RestoreMark {
-  /** As a restore names it: an absolute path, or `rbd:POOL/IMAGE`. */
+  /** An absolute path, or `rbd:POOL/IMAGE`. */
   readonly target: string;
-  /** What that was, and what it is a part of, such as the disk of a partition. Empty for an image of Ceph. */
+  /** The target itself, then everything that contains it, such as the disk of a partition. Empty for a Ceph image. */
   readonly places: readonly Place[];
-  /** Its path in /dev/mapper, if it has one: a volume that is not active has no other name. */
+  /** Path of the target in /dev/mapper, if any: the only name of an inactive volume. */
   readonly mapper?: string;
   /** The id of the revision. */
   readonly revision: string;
   /** ISO 8601, UTC. */
   readonly startedAt: string;
   readonly pid: number;
-  /** Which start of the machine it was: numbers of devices hold until the next one. Absent where nothing tells. */
+  /** Id of the machine's boot: device numbers are valid for one boot only. Absent if unknown. */
   readonly boot?: string;
 }
 
-/** The marks of a repository, and what is wrong with the file if it is not as backy wrote it. */
+/** The marks of a repository, and the problem with the file if it is damaged. */
 export interface RestoreMarks {
   readonly marks: readonly RestoreMark[];
   readonly problem?: string;
@@ -49,10 +49,10 @@ export interface RestoreMarks {
 
 const FORMAT_VERSION = 1;
 const PRIVATE_FILE = 0o600;
-/** Keys that are not known are written again, and what is nested without end would exhaust the stack then. */
+/** Unknown keys are written back. Deeper nesting would exhaust the stack. */
 const DEEPEST_NESTING = 16;
 
-/** The restores that have begun and are not complete, the oldest first. @throws BACKY_IO */
+/** Reads the list of unfinished restores, oldest first. @throws BACKY_IO */
 export function readRestoreMarks({ restoring }: Layout): RestoreMarks {
   try {
     return { marks: parseMarks(readPlainFile(restoring).toString()) };
@@ -65,7 +65,7 @@ export function readRestoreMarks({ restoring }: Layout): RestoreMarks {
 }
 
 /**
- * Changes the list of unfinished restores, durably and at once.
+ * Changes the list of unfinished restores, durably and atomically.
  *
  * @throws BACKY_IO, BACKY_LOCKED
  */
@@ -89,7 +89,7 @@ function parseMarks(text: string): readonly RestoreMark[] {
   return asList(member(list, 'restores'), 'a list of restores').map(parseMark);
 }
 
-/** Keys that are not known are carried along. */
+/** Parses one mark and keeps unknown keys. */
 function parseMark(field: Field): RestoreMark {
   const text = (key: string): string => asText(member(field, key), 'a text');
   const optional = (key: string): object => {

@@ -10,13 +10,15 @@ import type { Checksum } from './record-checksum.ts';
 import { formatRecord, wrongChecksum } from './sealed-record.ts';
 import { moveFiles } from './stuck.ts';
 
-/** Sealed files are only read from then on. */
+/** Permissions of sealed files: nobody writes to them any more. */
 export const SEALED_MODE = 0o400;
 
 /**
- * Makes finished partial files a revision. Each step is durable before the next begins. The record is complete under its
- * unfinished name before the image gets its own; the rename that finishes it is the one moment from which the revision
- * exists, and with it goes the proof that it did not.
+ * Turns complete partial files into a revision. Each step is durable before the next one begins. The record is written
+ * under its unfinished name before image and index are renamed. Its own rename is the commit point: the revision appears,
+ * and the evidence that it is unfinished disappears.
+ *
+ * @throws BACKY_INVALID_ARGUMENT, BACKY_IO
  */
 export async function sealRevision(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
   const files = layout.files(record.uuid);
@@ -29,20 +31,22 @@ export async function sealRevision(engine: Engine, layout: Layout, record: Revis
 }
 
 /**
- * Replaces the record of a sealed revision; image and index stay as they are. If something has changed the record behind
- * our back, it keeps the checksum that shows it: only `acceptRecord` covers that up.
+ * Replaces the record of a sealed revision. If the old record does not match its checksum, the new one keeps that wrong
+ * checksum, so that the alteration stays visible until `acceptRecord` is called.
+ *
+ * @throws BACKY_RECORD_DAMAGED, BACKY_INVALID_ARGUMENT, BACKY_IO
  */
 export async function rewriteRecord(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
   const path = layout.files(record.uuid).record;
   await engine.replaceFile(path, formatRecord(record, foreignChecksum(path)), SEALED_MODE);
 }
 
-/** The same for a record that a person has had in hand: it has a checksum of its own from now on. */
+/** Replaces a record on a person's behalf and gives it a valid checksum. @throws BACKY_INVALID_ARGUMENT, BACKY_IO */
 export async function acceptRecord(engine: Engine, layout: Layout, record: RevisionRecord): Promise<void> {
   await engine.replaceFile(layout.files(record.uuid).record, formatRecord(record), SEALED_MODE);
 }
 
-/** The checksum of a record that is not as backy wrote it. @throws BACKY_IO, BACKY_RECORD_DAMAGED */
+/** Returns the checksum of a record file if it does not match. @throws BACKY_IO, BACKY_RECORD_DAMAGED */
 export function foreignChecksum(path: string): Checksum | undefined {
   try {
     return wrongChecksum(readPlainFile(path));
@@ -53,8 +57,10 @@ export function foreignChecksum(path: string): Checksum | undefined {
 }
 
 /**
- * Seals the finished index of a revision that had none, and writes it down: from then on its image can be checked. The
- * unfinished record goes last.
+ * Seals the new index of a revision that had none and records it, so that the image can be verified. The unfinished
+ * record is removed last.
+ *
+ * @throws BACKY_FILE_UNFIT, BACKY_RECORD_DAMAGED, BACKY_INVALID_ARGUMENT, BACKY_IO
  */
 export async function sealIndex(engine: Engine, layout: Layout, record: IndexedRecord): Promise<void> {
   const { image, index, partialIndex, unfinished } = layout.files(record.uuid);
@@ -65,10 +71,10 @@ export async function sealIndex(engine: Engine, layout: Layout, record: IndexedR
 }
 
 /**
- * Lets only the owner read an image. The Python backy let a group read its images, and whoever copies one back makes it
- * writable.
+ * Makes an image read-only and private to its owner. Images of the Python backy are readable by a group, and a copied
+ * image is usually writable.
  *
- * @throws BACKY_FILE_UNFIT for a file that has another name: that may belong to something else
+ * @throws BACKY_FILE_UNFIT for a file with several hard links, because another program may use it; BACKY_IO
  */
 export async function makePrivate(image: string): Promise<void> {
   try {
@@ -87,8 +93,9 @@ export async function makePrivate(image: string): Promise<void> {
 }
 
 /**
- * Removes what a failed backup has written. If the last step failed with the record already in place, the
- * revision is complete and stays.
+ * Discards the files of a failed backup. If the record is already in place, the revision is complete and stays.
+ *
+ * @throws BACKY_IO
  */
 export async function discardRevision(engine: Engine, layout: Layout, id: string): Promise<void> {
   const { record, image, index, partialImage, partialIndex, unfinished } = layout.files(id);
@@ -97,8 +104,10 @@ export async function discardRevision(engine: Engine, layout: Layout, id: string
 }
 
 /**
- * Takes a revision back: its record becomes an unfinished one, which proves that the rest may go. On a disk without space
- * for that name the record goes at once, and the rest, if it stays then, is for a person to remove.
+ * Reverts the commit of a revision: its record gets the unfinished name, which marks the other files as leftovers. If the
+ * disk has no space for that name, the record is removed. A person must then remove any files that remain.
+ *
+ * @throws BACKY_IO
  */
 export async function unseal(engine: Engine, layout: Layout, id: string): Promise<void> {
   const { record, unfinished } = layout.files(id);

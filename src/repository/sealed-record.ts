@@ -8,21 +8,20 @@ import { type Checksum, checksumIn } from './record-checksum.ts';
 const END = '\n}\n';
 
 /**
- * The text of a record file. Its last key is the SHA-256 of all that stands before the line of that key, so that
- * `head -n -2 | sha256sum` says the same.
+ * Formats a record file. The last key holds the SHA-256 of all preceding lines, which `head -n -2 | sha256sum` prints, too.
  *
- * @param checksum stands there instead, for a record that is not to pass for whole
- * @throws BACKY_INVALID_ARGUMENT for one that would be taken for damaged
+ * @param checksum replaces the computed checksum, for a record whose alteration must stay visible
+ * @throws BACKY_INVALID_ARGUMENT for a record that backy would not read back
  */
 export function formatRecord(record: RevisionRecord, checksum?: Checksum): string {
   const text = checksum ? textOf({ ...record, [checksum.key]: checksum.value }) : withChecksum(record);
-  const problem = whyUnreadable(text, record.uuid);
+  const problem = problemOfReading(text, record.uuid);
   if (problem === undefined) return text;
   const detail = `the record of ${record.uuid} ${problem}`;
   throw backyError('BACKY_INVALID_ARGUMENT', { detail });
 }
 
-function whyUnreadable(text: string, uuid: string): string | undefined {
+function problemOfReading(text: string, uuid: string): string | undefined {
   if (Buffer.byteLength(text) > LARGEST_FILE_BYTES) return 'would have more than the 1 MiB that are read';
   try {
     parseRecord(text, uuid);
@@ -38,8 +37,9 @@ function withChecksum(record: RevisionRecord): string {
 }
 
 /**
- * The checksum of a record file that is not that of its bytes: somebody has edited them, or they have rotted. Undefined
- * where it is, where there is none, and where the file is no record of ours.
+ * Returns the checksum of a record file if it does not match the bytes, because they were edited or damaged.
+ *
+ * @returns undefined when it matches, when there is none, and when the file is not one of our records
  */
 export function wrongChecksum(bytes: Buffer): Checksum | undefined {
   const facts = bytes.subarray(0, -lastLines('').length);
@@ -52,17 +52,17 @@ function textOf(value: object): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-/** Always of the same length. */
+/** Formats the checksum line and the end of the object, which always have the same length. */
 function lastLines(facts: string | Buffer): string {
   return `  "checksum": "sha256-${createHash('sha256').update(facts).digest('hex')}"${END}`;
 }
 
-/** Whether a value is a record of this backy, or was before something happened to it. */
+/** Returns whether a value is a record of this backy, damaged or not. */
 function isOurs(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, 'formatVersion');
 }
 
-/** Records of the Python backy may be YAML. */
+/** Returns undefined for anything but JSON, such as the YAML of the Python backy. */
 function parse(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString());

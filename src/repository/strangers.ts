@@ -5,16 +5,16 @@ import { fromNodeError, isNodeError } from '../io-error.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX, REPOSITORY_NAMES, UNFINISHED_SUFFIX } from './layout.ts';
 import { isTemporary } from './temporary.ts';
 
-/** A log that was rotated keeps the name of the log. */
+/** Names of rotated logs. */
 const ROTATED_LOG = /^backy\.log[.-]/;
-/** What mkfs makes at the root of a filesystem. */
+/** A directory that mkfs creates at the root of a filesystem. */
 const LOST_AND_FOUND = 'lost+found';
 
 /**
- * The names in a directory that do not belong to a repository, sorted. A file that is only called as an image would be
- * does not belong to one either: something of ours must lie beside it.
+ * Lists the names in a directory that do not belong to a repository, sorted. The name of an image alone proves nothing:
+ * another file of the same revision must exist as well.
  *
- * @returns none where there is no directory
+ * @returns an empty list when the directory does not exist
  * @throws BACKY_IO
  */
 export function strangersIn(layout: Layout): readonly string[] {
@@ -31,7 +31,7 @@ function belongs(layout: Layout, name: string, names: ReadonlySet<string>): bool
   return isRevisionId(id) && isOfRevision(name.slice(id.length), id, names);
 }
 
-/** Whether a file has the suffix of one, and the revision is known by another one of its files. */
+/** Returns whether the suffix belongs to a revision that another file confirms. */
 function isOfRevision(suffix: string, id: string, names: ReadonlySet<string>): boolean {
   const has = (...suffixes: readonly string[]): boolean => suffixes.some((each) => names.has(id + each));
   switch (suffix) {

@@ -2,26 +2,27 @@ import type { BackyError } from '../errors.ts';
 import { ioError, isIoError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
 
-/** A file and the path it gets. */
+/** A file and its new path. */
 export interface Move {
   readonly from: string;
   readonly to: string;
 }
 
-/** Is told of something that stays where it is, and why. What goes on with the others calls it. */
+/** Gets the name of a file or revision that cannot be moved or removed, and the reason. The caller goes on with the rest. */
 export type OnStuck = (name: string, error: BackyError) => void;
 
-const PECULIAR = ['EPERM', 'EACCES', 'EISDIR', 'ENOTDIR', 'EEXIST', 'EBUSY', 'ETXTBSY'];
+/** Errors that concern one file and not the whole filesystem. */
+const OF_ONE_FILE = ['EPERM', 'EACCES', 'EISDIR', 'ENOTDIR', 'EEXIST', 'EBUSY', 'ETXTBSY'];
 
 /**
- * Whether a removal or a rename failed for what one file is: immutable, a directory, one whose name is taken. Others may
- * go well. That the disk is full or fails is nothing of the kind.
+ * Returns whether a removal or a rename failed for a reason of that one file, for example because it is immutable or its
+ * new name is taken. Other files may still succeed, unlike on a full or failing disk.
  */
 export function isStuck(error: unknown): error is BackyError {
-  return isIoError(error, ...PECULIAR) && ['rename', 'unlink'].includes(String(error.details.syscall));
+  return isIoError(error, ...OF_ONE_FILE) && ['rename', 'unlink'].includes(String(error.details.syscall));
 }
 
-/** As the engine does it, but the error names the file that stays, unless it is the new name that is in the way. */
+/** Moves files. An error names the file that stays or, if the new name is taken, that name. @throws BACKY_IO */
 export async function moveFiles(engine: Engine, moves: readonly Move[]): Promise<void> {
   try {
     await engine.moveFiles(moves);

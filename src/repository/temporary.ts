@@ -2,10 +2,10 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryMadeAt } from './layout.ts';
 
-/** They are written and renamed at once; a suspended machine makes that longer. */
+/** A temporary file lives for moments; the margin allows for a suspended machine. */
 const LIFE_MS = 3_600_000;
 
-/** Whether a file is a temporary one of the engine: its name says when it was made, and the file agrees. */
+/** Returns whether a file is one of our temporary files: the time in its name must match its modification time. */
 export function isTemporary(directory: string, name: string): boolean {
   const madeAt = temporaryMadeAt(name);
   if (madeAt === undefined) return false;

@@ -19,21 +19,21 @@ import { type Layout, RECORD_SUFFIX } from './layout.ts';
 import { readRecord, readRevisions } from './read-revisions.ts';
 import { replaceSmallFile } from './replace-file.ts';
 
-/** What there is to know of a repository at a glance. */
+/** Summary of a repository. */
 export interface Totals {
-  /** How many revisions are readable. */
+  /** Number of readable revisions. */
   readonly revisions: number;
-  /** How many are not. */
+  /** Number of damaged revisions. */
   readonly damaged: number;
-  /** How many images have no record. */
+  /** Number of images without a record. */
   readonly unrecorded: number;
-  /** How many are not to be relied upon. */
+  /** Number of distrusted revisions. */
   readonly distrusted: number;
-  /** Bytes written for all of them. */
+  /** Bytes written for all revisions. */
   readonly bytesWritten: number;
-  /** When the newest good one was taken, ISO 8601, UTC; null: there is none. */
+  /** Time of the newest good revision, ISO 8601, UTC; null if there is none. */
   readonly newest: string | null;
-  /** The newest good revision that carries a tag, one for each tag. */
+  /** For each tag, the newest good revision that carries it. */
   readonly newestOfTags: readonly TagCarrier[];
 }
 
@@ -41,19 +41,19 @@ export interface Totals {
 export interface TagCarrier {
   readonly tag: string;
   readonly takenAtMs: number;
-  /** A moment of the slot that it was asked for. */
+  /** A moment of the slot that the revision was taken for. */
   readonly slotMs?: number;
 }
 
-/** Totals, and how to remember them for the next time; absent when they were remembered. */
+/** Totals, and a function that caches them; it is absent when they come from the cache. */
 export interface Reading {
   readonly totals: Totals;
   readonly remember?: () => void;
 }
 
 /**
- * The totals of a repository, from the cache `.revisions` if that is as new as the records. Nothing but overviews
- * ever rests on it, and it is made anew whenever it does not fit.
+ * Reads the totals of a repository, from the cache `.revisions` if that is current. The cache serves overviews only, and
+ * a stale one is replaced.
  *
  * @throws BACKY_IO when the directory cannot be read
  */
@@ -71,7 +71,7 @@ export async function readTotals(layout: Layout): Promise<Reading> {
 
 async function count(layout: Layout): Promise<Totals> {
   const { revisions, damaged, unreadable, unrecorded } = await readRevisions(layout);
-  // Its totals are unknown then, and the error of the record says what to do.
+  // A hidden record makes the totals unknown. Reading it again raises the error with the remedy.
   for (const { uuid } of unreadable) readRecord(layout, uuid);
   const isBad = (record: RevisionRecord): boolean => !isGood(record);
   return {
@@ -96,17 +96,17 @@ function newestOfTags(revisions: readonly Taken[]): readonly TagCarrier[] {
   return [...newest.values()];
 }
 
-/** What shows whether anything has changed. */
+/** Changes whenever a record changes. */
 interface Stamp {
-  /** When the directory or one of the records changed last, in nanoseconds. */
+  /** Last change of the directory or a record, in nanoseconds since 1970. */
   readonly changedNs: bigint;
   readonly text: string;
 }
 
 /**
- * The names of the files, and when a record changed last: one that is new, rewritten or edited in place has changed itself,
- * one that is removed is no name any more. Notes of runs that took nothing change the directory alone. To look at the
- * records takes half of the time that reading them does.
+ * Combines the file names with the last change of any record. A new, rewritten or edited record has a new change time,
+ * and a removed one no longer has a name. Hidden files are left out, because a run that takes no revision changes them.
+ * The stamp costs half as much as reading the records.
  */
 function stampOf({ directory }: Layout): Stamp {
   const { mtimeNs } = statSync(directory, { bigint: true });
@@ -121,7 +121,7 @@ function stampOf({ directory }: Layout): Stamp {
   return { changedNs: newest > mtimeNs ? newest : mtimeNs, text: `${newest}-${names}` };
 }
 
-/** FNV-1a of 32 bits. Added up, as a directory has no order. */
+/** FNV-1a, 32 bits. Callers add the hashes up, because directories have no order. */
 function hashOf(name: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < name.length; index += 1)
@@ -129,7 +129,7 @@ function hashOf(name: string): number {
   return hash >>> 0;
 }
 
-/** Changes within one tick of the filesystem's clock look like one: what is younger is not remembered. */
+/** Two changes within one tick of the filesystem's clock look the same, so younger states are not cached. */
 const TICK_NS = 20_000_000n;
 
 function readCache({ totals }: Layout, stamp: Stamp): Totals | undefined {
@@ -149,7 +149,7 @@ function readCache({ totals }: Layout, stamp: Stamp): Totals | undefined {
       newestOfTags: asList(member(cache, 'newestOfTags'), 'a list').map(decodeCarrier),
     };
   } catch (error) {
-    // Absent, torn, or not ours to read: it is only a cache.
+    // A missing, damaged or unreadable cache is no error.
     if (isNodeError(error) || error instanceof SyntaxError || error instanceof ShapeError) return undefined;
     throw error;
   }
@@ -176,16 +176,13 @@ function decodeTime(field: Field): string {
   return text;
 }
 
-/**
- * Replaces the cache, at once. It is done without on a read-only filesystem, as another user, and where it would be too
- * large to be read.
- */
+/** Replaces the cache atomically. Skips it where the filesystem or permissions forbid it, or if it is too large to read. */
 function writeCache(layout: Layout, stamp: Stamp, totals: Totals): void {
   try {
     const { text: now, changedNs } = stampOf(layout);
-    const isSettled = now === stamp.text && BigInt(Date.now()) * 1_000_000n - changedNs > TICK_NS;
+    const isCurrent = now === stamp.text && BigInt(Date.now()) * 1_000_000n - changedNs > TICK_NS;
     const text = `${JSON.stringify({ stamp: stamp.text, ...totals })}\n`;
-    if (isSettled && Buffer.byteLength(text) <= LARGEST_FILE_BYTES) replaceSmallFile(layout.totals, text);
+    if (isCurrent && Buffer.byteLength(text) <= LARGEST_FILE_BYTES) replaceSmallFile(layout.totals, text);
   } catch (error) {
     if (!isNodeError(error)) throw error;
   }

@@ -5,21 +5,21 @@ import type { Engine } from '../native/engine.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import type { Move } from './stuck.ts';
 
-/** A directory in the trash: what was removed at the same time. */
+/** A directory in the trash with everything that one removal moved there. */
 export interface Batch {
   readonly removedAt: Date;
-  /** Where it lies, as if it were a repository. */
+  /** The batch has the layout of a repository. */
   readonly layout: Layout;
 }
 
 const BATCH = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z$/;
 
-/** A time as the name of a directory: names sort by age. */
+/** Formats a time as the name of a batch, so that names sort by age. */
 export function batchName(time: Date): string {
   return time.toISOString().replace(/[-:.]/g, '');
 }
 
-/** The oldest first. A link that somebody planted in the place of a batch leads to nothing of ours. @throws BACKY_IO */
+/** Lists the batches in the trash, oldest first. Symbolic links are ignored. @throws BACKY_IO */
 export async function batchesOf({ trash }: Layout): Promise<readonly Batch[]> {
   const batches: Batch[] = [];
   for (const name of (await listDirectory(trash)).sort()) {
@@ -31,12 +31,12 @@ export async function batchesOf({ trash }: Layout): Promise<readonly Batch[]> {
   return batches;
 }
 
-/** How records get from one place to another. */
+/** Returns the moves of the records of revisions. */
 export function recordMoves(from: Layout, to: Layout, ids: readonly string[]): readonly Move[] {
   return ids.map((id) => ({ from: from.files(id).record, to: to.files(id).record }));
 }
 
-/** How indexes and images do. */
+/** Returns the moves of the indexes and images of revisions. */
 export function dataMoves(from: Layout, to: Layout, ids: readonly string[]): readonly Move[] {
   return ids.flatMap((id) => {
     const [before, after] = [from.files(id), to.files(id)];
@@ -47,7 +47,7 @@ export function dataMoves(from: Layout, to: Layout, ids: readonly string[]): rea
   });
 }
 
-/** Removes a directory, unless something is left in it. @throws BACKY_IO */
+/** Removes a directory if it is empty. @throws BACKY_IO */
 export async function removeIfEmpty(engine: Engine, directory: string): Promise<void> {
   try {
     await engine.removeDirectory(directory);
@@ -56,7 +56,7 @@ export async function removeIfEmpty(engine: Engine, directory: string): Promise<
   }
 }
 
-/** The names in a directory; none where there is no directory. @throws BACKY_IO */
+/** Lists the names in a directory; empty when the directory does not exist. @throws BACKY_IO */
 export async function listDirectory(directory: string): Promise<string[]> {
   try {
     return (await isDirectory(directory)) ? await readdir(directory) : [];

@@ -9,10 +9,11 @@ import { isStuck, moveFiles, type OnStuck } from './stuck.ts';
 import { type Batch, batchesOf, dataMoves, listDirectory, removeIfEmpty } from './trash-batches.ts';
 
 /**
- * Finishes moves that were interrupted: whatever has its record in the trash alone belongs there, and what is in the
- * repository again has no record in the trash.
+ * Finishes interrupted moves into and out of the trash. A revision whose only record is in the trash belongs there. A
+ * revision that is listed again loses its record in the trash.
  *
- * @param onStuck is told of the revisions whose files cannot be moved
+ * @param onStuck called for each revision whose files cannot be moved
+ * @throws BACKY_IO
  */
 export async function finishTrashMoves(
   engine: Engine,
@@ -22,16 +23,16 @@ export async function finishTrashMoves(
   for (const { layout: batch } of await batchesOf(layout)) {
     const records = (await listDirectory(batch.directory)).filter((name) => name.endsWith(RECORD_SUFFIX));
     for (const id of records.map(idOf).filter(isRevisionId)) {
-      // It was brought back, by us or by hand: what is listed stays.
-      if (isThere(layout.files(id).record)) {
-        await goingOn(onStuck, id, () => removeSecondName(engine, batch, id));
+      // The revision was brought back, by backy or by hand, so it stays listed.
+      if (exists(layout.files(id).record)) {
+        await orReport(onStuck, id, () => removeSecondName(engine, batch, id));
         continue;
       }
-      const data = dataMoves(layout, batch, [id]).filter(({ from }) => isThere(from));
-      const moves = data.filter(({ to }) => !isThere(to));
-      // A power cut can leave a file under both names. A copy that somebody made is another file.
+      const data = dataMoves(layout, batch, [id]).filter(({ from }) => exists(from));
+      const moves = data.filter(({ to }) => !exists(to));
+      // A power cut can leave one file under both names. A copy made by a person is a different file.
       const secondNames = data.filter(({ from, to }) => isSameFile(from, to)).map(({ from }) => from);
-      await goingOn(onStuck, id, async () => {
+      await orReport(onStuck, id, async () => {
         if (moves.length > 0) await moveFiles(engine, moves);
         if (secondNames.length > 0) await engine.removeFiles(secondNames);
       });
@@ -40,12 +41,13 @@ export async function finishTrashMoves(
 }
 
 /**
- * Removes batches for good. Of each revision the record becomes an unfinished one first, then index and image go, and it
- * goes last: so an image in the trash that has lost its record some other way is data, and stays. Files that are none of
- * ours stay, too, and so does their directory.
+ * Removes batches permanently. Each record first becomes an unfinished one, then index and image are removed, then that
+ * record. So an image that lost its record in another way still counts as data and stays. Foreign files stay as well,
+ * and so does their directory.
  *
- * @param onStuck is told of the revisions that cannot be removed or are in use, which stay
- * @returns the ids of the revisions that are gone
+ * @param onStuck called for each revision that stays because it is in use or cannot be removed
+ * @returns the ids of the removed revisions
+ * @throws BACKY_IO
  */
 export async function purgeTrash(
   engine: Engine,
@@ -55,12 +57,12 @@ export async function purgeTrash(
 ): Promise<readonly string[]> {
   const gone: string[] = [];
   for (const batch of await batchesOf(layout)) {
-    if (isDue(batch.removedAt)) gone.push(...(await removeBatch(engine, batch, onStuck)));
+    if (isDue(batch.removedAt)) gone.push(...(await purgeBatch(engine, batch, onStuck)));
   }
   return gone;
 }
 
-async function removeBatch(
+async function purgeBatch(
   engine: Engine,
   { layout: batch }: Batch,
   onStuck: OnStuck,
@@ -73,7 +75,7 @@ async function removeBatch(
   for (const [id, error] of inUse) onStuck(id, error);
   for (const id of ids.filter((each) => !inUse.has(each))) {
     const { unfinished, index, image } = batch.files(id);
-    await goingOn(onStuck, id, async () => {
+    await orReport(onStuck, id, async () => {
       await unseal(engine, batch, id);
       await engine.removeFiles([index, image, unfinished]);
       gone.push(id);
@@ -83,15 +85,15 @@ async function removeBatch(
   return gone;
 }
 
-/** A power cut while a revision comes back can leave its record under both names. The one without data goes. */
+/** Removes a second name of a record, which a power cut during an undelete leaves behind. Its batch has no data. */
 async function removeSecondName(engine: Engine, batch: Layout, id: string): Promise<void> {
   const { record, index, image } = batch.files(id);
-  if (isThere(index) || isThere(image)) return;
+  if (exists(index) || exists(image)) return;
   await engine.removeFiles([record]);
   await removeIfEmpty(engine, batch.directory);
 }
 
-async function goingOn(onStuck: OnStuck, id: string, work: () => Promise<void>): Promise<void> {
+async function orReport(onStuck: OnStuck, id: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
@@ -110,8 +112,8 @@ function isSameFile(one: string, other: string): boolean {
   return left !== undefined && left.dev === right?.dev && left.ino === right.ino;
 }
 
-/** A link counts, wherever it leads. */
-function isThere(path: string): boolean {
+/** Returns whether a path exists. A dangling link counts. */
+function exists(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {

@@ -9,7 +9,7 @@ import { formatRecord } from './sealed-record.ts';
 import { isStuck, moveFiles } from './stuck.ts';
 import { type Batch, batchesOf, batchName, dataMoves, recordMoves, removeIfEmpty } from './trash-batches.ts';
 
-/** Revisions that were removed at the same time, and can still be brought back. */
+/** Revisions that were removed together and can still be brought back. */
 export interface TrashBatch extends Batch {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
@@ -18,10 +18,11 @@ export interface TrashBatch extends Batch {
 }
 
 /**
- * Moves revisions into the trash: records first, for from then on they are removed; then indexes and images. Nothing
- * is copied. What an interruption leaves half-done, `finishTrashMoves` finishes.
+ * Moves revisions into the trash without copying. The move of the record removes a revision from the list, then index and
+ * image follow. `finishTrashMoves` completes an interrupted call.
  *
- * @returns the revisions of which a file cannot be moved, by id, and why; they are as they were
+ * @returns for each revision that stays complete because a file cannot be moved, its id and the error
+ * @throws BACKY_IO
  */
 export async function moveToTrash(
   engine: Engine,
@@ -33,17 +34,19 @@ export async function moveToTrash(
   await engine.makeDirectory(layout.trash);
   await engine.makeDirectory(batch.directory);
   try {
-    await takeAway(engine, layout, batch, ids);
+    await moveRevisions(engine, layout, batch, ids);
     return new Map();
   } catch (error) {
     if (!isStuck(error)) throw error;
-    return await takeAwayOneByOne(engine, layout, batch, ids);
+    return await moveOneByOne(engine, layout, batch, ids);
   }
 }
 
 /**
- * Moves an image that has no record into the trash, with the record that it is to have when it is brought back. That is
- * there first: whatever has its record in the trash belongs there.
+ * Moves an image without a record into the trash, together with a record for its return. The record is written first,
+ * because it marks the image as belonging to the trash.
+ *
+ * @throws BACKY_INVALID_ARGUMENT, BACKY_IO
  */
 export async function moveImageToTrash(
   engine: Engine,
@@ -58,7 +61,7 @@ export async function moveImageToTrash(
   await moveFiles(engine, dataMoves(layout, batch, [record.uuid]));
 }
 
-/** Moves revisions back: records last, so that none is listed before it is whole. */
+/** Moves revisions back. Records come last, so that only complete revisions are listed. @throws BACKY_IO */
 export async function moveFromTrash(
   engine: Engine,
   layout: Layout,
@@ -70,7 +73,7 @@ export async function moveFromTrash(
   await removeIfEmpty(engine, batch.layout.directory);
 }
 
-/** What is in the trash, the oldest batch first. @throws BACKY_IO */
+/** Reads the trash, oldest batch first. @throws BACKY_IO */
 export async function readTrash(layout: Layout): Promise<readonly TrashBatch[]> {
   const batches: TrashBatch[] = [];
   for (const batch of await batchesOf(layout)) {
@@ -81,7 +84,7 @@ export async function readTrash(layout: Layout): Promise<readonly TrashBatch[]> 
   return batches;
 }
 
-async function takeAway(
+async function moveRevisions(
   engine: Engine,
   layout: Layout,
   batch: Layout,
@@ -91,8 +94,8 @@ async function takeAway(
   await moveFiles(engine, dataMoves(layout, batch, ids));
 }
 
-/** What has gone already is skipped; what cannot go as a whole comes back. */
-async function takeAwayOneByOne(
+/** Moves revisions one by one, skips files that are gone already, and undoes an incomplete move. */
+async function moveOneByOne(
   engine: Engine,
   layout: Layout,
   batch: Layout,
@@ -101,7 +104,7 @@ async function takeAwayOneByOne(
   const stuck = new Map<string, BackyError>();
   for (const id of ids) {
     try {
-      await takeAway(engine, layout, batch, [id]);
+      await moveRevisions(engine, layout, batch, [id]);
     } catch (error) {
       if (!isStuck(error)) throw error;
       stuck.set(id, error);

@@ -5,17 +5,17 @@ import type { Layout } from './layout.ts';
 import { parseLegacyText } from './legacy-record.ts';
 import { FIRST_WORDS, FORMAT_VERSION } from './record.ts';
 
-/** The part of a revision that an unfinished record speaks of. */
+/** The part of a revision that an unfinished record covers. */
 export type Making = 'revision' | 'index';
 
-/** Nobody changes an unfinished record; another file takes its place. */
+/** An unfinished record is replaced, never changed. */
 const UNFINISHED_MODE = 0o400;
 
 /**
- * Writes the unfinished record of a revision, durably, before anything else of it exists. As long as it lies there,
- * it proves that the run which made these files was cut off before its commit.
+ * Durably writes the unfinished record of a revision before any of its other files exist. While it exists, it proves that
+ * these files come from a run that has not reached its commit.
  *
- * @param making `revision`: image and index are new; `index`: the image was there before
+ * @param making `revision` if image and index are new, `index` if the image existed before
  * @throws BACKY_IO
  */
 export async function announce(
@@ -36,10 +36,10 @@ export async function announce(
 }
 
 /**
- * The part of a revision that its unfinished record lets a machine remove. A sealed record that lies there under the
- * unfinished name speaks of the whole revision: either its commit was about to come, or it was being removed.
+ * Returns the part of a revision that may be purged according to its unfinished record. A complete record under the
+ * unfinished name covers the whole revision: the run stopped just before the commit, or during a removal.
  *
- * @returns undefined when there is no such file, or anything else of that name: then nothing is proven
+ * @returns undefined when the file is missing or is not such a record, so that nothing may be purged
  */
 export function readUnfinished(layout: Layout, id: string): Making | undefined {
   try {

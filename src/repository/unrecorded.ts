@@ -8,26 +8,26 @@ import { isTemporary } from './temporary.ts';
 import { batchesOf, listDirectory } from './trash-batches.ts';
 import { readUnfinished } from './unfinished.ts';
 
-/** A finished image whose record is missing: data, whoever made it. No machine removes it. */
+/** A complete image without a record. It is data, so backy never removes it on its own. */
 export interface UnrecordedImage {
   readonly uuid: string;
   /** Bytes. */
   readonly size: number;
-  /** When it was taken, as far as its id or its file tells: ISO 8601, UTC. */
+  /** Time of the image according to its id and its file: ISO 8601, UTC. */
   readonly timestamp: string;
-  /** Whether an index lies beside it. */
+  /** Whether the image has an index. */
   readonly indexed: boolean;
 }
 
-/** What lies in a repository beside its revisions. */
+/** Files in a repository that belong to no revision. */
 export interface Unrecorded {
   /** Oldest first. */
   readonly unrecorded: readonly UnrecordedImage[];
-  /** The names of what looks like the work of an interrupted run, although nothing proves that it is. */
+  /** Names that look like leftovers of an interrupted run, without proof that they are. */
   readonly foreign: readonly string[];
 }
 
-/** Looks for what no record speaks of. @throws BACKY_IO when the directory cannot be read */
+/** Finds the files without a record. @throws BACKY_IO when the directory cannot be read */
 export async function readUnrecorded(layout: Layout): Promise<Unrecorded> {
   try {
     return await findUnrecorded(layout, new Set(await readdir(layout.directory)));
@@ -36,26 +36,26 @@ export async function readUnrecorded(layout: Layout): Promise<Unrecorded> {
   }
 }
 
-/** The same where the directory was read already. @param names what is in it */
+/** Finds the files without a record in a list of names. @param names the contents of the directory */
 export async function findUnrecorded(layout: Layout, names: ReadonlySet<string>): Promise<Unrecorded> {
   const unrecorded: UnrecordedImage[] = [];
   const foreign: string[] = [];
   for (const name of names) {
-    const id = suspectedOf(name, names);
+    const id = uncoveredId(name, names);
     if (id === undefined) continue;
     if (name.startsWith('.')) {
       if (!isTemporary(layout.directory, name)) foreign.push(name);
-    } else if (readUnfinished(layout, id) === undefined && !(await isInTrash(layout, id))) {
+    } else if (readUnfinished(layout, id) === undefined && !(await isMovingToTrash(layout, id))) {
       const image = name === id ? describe(layout, id) : undefined;
       if (image) unrecorded.push(image);
-      else if (!isSettled(layout, name, id)) foreign.push(name);
+      else if (!isObsolete(layout, name, id)) foreign.push(name);
     }
   }
   return { unrecorded: unrecorded.sort(byTime), foreign: foreign.sort() };
 }
 
-/** The id that a name may belong to, if no record explains it; most names are explained, and need no second look. */
-function suspectedOf(name: string, names: ReadonlySet<string>): string | undefined {
+/** Returns the id of a name that no record covers. Most names are covered and need no further check. */
+function uncoveredId(name: string, names: ReadonlySet<string>): string | undefined {
   if (name.startsWith('.')) return name.startsWith('.tmp-') ? name : undefined;
   const suffix = [UNFINISHED_SUFFIX, INDEX_SUFFIX + PARTIAL_SUFFIX, PARTIAL_SUFFIX, INDEX_SUFFIX].find(
     (each) => name.endsWith(each),
@@ -69,30 +69,30 @@ function suspectedOf(name: string, names: ReadonlySet<string>): string | undefin
   return isNamedLikeOurs ? id : undefined;
 }
 
-/** Undefined also where its record has come since the directory was read. */
+/** Returns undefined as well if the record has appeared since the directory was read. */
 function describe(layout: Layout, id: string): UnrecordedImage | undefined {
   return existsSync(layout.files(id).record) ? undefined : describeImage(layout, id);
 }
 
-/** What an image tells of itself; undefined for anything but a plain file. */
+/** Describes an image without its record; undefined for anything but a plain file. */
 export function describeImage(layout: Layout, id: string): UnrecordedImage | undefined {
   const { image, index } = layout.files(id);
   const stats = lstatSync(image, { throwIfNoEntry: false });
   if (!stats?.isFile()) return undefined;
-  // Ids may run ahead of a clock that was set back; no image is older than its last byte.
+  // An id may be ahead of a clock that was set back. The last write limits the time.
   const takenMs = Math.min(timeOfRevisionId(id) ?? stats.mtimeMs, stats.mtimeMs);
   const timestamp = isoTime(takenMs);
   return { uuid: id, size: stats.size, timestamp, indexed: existsSync(index) };
 }
 
-/** Whether it has got a record, or has gone, since the directory was read. */
-function isSettled(layout: Layout, name: string, id: string): boolean {
+/** Returns whether the file was recorded or removed since the directory was read. */
+function isObsolete(layout: Layout, name: string, id: string): boolean {
   if (!lstatSync(`${layout.directory}/${name}`, { throwIfNoEntry: false })) return true;
   return name === id && existsSync(layout.files(id).record);
 }
 
-/** What has its record in the trash, and is missing there, is on its way there. */
-async function isInTrash(layout: Layout, id: string): Promise<boolean> {
+/** Returns whether the image is being moved: its record is in the trash and the image is not there yet. */
+async function isMovingToTrash(layout: Layout, id: string): Promise<boolean> {
   for (const batch of await batchesOf(layout)) {
     const names = await listDirectory(batch.layout.directory);
     if (names.includes(id + RECORD_SUFFIX) && !names.includes(id)) return true;
