@@ -54,6 +54,12 @@ export function newestImage(repository) {
   return realpathSync(join(repository, 'last'));
 }
 
+/** The images of all revisions, oldest first. */
+export function imagesOf(repository) {
+  const records = readdirSync(repository).filter((name) => name.endsWith('.rev') && name !== 'last.rev');
+  return records.sort().map((name) => join(repository, name.slice(0, -'.rev'.length)));
+}
+
 /** Bytes the newest revision says it has written. */
 export function newestBytesWritten(repository) {
   return JSON.parse(readFileSync(join(repository, 'last.rev'), 'utf8')).stats.bytesWritten;

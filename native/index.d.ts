@@ -17,6 +17,12 @@ export declare class FileLock {
   release(): void
 }
 
+/** The images that one run has verified, for the next one to build on. */
+export declare class Verified {
+  /** Nothing is verified yet. */
+  constructor()
+}
+
 /** Appends a line to a log file, a terminal or a pipe. Nothing is waited for. */
 export declare function appendLine(path: string, line: string): undefined | Failure
 
@@ -585,6 +591,9 @@ export interface TargetFacts {
 /** Compares a whole image with its index. Bad blocks are a result, not a failure. */
 export declare function verifyImage(options: VerifyOptions, control: Control): Promise<VerifyStats | Failure>
 
+/** Compares one image of several with its index. It reads no block that the image before has at the same place. */
+export declare function verifyNextImage(options: VerifyOptions, verified: Verified, control: Control): Promise<VerifyStats | Failure>
+
 /** A sealed image, and the facts in its record. */
 export interface VerifyOptions {
   /** The image. */
@@ -607,6 +616,8 @@ export interface VerifyStats {
   blocks: number
   /** Read from the image. */
   bytesRead: number
+  /** Not read again, because the image before has them at the same place on the disk. */
+  bytesShared: number
   /** Number of bad blocks. */
   badCount: number
   /** The first 10,000 of them. */

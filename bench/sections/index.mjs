@@ -7,6 +7,7 @@ import * as reading from './reading.mjs';
 import * as restore from './restore.mjs';
 import * as revisions from './revisions.mjs';
 import * as scale from './scale.mjs';
+import * as series from './series.mjs';
 import * as snapshot from './snapshot.mjs';
 import * as startup from './startup.mjs';
 import * as threads from './threads.mjs';
@@ -26,6 +27,7 @@ export const SECTIONS = {
   again,
   snapshot,
   verify,
+  series,
   restore,
   peers,
   cold,

@@ -4,6 +4,7 @@ import type {
   Begun,
   CloneOptions,
   CompareStats,
+  Control,
   FreedStats,
   Holder,
   HostProbe,
@@ -22,6 +23,7 @@ import type {
   SnapshotStats,
   SourceFacts,
   TargetFacts,
+  Verified,
   VerifyOptions,
   VerifyStats,
   WriteStats,
@@ -57,6 +59,7 @@ export type {
   SnapshotStats,
   SourceFacts,
   TargetFacts,
+  Verified,
   VerifyOptions,
   VerifyStats,
   WriteStats,
@@ -83,7 +86,19 @@ export interface Lock {
 export interface Engine {
   writeImage(options: WriteOptions, operation?: OperationOptions): Promise<WriteStats>;
   restoreImage(options: RestoreOptions, operation?: OperationOptions): Promise<RestoreStats>;
-  verifyImage(options: VerifyOptions, operation?: OperationOptions): Promise<VerifyStats>;
+  /**
+   * Compares an image with its index.
+   *
+   * @param verified the images that this run has verified before: blocks that lie where the last of them has them are not
+   *   read again
+   */
+  verifyImage(
+    options: VerifyOptions,
+    operation?: OperationOptions,
+    verified?: Verified,
+  ): Promise<VerifyStats>;
+  /** No images yet, for a run that verifies several. */
+  createVerified(): Verified;
   compareSource(options: CompareOptions, operation?: OperationOptions): Promise<CompareStats>;
   indexImage(options: IndexOptions, operation?: OperationOptions): Promise<IndexStats>;
   describeIndex(index: string, operation?: OperationOptions): Promise<IndexFacts>;
@@ -155,10 +170,13 @@ export function createEngine(addon: Addon): Engine {
       const facts = { ...RESTORING, size: formatSize(options.size) };
       return operate(addon, (control) => addon.restoreImage(options, control), operation, facts);
     },
-    verifyImage: async (options, operation = {}) => {
+    verifyImage: async (options, operation = {}, verified = undefined) => {
       checkBytes('size', options.size);
-      return operate(addon, (control) => addon.verifyImage(options, control), operation, VERIFYING);
+      const verify = (control: Control) =>
+        verified ? addon.verifyNextImage(options, verified, control) : addon.verifyImage(options, control);
+      return operate(addon, verify, operation, VERIFYING);
     },
+    createVerified: () => new addon.Verified(),
     compareSource: async (options, operation = {}) => {
       checkBytes('size', options.size);
       checkSource(options.source);

@@ -22,7 +22,7 @@ for (const { type, name, ...place } of places) {
   describeWith([...needsOf(type), 'command cargo'], `the engine on ${name}`, () => {
     const filesystem = useFilesystem(type, 1024);
 
-    it.each(['round_trip', 'narrowed', 'stream'])(
+    it.each(['round_trip', 'narrowed', 'stream', 'verify_series'])(
       'equals its models when revisions are clones: %s',
       async (test) => {
         const directory = filesystem.scratch();

@@ -103,6 +103,7 @@ export function fakeEngine(): FakeEngine {
         }
         return stats;
       }),
+    createVerified: () => ({}),
     compareSource: (options) => call('compareSource', options, () => engine.compareStats),
     repairImage: (options) => call('repairImage', options, () => engine.repaired),
     findSharers: (options) => call('findSharers', options, () => engine.sharers),
@@ -271,7 +272,7 @@ const RESTORE_STATS: RestoreStats = {
   targetKind: 'new',
 };
 
-const VERIFY_STATS: VerifyStats = { blocks: 4, bytesRead: 1 << 20, badCount: 0, badBlocks: [] };
+const VERIFY_STATS: VerifyStats = { blocks: 4, bytesRead: 1 << 20, bytesShared: 0, badCount: 0, badBlocks: [] };
 
 const HOST_PROBE = {
   filesystem: 'btrfs',

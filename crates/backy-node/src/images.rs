@@ -1,6 +1,7 @@
 //! The calls that write and check whole images.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use backy_core::{
     Code, Error, Extent, ExtentMap, Hash, Hint, ImageOptions, Input, PathInput, Report, Sample,
@@ -237,6 +238,8 @@ pub struct VerifyStats {
     pub blocks: i64,
     /// Read from the image.
     pub bytes_read: i64,
+    /// Not read again, because the image before has them at the same place on the disk.
+    pub bytes_shared: i64,
     /// Number of bad blocks.
     pub bad_count: i64,
     /// The first 10,000 of them.
@@ -249,21 +252,62 @@ pub struct VerifyStats {
 #[napi(ts_return_type = "Promise<VerifyStats | Failure>")]
 pub fn verify_image<'env>(env: &'env Env, options: VerifyOptions, control: &Control) -> Result<Object<'env>> {
     controlled(env, "verify", control, move |control| {
-        let image = sealed(options.image, options.index, options.size, &options.digest)?;
-        let header = options.report_header.unwrap_or_default();
-        let report = options.report.map(|path| Report { path: path.into(), header });
+        let (image, report) = verification(options)?;
         // The map is off by default, because it was measured to be slower. It may be faster elsewhere.
         let mapped = std::env::var_os("BACKY_MMAP").is_some();
         let verify = if mapped { backy_core::verify_mapped_image } else { backy_core::verify_image };
-        let stats = verify(&image, report.as_ref(), control)?;
-        Ok(VerifyStats {
+        verify(&image, report.as_ref(), control).map(VerifyStats::from)
+    })
+}
+
+/// The images that one run has verified, for the next one to build on.
+#[napi]
+#[derive(Default)]
+pub struct Verified(Arc<Mutex<backy_core::Verified>>);
+
+#[napi]
+impl Verified {
+    /// Nothing is verified yet.
+    #[napi(constructor)]
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// Compares one image of several with its index. It reads no block that the image before has at the same place.
+#[napi(ts_return_type = "Promise<VerifyStats | Failure>")]
+pub fn verify_next_image<'env>(
+    env: &'env Env,
+    options: VerifyOptions,
+    verified: &Verified,
+    control: &Control,
+) -> Result<Object<'env>> {
+    let verified = Arc::clone(&verified.0);
+    controlled(env, "verify", control, move |control| {
+        let (image, report) = verification(options)?;
+        let mut verified = verified.lock().unwrap_or_else(PoisonError::into_inner);
+        backy_core::verify_next_image(&image, report.as_ref(), &mut verified, control).map(VerifyStats::from)
+    })
+}
+
+fn verification(options: VerifyOptions) -> backy_core::Result<(backy_core::ImageOptions, Option<Report>)> {
+    let image = sealed(options.image, options.index, options.size, &options.digest)?;
+    let header = options.report_header.unwrap_or_default();
+    Ok((image, options.report.map(|path| Report { path: path.into(), header })))
+}
+
+impl From<backy_core::VerifyStats> for VerifyStats {
+    fn from(stats: backy_core::VerifyStats) -> Self {
+        Self {
             blocks: count(stats.blocks),
             bytes_read: count(stats.bytes_read),
+            bytes_shared: count(stats.bytes_shared),
             bad_count: count(stats.bad_count),
             bad_blocks: crossing(&stats.bad_blocks),
             report_problem: stats.report_problem,
-        })
-    })
+        }
+    }
 }
 
 /// A revision, and its source snapshot.

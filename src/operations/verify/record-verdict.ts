@@ -20,6 +20,8 @@ export interface Verdict {
   readonly size: number;
   /** Bytes that were read. */
   readonly bytesRead: number;
+  /** Bytes that were not read again, because the revision verified before it has them at the same place on the disk. */
+  readonly bytesShared: number;
   /** How many blocks are bad. */
   readonly badCount: number;
   /** The first 10,000 of them. */
@@ -59,6 +61,7 @@ export async function recordVerdict(context: Context, engine: Engine, verdict: V
 
 /** What a verdict says when there is nothing more to say of bad blocks. */
 export const NOTHING_BAD = {
+  bytesShared: 0,
   badCount: 0,
   badBlocks: [],
   report: null,

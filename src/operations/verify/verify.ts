@@ -5,7 +5,7 @@ import {
   type RevisionRecord,
 } from '../../domain/revision.ts';
 import { isBackyError } from '../../errors.ts';
-import type { Engine, LoadOptions, OperationOptions, Progress } from '../../native/engine.ts';
+import type { Engine, LoadOptions, OperationOptions, Progress, Verified } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
 import type { Layout } from '../../repository/layout.ts';
 import { withReaderLock } from '../../repository/lock.ts';
@@ -66,8 +66,9 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
     const { revisions, damaged, unreadable } = select(layout, all, options.revisions);
     const verdicts: Verdict[] = unreadable.map(unreadableVerdict);
     const follow = followAll(options, revisions);
+    const verified = revisions.length > 1 ? engine.createVerified() : undefined;
     for (const [number, record] of revisions.entries()) {
-      const verdict = await judge(context, engine, { record, ...all }, options, follow(number));
+      const verdict = await judge(context, engine, { record, verified, ...all }, options, follow(number));
       const alteredRecord = await judgeRecord(context, engine, record.uuid, options.acceptRecords ?? false);
       verdicts.push({ ...verdict, alteredRecord });
     }
@@ -119,7 +120,15 @@ function followAll(
 async function judge(
   context: Context,
   engine: Engine,
-  { record, revisions }: { readonly record: RevisionRecord; readonly revisions: readonly RevisionRecord[] },
+  {
+    record,
+    revisions,
+    verified,
+  }: {
+    readonly record: RevisionRecord;
+    readonly revisions: readonly RevisionRecord[];
+    readonly verified: Verified | undefined;
+  },
   options: VerifyOptions,
   operation: OperationOptions,
 ): Promise<Verdict> {
@@ -127,7 +136,7 @@ async function judge(
     const { verifyUnindexed } = await import('./verify-unindexed.ts');
     return verifyUnindexed(context, engine, record, operation);
   }
-  const found = await verifyRevision(context, engine, record, operation);
+  const found = await verifyRevision(context, engine, record, operation, verified);
   const verdict = await withDamage(context, engine, { record, revisions }, found, options);
   return recordVerdict(context, engine, verdict);
 }
@@ -163,6 +172,7 @@ async function verifyRevision(
   engine: Engine,
   record: IndexedRecord,
   operation: OperationOptions,
+  verified: Verified | undefined,
 ): Promise<Verdict> {
   const { uuid, size, digest } = record;
   log('info', `verifying ${uuid}`);
@@ -172,8 +182,8 @@ async function verifyRevision(
   const reportHeader = JSON.stringify({ uuid, timestamp, image, size, digest });
   const options = { image, index, size, digest, report, reportHeader };
   try {
-    const stats = await engine.verifyImage(options, operation);
-    const { bytesRead, badCount, badBlocks, reportProblem } = stats;
+    const stats = await engine.verifyImage(options, operation, verified);
+    const { bytesRead, bytesShared, badCount, badBlocks, reportProblem } = stats;
     if (reportProblem !== undefined) log('warning', `the report ${report} was not written: ${reportProblem}`);
     return {
       ...NOTHING_BAD,
@@ -181,6 +191,7 @@ async function verifyRevision(
       verdict: badCount === 0 ? 'good' : 'bad',
       size,
       bytesRead,
+      bytesShared,
       badCount,
       badBlocks,
       problem: badCount === 0 && record.adopted?.index === 'made' ? OWN_INDEX : null,

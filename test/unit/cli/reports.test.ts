@@ -9,7 +9,7 @@ const [good, bad, edited, seen, lost, damaged] = [1, 2, 3, 4, 5, 6].map(revision
 
 describe('the report of verify', () => {
   it('has a line for each revision and one for each thing that is wrong with it', () => {
-    const nothing = { size: 1 << 30, bytesRead: 1, badCount: 0, badBlocks: [] };
+    const nothing = { size: 1 << 30, bytesRead: 1, bytesShared: 0, badCount: 0, badBlocks: [] };
     const noReport = { problem: null, report: null, sharers: [], repair: null, recorded: true };
     const none = { ...nothing, ...noReport, alteredRecord: null };
     const altered = { path: '/r/x.rev', problem: 'it was edited', accepted: false };

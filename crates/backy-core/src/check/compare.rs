@@ -32,7 +32,7 @@ pub fn compare_source(options: &ImageOptions, source: &Input, control: &Control)
         Input::Path(input) => {
             let Source { reader, size, data } = Source::open(input, directory_of(&options.image), control)?;
             let image = Image::of_source(options, reader, (size, data), control)?;
-            let BadBlocks { first, count } = find_bad_blocks(&image, false, control, |_| ())?;
+            let BadBlocks { first, count } = find_bad_blocks(&image, control, |_| ())?;
             Ok(Compared { bytes_read: image.data_bytes(), different_count: count, different: first })
         }
         Input::Command(input) => {

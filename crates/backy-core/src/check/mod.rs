@@ -20,6 +20,7 @@ pub(crate) mod donor;
 pub(crate) mod indexing;
 pub(crate) mod mapping;
 pub(crate) mod overwrite;
+pub(crate) mod proof;
 pub(crate) mod repair;
 pub(crate) mod report;
 pub(crate) mod verify;

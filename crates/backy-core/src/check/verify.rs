@@ -4,6 +4,7 @@ use crate::bytes::block::{BLOCK_SIZE, Hash, blocks_in, blocks_of, segments_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::{Extent, Part};
 use crate::check::mapping::{WINDOW_SIZE, Window};
+use crate::check::proof::{Loan, Proof, Verified, places_of};
 use crate::check::report::{Report, ReportWriter};
 use crate::error::{BadBlock, BadBlocks, Context, Error, Found, Result};
 use crate::image::page::Page;
@@ -19,6 +20,8 @@ pub struct VerifyStats {
     pub blocks: u64,
     /// Read from the image, without its holes.
     pub bytes_read: u64,
+    /// Not read again, because the image before has them at the same place on the disk.
+    pub bytes_shared: u64,
     /// Number of blocks that differ from the index.
     pub bad_count: u64,
     /// The first of these, in order: [`crate::MOST_BAD_BLOCKS`].
@@ -38,7 +41,8 @@ pub fn verify_image(
     report: Option<&Report>,
     control: &Control,
 ) -> Result<VerifyStats> {
-    verify(options, report, control, false)
+    let image = Image::open(options, control)?;
+    verify(&image, report, &Reading::plain(false), control).map(|(stats, _)| stats)
 }
 
 /// The same, but cached blocks are hashed in place, through a memory map. `bench/` shows which of the two is faster on
@@ -51,31 +55,59 @@ pub fn verify_mapped_image(
     report: Option<&Report>,
     control: &Control,
 ) -> Result<VerifyStats> {
-    verify(options, report, control, true)
+    let image = Image::open(options, control)?;
+    verify(&image, report, &Reading::plain(true), control).map(|(stats, _)| stats)
+}
+
+/// Verifies one image of several. Blocks at the same place on the disk as in the image before are not read again: the
+/// findings about them hold for this image, too. The page cache is left aside, because a file's own cached pages say
+/// nothing of the blocks that it shares.
+///
+/// # Errors
+/// As [`verify_image`]. The next image is read in full then.
+pub fn verify_next_image(
+    options: &ImageOptions,
+    report: Option<&Report>,
+    verified: &mut Verified,
+    control: &Control,
+) -> Result<VerifyStats> {
+    let before = verified.0.take();
+    let image = Image::open(options, control)?;
+    let loan = before.as_ref().map_or(Ok(None), |proof| proof.loan(&image, control))?;
+    let places = match &loan {
+        Some(loan) => Some(loan.places),
+        None => places_of(&image, control)?,
+    };
+    let reading = Reading { mapped: false, past_cache: places.is_some(), loan };
+    let (stats, bad) = verify(&image, report, &reading, control)?;
+    drop(reading);
+    verified.0 = places.and_then(|places| Proof::new(image, places, &bad));
+    Ok(stats)
 }
 
 fn verify(
-    options: &ImageOptions,
+    image: &Image,
     report: Option<&Report>,
+    reading: &Reading<'_>,
     control: &Control,
-    mapped: bool,
-) -> Result<VerifyStats> {
+) -> Result<(VerifyStats, BadBlocks)> {
     report.map_or(Ok(()), Report::expect_free)?;
-    let image = Image::open(options, control)?;
     let mut writer = report.map(Report::writer);
-    let bad = find_bad_blocks(&image, mapped, control, |block| {
+    let (bad, bytes_read) = compare(image, reading, control, |block| {
         if let Some(writer) = &mut writer {
             writer.add(block);
         }
     })?;
     let written = writer.map_or(Ok(()), ReportWriter::finish);
-    Ok(VerifyStats {
+    let stats = VerifyStats {
         blocks: blocks_in(image.size),
-        bytes_read: image.data_bytes(),
+        bytes_read,
+        bytes_shared: image.data_bytes() - bytes_read,
         bad_count: bad.count,
-        bad_blocks: bad.first,
+        bad_blocks: bad.first.clone(),
         report_problem: written.err().map(|error| error.to_string()),
-    })
+    };
+    Ok((stats, bad))
 }
 
 /// Every block that is not what the index says; `tell` hears of each of them, in order.
@@ -84,46 +116,110 @@ fn verify(
 /// [`crate::Code::Io`], [`crate::Code::Cancelled`].
 pub(crate) fn find_bad_blocks(
     image: &Image,
-    mapped: bool,
+    control: &Control,
+    tell: impl FnMut(&BadBlock) + Send,
+) -> Result<BadBlocks> {
+    compare(image, &Reading::plain(false), control, tell).map(|(bad, _)| bad)
+}
+
+/// The same, and the bytes that were read.
+fn compare(
+    image: &Image,
+    reading: &Reading<'_>,
     control: &Control,
     mut tell: impl FnMut(&BadBlock) + Send,
-) -> Result<BadBlocks> {
+) -> Result<(BadBlocks, u64)> {
     control.add_total(image.data_bytes());
-    let verification = Verification { image, mapped, control };
+    let verification = Verification { image, reading, control };
     let buffer = || Buffer::new(READ_SIZE);
     let work = |buffer: &mut Buffer, segment| verification.segment(segment, buffer);
-    let mut all = BadBlocks::default();
-    let take = |bad: Vec<BadBlock>| {
+    let (mut all, mut bytes_read) = (BadBlocks::default(), 0);
+    let take = |Findings { bad, read }: Findings| {
         bad.iter().for_each(&mut tell);
         all.extend(bad);
+        bytes_read += read;
     };
     pool::for_each(segments_of(&image.filled()), control, buffer, work, take)?;
-    Ok(all)
+    Ok((all, bytes_read))
+}
+
+/// The way in which an image is read.
+struct Reading<'p> {
+    /// Whether cached blocks are hashed through a memory map.
+    mapped: bool,
+    /// Whether cached blocks are read from the disk all the same.
+    past_cache: bool,
+    /// The blocks that need not be read.
+    loan: Option<Loan<'p>>,
+}
+
+impl Reading<'_> {
+    fn plain(mapped: bool) -> Self {
+        Self { mapped, past_cache: false, loan: None }
+    }
+}
+
+/// The findings about one segment.
+#[derive(Default)]
+struct Findings {
+    bad: Vec<BadBlock>,
+    /// Bytes that were read.
+    read: u64,
 }
 
 /// The context in which all segments are verified.
 struct Verification<'a> {
     image: &'a Image,
-    /// Whether cached blocks are hashed through a memory map.
-    mapped: bool,
+    reading: &'a Reading<'a>,
     control: &'a Control,
 }
 
 impl Verification<'_> {
-    fn segment(&self, segment: u64, buffer: &mut Buffer) -> Result<Vec<BadBlock>> {
+    fn segment(&self, segment: u64, buffer: &mut Buffer) -> Result<Findings> {
         let page = self.image.page(segment)?;
-        let range = self.image.range(segment);
-        let mut bad = Vec::new();
-        for part in self.image.parts(range) {
-            match part {
-                Part::Hole(hole) => expect_zeros(hole, &page, &mut bad),
-                Part::Data(data) => match self.image.reader.way(data) {
-                    Via::Cache if self.mapped => self.map(data, &page, &mut bad)?,
-                    via => self.read(via, data, &page, buffer, &mut bad)?,
-                },
+        let mut findings = Findings::default();
+        for part in self.image.parts(self.image.range(segment)) {
+            match (part, &self.reading.loan) {
+                (Part::Hole(hole), _) => expect_zeros(hole, &page, &mut findings.bad),
+                (Part::Data(data), None) => self.read(data, &page, buffer, &mut findings)?,
+                (Part::Data(data), Some(loan)) => {
+                    self.borrow(segment, data, (&page, loan), buffer, &mut findings)?;
+                }
             }
         }
-        Ok(bad)
+        Ok(findings)
+    }
+
+    /// Reads what the loan does not prove.
+    fn borrow(
+        &self,
+        segment: u64,
+        data: Extent,
+        (page, loan): (&Page, &Loan<'_>),
+        buffer: &mut Buffer,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        for part in loan.unproved.parts(data) {
+            match part {
+                Part::Data(unproved) => self.read(unproved, page, buffer, findings)?,
+                Part::Hole(proved) => {
+                    self.control.check()?;
+                    loan.judge(segment, proved, page, &mut findings.bad)?;
+                    self.control.add_done(proved.len());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, data: Extent, page: &Page, buffer: &mut Buffer, findings: &mut Findings) -> Result<()> {
+        let reader = &self.image.reader;
+        findings.read += data.len();
+        let via = if self.reading.past_cache { Via::Disk } else { reader.way(data) };
+        match via {
+            Via::Cache if self.reading.mapped => self.map(data, page, &mut findings.bad),
+            via => self.read_via(via, data, page, buffer, &mut findings.bad),
+        }
     }
 
     fn map(&self, data: Extent, page: &Page, bad: &mut Vec<BadBlock>) -> Result<()> {
@@ -147,7 +243,7 @@ impl Verification<'_> {
         Ok(())
     }
 
-    fn read(
+    fn read_via(
         &self,
         via: Via,
         data: Extent,

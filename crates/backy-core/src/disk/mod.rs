@@ -13,6 +13,7 @@
 //! ```
 
 pub(crate) mod clearing;
+pub(crate) mod difference;
 pub(crate) mod fiemap;
 pub(crate) mod freed;
 pub(crate) mod sharers;
