@@ -272,7 +272,13 @@ const RESTORE_STATS: RestoreStats = {
   targetKind: 'new',
 };
 
-const VERIFY_STATS: VerifyStats = { blocks: 4, bytesRead: 1 << 20, bytesShared: 0, badCount: 0, badBlocks: [] };
+const VERIFY_STATS: VerifyStats = {
+  blocks: 4,
+  bytesRead: 1 << 20,
+  bytesShared: 0,
+  badCount: 0,
+  badBlocks: [],
+};
 
 const HOST_PROBE = {
   filesystem: 'btrfs',
