@@ -63,6 +63,9 @@ const ROOMS_OF_SERVICE: Readonly<Record<string, readonly string[]>> = {
   daemon: ['model', 'config', 'state', 'check', 'notify', 'scheduler', 'runs', 'http'],
 };
 
+/** Programs that backy starts as processes of their own. */
+const PROGRAMS = ['sources/rbd/sample-program.ts'];
+
 const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .map((name) => parse(join(SOURCE, name)));
@@ -114,10 +117,12 @@ describe('the house', () => {
     expect(violations((file) => textsOf(file, (node) => node.kind === ts.SyntaxKind.AnyKeyword))).toEqual([]);
   });
 
-  it('prints and exits in src/cli alone', () => {
+  it('prints and exits in src/cli and in programs of their own alone', () => {
     const forbidden = /^(console\.\w+|process\.(exit|exitCode|stdout|stderr))$/;
     const isForbidden = (node: ts.Node): boolean => forbidden.test(node.getText());
-    expect(violations((file) => (partOf(file) === 'cli' ? [] : textsOf(file, isForbidden)))).toEqual([]);
+    const mayPrint = (file: ts.SourceFile): boolean =>
+      partOf(file) === 'cli' || PROGRAMS.includes(relative(SOURCE, file.fileName));
+    expect(violations((file) => (mayPrint(file) ? [] : textsOf(file, isForbidden)))).toEqual([]);
   });
 
   it('has a domain without clock, chance and input or output', () => {
@@ -257,16 +262,32 @@ function pathsImportedBy(file: ts.SourceFile): readonly string[] {
 function importsOf(file: ts.SourceFile): readonly string[] {
   return nodesOf(file).flatMap((node) => {
     const specifier = specifierOf(node);
-    return specifier && ts.isStringLiteralLike(specifier) ? [specifier.text] : [];
+    // Built programs end with .js.
+    return specifier && ts.isStringLiteralLike(specifier)
+      ? [specifier.text.replace(/^(\..*)\.js$/, '$1.ts')]
+      : [];
   });
 }
 
-/** Of imports of all kinds: static, dynamic, re-exporting, and of types alone. */
+/**
+ * The file that a node depends on: by an import of any kind (static, dynamic, re-exporting, types alone), or by its URL,
+ * as for a program that is started.
+ */
 function specifierOf(node: ts.Node): ts.Node | undefined {
+  if (ts.isNewExpression(node) && isUrlInSource(node)) return node.arguments?.[0];
   if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) return node.moduleSpecifier;
   if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) return node.argument.literal;
   const isImport = ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword;
   return isImport ? node.arguments[0] : undefined;
+}
+
+/** Finds `new URL('./x.js', import.meta.url)`, unless the path leads out of src. */
+function isUrlInSource({ expression, arguments: args }: ts.NewExpression): boolean {
+  const [path, base] = args ?? [];
+  if (expression.getText() !== 'URL' || base?.getText() !== 'import.meta.url') return false;
+  if (!path || !ts.isStringLiteralLike(path)) return false;
+  const { fileName } = path.getSourceFile();
+  return !relative(SOURCE, resolve(fileName, '..', path.text)).startsWith('..');
 }
 
 function isCast(node: ts.Node): boolean {

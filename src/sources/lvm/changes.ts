@@ -9,22 +9,29 @@ import { createThinDeltaReader, type Extent, type ThinPair } from './thin-delta.
 import { runTool } from './tool.ts';
 import { isThin, type Volume } from './volumes.ts';
 
-/** What changed since the parent, or why that is not known. */
+/** The changed ranges since the parent, or the reason why they are unknown. */
 export type Changes = { readonly changed: readonly Extent[] } | { readonly fallback: string };
 
+/** A snapshot that is compared with the snapshot of its parent. */
+export interface Comparison {
+  readonly engine: Engine;
+  readonly volumeGroup: string;
+  /** All volumes of the group, including the snapshot of the parent. */
+  readonly volumes: readonly Volume[];
+  readonly snapshot: Volume;
+  readonly parent: RevisionRecord;
+  /** Aborting it cancels the comparison. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Asks the pool which blocks of a new snapshot are others than those of the parent's snapshot. Whatever keeps it from
- * answering costs a full read, and no backup.
+ * Asks the pool which blocks differ between a new snapshot and the snapshot of the parent. If the pool cannot answer, the
+ * backup reads everything.
  *
- * @param volumes all of the group, among them the snapshot of the parent
+ * @throws BACKY_CANCELLED
  */
-export async function findChanges(
-  engine: Engine,
-  volumeGroup: string,
-  volumes: readonly Volume[],
-  snapshot: Volume,
-  parent: RevisionRecord,
-): Promise<Changes> {
+export async function findChanges(comparison: Comparison): Promise<Changes> {
+  const { engine, volumeGroup, volumes, snapshot, parent, signal } = comparison;
   const before = volumes.find((volume) => revisionOf(volume) === parent.uuid);
   const { snapshotDropped } = parent.stats;
   if (!before && snapshotDropped !== undefined) return { fallback: whyAllIsRead(snapshotDropped) };
@@ -34,20 +41,20 @@ export async function findChanges(
   try {
     const pair = { left: Number(before.thinId), right: Number(snapshot.thinId) };
     const pool = { volumeGroup, pool: snapshot.pool };
-    const changed = await withMetadataSnapshot(engine, pool, (device) => compare(device, pair));
+    const changed = await withMetadataSnapshot(engine, pool, (device) => compare(device, pair, signal));
     return { changed: changesOfImage(changed, parent.size, snapshot.size) };
   } catch (error) {
-    if (!isBackyError(error)) throw error;
+    if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     return { fallback: error.message };
   }
 }
 
 /**
- * What of a volume may differ from the image of its parent: the changed ranges within both, and all that the volume
- * has grown by. (What LVM cut off once and added again is unmapped before and after, but it is not in the image.)
+ * Returns the ranges of a volume that may differ from the image of its parent: the changed ranges within both, and the part
+ * by which the volume has grown. The delta does not show that part if LVM cut it off and added it again.
  *
- * @param before size of the image, bytes
- * @param now size of the volume, bytes
+ * @param before size of the image in bytes
+ * @param now size of the volume in bytes
  */
 export function changesOfImage(changed: readonly Extent[], before: number, now: number): readonly Extent[] {
   const end = Math.min(before, now);
@@ -57,7 +64,7 @@ export function changesOfImage(changed: readonly Extent[], before: number, now: 
   return now > before ? [...within, { offset: before, length: now - before }] : within;
 }
 
-/** Why the parent's snapshot may not be what its image was read from. */
+/** Returns a reason why the image of the parent may not have been read from this snapshot. */
 function doubtAbout(before: Volume, snapshot: Volume, parent: RevisionRecord): string | undefined {
   if (!isThin(before) || before.pool !== snapshot.pool) return `is not in the thin pool ${snapshot.pool}`;
   if (!before.isReadOnly) return 'was made writable';
@@ -65,11 +72,15 @@ function doubtAbout(before: Volume, snapshot: Volume, parent: RevisionRecord): s
   return `has ${formatSize(before.size)}, the revision has ${formatSize(parent.size)}`;
 }
 
-async function compare(device: string, { left, right }: ThinPair): Promise<readonly Extent[]> {
+async function compare(
+  device: string,
+  { left, right }: ThinPair,
+  signal: AbortSignal | undefined,
+): Promise<readonly Extent[]> {
   const reader = createThinDeltaReader({ left, right });
   try {
     const snapshots = ['--snap1', String(left), '--snap2', String(right)];
-    await runTool('thin_delta', ['--metadata-snap', ...snapshots, device], reader.feed);
+    await runTool('thin_delta', ['--metadata-snap', ...snapshots, device], { take: reader.feed, signal });
     return reader.finish();
   } catch (cause) {
     if (isBackyError(cause) || !(cause instanceof Error)) throw cause;

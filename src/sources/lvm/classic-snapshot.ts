@@ -9,11 +9,11 @@ import { devicePath } from './device-name.ts';
 import { listVolumes } from './volumes.ts';
 
 /**
- * Takes a temporary snapshot of a volume that is not thin. What is overwritten while it lasts goes into room of its
- * own; when that is used up, the snapshot is lost, which `check` finds out.
+ * Takes a temporary snapshot of a volume that is not thin. LVM copies overwritten data into a reserved space. When that space
+ * is full, the snapshot is lost, and `check` reports it.
  *
- * @throws BACKY_SOURCE_UNFIT when the volume is inactive, BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED,
- *   BACKY_IO
+ * @throws BACKY_SOURCE_UNFIT when the volume is inactive, BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING,
+ *   BACKY_TOOL_FAILED, BACKY_IO
  */
 export async function takeClassicSnapshot(order: SnapshotOrder): Promise<Snapshot> {
   const { engine, config, volume } = order;
@@ -40,7 +40,7 @@ export async function takeClassicSnapshot(order: SnapshotOrder): Promise<Snapsho
   });
 }
 
-/** @throws BACKY_SNAPSHOT_LOST */
+/** Checks that the snapshot is still valid. @throws BACKY_SNAPSHOT_LOST, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
 async function checkSnapshot(volumeGroup: string, name: string, room: number): Promise<void> {
   const snapshot = (await listVolumes(volumeGroup)).find((volume) => volume.name === name);
   if (snapshot && !snapshot.isInvalid) return;

@@ -7,29 +7,31 @@ import { snapshotName } from './own-snapshot.ts';
 import { runTool } from './tool.ts';
 import type { Volume } from './volumes.ts';
 
-/** What every snapshot of a volume has in common. */
+/** Returns the facts that all snapshots of a volume share. */
 export function snapshotOf({ config }: SnapshotOrder): Pick<Snapshot, 'name' | 'consistency' | 'sampleRuns'> {
   const { sampleRuns } = config;
   const name = formatLogicalVolume(config);
   return { name, consistency: 'crash', ...(sampleRuns === undefined ? {} : { sampleRuns }) };
 }
 
-/** What is needed to take a snapshot of a volume. */
+/** Everything that a snapshot of a volume needs. */
 export interface SnapshotOrder {
   readonly engine: Engine;
   readonly config: LvmSourceConfig;
   readonly volume: Volume;
-  /** Of the revision that will be read from it. */
+  /** Id of the revision that is read from the snapshot. */
   readonly uuid: string;
-  /** What marks it as a snapshot of this repository. */
+  /** Tag of the repository. */
   readonly tag: string;
+  /** Aborting it cancels the backup. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes a read-only snapshot and has `prepare` do what else it needs; if that fails, it is removed again.
+ * Creates a read-only snapshot and calls `prepare` to make it readable. If `prepare` fails, the snapshot is removed.
  *
- * @param options of lvcreate(8)
- * @param advice what to do when there is no room for it
+ * @param options more options of lvcreate(8)
+ * @param advice remedy for a volume group or pool without enough space
  * @throws BACKY_SNAPSHOT_FAILED, BACKY_TOOL_MISSING, and what `prepare` throws
  */
 export async function createSnapshot<Result>(
@@ -50,13 +52,13 @@ export async function createSnapshot<Result>(
     return await prepare(name);
   } catch (error) {
     await removeSnapshot(full).catch(() => {
-      // The first failure is the one to report; the next backup cleans up.
+      // The first failure is reported. The next backup retires the snapshot.
     });
     throw error;
   }
 }
 
-/** @param name with that of its group */
+/** Removes a snapshot. @param name `GROUP/VOLUME` @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
 export function removeSnapshot(name: string): Promise<void> {
   return runTool('lvremove', ['--quiet', '--yes', name]);
 }

@@ -1,6 +1,6 @@
 /**
- * The name that the device mapper has for a volume, which is also its file name in /dev/mapper: hyphens of group and
- * volume are doubled, so that the one between them tells where the group ends (lvm(8), "Device Mapper names").
+ * Returns the name of a volume in the device mapper, which is also its file name in /dev/mapper. Hyphens within the names of
+ * group and volume are doubled, and a single hyphen separates the two names (lvm(8), "Device Mapper names").
  *
  * @param layer an inner device of the volume, such as `tpool`
  */
@@ -9,7 +9,7 @@ export function mapperName(volumeGroup: string, volume: string, layer?: string):
   return [...names, ...(layer === undefined ? [] : [layer])].join('-');
 }
 
-/** The path of the device of a volume. It is there while the volume is active. */
+/** Returns the path of a volume's device, which exists while the volume is active. */
 export function devicePath(volumeGroup: string, volume: string): string {
   return `/dev/mapper/${mapperName(volumeGroup, volume)}`;
 }

@@ -6,11 +6,11 @@ import type { Source } from '../source.ts';
 import { devicePath } from './device-name.ts';
 
 /**
- * A logical volume of LVM. It is read from a snapshot: of a thin volume one that is kept for the next backup, which
- * then reads what changed; of any other a temporary one, which is read in full.
+ * Opens a logical volume of LVM as a source. Each backup reads a snapshot. The snapshot of a thin volume is kept, so that
+ * the next backup reads only the changes. The snapshot of any other volume is temporary and read in full.
  *
- * @param directory the repository; its snapshots are marked as its own
- * @param left notes the snapshots that are made, and says which there are
+ * @param directory the repository, whose tag the snapshots get
+ * @param left the list of the repository's snapshots
  */
 export function lvmSource(
   config: LvmSourceConfig,
@@ -18,7 +18,7 @@ export function lvmSource(
   engine: Engine,
   left: LeftSnapshots,
 ): Source {
-  // Loaded when it is needed: what runs other programs takes a while to load, and most sources are files.
+  // The code that runs programs is slow to load, and most sources do not need it.
   const work = () => import('./work.ts');
   return {
     identity: { type: 'lvm', volume: formatLogicalVolume(config) },

@@ -16,18 +16,18 @@ export interface Pool {
 
 const LOCKS = '/run/backy';
 const RETRY_INTERVAL_MS = 200;
-/** Comparing two volumes is a matter of seconds. */
+/** A comparison of two volumes takes seconds; other runs wait this long for it. */
 const PATIENCE_MS = 5 * 60_000;
-/** Says on the pool that the snapshot of its metadata is ours, for the run after one that was killed. */
+/** Tag that marks the metadata snapshot of a pool as ours, for the run after a killed one. */
 const TAG = 'backy.metadata-snapshot';
 
 /**
- * Runs `work` while the pool keeps a snapshot of its metadata, which can be read while the pool is in use. A pool keeps
- * one at most, so one run waits for the other; what a killed run left is released.
+ * Runs `work` while the pool holds a snapshot of its metadata, which is readable while the pool is in use. A pool holds one
+ * such snapshot, so runs wait for each other. A snapshot that a killed run left behind is released first.
  *
- * @param work gets the device that the metadata is on
- * @throws BACKY_LOCKED, BACKY_SNAPSHOT_FAILED when somebody else keeps one, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED,
- *   BACKY_IO, and what `work` throws
+ * @param work gets the path of the metadata device
+ * @throws BACKY_LOCKED, BACKY_SNAPSHOT_FAILED when another program holds a metadata snapshot, BACKY_TOOL_MISSING,
+ *   BACKY_TOOL_FAILED, BACKY_IO, and what `work` throws
  */
 export async function withMetadataSnapshot<Result>(
   engine: Engine,
@@ -36,49 +36,49 @@ export async function withMetadataSnapshot<Result>(
 ): Promise<Result> {
   const lock = await lockPool(engine, pool);
   try {
-    if (await keepsOne(pool)) {
+    if (await hasMetadataSnapshot(pool)) {
       await refuseUnlessOurs(pool);
-      await tell(pool, 'release_metadata_snap');
+      await sendMessage(pool, 'release_metadata_snap');
     }
     await reserve(pool);
     try {
       return await work(`/dev/mapper/${mapperName(pool.volumeGroup, `${pool.pool}_tmeta`)}`);
     } finally {
-      await tell(pool, 'release_metadata_snap');
-      await mark(pool, '--deltag');
+      await sendMessage(pool, 'release_metadata_snap');
+      await changeTag(pool, '--deltag');
     }
   } finally {
     lock.release();
   }
 }
 
-/** Whether the status of a pool says that it keeps a snapshot of its metadata: the block where it is, or a hyphen. */
-export function isKept(status: string): boolean {
+/** Returns whether the status of a pool has the block of a metadata snapshot, and not a hyphen. @throws BACKY_TOOL_FAILED */
+export function statusHasSnapshot(status: string): boolean {
   const [, , target, , , , root = ''] = status.trim().split(/\s+/);
   if (target === 'thin-pool' && /^(-|\d+)$/.test(root)) return root !== '-';
   throw backyError('BACKY_TOOL_FAILED', { tool: 'dmsetup', reason: `no status of a pool: ${status.trim()}` });
 }
 
-/** Marked first: what is reserved and not marked would be somebody else's for ever. */
+/** Tags the pool first, because a metadata snapshot without the tag counts as foreign for ever. */
 async function reserve(pool: Pool): Promise<void> {
-  await mark(pool, '--addtag');
+  await changeTag(pool, '--addtag');
   try {
-    await tell(pool, 'reserve_metadata_snap');
+    await sendMessage(pool, 'reserve_metadata_snap');
   } catch (error) {
-    await mark(pool, '--deltag');
+    await changeTag(pool, '--deltag');
     throw error;
   }
 }
 
-async function keepsOne({ volumeGroup, pool }: Pool): Promise<boolean> {
-  return isKept(await readTool('dmsetup', ['status', mapperName(volumeGroup, pool, 'tpool')]));
+async function hasMetadataSnapshot({ volumeGroup, pool }: Pool): Promise<boolean> {
+  return statusHasSnapshot(await readTool('dmsetup', ['status', mapperName(volumeGroup, pool, 'tpool')]));
 }
 
-function tell({ volumeGroup, pool }: Pool, message: string): Promise<void> {
+function sendMessage({ volumeGroup, pool }: Pool, message: string): Promise<void> {
   return runTool('dmsetup', ['message', mapperName(volumeGroup, pool, 'tpool'), '0', message]);
 }
 
-function mark({ volumeGroup, pool }: Pool, how: '--addtag' | '--deltag'): Promise<void> {
+function changeTag({ volumeGroup, pool }: Pool, how: '--addtag' | '--deltag'): Promise<void> {
   return runTool('lvchange', ['--quiet', how, TAG, `${volumeGroup}/${pool}`]);
 }
 
@@ -92,7 +92,7 @@ async function refuseUnlessOurs({ volumeGroup, pool }: Pool): Promise<void> {
   });
 }
 
-/** Group and pool may make the same text in two ways; then two pools wait for each other, which does no harm. */
+/** Locks a pool. Two pools may share a lock name, and then wait for each other without harm. */
 async function lockPool(engine: Engine, { volumeGroup, pool }: Pool): Promise<Lock> {
   try {
     await mkdir(LOCKS, { recursive: true, mode: 0o700 });

@@ -7,12 +7,12 @@ import type { Volume } from './volumes.ts';
 const MARK = '.backy-';
 const TAG_PREFIX = 'backy.repository=';
 
-/** The name of the snapshot of a volume that a revision is read from. */
+/** Returns the name of the snapshot of a volume for a revision. */
 export function snapshotName(volume: string, uuid: string): string {
   return `${volume}${MARK}${uuid}`;
 }
 
-/** The revision that a snapshot of such a name is of, whatever its volume is called by now. */
+/** Returns the revision in the name of a snapshot. A later rename of the volume does not matter. */
 export function revisionOf({ name }: Volume): string | undefined {
   const at = name.lastIndexOf(MARK);
   const uuid = name.slice(at + MARK.length);
@@ -20,8 +20,8 @@ export function revisionOf({ name }: Volume): string | undefined {
 }
 
 /**
- * The tag that a repository gives to its snapshots. A volume may be backed up into several repositories, and none may
- * remove the snapshots of another.
+ * Returns the tag of a repository's snapshots. It distinguishes repositories that back up the same volume, so that none of
+ * them removes a snapshot of another.
  *
  * @throws BACKY_IO
  */
@@ -34,13 +34,13 @@ export async function repositoryTag(directory: string): Promise<string> {
   }
 }
 
-/** Whether any repository made a snapshot: it has both such a name and such a tag. */
+/** Returns whether a volume is a snapshot of any repository, by its name and its tag. */
 export function hasRepositoryTag(volume: Volume): boolean {
   const isTagged = volume.tags.some((tag) => tag.startsWith(TAG_PREFIX));
   return revisionOf(volume) !== undefined && isTagged && volume.role.includes('public');
 }
 
-/** Whether a repository made a snapshot: it has both such a name and the tag. */
+/** Returns whether a volume is a snapshot of the repository with the tag. */
 export function isOwnSnapshot(volume: Volume, tag: string): boolean {
   return revisionOf(volume) !== undefined && volume.tags.includes(tag) && volume.role.includes('public');
 }

@@ -4,12 +4,12 @@ import { hasRepositoryTag, revisionOf } from './own-snapshot.ts';
 import type { Volume } from './volumes.ts';
 
 /**
- * What guests may need of the data of a thin pool while snapshots of their volumes are kept: that of `volume`, and those
- * of other repositories in the same pool. In the worst case all of a volume is overwritten.
+ * Calculates the space in a thin pool that guests may need while snapshots exist: the snapshot of `volume`, and those of
+ * other repositories in the same pool. In the worst case, guests overwrite all data of their volumes.
  *
- * @param volumes all of the group
- * @param left the snapshots of this repository, which go
- * @returns undefined where LVM does not tell how full the pool is
+ * @param volumes all volumes of the group
+ * @param left the snapshots of this repository, which do not count because they are retired
+ * @returns undefined where LVM does not report the usage of the pool
  */
 export function roomIn(
   volumes: readonly Volume[],
@@ -23,7 +23,7 @@ export function roomIn(
   const others = volumes.filter(
     (each) => each.pool === volume.pool && hasRepositoryTag(each) && !noted.has(revisionOf(each) ?? ''),
   );
-  // A snapshot is not active, and has no more data than its volume can come to overwrite.
+  // LVM reports no usage for an inactive snapshot, so the usage of its volume stands in.
   const otherBytes = others.map(({ origin }) => dataBytes(volumes.find(({ name }) => name === origin)) ?? 0);
   return {
     unshareableBytes: otherBytes.reduce((sum, bytes) => sum + bytes, ownBytes),

@@ -7,13 +7,13 @@ import { runTool } from './tool.ts';
 import { isThin, listVolumes, type Volume } from './volumes.ts';
 
 /**
- * Removes the snapshots of a repository that serve no more: all but the thin one of revision `keep`, which the next
- * backup is compared with. That one is deactivated, and marked as ours if the repository was moved.
+ * Removes all snapshots of a repository except the thin one of revision `keep`, which the next backup needs. That one is
+ * deactivated, and gets the tag of the repository if the repository was moved.
  *
- * @param tag of the repository
- * @param left which snapshots of the repository there are
- * @returns the names of those removed
- * @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, after all others have been seen to
+ * @param tag tag of the repository
+ * @param left list of the repository's snapshots
+ * @returns the names of the removed snapshots
+ * @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, after all other snapshots have been processed
  */
 export async function retireSnapshots(
   volumeGroup: string,
@@ -28,7 +28,7 @@ export async function retireSnapshots(
     const name = formatLogicalVolume({ volumeGroup, volume: volume.name });
     try {
       if (isKept(volume, keep)) {
-        await putAway(volume, name, tag);
+        await deactivate(volume, name, tag);
         noteKept(volumeGroup, volume, left);
       } else if (isOurs(volume, tag, left)) {
         await removeSnapshot(name);
@@ -44,7 +44,7 @@ export async function retireSnapshots(
   return removed;
 }
 
-/** Those that are noted; before there were notes, the tag alone told, which names the place of the repository. */
+/** Identifies our snapshots by the list or, for versions without a list, by the tag, which depends on the directory. */
 function isOurs(volume: Volume, tag: string, left: LeftSnapshots): boolean {
   const uuid = revisionOf(volume);
   const isNoted = left.all().some((snapshot) => snapshot.type === 'lvm' && snapshot.uuid === uuid);
@@ -56,7 +56,7 @@ function isKept(volume: Volume, keep: string | undefined): boolean {
   return keep !== undefined && revisionOf(volume) === keep && isThin(volume);
 }
 
-/** Made by an earlier version, or in a group that had another name then. */
+/** Notes a snapshot of an earlier version, or of a group that was renamed. */
 function noteKept(volumeGroup: string, volume: Volume, left: LeftSnapshots): void {
   const uuid = revisionOf(volume) ?? '';
   const noted = left.all().find((snapshot) => snapshot.uuid === uuid);
@@ -64,7 +64,7 @@ function noteKept(volumeGroup: string, volume: Volume, left: LeftSnapshots): voi
   left.amend({ type: 'lvm', uuid, volumeGroup, volume: volume.origin || volume.name });
 }
 
-/** A group without any volume, not even the source, is not there at the moment. */
+/** Drops the notes of missing snapshots. A group without any volume is only unavailable at the moment. */
 function dropMissing(volumeGroup: string, volumes: readonly Volume[], left: LeftSnapshots): void {
   if (volumes.length === 0) return;
   const present = new Set(volumes.map(revisionOf));
@@ -74,13 +74,13 @@ function dropMissing(volumeGroup: string, volumes: readonly Volume[], left: Left
   }
 }
 
-async function putAway({ isActive, tags }: Volume, name: string, tag: string): Promise<void> {
+async function deactivate({ isActive, tags }: Volume, name: string, tag: string): Promise<void> {
   if (!tags.includes(tag)) await runTool('lvchange', ['--quiet', '--addtag', tag, name]);
   if (!isActive) return;
   try {
     await runTool('lvchange', ['--quiet', '--activate', 'n', name]);
   } catch (error) {
-    // Somebody looks at it, which changes nothing: it is read-only.
+    // Another program has the read-only snapshot open, which does no harm.
     if (!isBackyError(error, 'BACKY_TOOL_FAILED')) throw error;
   }
 }

@@ -4,31 +4,31 @@ export interface Extent {
   readonly length: number;
 }
 
-/** Reads the output of thin_delta(8), piece by piece. */
+/** Parses the output of thin_delta(8) incrementally. */
 export interface ThinDeltaReader {
-  /** @throws Error when the text is not such an output */
+  /** Parses the next piece. @throws Error for any other kind of text */
   feed(text: string): void;
-  /** The ranges that differ, in ascending order. @throws Error when the output is not complete */
+  /** Returns the ranges that differ, in ascending order. @throws Error when the output is incomplete */
   finish(): readonly Extent[];
 }
 
-/** Numbers of two thin volumes in the metadata of one pool. */
+/** Two thin volumes, by their numbers in the metadata of their pool. */
 export interface ThinPair {
   readonly left: number;
   readonly right: number;
 }
 
 const SECTOR_BYTES = 512;
-/** Ranges with less between them become one: blocks are hashed whole, so they are read either way. */
+/** Ranges with a smaller gap are merged. Both blocks are read and hashed as a whole anyway. */
 const NEAR_BYTES = 256 * 1024;
-/** Same or not, these are all that a delta is made of. */
+/** The elements of a delta, and whether each one means a change. */
 const CHANGED: ReadonlyMap<string, boolean> = new Map([
   ['same', false],
   ['different', true],
   ['left_only', true],
   ['right_only', true],
 ]);
-/** Elements, in their order. */
+/** The elements around a delta, in order. */
 const FRAME = ['<superblock', '<diff', '</diff', '</superblock'];
 const ELEMENT = /^\s*(<\/?\w+)((?:\s+\w+="[^"<>]*")*)\s*\/?$/;
 const ATTRIBUTES = {
@@ -39,7 +39,7 @@ const ATTRIBUTES = {
   length: /\slength="(\d{1,15})"/,
 } as const;
 
-/** @param pair what was compared, for the output says it, too */
+/** Creates a parser. @param pair the compared volumes, which the output must confirm */
 export function createThinDeltaReader({ left, right }: ThinPair): ThinDeltaReader {
   const extents: Extent[] = [];
   let [rest, depth, blockBytes, nextBlock] = ['', 0, 0, 0];

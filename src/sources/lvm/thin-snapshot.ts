@@ -10,16 +10,16 @@ import { runTool } from './tool.ts';
 import { listVolumes } from './volumes.ts';
 
 /**
- * Takes a thin snapshot and finds out what changed since that of the parent. It takes no room of its own at first, and
- * LVM activates it only when told to.
+ * Takes a thin snapshot and finds its changes since the snapshot of the parent. A thin snapshot uses no space at first, and
+ * LVM activates it only on request.
  *
- * @throws BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO
+ * @throws BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_CANCELLED, BACKY_IO
  */
 export function takeThinSnapshot(
   order: SnapshotOrder,
   parent: RevisionRecord | undefined,
 ): Promise<Snapshot> {
-  const { engine, config, volume } = order;
+  const { engine, config, volume, signal } = order;
   const { volumeGroup } = config;
   const advice = `Look with "lvs ${volumeGroup}" whether the pool ${volume.pool} is full, and extend it`;
   const options = ['--setactivationskip', 'y'];
@@ -28,7 +28,7 @@ export function takeThinSnapshot(
     const volumes = await listVolumes(volumeGroup);
     const snapshot = volumes.find((candidate) => candidate.name === name);
     if (!snapshot) throw backyError('BACKY_SOURCE_MISSING', { path: full });
-    const changes = parent && (await findChanges(engine, volumeGroup, volumes, snapshot, parent));
+    const changes = parent && (await findChanges({ engine, volumeGroup, volumes, snapshot, parent, signal }));
     await runTool('lvchange', ['--quiet', '--activate', 'y', '--ignoreactivationskip', full]);
     const path = devicePath(volumeGroup, name);
     const { size, ...format } = await engine.describeSource(path);

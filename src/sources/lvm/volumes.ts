@@ -2,22 +2,22 @@ import { asList, asObject, asText, type Field, member, root } from '../../domain
 import { backyError, isBackyError } from '../../errors.ts';
 import { readTool } from './tool.ts';
 
-/** What LVM says about a logical volume. */
+/** A logical volume as LVM reports it. */
 export interface Volume {
   readonly name: string;
-  /** Bytes. Of a classic snapshot: of its room for what is overwritten. */
+  /** Size in bytes. For a classic snapshot, the size of its space for overwritten data. */
   readonly size: number;
   /** Such as `linear`, or `thin` and `sparse`. */
   readonly layout: readonly string[];
   /** Such as `public`, `snapshot`, `thicksnapshot`. */
   readonly role: readonly string[];
-  /** The pool that a thin volume is in, or empty. */
+  /** Pool of a thin volume, or empty. */
   readonly pool: string;
-  /** What it is a snapshot of, or empty. */
+  /** Origin of a snapshot, or empty. */
   readonly origin: string;
-  /** The number of a thin volume in the metadata of its pool, or empty. */
+  /** Number of a thin volume in the metadata of its pool, or empty. */
   readonly thinId: string;
-  /** How much of a pool, or of the size of an active thin volume, has data; absent where LVM does not tell. */
+  /** Used share of a pool or of an active thin volume, in percent; absent where LVM does not report it. */
   readonly dataPercent?: number;
   readonly tags: readonly string[];
   readonly isActive: boolean;
@@ -29,28 +29,28 @@ export interface Volume {
 const FIELDS =
   'lv_name,lv_size,lv_layout,lv_role,pool_lv,origin,thin_id,lv_tags,lv_active,lv_permissions,lv_snapshot_invalid,data_percent';
 
-/** The visible volumes of a group; none when there is no such group. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
+/** Lists the visible volumes of a group; empty for an unknown group. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
 export async function listVolumes(volumeGroup: string): Promise<readonly Volume[]> {
   const format = ['--reportformat', 'json', '--units', 'b', '--nosuffix', '--options', FIELDS];
   try {
     return parseVolumes(await readTool('lvs', [...format, volumeGroup]));
   } catch (cause) {
-    // Its exit code is the same for whatever goes wrong.
-    if (saysThat(cause, `Volume group "${volumeGroup}" not found`)) return [];
+    // The exit code is the same for all failures.
+    if (hasReason(cause, `Volume group "${volumeGroup}" not found`)) return [];
     if (isBackyError(cause) || !(cause instanceof Error)) throw cause;
     throw backyError('BACKY_TOOL_FAILED', { tool: 'lvs', reason: cause.message }, { cause });
   }
 }
 
-/** Reads the report of `lvs`. @throws ShapeError, SyntaxError */
+/** Parses the report of `lvs`. @throws ShapeError, SyntaxError */
 export function parseVolumes(report: string): readonly Volume[] {
   const [first = root(undefined)] = asList(member(root(JSON.parse(report)), 'report'), 'a list of reports');
   const rows = asList(member(first, 'lv'), 'a list of volumes').map(parseVolume);
-  // A volume in several pieces has a row for each of them.
+  // A volume with several segments has several rows.
   return [...new Map(rows.map((volume) => [volume.name, volume])).values()];
 }
 
-/** Whether it is a thin volume, which may itself be a snapshot. */
+/** Returns whether a volume is thin. It may also be a snapshot. */
 export function isThin({ layout }: Volume): boolean {
   return layout.includes('thin') && !layout.includes('pool');
 }
@@ -83,6 +83,6 @@ function parsePercent(field: Field): Pick<Volume, 'dataPercent'> {
   return { dataPercent: Number(asText(field, 'a share', /^\d{1,3}(\.\d{1,9})?$/)) };
 }
 
-function saysThat(error: unknown, reason: string): boolean {
+function hasReason(error: unknown, reason: string): boolean {
   return isBackyError(error, 'BACKY_TOOL_FAILED') && error.details.reason === reason;
 }

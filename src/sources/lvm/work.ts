@@ -15,14 +15,14 @@ import { takeThinSnapshot } from './thin-snapshot.ts';
 import { runTool } from './tool.ts';
 import { isThin, listVolumes, type Volume } from './volumes.ts';
 
-/** A volume and the repository that it is backed up into. */
+/** A volume and its repository. */
 interface Place {
   readonly config: LvmSourceConfig;
   readonly directory: string;
   readonly left: LeftSnapshots;
 }
 
-/** @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNFIT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
+/** Describes the volume. @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNFIT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
 export async function describeVolume(config: LvmSourceConfig): Promise<SourceDescription> {
   const volume = await findVolume(config);
   const kind = isThin(volume) ? 'thin volume' : 'volume';
@@ -30,20 +30,27 @@ export async function describeVolume(config: LvmSourceConfig): Promise<SourceDes
 }
 
 /**
- * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNFIT, BACKY_SNAPSHOT_FAILED, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED,
- *   BACKY_IO
+ * Takes a snapshot of the volume, thin or classic.
+ *
+ * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNFIT, BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING,
+ *   BACKY_TOOL_FAILED, BACKY_CANCELLED, BACKY_IO
  */
 export async function takeSnapshot(
   { config, directory, engine, left }: Place & { readonly engine: Engine },
-  { uuid, parent }: SnapshotRequest,
+  { uuid, parent, signal }: SnapshotRequest,
 ): Promise<Snapshot> {
   const volume = await findVolume(config);
   await left.note({ type: 'lvm', uuid, volumeGroup: config.volumeGroup, volume: config.volume });
-  const order = { engine, config, volume, uuid, tag: await repositoryTag(directory) };
+  const order = { engine, config, volume, uuid, tag: await repositoryTag(directory), signal };
   return isThin(volume) ? takeThinSnapshot(order, parent) : takeClassicSnapshot(order);
 }
 
-/** The thin snapshot of a revision, made readable; `retireVolumeSnapshots` puts it away. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
+/**
+ * Activates the thin snapshot of a revision. `retireVolumeSnapshots` deactivates it.
+ *
+ * @returns undefined when the snapshot is gone
+ * @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
+ */
 export async function reopenSnapshot(
   { volumeGroup }: LvmSourceConfig,
   { uuid }: RevisionRecord,
@@ -58,7 +65,7 @@ export async function reopenSnapshot(
   return { path: devicePath(volumeGroup, snapshot.name) };
 }
 
-/** @throws BACKY_TOOL_FAILED, BACKY_IO */
+/** Removes snapshots of the repository as `retireSnapshots` does. @throws BACKY_TOOL_FAILED, BACKY_IO */
 export async function retireVolumeSnapshots(
   { config, directory, left }: Place,
   keep: string | undefined,
@@ -66,15 +73,15 @@ export async function retireVolumeSnapshots(
   try {
     return await retireSnapshots(config.volumeGroup, await repositoryTag(directory), keep, left);
   } catch (error) {
-    // Where there is no LVM there are no snapshots; the backup will say that it is missing.
+    // Without LVM there are no snapshots. The backup itself reports that LVM is missing.
     if (isBackyError(error, 'BACKY_TOOL_MISSING')) return [];
     throw error;
   }
 }
 
 /**
- * What guests may need of the data of the pool while thin snapshots of their volumes are kept; undefined for a volume of
- * another kind, whose snapshot has room of its own.
+ * Returns the pool space that guests may need while thin snapshots of their volumes exist; undefined for other volumes,
+ * whose snapshots have space of their own.
  *
  * @throws BACKY_SOURCE_MISSING, BACKY_SOURCE_UNFIT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
  */
@@ -83,7 +90,7 @@ export async function roomOfPool({ config, left }: Place): Promise<GuestRoom | u
   return isThin(volume) ? roomIn(await listVolumes(config.volumeGroup), volume, left) : undefined;
 }
 
-/** @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
+/** Finds the snapshots of all repositories in the group. @throws BACKY_TOOL_MISSING, BACKY_TOOL_FAILED */
 export async function findSnapshots({ volumeGroup }: LvmSourceConfig): Promise<readonly FoundSnapshot[]> {
   return (await listVolumes(volumeGroup)).filter(hasRepositoryTag).map((volume) => {
     const name = formatLogicalVolume({ volumeGroup, volume: volume.name });

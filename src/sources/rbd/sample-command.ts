@@ -2,10 +2,15 @@ import { fileURLToPath } from 'node:url';
 import type { CephRbdSourceConfig } from '../../config/config.ts';
 import { clientOf } from './client.ts';
 
-/** Built, beside the other programs. */
-const PROGRAM = fileURLToPath(new URL('../../cli/rbd-sample.js', import.meta.url));
+/** The build puts it beside this file. */
+const PROGRAM = fileURLToPath(new URL('./sample-program.js', import.meta.url));
 
-/** The command that writes a sample of a snapshot; the engine adds which. */
+/**
+ * Builds the command that writes a sample of a snapshot to standard output. The engine adds the two numbers that select the
+ * sample.
+ *
+ * @param timeoutMs time after which the library gives up an unreachable cluster
+ */
 export function sampleCommand(
   config: CephRbdSourceConfig,
   snapshot: string,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { changesOfImage, findChanges } from '../../../../src/sources/lvm/changes.ts';
-import { isKept } from '../../../../src/sources/lvm/metadata-snapshot.ts';
+import { statusHasSnapshot } from '../../../../src/sources/lvm/metadata-snapshot.ts';
 import type { Volume } from '../../../../src/sources/lvm/volumes.ts';
 import { fakeEngine } from '../../fake-engine.ts';
 import { makeRecord } from '../../records.ts';
@@ -40,7 +40,7 @@ describe('findChanges', () => {
   const parent = makeRecord({ uuid: OLDER, size: before.size });
 
   function reason(volumes: readonly Volume[]): Promise<unknown> {
-    return findChanges(fakeEngine(), 'vg0', volumes, now, parent);
+    return findChanges({ engine: fakeEngine(), volumeGroup: 'vg0', volumes, snapshot: now, parent });
   }
 
   it.each([
@@ -59,11 +59,11 @@ describe('the status of a pool', () => {
     `0 65536 thin-pool 4 113/1024 69/512 ${root} rw discard_passdown queue_if_no_space - 256 \n`;
 
   it('says whether a snapshot of its metadata is kept', () => {
-    expect(isKept(pool('-'))).toBe(false);
-    expect(isKept(pool('56'))).toBe(true);
+    expect(statusHasSnapshot(pool('-'))).toBe(false);
+    expect(statusHasSnapshot(pool('56'))).toBe(true);
   });
 
   it.each(['', '0 65536 thin-pool Fail', '0 65536 linear', pool('needs_check')])('refuses "%s"', (status) => {
-    expect(() => isKept(status)).toThrow('no status of a pool');
+    expect(() => statusHasSnapshot(status)).toThrow('no status of a pool');
   });
 });

@@ -59,7 +59,7 @@ describe('a tool', () => {
     const unwilling = (): never => {
       throw new Error('enough');
     };
-    await expect(runTool('lvs', [], unwilling)).rejects.toThrow('enough');
+    await expect(runTool('lvs', [], { take: unwilling })).rejects.toThrow('enough');
   });
 });
 

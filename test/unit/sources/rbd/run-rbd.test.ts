@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runRbd, wordsOf } from '../../../../src/sources/rbd/run-rbd.ts';
+import { explanationIn, runRbd } from '../../../../src/sources/rbd/run-rbd.ts';
 import { scratchDirectory } from '../../scratch.ts';
 
 const WEEK_MS = 604_800_000;
@@ -41,7 +41,7 @@ describe('runRbd', () => {
   });
 });
 
-describe('wordsOf', () => {
+describe('explanationIn', () => {
   const library =
     '2026-11-27T22:17:14.300+0000 7f2289e026c0 -1 librbd::ImageState: failed to open image: (1)';
   it.each([
@@ -50,11 +50,11 @@ describe('wordsOf', () => {
     [`rbd: error opening image x: (1) Operation not permitted${library}\n`],
     [`${library} rbd: error opening image x: (1) Operation not permitted\r${library}`],
   ])('takes apart what several have written: %j', (complaints) => {
-    expect(wordsOf(complaints)).toBe('error opening image x: (1) Operation not permitted');
+    expect(explanationIn(complaints)).toBe('error opening image x: (1) Operation not permitted');
   });
 
   it('takes the last line of all where the program says nothing itself', () => {
-    expect(wordsOf(`first\n${library}\n`)).toBe(library);
-    expect(wordsOf('')).toBe('it said nothing');
+    expect(explanationIn(`first\n${library}\n`)).toBe(library);
+    expect(explanationIn('')).toBe('it said nothing');
   });
 });
