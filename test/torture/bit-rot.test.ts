@@ -12,7 +12,7 @@ const ALL_BITS = 8 * 2 ** 20;
 
 // The tests of the engine, which `npm test` runs as well, have a longer short form of this.
 it(
-  'rot is found and pinned to its block, whichever bit it is (I14, G7)',
+  'rot is found and pinned to its block, whichever bit it is (I14)',
   async () => {
     const counts = await cargoTest(['--test', 'bit_rot'], {
       BACKY_ROT_BITS: String(Math.min(ALL_BITS, pointsOr(256))),

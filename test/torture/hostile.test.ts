@@ -245,7 +245,7 @@ describe('what was planted in a repository (F16)', () => {
 });
 
 describe('files', () => {
-  it.each(['000', '022', '077'])('are for their owner alone under umask %s (I33)', async (umask) => {
+  it.each(['000', '022', '077'])('are for their owner alone under umask %s', async (umask) => {
     const scratch = scratchForTest();
     const source = join(scratch, 'disk.img');
     writeFileSync(source, randomBytes(MIB), { mode: 0o600 });

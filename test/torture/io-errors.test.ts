@@ -96,7 +96,7 @@ describeWith([...needsOf('xfs'), 'command strace'], 'the program, when a system 
 
   // The tests of the engine, which `npm test` runs as well, have a longer short form of this.
   it(
-    'each call of each operation of the engine fails with each error (I6, G4)',
+    'each call of each operation of the engine fails with each error (I6, F4)',
     async () => {
       const lines = await cargoTest(['--lib', 'fault_tests'], {
         BACKY_FAULT_POINTS: isLong ? '1000000' : '40',

@@ -48,3 +48,29 @@ describe('the decisions', () => {
     expect(listed).toEqual(pages.map((path) => path.replace('docs/adr/', '')));
   });
 });
+
+describe('the numbers of invariants and faults', () => {
+  const listed = [...read('docs/reference/reliability.md').matchAll(/^\| ([IF]\d+) \|/gm)].map(
+    ([, id]) => id,
+  );
+  const sources = execFileSync('git', ['ls-files', 'test/*.ts', 'test/*.mjs', 'crates/*.rs'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const text = sources
+    .trim()
+    .split('\n')
+    .filter((path) => existsSync(join(root, path)))
+    .map(read)
+    .join('\n');
+  const quoted = new Set([...text.matchAll(/\b[IF]\d{1,2}\b/g)].map(([id]) => id));
+
+  it('are explained wherever a test quotes one', () => {
+    expect([...quoted].filter((id) => !listed.includes(id)).sort()).toEqual([]);
+  });
+
+  it('are each quoted by a test', () => {
+    expect(listed.length).toBeGreaterThan(30);
+    expect(listed.filter((id) => !quoted.has(id))).toEqual([]);
+  });
+});
