@@ -2,12 +2,9 @@ import type { CephRbdSourceConfig } from '../../config/config.ts';
 import { formatRbdImage, parseRbdImage, RBD_IMAGE_EXPECTED, RBD_PREFIX } from '../../domain/rbd-image.ts';
 import { formatSize } from '../../domain/size.ts';
 import { type BackyError, backyError, isBackyError } from '../../errors.ts';
-import {
-  type RbdCluster,
-  type RbdImageFacts,
-  rbdCluster,
-  saysUnreachable,
-} from '../../sources/rbd/cluster.ts';
+import { type RbdCluster, rbdCluster } from '../../sources/rbd/cluster.ts';
+import { saysUnreachable } from '../../sources/rbd/failure.ts';
+import type { RbdImageFacts } from '../../sources/rbd/image-report.ts';
 import { notPrimary, rightsOf } from '../../sources/rbd/rights.ts';
 import type { Context } from '../context.ts';
 import { loadTrustedConfig, requireTrust } from '../trust.ts';
@@ -72,7 +69,7 @@ async function checkWritable(
   // Of a full pool this takes a moment; the next would wait until rbd gives up.
   const full = await cluster.fullPool(...pools);
   if (full) throw backyError('BACKY_TARGET_STALLED', { path, ...full });
-  const reason = await cluster.whyNotWritable();
+  const reason = await cluster.refusalToWrite();
   if (reason !== undefined)
     throw backyError('BACKY_TARGET_PROTECTED', { path, reason, advice: rightsOf(config) });
 }

@@ -1,19 +1,19 @@
 import type { CephRbdSourceConfig } from '../../config/config.ts';
 import type { RevisionRecord } from '../../domain/revision.ts';
-import type { RbdImageFacts, RbdSnapshot } from './cluster.ts';
+import type { RbdImageFacts, RbdSnapshot } from './image-report.ts';
 import { snapshotName } from './own-snapshot.ts';
 
-/** What the changes of a revision are read from. */
+/** The base of an incremental read. */
 export interface Base {
   /** The snapshot of the parent. */
   readonly since?: RbdSnapshot;
-  /** Why that cannot be used, where there is a parent. */
+  /** Reason why the snapshot of an existing parent cannot be used. */
   readonly fallback?: string;
 }
 
 /**
- * Finds the snapshot that the parent was read from. A name proves nothing: anybody may have made another snapshot of
- * that name, or another image. So the ids that the record of the parent has must be those of the cluster.
+ * Finds the snapshot that the parent was read from. Its name proves nothing, because anybody may create a snapshot or an
+ * image of that name. The ids in the record of the parent must match those of the cluster.
  */
 export function baseOf(
   { fullAlways }: CephRbdSourceConfig,

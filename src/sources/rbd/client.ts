@@ -1,11 +1,11 @@
-/** Who rbd is to the cluster, and where it reads about it. */
+/** User and configuration file of rbd. */
 export interface RbdClient {
-  /** Without `client.` in front. */
+  /** Name without the prefix `client.`. */
   readonly user?: string;
   readonly conf?: string;
 }
 
-/** What `CEPH_ARGS` says of the client, with the options of ceph(8); the library reads all else of it by itself. */
+/** Reads user and configuration from `CEPH_ARGS`, in the options of ceph(8). The library reads the other options itself. */
 export function clientOf(cephArgs: string): RbdClient {
   const words = cephArgs.split(/\s+/).flatMap(splitOption);
   const valueBehind = (...options: readonly string[]): string | undefined => {
@@ -17,7 +17,7 @@ export function clientOf(cephArgs: string): RbdClient {
   return { ...(user === undefined ? {} : { user }), ...(conf === undefined ? {} : { conf }) };
 }
 
-/** `--id=backy` is as good as `--id backy`. */
+/** Splits `--id=backy` into two words. */
 function splitOption(word: string): readonly string[] {
   const [, option, value] = /^(--[a-z-]+)=(.*)$/.exec(word) ?? [];
   return option === undefined || value === undefined ? [word] : [option, value];

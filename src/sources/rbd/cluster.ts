@@ -1,254 +1,157 @@
 import type { CephRbdSourceConfig } from '../../config/config.ts';
 import { parseDuration } from '../../domain/duration.ts';
-import { formatRbdImage } from '../../domain/rbd-image.ts';
-import {
-  asList,
-  asObject,
-  asText,
-  asWholeNumber,
-  type Field,
-  member,
-  root,
-  ShapeError,
-} from '../../domain/shape.ts';
-import { type BackyError, backyError } from '../../errors.ts';
+import { connectionArguments, exportCommand, imageArguments, importCommand } from './command-line.ts';
+import { ERRNO, failedWith, failureOf } from './failure.ts';
 import { type FullPool, findFullPool } from './full-pool.ts';
+import {
+  type RbdImageFacts,
+  type RbdSnapshot,
+  readFacts,
+  readMetadata,
+  readSnapshots,
+  readWatchers,
+} from './image-report.ts';
 import { type RbdOutcome, runRbd } from './run-rbd.ts';
 import { sampleCommand } from './sample-command.ts';
 
-/** An image, as its cluster knows it. */
-export interface RbdImageFacts {
-  /** Stays when the image is renamed; no other image of its pool ever gets it. */
-  readonly id: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Whether it may be written to, as far as mirroring is concerned: the copies of an image that is mirrored may not. */
-  readonly isPrimary: boolean;
-  /** The pool of its data, where that is another one. */
-  readonly dataPool?: string;
-}
-
-/** A snapshot of an image. */
-export interface RbdSnapshot {
-  /** No other snapshot of the pool ever gets it, and later ones have higher ids. */
-  readonly id: number;
-  readonly name: string;
-  /** Size of the image when it was taken, in bytes. */
-  readonly size: number;
-}
-
-/** Exit codes of rbd are error numbers. */
-const ENOENT = 2;
-const EPERM = 1;
-const EACCES = 13;
-const EROFS = 30;
-const ENODATA = 61;
-const ETIMEDOUT = 110;
-const CANNOT_CONNECT = "couldn't connect to the cluster!";
-
-/** How long a cluster may take to answer, unless configured otherwise. */
-const DEFAULT_TIMEOUT_MS = 120_000;
-
-/** Nobody has such a key in the metadata of an image. */
-const NO_KEY = 'backy.is-writable';
-/** In seconds. A cluster that is slow for a moment is no reason to give up. */
-const LEAST_PATIENCE = 10;
-/** The engine counts in 32 bits. */
-const MOST_PATIENCE = 2 ** 32 - 1;
-
-/** What is done with an image and its snapshots, by commands of rbd(8). */
-export interface RbdCluster {
-  /** Id and size of the image. @throws BACKY_SOURCE_MISSING */
-  facts(): Promise<RbdImageFacts>;
-  /** All snapshots of the image, also those of others. */
-  snapshots(): Promise<readonly RbdSnapshot[]>;
-  createSnapshot(name: string): Promise<void>;
-  /** @returns false when there was none of that name */
-  removeSnapshot(name: string): Promise<boolean>;
-  /** Texts that are kept with the image, by key. */
-  metadata(): Promise<ReadonlyMap<string, string>>;
-  setMetadata(key: string, value: string): Promise<void>;
-  /** What is not there is fine. */
-  removeMetadata(key: string): Promise<void>;
-  /** The clients that have the image open. */
-  watchers(): Promise<readonly string[]>;
-  /**
-   * The command that writes a snapshot, or else the image itself, to its standard output as a stream of changes. It asks
-   * the OSDs about each object. `--whole-object` would ask the object map of the image, which a rollback makes wrong.
-   */
-  exportCommand(snapshot?: string, since?: string): readonly string[];
-  /** The command that writes a part of a snapshot to its standard output. */
-  sampleCommand(snapshot: string): readonly string[];
-  /**
-   * The command that reads changes from its standard input and applies them to the image. Without a cache: with one, rbd
-   * exits with 0 although what was left in the cache could not be written any more.
-   */
-  importCommand(): readonly string[];
-  /** How many seconds a command may make no progress. It gives up by itself in half of the time, if it does not hang. */
-  readonly patience: number;
-  /**
-   * Makes sure that the image may be written to, without a change to it.
-   *
-   * @returns why not, as rbd says; undefined when it may
-   */
-  whyNotWritable(): Promise<string | undefined>;
-  /** Which of these pools takes no more data, and why; undefined when none is, or nobody knows. */
+/** The operations on one image and its snapshots, as commands of rbd(8). */
+export interface RbdCluster extends ImageQueries, ImageChanges, StreamCommands {
+  /** Returns the first of the pools that is full; undefined when none is, or when the cluster does not tell. */
   fullPool(...pools: readonly string[]): Promise<FullPool | undefined>;
 }
+
+interface ImageQueries {
+  /** Describes the image. @throws BACKY_SOURCE_MISSING */
+  facts(): Promise<RbdImageFacts>;
+  /** Lists all snapshots of the image, including those of other programs. */
+  snapshots(): Promise<readonly RbdSnapshot[]>;
+  /** Returns the key-value pairs that are stored with the image. */
+  metadata(): Promise<ReadonlyMap<string, string>>;
+  /** Returns the addresses of the clients that have the image open. */
+  watchers(): Promise<readonly string[]>;
+}
+
+interface ImageChanges {
+  createSnapshot(name: string): Promise<void>;
+  /** Removes a snapshot. @returns false when it does not exist */
+  removeSnapshot(name: string): Promise<boolean>;
+  setMetadata(key: string, value: string): Promise<void>;
+  /** Removes a key, which may be missing. */
+  removeMetadata(key: string): Promise<void>;
+  /**
+   * Checks that the image is writable, without changing it.
+   *
+   * @returns the complaint of rbd; undefined for a writable image
+   */
+  refusalToWrite(): Promise<string | undefined>;
+}
+
+interface StreamCommands {
+  /**
+   * The command that writes a snapshot, or the image itself, to standard output as a stream of changes. It asks the OSDs
+   * about each object. `--whole-object` would ask the object map, which is wrong after a rollback of the image.
+   */
+  exportCommand(snapshot?: string, since?: string): readonly string[];
+  /** The command that writes a sample of a snapshot to standard output. */
+  sampleCommand(snapshot: string): readonly string[];
+  /**
+   * The command that applies changes from standard input to the image. It works without a cache, because rbd exits with 0
+   * even if it cannot write the rest of its cache.
+   */
+  importCommand(): readonly string[];
+  /** Seconds without progress after which a command counts as hung. By itself, a command gives up in half the time. */
+  readonly patience: number;
+}
+
+/** Time in which a cluster must answer, unless configured otherwise. */
+const DEFAULT_TIMEOUT_MS = 120_000;
 
 /** @throws, in all calls, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_SOURCE_MISSING */
 export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
   const timeoutMs = (config.timeout && parseDuration(config.timeout)) || DEFAULT_TIMEOUT_MS;
-  const connection = connectionArguments(config, timeoutMs);
-  const about = imageArguments(config);
-  const run = async (
-    command: readonly string[],
-    snapshot: string | undefined,
-    ...more: readonly string[]
-  ) => {
-    const of = snapshot === undefined ? about : [...about, '--snap', snapshot];
-    return runRbd([...connection, ...command, ...of, ...more], timeoutMs);
-  };
-  const must = async (...call: Parameters<typeof run>): Promise<string> => {
-    const outcome = await run(...call);
-    if (outcome.exitCode === 0) return outcome.stdout;
-    throw failureOf(config, outcome);
-  };
+  const rbd = commandsOf(config, timeoutMs);
   return {
-    facts: async () => readFacts(await must(['info'], undefined, ...AS_JSON)),
-    snapshots: async () => readSnapshots(await must(['snap', 'ls'], undefined, ...AS_JSON)),
-    createSnapshot: async (name) => {
-      await must(['snap', 'create'], name, '--no-progress');
-    },
-    removeSnapshot: async (name) => {
-      const outcome = await run(['snap', 'rm'], name, '--no-progress');
-      if (outcome.exitCode !== 0 && !says(outcome, ENOENT)) throw failureOf(config, outcome);
-      return outcome.exitCode === 0;
-    },
-    metadata: async () => readMetadata(await must(['image-meta', 'list'], undefined, ...AS_JSON)),
-    setMetadata: async (key, value) => {
-      await must(['image-meta', 'set'], undefined, key, value);
-    },
-    removeMetadata: async (key) => {
-      const outcome = await run(['image-meta', 'rm'], undefined, key);
-      if (outcome.exitCode !== 0 && !says(outcome, ENOENT, ENODATA)) throw failureOf(config, outcome);
-    },
-    watchers: async () => readWatchers(await must(['status'], undefined, ...AS_JSON)),
-    exportCommand: (snapshot, since) => [
-      'rbd',
-      ...connection,
-      'export-diff',
-      ...about,
-      ...(snapshot === undefined ? [] : ['--snap', snapshot]),
-      ...(since === undefined ? [] : ['--from-snap', since]),
-      ...STREAM,
-    ],
-    sampleCommand: (snapshot) => sampleCommand(config, snapshot, timeoutMs),
-    importCommand: () => ['rbd', ...connection, '--rbd-cache=false', 'import-diff', ...about, ...STREAM],
-    patience: patienceOf(timeoutMs),
-    whyNotWritable: async () => {
-      // It is opened for writing before anything else, and there is no such key.
-      const outcome = await run(['image-meta', 'rm'], undefined, NO_KEY);
-      if (outcome.exitCode === 0 || says(outcome, ENOENT, ENODATA)) return undefined;
-      if (says(outcome, EPERM, EACCES, EROFS)) return outcome.complaint;
-      throw failureOf(config, outcome);
-    },
+    ...imageQueries(rbd),
+    ...imageChanges(rbd),
+    ...streamCommands(config, timeoutMs),
     fullPool: (...pools) => findFullPool(config, timeoutMs, pools),
   };
 }
 
-const STREAM = ['--no-progress', '--path', '-'] as const;
-const AS_JSON = ['--format', 'json'] as const;
+/** Runs a command about the image. */
+type Rbd = (
+  command: readonly string[],
+  options?: {
+    readonly snapshot?: string;
+    readonly more?: readonly string[];
+    /** Error numbers that are no failure. */
+    readonly tolerated?: readonly number[];
+  },
+) => Promise<RbdOutcome>;
 
-/** Each name is an argument of its own: none can be taken for an option, or be read as something else. */
-function imageArguments({ pool, namespace, image }: CephRbdSourceConfig): readonly string[] {
-  const inNamespace = namespace === undefined ? [] : ['--namespace', namespace];
-  return ['--pool', pool, ...inNamespace, '--image', image];
+function commandsOf(config: CephRbdSourceConfig, timeoutMs: number): Rbd {
+  return async (command, { snapshot, more = [], tolerated = [] } = {}) => {
+    const ofSnapshot = snapshot === undefined ? [] : ['--snap', snapshot];
+    const image = [...imageArguments(config), ...ofSnapshot];
+    const args = [...connectionArguments(config, timeoutMs), ...command, ...image, ...more];
+    const outcome = await runRbd(args, timeoutMs);
+    if (outcome.exitCode === 0 || failedWith(outcome, ...tolerated)) return outcome;
+    throw failureOf(config, outcome);
+  };
 }
 
-/** Without these, rbd waits for ever for a cluster that does not answer. */
-function connectionArguments({ user, conf }: CephRbdSourceConfig, timeoutMs: number): readonly string[] {
-  const seconds = String(Math.max(1, Math.ceil(timeoutMs / 1000)));
-  const limits = ['--rados-osd-op-timeout', '--rados-mon-op-timeout', '--client-mount-timeout'];
-  return [
-    ...(conf === undefined ? [] : ['--conf', conf]),
-    ...(user === undefined ? [] : ['--id', user]),
-    ...limits.flatMap((limit) => [limit, seconds]),
-  ];
+function imageQueries(rbd: Rbd): ImageQueries {
+  const json = async (...command: readonly string[]): Promise<string> =>
+    (await rbd(command, { more: ['--format', 'json'] })).stdout;
+  return {
+    facts: async () => readFacts(await json('info')),
+    snapshots: async () => readSnapshots(await json('snap', 'ls')),
+    metadata: async () => readMetadata(await json('image-meta', 'list')),
+    watchers: async () => readWatchers(await json('status')),
+  };
 }
 
-/** Whether a program of Ceph that failed, in the words of the engine, had got no answer. */
-export function saysUnreachable(detail: string): boolean {
-  return detail.endsWith(`(exit status ${ETIMEDOUT})`) || detail.includes(CANNOT_CONNECT);
+/** A key that no image has in its metadata. */
+const NO_KEY = 'backy.is-writable';
+const NO_SUCH_KEY = [ERRNO.ENOENT, ERRNO.ENODATA];
+const NOT_WRITABLE = [ERRNO.EPERM, ERRNO.EACCES, ERRNO.EROFS];
+
+function imageChanges(rbd: Rbd): ImageChanges {
+  return {
+    createSnapshot: async (snapshot) => {
+      await rbd(['snap', 'create'], { snapshot, more: ['--no-progress'] });
+    },
+    removeSnapshot: async (snapshot) => {
+      const tolerated = [ERRNO.ENOENT];
+      const { exitCode } = await rbd(['snap', 'rm'], { snapshot, more: ['--no-progress'], tolerated });
+      return exitCode === 0;
+    },
+    setMetadata: async (key, value) => {
+      await rbd(['image-meta', 'set'], { more: [key, value] });
+    },
+    removeMetadata: async (key) => {
+      await rbd(['image-meta', 'rm'], { more: [key], tolerated: NO_SUCH_KEY });
+    },
+    refusalToWrite: async () => {
+      // rbd opens the image for writing before it looks for the key.
+      const tolerated = [...NO_SUCH_KEY, ...NOT_WRITABLE];
+      const outcome = await rbd(['image-meta', 'rm'], { more: [NO_KEY], tolerated });
+      return failedWith(outcome, ...NOT_WRITABLE) ? outcome.complaint : undefined;
+    },
+  };
 }
 
-function patienceOf(timeoutMs: number): number {
-  return Math.min(Math.max(LEAST_PATIENCE, Math.ceil((2 * timeoutMs) / 1000)), MOST_PATIENCE);
-}
+/** In seconds. A cluster may be slow for a moment. */
+const LEAST_PATIENCE = 10;
+/** The engine counts seconds in 32 bits. */
+const MOST_PATIENCE = 2 ** 32 - 1;
 
-/** Whether rbd says so of what it was asked for: without a configuration, the cluster is what there is none of. */
-function says({ exitCode, complaint }: RbdOutcome, ...errors: readonly number[]): boolean {
-  return complaint !== CANNOT_CONNECT && errors.includes(exitCode);
-}
-
-function failureOf(config: CephRbdSourceConfig, outcome: RbdOutcome): BackyError {
-  const path = formatRbdImage(config);
-  const { exitCode, complaint: reason } = outcome;
-  if (says(outcome, ENOENT)) return backyError('BACKY_SOURCE_MISSING', { path }, { cause: reason });
-  if (exitCode === ETIMEDOUT || reason === CANNOT_CONNECT)
-    return backyError('BACKY_CLUSTER_UNREACHABLE', { source: path, reason });
-  return backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason }, { details: { exitCode } });
-}
-
-function readFacts(output: string): RbdImageFacts {
-  return reading(output, (image) => {
-    // Images of the first format have no id, but a prefix that is as good.
-    const id = member(image, 'id');
-    const mirroring = member(image, 'mirroring');
-    const dataPool = member(image, 'data_pool');
-    return {
-      id: asText(id.value === undefined ? member(image, 'block_name_prefix') : id, 'an id'),
-      size: asWholeNumber(member(image, 'size'), 'a number of bytes'),
-      isPrimary: mirroring.value === undefined || member(mirroring, 'primary').value !== false,
-      ...(dataPool.value === undefined ? {} : { dataPool: asText(dataPool, 'a pool') }),
-    };
-  });
-}
-
-function readSnapshots(output: string): readonly RbdSnapshot[] {
-  return reading(output, (list) =>
-    asList(list, 'a list of snapshots').map((snapshot) => ({
-      id: asWholeNumber(member(snapshot, 'id'), 'a number'),
-      name: asText(member(snapshot, 'name'), 'a name'),
-      size: asWholeNumber(member(snapshot, 'size'), 'a number of bytes'),
-    })),
-  );
-}
-
-/** An image without metadata has no output at all, or an empty list. */
-function readMetadata(output: string): ReadonlyMap<string, string> {
-  if (output.trim() === '') return new Map();
-  return reading(output, (list) => {
-    if (Array.isArray(list.value)) return new Map();
-    const keys = Object.keys(asObject(list));
-    return new Map(keys.map((key) => [key, asText(member(list, key), 'a text')]));
-  });
-}
-
-function readWatchers(output: string): readonly string[] {
-  return reading(output, (status) =>
-    asList(member(status, 'watchers'), 'a list of watchers').map((watcher) =>
-      asText(member(watcher, 'address'), 'an address'),
-    ),
-  );
-}
-
-function reading<Result>(output: string, read: (output: Field) => Result): Result {
-  try {
-    return read(root(JSON.parse(output)));
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError) && !(cause instanceof ShapeError)) throw cause;
-    const reason = `its output is not understood: ${cause.message}`;
-    throw backyError('BACKY_TOOL_FAILED', { tool: 'rbd', reason }, { cause });
-  }
+function streamCommands(config: CephRbdSourceConfig, timeoutMs: number): StreamCommands {
+  const seconds = Math.ceil((2 * timeoutMs) / 1000);
+  return {
+    exportCommand: (snapshot, since) => exportCommand(config, timeoutMs, snapshot, since),
+    sampleCommand: (snapshot) => sampleCommand(config, snapshot, timeoutMs),
+    importCommand: () => importCommand(config, timeoutMs),
+    patience: Math.min(Math.max(LEAST_PATIENCE, seconds), MOST_PATIENCE),
+  };
 }

@@ -4,17 +4,17 @@ import { formatSize } from '../../domain/size.ts';
 import { isBackyError } from '../../errors.ts';
 import { runRbd } from './run-rbd.ts';
 
-/** A pool that takes no more data, and what to do. */
+/** A pool that is full, and a remedy. */
 export interface FullPool {
   readonly reason: string;
   readonly advice: string;
 }
 
 /**
- * Looks for a pool that is full. Ceph lets writes to such a pool wait until there is room again, so nobody else says it.
- * Asks ceph(8), which is not installed everywhere.
+ * Finds a full pool by asking ceph(8), which is not installed everywhere. Ceph itself raises no error: it blocks writes to a
+ * full pool until there is space again.
  *
- * @returns undefined when none is full, or when that cannot be found out
+ * @returns undefined when none of the pools is full, or when ceph(8) does not tell
  */
 export async function findFullPool(
   { user, conf }: Pick<CephRbdSourceConfig, 'user' | 'conf'>,

@@ -2,41 +2,41 @@ import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { isRevisionId } from '../../domain/revision-id.ts';
 
-/** Begins the names of our snapshots, as it did those of the Python backy. */
+/** Prefix of snapshot names, which the Python backy uses as well. */
 const PREFIX = 'backy-';
-/** Begins the keys of the image's metadata that say whose snapshot is whose. */
+/** Prefix of the metadata keys that record the owners of snapshots. */
 const MARK_PREFIX = 'backy.';
 
-/** The name of the snapshot that a revision is read from. */
+/** Returns the name of a revision's snapshot. */
 export function snapshotName(uuid: string): string {
   return `${PREFIX}${uuid}`;
 }
 
-/** The revision that a snapshot of such a name was taken for. */
+/** Returns the revision in the name of a snapshot. */
 export function revisionOf(snapshot: string): string | undefined {
   return idBehind(PREFIX, snapshot);
 }
 
-/** The key of the metadata that says which repository took the snapshot of a revision. */
+/** Returns the metadata key that records the owner of a revision's snapshot. */
 export function markKey(uuid: string): string {
   return `${MARK_PREFIX}${uuid}`;
 }
 
-/** The revision that such a key is about. */
+/** Returns the revision in a metadata key. */
 export function markedRevision(key: string): string | undefined {
   return idBehind(MARK_PREFIX, key);
 }
 
 /**
- * What a repository marks its snapshots with: an image may be backed up into several, also on hosts that are set up
- * alike, and none may remove the snapshots of another.
+ * Returns the mark of a repository's snapshots. It distinguishes repositories that back up the same image, also on hosts
+ * with the same paths, so that none of them removes a snapshot of another.
  */
 export async function repositoryMark(directory: string): Promise<string> {
   const digest = createHash('sha256').update(`${await machineId()}\n${await realpath(directory)}`);
   return digest.digest('hex').slice(0, 32);
 }
 
-/** machine-id(5); empty where there is none. */
+/** Reads machine-id(5); empty if it is missing. */
 async function machineId(): Promise<string> {
   try {
     return await readFile('/etc/machine-id', 'utf8');

@@ -5,15 +5,15 @@ import type { Source } from '../source.ts';
 import type { RbdWork } from './work.ts';
 
 /**
- * An image of a Ceph cluster. Each revision is read from a snapshot of its own, and as long as there is the one of the
- * revision before, only the objects that changed in between.
+ * Opens an image of a Ceph cluster as a source. Each backup takes a snapshot. While the snapshot of the previous revision
+ * exists, only the objects that changed since then are read.
  *
- * @param directory the repository; its snapshots are marked as its own
- * @param left notes the snapshots that are made, and says which there are
+ * @param directory the repository, whose mark the snapshots get
+ * @param left the list of the repository's snapshots
  */
 export function rbdSource(config: CephRbdSourceConfig, directory: string, left: LeftSnapshots): Source {
   let opened: Promise<RbdWork> | undefined;
-  // Loaded when it is needed: what runs other programs takes a while to load, and most sources are files.
+  // The code that runs programs is slow to load, and most sources do not need it.
   const work = (): Promise<RbdWork> => {
     opened ??= import('./work.ts').then(({ openRbd }) => openRbd(config, directory, left));
     return opened;

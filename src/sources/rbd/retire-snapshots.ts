@@ -3,14 +3,14 @@ import type { RbdCluster } from './cluster.ts';
 import { markedRevision, markKey, revisionOf, snapshotName } from './own-snapshot.ts';
 
 /**
- * Removes the snapshots of a repository that serve no more: all but that of the revision `keep`, which the next backup
- * starts from. That one gets the mark of the repository if it lacks it: it was taken by the Python backy, or the
- * repository was moved.
+ * Removes all snapshots of a repository except that of revision `keep`, which the next backup needs. If the Python backy
+ * took that one or the repository was moved, it gets the mark of the repository.
  *
- * @param mark of the repository
- * @param left which snapshots of the repository there are; without notes, the mark alone tells
- * @param onKept is told when the snapshot of `keep` is there
- * @returns the names of those removed
+ * @param mark mark of the repository
+ * @param left list of the repository's snapshots; while it is incomplete, the mark identifies them as well
+ * @param onKept called when the snapshot of `keep` exists
+ * @returns the names of the removed snapshots
+ * @throws BACKY_SOURCE_MISSING, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
  */
 export async function retireSnapshots(
   cluster: RbdCluster,

@@ -1,7 +1,7 @@
 import type { CephRbdSourceConfig } from '../../config/config.ts';
 import { clientOf } from './client.ts';
 
-/** Why an image cannot be written to that is a copy of another, and what to do. @param name of the image */
+/** Explains why a mirrored copy is not writable, with a remedy. @param name `POOL/IMAGE` */
 export function notPrimary(name: string): { readonly reason: string; readonly advice: string } {
   return {
     reason: 'it is not primary, but mirrors an image of another cluster, and Ceph lets nobody write to it',
@@ -9,7 +9,7 @@ export function notPrimary(name: string): { readonly reason: string; readonly ad
   };
 }
 
-/** Which rights the user of a cluster needs, and how to give them. */
+/** Returns the remedy for missing rights: the rights that the user needs, and the command that grants them. */
 export function rightsOf(config: Pick<CephRbdSourceConfig, 'user'>): string {
   const { user = 'admin' } = { ...clientOf(process.env.CEPH_ARGS ?? ''), ...config };
   const rights = ['mon', 'osd', 'mgr'].map((daemon) => `${daemon} 'profile rbd'`).join(' ');

@@ -28,7 +28,7 @@ export function fakeCluster(names: readonly string[], marks: Readonly<Record<str
     sampleCommand: () => [],
     importCommand: () => [],
     patience: 10,
-    whyNotWritable: async () => undefined,
+    refusalToWrite: async () => undefined,
     fullPool: async () => undefined,
   };
   return cluster;
