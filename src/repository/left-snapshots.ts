@@ -13,8 +13,8 @@ const FORMAT_VERSION = 1;
 const PRIVATE_FILE = 0o600;
 
 /**
- * Opens the list of snapshots that a repository has at its sources. The list lives in memory and in `.snapshots`. If that
- * file is missing or damaged, the list is incomplete, unless the repository has no revisions either.
+ * Opens the list of snapshots that a repository has at its sources. The list lives in memory and in `.snapshots`.
+ * If that file is missing or damaged, the list is incomplete, unless the repository has no revisions either.
  *
  * @param check gets the facts about the opened file, and throws if the file must not be used
  * @throws BACKY_IO, and what `check` throws

@@ -13,8 +13,9 @@ import { isTemporary } from './temporary.ts';
 import { readUnfinished } from './unfinished.ts';
 
 /**
- * Finds the files that an interrupted run provably left behind. These are the files of unfinished records, each followed
- * by the record itself, and temporary files whose age matches their name. Any other file may be the only copy of data.
+ * Finds the files that an interrupted run provably left behind. These are the files of unfinished records, each
+ * followed by the record itself, and temporary files whose age matches their name. Any other file may be the only
+ * copy of data.
  *
  * @param names the files in the directory
  */

@@ -21,7 +21,9 @@ export type LegacyReading =
 
 /** Keys that only our own records have. */
 const OWN_KEYS = ['formatVersion', 'digest', 'blockSize', 'verifiedAt'];
-/** The Python backy writes at most one alias, for the list of tags. Many aliases are an attack that expands in memory. */
+/**
+ * The Python backy writes at most one alias, for the list of tags. Many aliases are an attack that expands in memory.
+ */
 const MOST_ALIASES = 4;
 
 /**

@@ -7,9 +7,9 @@ import type { Layout } from './layout.ts';
 import { type RevisionList, readRecord } from './read-revisions.ts';
 
 /**
- * Returns the revisions that a spec names, with `findRevisions`. If the spec names a damaged revision, the error describes
- * the damage. While permissions hide a record, only complete ids are accepted, because any other spec might mean the
- * hidden revision.
+ * Returns the revisions that a spec names, with `findRevisions`. If the spec names a damaged revision, the error
+ * describes the damage. While permissions hide a record, only complete ids are accepted, because any other spec might
+ * mean the hidden revision.
  *
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_RECORD_DAMAGED,
  *   BACKY_INDEX_DAMAGED, BACKY_IO

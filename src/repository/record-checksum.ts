@@ -7,8 +7,8 @@ export interface Checksum {
 type Facts = Readonly<Record<string, unknown>>;
 
 /**
- * Finds the checksum entry of a record, by its key, or as the last entry with such a value. So no single flipped bit hides
- * it.
+ * Finds the checksum entry of a record, by its key, or as the last entry with such a value. So no single flipped
+ * bit hides it.
  */
 export function checksumIn(record: Facts): Checksum | undefined {
   if (Object.hasOwn(record, 'checksum')) return { key: 'checksum', value: record.checksum };

@@ -37,7 +37,8 @@ const DIGEST = /^[0-9a-f]{64}$/;
 const DEEPEST_NESTING = 16;
 
 /**
- * Parses the record of revision `id`. Unknown keys are kept. The checksum is not verified, because people may edit records.
+ * Parses the record of revision `id`. Unknown keys are kept. The checksum is not verified, because people may edit
+ * records.
  *
  * @throws ShapeError, SyntaxError when the record is damaged
  */

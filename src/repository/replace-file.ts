@@ -10,8 +10,8 @@ const ATTEMPTS = 3;
 let count = 0;
 
 /**
- * Replaces a small file atomically, but not durably: a power cut may lose both versions. Other hard links to the old file
- * keep it. The engine is not needed.
+ * Replaces a small file atomically, but not durably: a power cut may lose both versions. Other hard links to the
+ * old file keep it. The engine is not needed.
  *
  * @throws the errors of Node
  */

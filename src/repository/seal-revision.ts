@@ -14,9 +14,9 @@ import { moveFiles } from './stuck.ts';
 export const SEALED_MODE = 0o400;
 
 /**
- * Turns complete partial files into a revision. Each step is durable before the next one begins. The record is written
- * under its unfinished name before image and index are renamed. Its own rename is the commit point: the revision appears,
- * and the evidence that it is unfinished disappears.
+ * Turns complete partial files into a revision. Each step is durable before the next one begins. The record is
+ * written under its unfinished name before image and index are renamed. Its own rename is the commit point: the
+ * revision appears, and the evidence that it is unfinished disappears.
  *
  * @throws BACKY_INVALID_ARGUMENT, BACKY_IO
  */
@@ -104,8 +104,8 @@ export async function discardRevision(engine: Engine, layout: Layout, id: string
 }
 
 /**
- * Reverts the commit of a revision: its record gets the unfinished name, which marks the other files as leftovers. If the
- * disk has no space for that name, the record is removed. A person must then remove any files that remain.
+ * Reverts the commit of a revision: its record gets the unfinished name, which marks the other files as leftovers.
+ * If the disk has no space for that name, the record is removed. A person must then remove any files that remain.
  *
  * @throws BACKY_IO
  */

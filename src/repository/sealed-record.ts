@@ -8,7 +8,8 @@ import { type Checksum, checksumIn } from './record-checksum.ts';
 const END = '\n}\n';
 
 /**
- * Formats a record file. The last key holds the SHA-256 of all preceding lines, which `head -n -2 | sha256sum` prints, too.
+ * Formats a record file. The last key holds the SHA-256 of all preceding lines, which `head -n -2 | sha256sum`
+ * prints, too.
  *
  * @param checksum replaces the computed checksum, for a record whose alteration must stay visible
  * @throws BACKY_INVALID_ARGUMENT for a record that backy would not read back

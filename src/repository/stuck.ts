@@ -8,15 +8,18 @@ export interface Move {
   readonly to: string;
 }
 
-/** Gets the name of a file or revision that cannot be moved or removed, and the reason. The caller goes on with the rest. */
+/**
+ * Gets the name of a file or revision that cannot be moved or removed, and the reason. The caller goes on with the
+ * rest.
+ */
 export type OnStuck = (name: string, error: BackyError) => void;
 
 /** Errors that concern one file and not the whole filesystem. */
 const OF_ONE_FILE = ['EPERM', 'EACCES', 'EISDIR', 'ENOTDIR', 'EEXIST', 'EBUSY', 'ETXTBSY'];
 
 /**
- * Returns whether a removal or a rename failed for a reason of that one file, for example because it is immutable or its
- * new name is taken. Other files may still succeed, unlike on a full or failing disk.
+ * Returns whether a removal or a rename failed for a reason of that one file, for example because it is immutable
+ * or its new name is taken. Other files may still succeed, unlike on a full or failing disk.
  */
 export function isStuck(error: unknown): error is BackyError {
   return isIoError(error, ...OF_ONE_FILE) && ['rename', 'unlink'].includes(String(error.details.syscall));

@@ -52,8 +52,8 @@ export interface Reading {
 }
 
 /**
- * Reads the totals of a repository, from the cache `.revisions` if that is current. The cache serves overviews only, and
- * a stale one is replaced.
+ * Reads the totals of a repository, from the cache `.revisions` if that is current. The cache serves overviews
+ * only, and a stale one is replaced.
  *
  * @throws BACKY_IO when the directory cannot be read
  */
@@ -176,7 +176,10 @@ function decodeTime(field: Field): string {
   return text;
 }
 
-/** Replaces the cache atomically. Skips it where the filesystem or permissions forbid it, or if it is too large to read. */
+/**
+ * Replaces the cache atomically. Skips it where the filesystem or permissions forbid it, or if it is too large to
+ * read.
+ */
 function writeCache(layout: Layout, stamp: Stamp, totals: Totals): void {
   try {
     const { text: now, changedNs } = stampOf(layout);

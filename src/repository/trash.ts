@@ -18,8 +18,8 @@ export interface TrashBatch extends Batch {
 }
 
 /**
- * Moves revisions into the trash without copying. The move of the record removes a revision from the list, then index and
- * image follow. `finishTrashMoves` completes an interrupted call.
+ * Moves revisions into the trash without copying. The move of the record removes a revision from the list, then
+ * index and image follow. `finishTrashMoves` completes an interrupted call.
  *
  * @returns for each revision that stays complete because a file cannot be moved, its id and the error
  * @throws BACKY_IO

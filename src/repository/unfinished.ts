@@ -12,8 +12,8 @@ export type Making = 'revision' | 'index';
 const UNFINISHED_MODE = 0o400;
 
 /**
- * Durably writes the unfinished record of a revision before any of its other files exist. While it exists, it proves that
- * these files come from a run that has not reached its commit.
+ * Durably writes the unfinished record of a revision before any of its other files exist. While it exists, it
+ * proves that these files come from a run that has not reached its commit.
  *
  * @param making `revision` if image and index are new, `index` if the image existed before
  * @throws BACKY_IO

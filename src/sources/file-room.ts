@@ -4,17 +4,17 @@ import type { GuestRoom } from '../domain/guest-room.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import { fileOfSnapshot, revisionOfSnapshot } from './snapshot-files.ts';
 
-/** The unit of `st_blocks`: inode(7). */
+/** Unit of `st_blocks`: inode(7). */
 const SECTOR_BYTES = 512;
 
 /**
- * What guests may need while snapshots are kept beside a source. In the worst case, every block that a snapshot has is
- * overwritten where its disk still shares it.
+ * Calculates the space that guests may need while snapshots exist beside a source. In the worst case, a guest
+ * overwrites every block that its disk shares with a snapshot.
  *
- * @param file the source
- * @param kept the snapshot that stays
- * @param others snapshots of other repositories; one that we may not look at counts as much as the source
- * @returns undefined when there is no file to keep; a block device takes no room of its own
+ * @param file path of the source
+ * @param kept path of the snapshot that stays
+ * @param others snapshots of other repositories; one without access counts as much as the source
+ * @returns undefined unless `kept` is a file, because other snapshots use no space there
  * @throws BACKY_IO
  */
 export function roomBeside(file: string, kept: string, others: readonly string[]): GuestRoom | undefined {

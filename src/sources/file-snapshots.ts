@@ -1,53 +1,56 @@
-import { createHash } from 'node:crypto';
-import { lstatSync, statSync } from 'node:fs';
-import { readdir, realpath } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { FileIdentity } from '../domain/file-identity.ts';
 import type { GuestRoom } from '../domain/guest-room.ts';
-import type { LeftFile } from '../domain/left-snapshot.ts';
 import { isBackyError } from '../errors.ts';
-import { fromNodeError, isIoError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
+import { type FilePlace, placeOf, reachableDirectory } from './file-place.ts';
 import { roomBeside } from './file-room.ts';
-import { identityOf, locate, retireLeftFiles } from './left-files.ts';
+import { locate, notedFiles, noteEarlier, retireLeftFiles } from './left-files.ts';
 import type { LeftSnapshots } from './left-snapshots.ts';
 import { fileOfSnapshot, revisionOfSnapshot } from './snapshot-files.ts';
 
 /** The hidden snapshots of one file that belong to one repository. */
 export interface FileSnapshots {
   /**
-   * Clones the file as it is now to the name of the image.
+   * Clones the current state of the file to the path of the image.
    *
-   * @returns undefined where the two places share no blocks
+   * @returns undefined where the two paths cannot share blocks
    * @throws BACKY_CANCELLED, BACKY_IO
    */
   cloneTo(image: string, signal?: AbortSignal): Promise<TakenSnapshot | undefined>;
-  /** Notes durably that a snapshot is about to be taken beside the file. @throws BACKY_IO */
+  /** Durably notes the snapshot that `takeBeside` is about to create. @throws BACKY_IO */
   note(uuid: string): Promise<void>;
-  /** Clones the file as it is now, beside it. @throws BACKY_REFLINK_UNSUPPORTED, BACKY_CANCELLED, BACKY_IO */
+  /**
+   * Clones the current state of the file into its directory.
+   *
+   * @throws BACKY_REFLINK_UNSUPPORTED, BACKY_CANCELLED, BACKY_IO
+   */
   takeBeside(uuid: string, signal?: AbortSignal): Promise<TakenSnapshot>;
-  /** The file of a snapshot that lies beside the source, if it is anywhere. */
+  /** Returns the path of the snapshot beside the file, which need not exist. @throws BACKY_IO */
   fileOf(uuid: string): Promise<string>;
   /**
-   * Removes all but that of the revision `keep`, and that too if an earlier version made it the image. Nothing but backy
-   * should have a name of an image: whoever moved the snapshot into the place of the source would change the revision.
+   * Removes all snapshots except that of the revision `keep`. A snapshot of an earlier version is removed even then
+   * if it is the image as well: a second name outside of the repository would let others change the revision.
    *
-   * @returns the paths of what was removed
+   * @returns the paths of the removed snapshots
+   * @throws BACKY_IO
    */
   retire(keep: string | undefined): Promise<readonly string[]>;
   /**
-   * What guests may need while the snapshot of revision `uuid` is kept; without one, a snapshot of the file as it is. The
-   * other snapshots in the directory count, but not those of this repository, which go.
+   * Returns the space that guests may need while the snapshot of revision `uuid` exists; without an id, a new
+   * snapshot of the file. Snapshots of other repositories in the directory count. Those of this repository do not,
+   * because they are retired.
    *
-   * @param image the image, if the snapshot is that
+   * @param image path of the image, if the image is the snapshot
    * @throws BACKY_IO
    */
   room(uuid: string | undefined, image: string | undefined): Promise<GuestRoom | undefined>;
-  /** The paths of all snapshots beside the file, whatever file and repository they belong to. */
+  /** Lists the paths of all snapshots in the directory of the file, of any file and repository. */
   beside(): Promise<readonly string[]>;
 }
 
-/** A snapshot that was taken. */
+/** A new snapshot. */
 export interface TakenSnapshot {
   readonly path: string;
   /** Bytes. */
@@ -55,15 +58,12 @@ export interface TakenSnapshot {
   readonly identity: FileIdentity;
 }
 
-/** Tells repositories apart that back up the same file, for people who look at the names. */
-const OWNER_DIGITS = 8;
-
 /**
- * Where the repository is on another filesystem, snapshots lie beside the file itself, wherever links to it are, because
- * that is where its filesystem is: in a directory `.NAME.backy-OWNER-UUID` that nobody else may enter, OWNER standing for
- * the place of the repository when the snapshot was taken.
+ * Manages the snapshots of a file. If the repository is on another filesystem, snapshots must be in the directory
+ * of the file itself, behind all links. Each one is a directory `.NAME.backy-OWNER-UUID` that only its owner may
+ * enter. OWNER is derived from the path of the repository at that time.
  *
- * @param left notes where they are, so that they are found when the source or the repository has moved
+ * @param left the list of the repository's snapshots, which finds them after a move of the source or the repository
  */
 export function fileSnapshots(
   path: string,
@@ -71,111 +71,63 @@ export function fileSnapshots(
   engine: Engine,
   left: LeftSnapshots,
 ): FileSnapshots {
-  const place = (): Promise<Place> => placeOf(path, repository, engine);
-  const beside = async (): Promise<readonly string[]> => {
-    const directory = await directoryOf(place);
-    if (directory === undefined) return [];
-    const names = (await readdir(directory)).filter((name) => revisionOfSnapshot(name) !== undefined);
-    return names.sort().map((name) => join(directory, name));
-  };
-  const newPathOf = async (uuid: string): Promise<string> => {
-    const { file, prefix } = await place();
-    return join(dirname(file), prefix + uuid);
-  };
-  const fileOf = async (uuid: string): Promise<string> => {
-    const { file } = await place();
-    const noted = notedFiles(left).find((snapshot) => snapshot.uuid === uuid);
-    const found = noted && locate(noted, dirname(file));
-    return fileOfSnapshot(found ?? (await newPathOf(uuid)), uuid);
-  };
+  const place = (): Promise<FilePlace> => placeOf(path, repository, engine);
   return {
-    fileOf,
-    cloneTo: async (image, signal) => {
-      try {
-        const clone = await engine.cloneSource({ source: (await place()).file, image }, { signal });
-        return { path: image, ...clone };
-      } catch (error) {
-        if (isBackyError(error, 'BACKY_REFLINK_UNSUPPORTED')) return undefined;
-        throw error;
-      }
-    },
-    note: async (uuid) => left.note({ type: 'file', uuid, path: await newPathOf(uuid) }),
+    cloneTo: async (image, signal) => cloneTo(engine, (await place()).file, image, signal),
+    note: async (uuid) => left.note({ type: 'file', uuid, path: newPath(await place(), uuid) }),
     takeBeside: async (uuid, signal) => {
-      const [{ file }, directory] = [await place(), await newPathOf(uuid)];
-      const options = { source: file, directory, name: uuid, repository };
+      const at = await place();
+      const directory = newPath(at, uuid);
+      const options = { source: at.file, directory, name: uuid, repository };
       const taken = await engine.takeSnapshot(options, { signal });
       left.amend({ type: 'file', uuid, path: directory, identity: taken.identity });
       return { path: fileOfSnapshot(directory, uuid), ...taken };
     },
+    fileOf: async (uuid) => fileOf(await place(), uuid, left),
     retire: async (keep) => {
       if (!left.isComplete) await noteEarlier(place, left);
-      return retireLeftFiles(engine, left, keep, { repository, directory: await directoryOf(place) });
+      return retireLeftFiles(engine, left, keep, { repository, directory: await reachableDirectory(place) });
     },
     room: async (uuid, image) => {
-      const { file } = await place();
-      const kept = image ?? (uuid === undefined ? file : await fileOf(uuid));
+      const at = await place();
+      const kept = image ?? (uuid === undefined ? at.file : fileOf(at, uuid, left));
       const noted = new Set(left.all().map((snapshot) => snapshot.uuid));
-      const others = (await beside()).filter((path) => !noted.has(revisionOfSnapshot(path) ?? ''));
-      return roomBeside(file, kept, others);
+      const others = await listSnapshots(dirname(at.file));
+      const foreign = others.filter((other) => !noted.has(revisionOfSnapshot(other) ?? ''));
+      return roomBeside(at.file, kept, foreign);
     },
-    beside,
+    beside: async () => {
+      const directory = await reachableDirectory(place);
+      return directory === undefined ? [] : listSnapshots(directory);
+    },
   };
 }
 
-interface Place {
-  /** The file itself, behind all links. */
-  readonly file: string;
-  /** Begins the names of new snapshots. */
-  readonly prefix: string;
-}
-
-async function placeOf(path: string, repository: string, engine: Engine): Promise<Place> {
+async function cloneTo(
+  engine: Engine,
+  source: string,
+  image: string,
+  signal: AbortSignal | undefined,
+): Promise<TakenSnapshot | undefined> {
   try {
-    const file = await engine.realPath(path);
-    const owner = createHash('sha256')
-      .update(await realpath(repository))
-      .digest('hex');
-    return { file, prefix: `.${basename(file)}.backy-${owner.slice(0, OWNER_DIGITS)}-` };
+    return { path: image, ...(await engine.cloneSource({ source, image }, { signal })) };
   } catch (error) {
-    throw fromNodeError(error);
+    if (isBackyError(error, 'BACKY_REFLINK_UNSUPPORTED')) return undefined;
+    throw error;
   }
 }
 
-function notedFiles(left: LeftSnapshots): readonly LeftFile[] {
-  return left.all().filter((snapshot) => snapshot.type === 'file');
+function newPath({ file, prefix }: FilePlace, uuid: string): string {
+  return join(dirname(file), prefix + uuid);
 }
 
-/** Notes what earlier versions left, which noted nothing. */
-async function noteEarlier(place: () => Promise<Place>, left: LeftSnapshots): Promise<void> {
-  try {
-    const { file, prefix } = await place();
-    const names = (await readdir(dirname(file))).filter((name) => name.startsWith(prefix)).sort();
-    for (const name of names) {
-      const path = join(dirname(file), name);
-      const uuid = revisionOfSnapshot(name);
-      if (uuid === undefined) continue;
-      const stats = lstatSync(fileOfSnapshot(path, uuid), { bigint: true, throwIfNoEntry: false });
-      left.amend({ type: 'file', uuid, path, ...(stats ? { identity: identityOf(stats) } : {}) });
-    }
-  } catch (error) {
-    // Where the source is gone nobody can say where its snapshots were; the backup will say that it is gone.
-    if (!isGone(error)) throw fromNodeError(error);
-  }
+function fileOf(place: FilePlace, uuid: string, left: LeftSnapshots): string {
+  const noted = notedFiles(left).find((snapshot) => snapshot.uuid === uuid);
+  const found = noted && locate(noted, dirname(place.file));
+  return fileOfSnapshot(found ?? newPath(place, uuid), uuid);
 }
 
-/** The directory of the file; undefined when it is gone. */
-async function directoryOf(place: () => Promise<Place>): Promise<string | undefined> {
-  try {
-    const directory = dirname((await place()).file);
-    return statSync(directory).isDirectory() ? directory : undefined;
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw fromNodeError(error);
-  }
-}
-
-/** Whether there is no source, or a link of a stranger in its place. */
-function isGone(error: unknown): boolean {
-  const failure = fromNodeError(error);
-  return isIoError(failure, 'ENOENT', 'ENOTDIR') || isBackyError(failure, 'BACKY_LINK_FOREIGN');
+async function listSnapshots(directory: string): Promise<readonly string[]> {
+  const names = (await readdir(directory)).filter((name) => revisionOfSnapshot(name) !== undefined);
+  return names.sort().map((name) => join(directory, name));
 }

@@ -9,16 +9,22 @@ import { type FileSnapshots, fileSnapshots } from './file-snapshots.ts';
 import { foreignFormat } from './image-format.ts';
 import { type LeftSnapshots, unsavedNotes } from './left-snapshots.ts';
 import { revisionOfSnapshot } from './snapshot-files.ts';
-import { type PathInput, type Snapshot, type SnapshotRequest, type Source, whyAllIsRead } from './source.ts';
+import {
+  fullReadReason,
+  type PathInput,
+  type Snapshot,
+  type SnapshotRequest,
+  type Source,
+} from './source.ts';
 
 /**
- * A file or block device on this machine. Symbolic links are followed, so that a path such as
- * `/dev/mapper/vm-root` keeps meaning the current device.
+ * Opens a file or block device on this machine as a source. Symbolic links are followed, so a path such as
+ * `/dev/mapper/vm-root` always means the current device.
  *
- * On a filesystem with reflinks a file is cloned, so that the backup is of one instant, and the next one finds what
- * changed by comparing where the two snapshots lie on the disk. In a repository on the same filesystem the clone is the
- * image; else it is a hidden snapshot beside the file. Whatever stands in the way of that, the file is read as it is while
- * it is read, and the revision says why.
+ * On a filesystem with reflinks, the file is cloned, so that the backup shows one instant. The next backup compares
+ * the disk locations of both snapshots to find the changes. If the repository is on the same filesystem, the clone is
+ * the image. Otherwise it is a hidden snapshot beside the file. If no clone is possible, the live file is read, and
+ * the record of the revision gives the reason.
  */
 export function fileSource(
   config: FileSourceConfig,
@@ -71,7 +77,7 @@ async function takeOrReadLive(
 ): Promise<Snapshot> {
   const { uuid, image, signal } = request;
   const clone = await orReason(() => snapshots.cloneTo(image, signal));
-  // A note that fails fails the backup, as every failed write to the repository does.
+  // A failure of the note fails the backup, as any failed write to the repository does.
   if (clone === undefined) await snapshots.note(uuid);
   const taken = clone ?? (await orReason(() => snapshots.takeBeside(uuid, signal)));
   if (typeof taken === 'string') return live(path, facts, `no snapshot could be taken (${taken})`);
@@ -89,7 +95,7 @@ async function takeOrReadLive(
   };
 }
 
-/** The reason why no snapshot can be taken, if it is one that leaves the file readable as it is. */
+/** Returns the reason instead of throwing if the live file can be read without the snapshot. */
 async function orReason<Result>(take: () => Promise<Result>): Promise<Result | string> {
   try {
     return await take();
@@ -100,8 +106,8 @@ async function orReason<Result>(take: () => Promise<Result>): Promise<Result | s
 }
 
 /**
- * The snapshot of the parent, to compare the new one with, or why there is none. Its name proves nothing: whoever writes
- * to the directory of the source could have given it to another snapshot. So its record has to say which file it is.
+ * Finds the snapshot of the parent for the comparison. Its name proves nothing, because others may write to the
+ * directory of the source. So the record of the parent must contain the identity of the file.
  */
 async function previousOf(
   { parent, parentImage }: SnapshotRequest,
@@ -109,7 +115,7 @@ async function previousOf(
 ): Promise<{ readonly previous?: PathInput['previous']; readonly fallback?: string }> {
   if (!parent) return {};
   const { consistency, source, stats } = parent;
-  if (stats.snapshotDropped !== undefined) return { fallback: whyAllIsRead(stats.snapshotDropped) };
+  if (stats.snapshotDropped !== undefined) return { fallback: fullReadReason(stats.snapshotDropped) };
   const { snapshotFile: identity } = source;
   if (identity) return { previous: { path: parentImage ?? (await snapshots.fileOf(parent.uuid)), identity } };
   if (consistency === 'live') return { fallback: 'the revision before was read without a snapshot' };
@@ -127,7 +133,7 @@ function live(path: string, { size }: SourceFacts, fallback: string): Snapshot {
 async function look(path: string, engine: Engine): Promise<SourceFacts> {
   try {
     const facts = await engine.describeSource(path);
-    // A device that nothing is attached to can be opened, and has no bytes. A file without any is an image.
+    // A device without a medium can be opened and has no bytes. An empty file, by contrast, is valid.
     if (facts.kind === 'device' && facts.size === 0) throw backyError('BACKY_SOURCE_MISSING', { path });
     return facts;
   } catch (cause) {

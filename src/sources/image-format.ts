@@ -3,11 +3,11 @@ import { backyError } from '../errors.ts';
 import type { SourceFacts } from '../native/engine.ts';
 
 /**
- * The format of a source that is no raw disk, such as `qcow2`. Its revisions hold the file as it is. Where the
- * configuration says `format: raw`, the first bytes are the guest's, whatever they look like.
+ * Returns the format of a source that is not a raw disk, such as `qcow2`. Its revisions hold the file unchanged. With
+ * `format: raw` in the configuration, the first bytes belong to the guest and are ignored.
  *
- * @param name of the source, for the error
- * @throws BACKY_SOURCE_FORMAT when not all of the disk is in it, so that a revision could not be restored
+ * @param name name of the source, for the error
+ * @throws BACKY_SOURCE_FORMAT when parts of the disk are in other files, so that a revision would be incomplete
  */
 export function foreignFormat(
   name: string,
@@ -19,7 +19,7 @@ export function foreignFormat(
   return format;
 }
 
-/** The warning about a source that is no raw disk, without a full stop. */
+/** Formats the warning about a source that is not a raw disk, without a full stop. */
 export function formatWarning(name: string, format: string): string {
   return `${name} is a ${format} image, not a raw disk: its revisions hold the file as it is; "qemu-img convert -O raw" makes a raw disk of it, and format: raw in the source of the configuration says that it is one`;
 }

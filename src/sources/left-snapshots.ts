@@ -2,7 +2,7 @@ import type { LeftSnapshot, LeftSnapshots } from '../domain/left-snapshot.ts';
 
 export type { LeftSnapshots } from '../domain/left-snapshot.ts';
 
-/** An empty list that nobody keeps, for work that leaves nothing at a source. */
+/** Returns an empty list that is never saved, for work that leaves no snapshots. */
 export function unsavedNotes(): LeftSnapshots {
   const snapshots = new Map<string, LeftSnapshot>();
   const put = (snapshot: LeftSnapshot): void => void snapshots.set(snapshot.uuid, snapshot);

@@ -9,11 +9,11 @@ import { rbdSource } from './rbd/rbd-source.ts';
 import type { Source } from './source.ts';
 
 /**
- * The source that a configuration describes. To tidy it up is to tidy up wherever snapshots were left, also at sources
- * that the repository had before.
+ * Opens the source of a configuration. `retireSnapshots` of the result covers earlier sources of the repository as
+ * well.
  *
- * @param directory what relative paths are relative to: the repository
- * @param left notes the snapshots that are made, and says which there are
+ * @param directory the repository, to which paths are relative
+ * @param left the list of the repository's snapshots
  */
 export function openSource(
   config: SourceConfig,
@@ -30,10 +30,10 @@ export function openSource(
 }
 
 /**
- * Removes all snapshots that are noted, without a source that they would be of use for.
+ * Removes all noted snapshots, without the current source.
  *
- * @returns the names of what was removed
- * @throws what `Source.retireSnapshots` throws, after all others have been seen to
+ * @returns the names of the removed snapshots
+ * @throws the errors of `Source.retireSnapshots`, after all other snapshots have been processed
  */
 export function retireLeftSnapshots(
   directory: string,
@@ -56,7 +56,7 @@ function openOne(config: SourceConfig, directory: string, engine: Engine, left: 
   }
 }
 
-/** Everything is seen to before the first failure is thrown. */
+/** Runs all retirements, saves the list, and then throws the first failure. */
 async function retireAll(
   retirements: readonly Retire[],
   left: LeftSnapshots,
@@ -80,7 +80,7 @@ async function retireAll(
   return removed;
 }
 
-/** Whatever tidies up at the other places where snapshots are noted. */
+/** Returns one function for each other place with noted snapshots. */
 function elsewhere(
   config: SourceConfig | undefined,
   directory: string,
@@ -88,9 +88,9 @@ function elsewhere(
   left: LeftSnapshots,
 ): readonly Retire[] {
   const places = new Map<string, Retire>();
-  for (const snapshot of left.all().filter((each) => !isPlace(config, each))) {
+  for (const snapshot of left.all().filter((each) => !isCovered(config, each))) {
     if (snapshot.type === 'file') {
-      // One source of files sees to the snapshots of all of them.
+      // One call covers the snapshots of all files.
       const around = { repository: directory, directory: undefined };
       places.set('file', (keep) => retireLeftFiles(engine, left, keep, around));
     } else {
@@ -119,13 +119,13 @@ function configOf(snapshot: LeftVolume | LeftRbdSnapshot): SourceConfig {
   };
 }
 
-/** Whether a snapshot was left at this very source. */
-function isPlace(config: SourceConfig | undefined, snapshot: LeftSnapshot): boolean {
+/** Returns whether the source itself covers a snapshot. */
+function isCovered(config: SourceConfig | undefined, snapshot: LeftSnapshot): boolean {
   switch (snapshot.type) {
     case 'file':
       return config?.type === 'file';
     case 'lvm':
-      // The snapshots of a volume group are listed all at once.
+      // One call covers all volumes of a group.
       return config?.type === 'lvm' && config.volumeGroup === snapshot.volumeGroup;
     case 'ceph-rbd':
       return (

@@ -43,8 +43,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
 /**
- * Runs a program without a shell, in a process group of its own. An interrupt at the terminal does not reach that group, so
- * backy can finish the current step first.
+ * Runs a program without a shell, in a process group of its own. An interrupt at the terminal does not reach that
+ * group, so backy can finish the current step first.
  *
  * @throws BACKY_TOOL_MISSING, BACKY_CANCELLED, and what `take` throws
  */

@@ -2,19 +2,18 @@ import { lstatSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isOwnRevisionId } from '../domain/revision-id.ts';
 
-/** `.NAME.backy-OWNER-UUID` */
+/** Form of a snapshot's name: `.NAME.backy-OWNER-UUID`. */
 const NAME = /^\..+\.backy-[0-9a-f]{8}-(.{36})$/;
 
-/** The revision that a hidden snapshot of such a name belongs to. */
+/** Returns the revision in the name of a hidden snapshot. */
 export function revisionOfSnapshot(path: string): string | undefined {
   const [, uuid = ''] = NAME.exec(basename(path)) ?? [];
   return isOwnRevisionId(uuid) ? uuid : undefined;
 }
 
 /**
- * The file of the snapshot of a revision: it lies in a directory of its own, so that nobody else can put another one in
- * its place, and has the id as its name, which nobody else can change. Earlier versions had the file itself in the place
- * of that directory.
+ * Returns the file of a snapshot. It is named after the revision and is in a private directory, so that no other
+ * user can replace or rename it. Earlier versions had the file itself in place of that directory.
  *
  * @throws the errors of Node
  */

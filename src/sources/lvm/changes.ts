@@ -2,7 +2,7 @@ import type { RevisionRecord } from '../../domain/revision.ts';
 import { formatSize } from '../../domain/size.ts';
 import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
-import { whyAllIsRead } from '../source.ts';
+import { fullReadReason } from '../source.ts';
 import { withMetadataSnapshot } from './metadata-snapshot.ts';
 import { revisionOf } from './own-snapshot.ts';
 import { createThinDeltaReader, type Extent, type ThinPair } from './thin-delta.ts';
@@ -25,8 +25,8 @@ export interface Comparison {
 }
 
 /**
- * Asks the pool which blocks differ between a new snapshot and the snapshot of the parent. If the pool cannot answer, the
- * backup reads everything.
+ * Asks the pool which blocks differ between a new snapshot and the snapshot of the parent. If the pool cannot
+ * answer, the backup reads everything.
  *
  * @throws BACKY_CANCELLED
  */
@@ -34,7 +34,7 @@ export async function findChanges(comparison: Comparison): Promise<Changes> {
   const { engine, volumeGroup, volumes, snapshot, parent, signal } = comparison;
   const before = volumes.find((volume) => revisionOf(volume) === parent.uuid);
   const { snapshotDropped } = parent.stats;
-  if (!before && snapshotDropped !== undefined) return { fallback: whyAllIsRead(snapshotDropped) };
+  if (!before && snapshotDropped !== undefined) return { fallback: fullReadReason(snapshotDropped) };
   if (!before) return { fallback: `the snapshot of revision ${parent.uuid} is gone` };
   const doubt = doubtAbout(before, snapshot, parent);
   if (doubt !== undefined) return { fallback: `the snapshot ${before.name} ${doubt}` };
@@ -50,8 +50,8 @@ export async function findChanges(comparison: Comparison): Promise<Changes> {
 }
 
 /**
- * Returns the ranges of a volume that may differ from the image of its parent: the changed ranges within both, and the part
- * by which the volume has grown. The delta does not show that part if LVM cut it off and added it again.
+ * Returns the ranges of a volume that may differ from the image of its parent: the changed ranges within both, and
+ * the part by which the volume has grown. The delta does not show that part if LVM cut it off and added it again.
  *
  * @param before size of the image in bytes
  * @param now size of the volume in bytes

@@ -9,11 +9,11 @@ import { devicePath } from './device-name.ts';
 import { listVolumes } from './volumes.ts';
 
 /**
- * Takes a temporary snapshot of a volume that is not thin. LVM copies overwritten data into a reserved space. When that space
- * is full, the snapshot is lost, and `check` reports it.
+ * Takes a temporary snapshot of a volume that is not thin. LVM copies overwritten data into a reserved space. When
+ * that space is full, the snapshot is lost, and `check` reports it.
  *
- * @throws BACKY_SOURCE_UNFIT when the volume is inactive, BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING,
- *   BACKY_TOOL_FAILED, BACKY_IO
+ * @throws BACKY_SOURCE_UNFIT when the volume is inactive, BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT,
+ *   BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO
  */
 export async function takeClassicSnapshot(order: SnapshotOrder): Promise<Snapshot> {
   const { engine, config, volume } = order;

@@ -1,6 +1,6 @@
 /**
- * Returns the name of a volume in the device mapper, which is also its file name in /dev/mapper. Hyphens within the names of
- * group and volume are doubled, and a single hyphen separates the two names (lvm(8), "Device Mapper names").
+ * Returns the name of a volume in the device mapper, which is also its file name in /dev/mapper. Hyphens within the
+ * names of group and volume are doubled, and a single hyphen separates the two names (lvm(8), "Device Mapper names").
  *
  * @param layer an inner device of the volume, such as `tpool`
  */

@@ -6,8 +6,8 @@ import type { Source } from '../source.ts';
 import { devicePath } from './device-name.ts';
 
 /**
- * Opens a logical volume of LVM as a source. Each backup reads a snapshot. The snapshot of a thin volume is kept, so that
- * the next backup reads only the changes. The snapshot of any other volume is temporary and read in full.
+ * Opens a logical volume of LVM as a source. Each backup reads a snapshot. The snapshot of a thin volume is kept,
+ * so that the next backup reads only the changes. The snapshot of any other volume is temporary and read in full.
  *
  * @param directory the repository, whose tag the snapshots get
  * @param left the list of the repository's snapshots

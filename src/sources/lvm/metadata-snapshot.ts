@@ -22,8 +22,8 @@ const PATIENCE_MS = 5 * 60_000;
 const TAG = 'backy.metadata-snapshot';
 
 /**
- * Runs `work` while the pool holds a snapshot of its metadata, which is readable while the pool is in use. A pool holds one
- * such snapshot, so runs wait for each other. A snapshot that a killed run left behind is released first.
+ * Runs `work` while the pool holds a snapshot of its metadata, which is readable while the pool is in use. A pool
+ * holds one such snapshot, so runs wait for each other. A snapshot that a killed run left behind is released first.
  *
  * @param work gets the path of the metadata device
  * @throws BACKY_LOCKED, BACKY_SNAPSHOT_FAILED when another program holds a metadata snapshot, BACKY_TOOL_MISSING,
@@ -52,7 +52,11 @@ export async function withMetadataSnapshot<Result>(
   }
 }
 
-/** Returns whether the status of a pool has the block of a metadata snapshot, and not a hyphen. @throws BACKY_TOOL_FAILED */
+/**
+ * Returns whether the status of a pool has the block of a metadata snapshot, and not a hyphen.
+ *
+ * @throws BACKY_TOOL_FAILED
+ */
 export function statusHasSnapshot(status: string): boolean {
   const [, , target, , , , root = ''] = status.trim().split(/\s+/);
   if (target === 'thin-pool' && /^(-|\d+)$/.test(root)) return root !== '-';

@@ -20,8 +20,8 @@ export function revisionOf({ name }: Volume): string | undefined {
 }
 
 /**
- * Returns the tag of a repository's snapshots. It distinguishes repositories that back up the same volume, so that none of
- * them removes a snapshot of another.
+ * Returns the tag of a repository's snapshots. It distinguishes repositories that back up the same volume, so that
+ * none of them removes a snapshot of another.
  *
  * @throws BACKY_IO
  */

@@ -4,8 +4,8 @@ import { hasRepositoryTag, revisionOf } from './own-snapshot.ts';
 import type { Volume } from './volumes.ts';
 
 /**
- * Calculates the space in a thin pool that guests may need while snapshots exist: the snapshot of `volume`, and those of
- * other repositories in the same pool. In the worst case, guests overwrite all data of their volumes.
+ * Calculates the space in a thin pool that guests may need while snapshots exist: the snapshot of `volume`, and
+ * those of other repositories in the same pool. In the worst case, guests overwrite all data of their volumes.
  *
  * @param volumes all volumes of the group
  * @param left the snapshots of this repository, which do not count because they are retired

@@ -7,8 +7,8 @@ import { runTool } from './tool.ts';
 import { isThin, listVolumes, type Volume } from './volumes.ts';
 
 /**
- * Removes all snapshots of a repository except the thin one of revision `keep`, which the next backup needs. That one is
- * deactivated, and gets the tag of the repository if the repository was moved.
+ * Removes all snapshots of a repository except the thin one of revision `keep`, which the next backup needs. That
+ * one is deactivated, and gets the tag of the repository if the repository was moved.
  *
  * @param tag tag of the repository
  * @param left list of the repository's snapshots

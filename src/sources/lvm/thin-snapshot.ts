@@ -10,10 +10,11 @@ import { runTool } from './tool.ts';
 import { listVolumes } from './volumes.ts';
 
 /**
- * Takes a thin snapshot and finds its changes since the snapshot of the parent. A thin snapshot uses no space at first, and
- * LVM activates it only on request.
+ * Takes a thin snapshot and finds its changes since the snapshot of the parent. A thin snapshot uses no space at
+ * first, and LVM activates it only on request.
  *
- * @throws BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_CANCELLED, BACKY_IO
+ * @throws BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_FORMAT, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_CANCELLED,
+ *   BACKY_IO
  */
 export function takeThinSnapshot(
   order: SnapshotOrder,

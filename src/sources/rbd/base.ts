@@ -12,8 +12,8 @@ export interface Base {
 }
 
 /**
- * Finds the snapshot that the parent was read from. Its name proves nothing, because anybody may create a snapshot or an
- * image of that name. The ids in the record of the parent must match those of the cluster.
+ * Finds the snapshot that the parent was read from. Its name proves nothing, because anybody may create a snapshot
+ * or an image of that name. The ids in the record of the parent must match those of the cluster.
  */
 export function baseOf(
   { fullAlways }: CephRbdSourceConfig,

@@ -5,7 +5,10 @@ export interface RbdClient {
   readonly conf?: string;
 }
 
-/** Reads user and configuration from `CEPH_ARGS`, in the options of ceph(8). The library reads the other options itself. */
+/**
+ * Reads user and configuration from `CEPH_ARGS`, in the options of ceph(8). The library reads the other options
+ * itself.
+ */
 export function clientOf(cephArgs: string): RbdClient {
   const words = cephArgs.split(/\s+/).flatMap(splitOption);
   const valueBehind = (...options: readonly string[]): string | undefined => {

@@ -48,15 +48,15 @@ interface ImageChanges {
 
 interface StreamCommands {
   /**
-   * The command that writes a snapshot, or the image itself, to standard output as a stream of changes. It asks the OSDs
-   * about each object. `--whole-object` would ask the object map, which is wrong after a rollback of the image.
+   * The command that writes a snapshot, or the image itself, to standard output as a stream of changes. It asks the
+   * OSDs about each object. `--whole-object` would ask the object map, which is wrong after a rollback of the image.
    */
   exportCommand(snapshot?: string, since?: string): readonly string[];
   /** The command that writes a sample of a snapshot to standard output. */
   sampleCommand(snapshot: string): readonly string[];
   /**
-   * The command that applies changes from standard input to the image. It works without a cache, because rbd exits with 0
-   * even if it cannot write the rest of its cache.
+   * The command that applies changes from standard input to the image. It works without a cache, because rbd exits
+   * with 0 even if it cannot write the rest of its cache.
    */
   importCommand(): readonly string[];
   /** Seconds without progress after which a command counts as hung. By itself, a command gives up in half the time. */

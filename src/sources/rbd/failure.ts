@@ -9,8 +9,8 @@ export const ERRNO = { EPERM: 1, ENOENT: 2, EACCES: 13, EROFS: 30, ENODATA: 61, 
 const CANNOT_CONNECT = "couldn't connect to the cluster!";
 
 /**
- * Returns whether a command failed with one of the error numbers. Without a configuration of the cluster, rbd exits with
- * ENOENT as well, which says nothing about the image.
+ * Returns whether a command failed with one of the error numbers. Without a configuration of the cluster, rbd exits
+ * with ENOENT as well, which says nothing about the image.
  */
 export function failedWith({ exitCode, complaint }: RbdOutcome, ...errors: readonly number[]): boolean {
   return complaint !== CANNOT_CONNECT && errors.includes(exitCode);

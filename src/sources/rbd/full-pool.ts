@@ -11,8 +11,8 @@ export interface FullPool {
 }
 
 /**
- * Finds a full pool by asking ceph(8), which is not installed everywhere. Ceph itself raises no error: it blocks writes to a
- * full pool until there is space again.
+ * Finds a full pool by asking ceph(8), which is not installed everywhere. Ceph itself raises no error: it blocks
+ * writes to a full pool until there is space again.
  *
  * @returns undefined when none of the pools is full, or when ceph(8) does not tell
  */

@@ -28,8 +28,8 @@ export function markedRevision(key: string): string | undefined {
 }
 
 /**
- * Returns the mark of a repository's snapshots. It distinguishes repositories that back up the same image, also on hosts
- * with the same paths, so that none of them removes a snapshot of another.
+ * Returns the mark of a repository's snapshots. It distinguishes repositories that back up the same image, also on
+ * hosts with the same paths, so that none of them removes a snapshot of another.
  */
 export async function repositoryMark(directory: string): Promise<string> {
   const digest = createHash('sha256').update(`${await machineId()}\n${await realpath(directory)}`);

@@ -5,8 +5,8 @@ import type { Source } from '../source.ts';
 import type { RbdWork } from './work.ts';
 
 /**
- * Opens an image of a Ceph cluster as a source. Each backup takes a snapshot. While the snapshot of the previous revision
- * exists, only the objects that changed since then are read.
+ * Opens an image of a Ceph cluster as a source. Each backup takes a snapshot. While the snapshot of the previous
+ * revision exists, only the objects that changed since then are read.
  *
  * @param directory the repository, whose mark the snapshots get
  * @param left the list of the repository's snapshots

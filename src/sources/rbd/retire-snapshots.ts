@@ -3,8 +3,8 @@ import type { RbdCluster } from './cluster.ts';
 import { markedRevision, markKey, revisionOf, snapshotName } from './own-snapshot.ts';
 
 /**
- * Removes all snapshots of a repository except that of revision `keep`, which the next backup needs. If the Python backy
- * took that one or the repository was moved, it gets the mark of the repository.
+ * Removes all snapshots of a repository except that of revision `keep`, which the next backup needs. If the Python
+ * backy took that one or the repository was moved, it gets the mark of the repository.
  *
  * @param mark mark of the repository
  * @param left list of the repository's snapshots; while it is incomplete, the mark identifies them as well

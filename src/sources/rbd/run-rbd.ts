@@ -35,7 +35,10 @@ export async function runRbd(args: readonly string[], patienceMs: number, tool =
 /** Starts of messages that appear in the middle of a line, because several threads write at the same time. */
 const BEGINNINGS = /(?=\brbd: )|(?=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+[+-]\d{4} )/;
 
-/** Finds the last message of rbd itself, or else the last line. The library writes details under another name before it. */
+/**
+ * Finds the last message of rbd itself, or else the last line. The library writes details under another name before
+ * it.
+ */
 export function explanationIn(complaints: string): string {
   const lines = complaints
     .split(/[\r\n]/)

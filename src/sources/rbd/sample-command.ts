@@ -6,8 +6,8 @@ import { clientOf } from './client.ts';
 const PROGRAM = fileURLToPath(new URL('./sample-program.js', import.meta.url));
 
 /**
- * Builds the command that writes a sample of a snapshot to standard output. The engine adds the two numbers that select the
- * sample.
+ * Builds the command that writes a sample of a snapshot to standard output. The engine adds the two numbers that
+ * select the sample.
  *
  * @param timeoutMs time after which the library gives up an unreachable cluster
  */

@@ -1,8 +1,9 @@
 /**
- * A separate program that the engine starts. It writes some blocks of a Ceph snapshot to standard output. The Ceph library
- * may hang or abort, so it must not run inside backy itself.
+ * A separate program that the engine starts. It writes some blocks of a Ceph snapshot to standard output. The Ceph
+ * library may hang or abort, so it must not run inside backy itself.
  *
- * Arguments: the snapshot as JSON, the number of runs after which every block has been written, and the number of this run.
+ * Arguments: the snapshot as JSON, the number of runs after which every block has been written, and the number of
+ * this run.
  */
 
 import { loadEngine } from '../../native/load-engine.ts';

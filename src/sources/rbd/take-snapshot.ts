@@ -10,8 +10,8 @@ import { markKey, snapshotName } from './own-snapshot.ts';
 import { notPrimary, rightsOf } from './rights.ts';
 
 /**
- * Takes the snapshot of a revision. The mark is set first, so that the next run retires a snapshot that a killed run has
- * left. If the snapshot fails, the mark is removed.
+ * Takes the snapshot of a revision. The mark is set first, so that the next run retires a snapshot that a killed
+ * run has left. If the snapshot fails, the mark is removed.
  *
  * @param mark mark of the repository
  * @throws BACKY_SNAPSHOT_FAILED, BACKY_SOURCE_MISSING, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING
@@ -93,8 +93,8 @@ async function snapshotFailed(
 }
 
 /**
- * Checks that the snapshots still exist under their names. The commands read by name, so this proves that they have read
- * these very snapshots.
+ * Checks that the snapshots still exist under their names. The commands read by name, so this proves that they have
+ * read these very snapshots.
  */
 async function checkSnapshots(
   name: string,
