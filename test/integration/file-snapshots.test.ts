@@ -3,13 +3,13 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { basename, dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { expectSameBytes, KIB, MIB, makeSparseFile, randomBytes, readAt, writeAt } from '../helpers/bytes.ts';
-import { callsNeeds, compileCalls } from '../helpers/calls.ts';
 import { mustRun, run } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { attachDevice, withMounted } from '../helpers/loop-device.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { createRepository, PROGRAM, type TestRepository } from '../helpers/repository.ts';
+import { callsNeeds, compileCalls } from '../torture/tracer/calls.ts';
 
 const blockBytes = 256 * KIB;
 const diskBytes = 32 * MIB;

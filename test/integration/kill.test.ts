@@ -2,7 +2,6 @@ import { readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { expectSameBytes, hashOf, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
-import { type Calls, callsNeeds, compileCalls } from '../helpers/calls.ts';
 import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
 import { describeWith } from '../helpers/needs.ts';
 import { seededRandom, testSeed } from '../helpers/random.ts';
@@ -14,6 +13,7 @@ import {
   readLive,
   type TestRepository,
 } from '../helpers/repository.ts';
+import { type Calls, callsNeeds, compileCalls } from '../torture/tracer/calls.ts';
 
 const sourceBytes = 16 * MIB;
 const killsEach = 25;

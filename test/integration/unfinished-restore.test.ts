@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
 import { expectSameBytes, MIB, randomBytes } from '../helpers/bytes.ts';
-import { type Calls, callsNeeds, compileCalls } from '../helpers/calls.ts';
 import { mustRun, type Outcome, run } from '../helpers/command.ts';
 import { expectFailure } from '../helpers/failure.ts';
 import { holdBackup, holdComparison, holdingNeeds } from '../helpers/held-command.ts';
@@ -13,6 +12,7 @@ import { describeWith } from '../helpers/needs.ts';
 import { createRepository, PROGRAM, type TestRepository } from '../helpers/repository.ts';
 import { makeScratch } from '../helpers/scratch.ts';
 import { unwrapped } from '../helpers/unwrapped.ts';
+import { type Calls, callsNeeds, compileCalls } from '../torture/tracer/calls.ts';
 
 const sourceBytes = 4 * MIB;
 const killsEach = 5;

@@ -2,10 +2,9 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { initRepository, type Repository } from '../../src/index.ts';
-import { randomBytes } from '../helpers/bytes.ts';
-import { scratchForTest } from '../helpers/scratch.ts';
 import { cargoTest } from './cargo.ts';
 import { isLong, PATIENCE_MS, pointsOr, report, spread } from './scale.ts';
+import { randomBytes, scratchForTest } from './tests.ts';
 
 /** All bits of an image of 1 MiB. */
 const ALL_BITS = 8 * 2 ** 20;

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { mustRun } from '../helpers/command.ts';
+import { mustRun } from './tests.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

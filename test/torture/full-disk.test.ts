@@ -3,12 +3,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { initRepository, isBackyError, type Repository } from '../../src/index.ts';
-import { KIB, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
-import { run } from '../helpers/command.ts';
-import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
-import { describeWith } from '../helpers/needs.ts';
-import { scratchForTest } from '../helpers/scratch.ts';
 import { isLong, PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
+import {
+  describeWith,
+  KIB,
+  MIB,
+  needsOf,
+  randomBytes,
+  run,
+  scratchForTest,
+  useFilesystem,
+  writeAt,
+} from './tests.ts';
 
 const diskBytes = 6 * MIB;
 const disks = [

@@ -2,15 +2,24 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openRepository } from '../../src/index.ts';
-import { expectSameBytes, MIB, randomBytes, writeAt } from '../helpers/bytes.ts';
-import { type Outcome, run } from '../helpers/command.ts';
-import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
-import { describeWith } from '../helpers/needs.ts';
-import { testSeed } from '../helpers/random.ts';
-import { createLiveRepository, PROGRAM, type TestRepository } from '../helpers/repository.ts';
-import { scratchForTest } from '../helpers/scratch.ts';
 import { cargoTest } from './cargo.ts';
 import { isLong, PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
+import {
+  createLiveRepository,
+  describeWith,
+  expectSameBytes,
+  MIB,
+  needsOf,
+  type Outcome,
+  PROGRAM,
+  randomBytes,
+  run,
+  scratchForTest,
+  type TestRepository,
+  testSeed,
+  useFilesystem,
+  writeAt,
+} from './tests.ts';
 
 /** What the command line is made to fail with; the other numbers are the engine's, call by call. */
 const ERRORS = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENOMEM', 'ESTALE'] as const;

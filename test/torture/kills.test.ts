@@ -1,12 +1,10 @@
 import { expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
-import { type Calls, callsNeeds, compileCalls } from '../helpers/calls.ts';
-import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
-import { describeWith } from '../helpers/needs.ts';
-import { testSeed } from '../helpers/random.ts';
 import { isLong, isWanted, PATIENCE_MS, pointsOr, randomFor, report, spread } from './scale.ts';
-import { type Scene, sceneBuilder } from './scene.ts';
-import { judge, judgeTarget, refer, TRIALS, type Trial } from './trials.ts';
+import { describeWith, needsOf, testSeed, useFilesystem } from './tests.ts';
+import { type Calls, callsNeeds, compileCalls } from './tracer/calls.ts';
+import { type Scene, sceneBuilder } from './workloads/scene.ts';
+import { judge, judgeTarget, refer, TRIALS, type Trial } from './workloads/trials.ts';
 
 const types = ['btrfs', 'xfs'] as const;
 /** In the short form one kill after a kill is enough. */

@@ -1,17 +1,14 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
-import { callsNeeds, compileCalls } from '../helpers/calls.ts';
-import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
-import { describeWith } from '../helpers/needs.ts';
-import { testSeed } from '../helpers/random.ts';
-import { PROGRAM } from '../helpers/repository.ts';
-import { buildMutant, MUTANTS, type Mutant } from './mutants.ts';
-import { breaches } from './order-rules.ts';
-import { cutPower } from './power-cuts.ts';
-import { type RecordedType, recordFilesystem, recordingNeeds } from './recorded-filesystem.ts';
+import { cutPower } from './disk/cut-power.ts';
+import { type RecordedType, recordFilesystem, recordingNeeds } from './disk/recorded-filesystem.ts';
+import { breaches } from './judge/order-rules.ts';
+import { buildMutant, MUTANTS, type Mutant } from './mutants/mutants.ts';
 import { isLong, PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
-import { type Milestone, makeSource, runWorkload, SHORT_WORKLOAD } from './workload.ts';
+import { describeWith, needsOf, PROGRAM, testSeed, useFilesystem } from './tests.ts';
+import { callsNeeds, compileCalls } from './tracer/calls.ts';
+import { type Milestone, makeSource, runWorkload, SHORT_WORKLOAD } from './workloads/workload.ts';
 
 /** How many disks are looked at before a mutant counts as not noticed. */
 const points = pointsOr(20);

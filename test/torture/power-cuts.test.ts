@@ -2,13 +2,11 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
-import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
-import { describeWith } from '../helpers/needs.ts';
-import { testSeed } from '../helpers/random.ts';
-import { cutPower, type Recorded } from './power-cuts.ts';
-import { type RecordedType, recordFilesystem, recordingNeeds } from './recorded-filesystem.ts';
+import { cutPower, type Recorded } from './disk/cut-power.ts';
+import { type RecordedType, recordFilesystem, recordingNeeds } from './disk/recorded-filesystem.ts';
 import { PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
-import { type Milestone, makeSource, runWorkload, WORKLOAD } from './workload.ts';
+import { describeWith, needsOf, testSeed, useFilesystem } from './tests.ts';
+import { type Milestone, makeSource, runWorkload, WORKLOAD } from './workloads/workload.ts';
 
 const types = ['btrfs', 'xfs'] as const;
 /** On each filesystem. */

@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { loadEngine } from '../../src/native/load-engine.ts';
-import { start } from '../helpers/command.ts';
-import { needsOf, useFilesystem } from '../helpers/loop-filesystem.ts';
-import { describeWith } from '../helpers/needs.ts';
-import { testSeed } from '../helpers/random.ts';
 import { isLong, PATIENCE_MS, pointsOr, randomFor, report } from './scale.ts';
-import { type Scene, sceneBuilder } from './scene.ts';
-import { judge, judgeTarget, refer, TRIALS, type Trial } from './trials.ts';
+import { describeWith, needsOf, start, testSeed, useFilesystem } from './tests.ts';
+import { type Scene, sceneBuilder } from './workloads/scene.ts';
+import { judge, judgeTarget, refer, TRIALS, type Trial } from './workloads/trials.ts';
 
 const types = ['btrfs', 'xfs'] as const;
 const trials = TRIALS.filter(({ killedBefore }) => !killedBefore);

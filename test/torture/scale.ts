@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs';
-import { seededRandom, testSeed } from '../helpers/random.ts';
+import { seededRandom, testSeed } from './tests.ts';
 
 /**
  * How much of a part is done: the short form is for every run of the tests; `npm run torture` asks for more by the

@@ -5,9 +5,8 @@ import { inOrderOfTaking } from '../../src/domain/revision-order.ts';
 import { dueTags, type Schedule } from '../../src/domain/schedule.ts';
 import { backup } from '../../src/operations/backup/backup.ts';
 import { status } from '../../src/operations/status/status.ts';
-import { workbench } from '../unit/operations/workbench.ts';
-import { makeRecord } from '../unit/records.ts';
 import { PATIENCE_MS, pointsOr, report } from './scale.ts';
+import { makeRecord, workbench } from './tests.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -18,7 +18,6 @@ import { basename, dirname, join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import type { RevisionRecord } from '../../../src/domain/revision.ts';
 import { expectSameBytes, hashOf, KIB, MIB, randomBytes, writeAt } from '../../helpers/bytes.ts';
-import { type Calls, callsNeeds, compileCalls } from '../../helpers/calls.ts';
 import { mustRun } from '../../helpers/command.ts';
 import { type LoopFilesystem, needsOf, useFilesystem } from '../../helpers/loop-filesystem.ts';
 import { describeWith } from '../../helpers/needs.ts';
@@ -30,6 +29,7 @@ import {
   NEEDS_OF_SECOND_USER,
   USER_ID,
 } from '../../helpers/second-user.ts';
+import { type Calls, callsNeeds, compileCalls } from '../../torture/tracer/calls.ts';
 
 const diskBytes = MIB;
 

@@ -1,10 +1,6 @@
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cleanUpWith } from '../helpers/clean-up.ts';
-import { mustRun, start } from '../helpers/command.ts';
-import { mountDirectly, untilServed } from '../helpers/fuse-disk.ts';
-import type { Need } from '../helpers/needs.ts';
-import { patiently } from '../helpers/patiently.ts';
+import { cleanUpWith, mountDirectly, mustRun, type Need, patiently, start, untilServed } from '../tests.ts';
 import { SECTOR_BYTES } from './crash-states.ts';
 import { type Entry, recordDisk } from './recording-disk.ts';
 

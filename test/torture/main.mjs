@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 /**
- * `npm run torture -- [PART]... [--points N] [--seed S] [--only NAME]`: the long form of test/torture, with a table of
- * counts for each part. Without a part it runs all of them, which takes hours; docs/reference/reliability.md says what they are.
+ * `npm run torture -- [PART]... [--points N] [--seed S] [--only NAME]` runs the long form of each part and prints a table
+ * of counts. Without a part it runs all of them, which takes hours. docs/reference/reliability.md explains the parts.
  */
 
 import { mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fail, say, stream } from './lib/run.mjs';
+import { fail, say, stream } from '../../scripts/lib/run.mjs';
 
-/** How many points each part has by default. What a point is differs: docs/reference/reliability.md. */
+/** The default number of points of each part. docs/reference/reliability.md defines a point of each. */
 const PARTS = {
   kills: 1000,
   'random-kills': 2000,
@@ -61,7 +61,8 @@ async function runPart(/** @type {string} */ part) {
     TMPDIR: roomyPlace(),
   });
   try {
-    const command = ['--no-install', 'vitest', 'run', `test/torture/${part}.test.ts`];
+    const files = [`test/torture/${part}.test.ts`, `test/torture/${part}/`];
+    const command = ['--no-install', 'vitest', 'run', ...files];
     const { succeeded } = await stream('npx', command, { silenceLimitMs: NO_LIMIT_MS });
     for (const [name, group] of readRows(rows)) for (const line of [`\n${name}`, ...table(group)]) say(line);
     return succeeded;
@@ -70,7 +71,7 @@ async function runPart(/** @type {string} */ part) {
   }
 }
 
-/** Memory, where there is enough of it: what is tested is the order of things, and no disk is worn for that. */
+/** Prefers memory if it has room: these tests are about the order of changes and need not wear a disk. */
 function roomyPlace() {
   const fallback = process.env.TMPDIR ?? '/var/tmp';
   try {
@@ -81,7 +82,7 @@ function roomyPlace() {
   }
 }
 
-/** @returns {Map<string, Record<string, string | number>[]>} by what they are about */
+/** @returns {Map<string, Record<string, string | number>[]>} the rows of each part */
 function readRows(/** @type {string} */ path) {
   const groups = new Map();
   try {
@@ -95,7 +96,7 @@ function readRows(/** @type {string} */ path) {
   return groups;
 }
 
-/** Columns as wide as they must be, and the sums of those that count something. */
+/** Aligns the columns and adds a row with the sum of each column of numbers. */
 function table(/** @type {readonly Record<string, string | number>[]} */ rows) {
   const [first] = rows;
   if (!first) return [];

@@ -6,9 +6,9 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { openRepository } from '../../dist/index.js';
+import { openRepository } from '../../../dist/index.js';
 
-/** @type {Record<string, (repository: import('../../src/index.ts').Repository, target: string) => Promise<unknown>>} */
+/** @type {Record<string, (repository: import('../../../src/index.ts').Repository, target: string) => Promise<unknown>>} */
 const ORDERS = {
   backup: (repository) => repository.backup({ tags: ['manual:new'] }),
   verify: (repository) => repository.verify(),

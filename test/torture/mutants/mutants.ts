@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { platformName } from '../../src/native/load-addon.ts';
-import { RECORD_SUFFIX, UNFINISHED_SUFFIX } from '../../src/repository/layout.ts';
+import { platformName } from '../../../src/native/load-addon.ts';
+import { RECORD_SUFFIX, UNFINISHED_SUFFIX } from '../../../src/repository/layout.ts';
 
 /**
  * A mistake in the calls of the engine. Each pattern matches the name of a call and the names of its files, such as
@@ -107,7 +107,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
-const ROOT = new URL('../../', import.meta.url);
+const ROOT = new URL('../../../', import.meta.url);
 
 /** Writes a program that runs backy with the mistake in its engine. @returns the path of the program */
 export function buildMutant({ mistake }: Mutant, home: string): string {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import type { Engine } from '../../src/native/engine.ts';
-import { layoutOf } from '../../src/repository/layout.ts';
-import { withRemovalLock, withWriterLock } from '../../src/repository/lock.ts';
+import type { Engine } from '../../../src/native/engine.ts';
+import { layoutOf } from '../../../src/repository/layout.ts';
+import { withRemovalLock, withWriterLock } from '../../../src/repository/lock.ts';
 import { type Known, lastOf, readState, type State, strayFiles, type Violations } from './state.ts';
 
 /** What may be found after an interruption. */

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { mustRun, type Outcome, run } from './command.ts';
-import type { Need } from './needs.ts';
+import { mustRun, type Need, type Outcome, run } from '../tests.ts';
 
 /** What a machine must have for `compileCalls`. */
 export const callsNeeds: readonly Need[] = ['root', 'command cc'];

@@ -1,9 +1,8 @@
 import { dirname } from 'node:path';
-import type { Status } from '../../src/operations/status/status.ts';
-import { type Calls, IN_ORDER, type Interference } from '../helpers/calls.ts';
-import { mustRun } from '../helpers/command.ts';
-import { PROGRAM } from '../helpers/repository.ts';
-import type { Known, State } from './state.ts';
+import type { Status } from '../../../src/operations/status/status.ts';
+import type { Known, State } from '../judge/state.ts';
+import { mustRun, PROGRAM } from '../tests.ts';
+import { type Calls, IN_ORDER, type Interference } from '../tracer/calls.ts';
 
 /** A command of a workload, and what the guest does before it. */
 export interface Step {

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RevisionRecord, Trust } from '../../src/domain/revision.ts';
-import type { Engine } from '../../src/native/engine.ts';
-import { type Layout, layoutOf } from '../../src/repository/layout.ts';
-import { readRevisions } from '../../src/repository/read-revisions.ts';
-import { foreignChecksum } from '../../src/repository/seal-revision.ts';
-import { readTrash } from '../../src/repository/trash.ts';
+import type { RevisionRecord, Trust } from '../../../src/domain/revision.ts';
+import type { Engine } from '../../../src/native/engine.ts';
+import { type Layout, layoutOf } from '../../../src/repository/layout.ts';
+import { readRevisions } from '../../../src/repository/read-revisions.ts';
+import { foreignChecksum } from '../../../src/repository/seal-revision.ts';
+import { readTrash } from '../../../src/repository/trash.ts';
 
 /** What is known of one revision. */
 export interface Known {

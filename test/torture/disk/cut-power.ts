@@ -1,15 +1,15 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Engine } from '../../src/native/engine.ts';
-import { backup } from '../../src/operations/backup/backup.ts';
-import { createContext, type Log } from '../../src/operations/context.ts';
-import { init } from '../../src/operations/init.ts';
-import { layoutOf } from '../../src/repository/layout.ts';
-import { cleanUpWith } from '../helpers/clean-up.ts';
+import type { Engine } from '../../../src/native/engine.ts';
+import { backup } from '../../../src/operations/backup/backup.ts';
+import { createContext, type Log } from '../../../src/operations/context.ts';
+import { init } from '../../../src/operations/init.ts';
+import { layoutOf } from '../../../src/repository/layout.ts';
+import { judgeRepository } from '../judge/judge.ts';
+import { cleanUpWith } from '../tests.ts';
+import type { Milestone } from '../workloads/workload.ts';
 import { type CrashState, crashStates } from './crash-states.ts';
-import { judgeRepository } from './judge.ts';
 import { type Recording, withCrashed } from './recorded-filesystem.ts';
-import type { Milestone } from './workload.ts';
 
 /** A recorded workload. */
 export interface Recorded {

@@ -1,14 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Engine } from '../../src/native/engine.ts';
-import { backup } from '../../src/operations/backup/backup.ts';
-import { createContext, openContext } from '../../src/operations/context.ts';
-import { init } from '../../src/operations/init.ts';
-import { restore } from '../../src/operations/restore/restore.ts';
-import { layoutOf } from '../../src/repository/layout.ts';
-import { PROGRAM } from '../helpers/repository.ts';
-import { type Expectation, judgeRepository } from './judge.ts';
+import type { Engine } from '../../../src/native/engine.ts';
+import { backup } from '../../../src/operations/backup/backup.ts';
+import { createContext, openContext } from '../../../src/operations/context.ts';
+import { init } from '../../../src/operations/init.ts';
+import { restore } from '../../../src/operations/restore/restore.ts';
+import { layoutOf } from '../../../src/repository/layout.ts';
+import { type Expectation, judgeRepository } from '../judge/judge.ts';
+import { readState, type State, type Violations } from '../judge/state.ts';
+import { PROGRAM } from '../tests.ts';
 import type { Scene, SceneOptions } from './scene.ts';
-import { readState, type State, type Violations } from './state.ts';
 
 /** A command that is interrupted, and where. */
 export interface Trial {

@@ -40,7 +40,7 @@ export function* crashStates(
   count: number,
   random: () => number,
 ): Generator<CrashState> {
-  const cuts = chooseCuts(first, entries.length, count, random);
+  const cuts = chooseCuts(entries, first, count, random);
   copyFileSync(base, scratch, constants.COPYFILE_FICLONE);
   let [done, flushed] = [0, 0];
   for (const { after, kind } of cuts) {
@@ -61,23 +61,32 @@ export function* crashStates(
   }
 }
 
-/** Every prefix if there are states enough for that, and random ones for the rest. */
-function chooseCuts(first: number, last: number, count: number, random: () => number) {
-  const length = last - first;
-  const prefixes = count > length ? length : 0;
-  const cuts = Array.from({ length: prefixes }, (_, index) => ({
-    after: first + index + 1,
-    kind: 'prefix' as CutKind,
-  }));
-  // What was reported last must hold without anything that came after it.
+/**
+ * Chooses when the power is cut and what the disk loses: at every entry if there are more states than entries, else after
+ * every flush, and at random for the rest. A program can order its changes by flushes only. So the disk after each flush
+ * shows each step of a commit, and a mistake in the order of steps is noticed whatever the seed is.
+ */
+function chooseCuts(entries: readonly Entry[], first: number, count: number, random: () => number) {
+  const last = entries.length;
+  const certain = certainCuts(entries, first, count);
+  const cuts = certain.map((after) => ({ after, kind: 'prefix' as CutKind }));
+  // A success that was reported last must hold without anything that came after it.
   cuts.push({ after: last, kind: 'lost' });
-  const kinds = prefixes > 0 ? KINDS.filter((kind) => kind !== 'prefix') : KINDS;
+  const kinds = certain.length === last - first ? KINDS.filter((kind) => kind !== 'prefix') : KINDS;
   for (let index = cuts.length; index < count; index += 1)
     cuts.push({
-      after: first + 1 + Math.floor(random() * length),
+      after: first + 1 + Math.floor(random() * (last - first)),
       kind: kinds[index % kinds.length] ?? 'torn',
     });
   return cuts.sort((a, b) => a.after - b.after);
+}
+
+/** Cuts at every entry, or after every flush, or none if there are not states enough for that. */
+function certainCuts(entries: readonly Entry[], first: number, count: number): readonly number[] {
+  const all = Array.from({ length: entries.length - first }, (_, index) => first + index + 1);
+  if (all.length < count) return all;
+  const flushes = all.filter((after) => entries[after - 1]?.kind === 'flush');
+  return flushes.length < count ? flushes : [];
 }
 
 /** How many of the first `after` entries a flush has made safe. */

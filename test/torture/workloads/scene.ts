@@ -14,17 +14,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Engine } from '../../src/native/engine.ts';
-import { backup } from '../../src/operations/backup/backup.ts';
-import { type Context, createContext, openContext } from '../../src/operations/context.ts';
-import { init } from '../../src/operations/init.ts';
-import { editTags } from '../../src/operations/records/edit-tags.ts';
-import { forget } from '../../src/operations/removal/forget.ts';
-import { layoutOf } from '../../src/repository/layout.ts';
-import { finishTrashMoves } from '../../src/repository/trash-upkeep.ts';
-import { flipByte, KIB, MIB, writeAt } from '../helpers/bytes.ts';
-import { isLong } from './scale.ts';
-import { readState, type State } from './state.ts';
+import type { Engine } from '../../../src/native/engine.ts';
+import { backup } from '../../../src/operations/backup/backup.ts';
+import { type Context, createContext, openContext } from '../../../src/operations/context.ts';
+import { init } from '../../../src/operations/init.ts';
+import { editTags } from '../../../src/operations/records/edit-tags.ts';
+import { forget } from '../../../src/operations/removal/forget.ts';
+import { layoutOf } from '../../../src/repository/layout.ts';
+import { finishTrashMoves } from '../../../src/repository/trash-upkeep.ts';
+import { readState, type State } from '../judge/state.ts';
+import { isLong } from '../scale.ts';
+import { flipByte, KIB, MIB, writeAt } from '../tests.ts';
 
 /** A directory with a source and a repository, in which every trial of one kind begins anew. */
 export interface Scene {
