@@ -58,7 +58,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let bench = Self { directory: tempfile::tempdir().unwrap(), sealed: Vec::new() };
-        fs::write(bench.next(), vec![7; SPACE as usize]).unwrap();
+        fs::write(bench.next(), bytes(7, SPACE)).unwrap();
         bench
     }
 
@@ -73,7 +73,7 @@ impl Bench {
 
     fn happen(&mut self, event: &Event) {
         match *event {
-            Event::Write { at, length, value } => write(&self.next(), at, &vec![value; length as usize]),
+            Event::Write { at, length, value } => write(&self.next(), at, &bytes(value, length)),
             Event::Resize { size } => open(&self.next()).set_len(size).unwrap(),
             Event::Seal => self.seal(),
             Event::Spoil { at } => {
@@ -108,6 +108,10 @@ impl Bench {
         let verify = |options| verify_next_image(options, None, &mut verified, &Control::default()).unwrap();
         self.sealed.iter().map(verify).collect()
     }
+}
+
+fn bytes(value: u8, length: u64) -> Vec<u8> {
+    vec![value; usize::try_from(length).unwrap()]
 }
 
 fn open(path: &Path) -> File {
@@ -146,7 +150,9 @@ proptest! {
     #[test]
     fn a_series_finds_all_that_single_runs_find(events in prop::collection::vec(event(), 1..24)) {
         let mut bench = Bench::new();
-        events.iter().for_each(|event| bench.happen(event));
+        for event in &events {
+            bench.happen(event);
+        }
         for (options, found) in bench.sealed.iter().zip(bench.verify_series()) {
             let alone = verify_image(options, None, &Control::default()).unwrap();
             prop_assert_eq!(&found.bad_blocks, &alone.bad_blocks);
@@ -178,7 +184,7 @@ fn an_image_whose_extents_moved_since_it_was_read_vouches_for_nothing() {
     let mut verified = Verified::default();
     verify_next_image(&bench.sealed[0], None, &mut verified, &Control::default()).unwrap();
     // The same bytes, written anew: they may lie anywhere, and so may those of others.
-    write(&bench.sealed[0].image, 0, &vec![7; SPACE as usize]);
+    write(&bench.sealed[0].image, 0, &bytes(7, SPACE));
     let next = verify_next_image(&bench.sealed[1], None, &mut verified, &Control::default()).unwrap();
     if shares_blocks(&bench) {
         assert_eq!((next.bytes_read, next.bytes_shared), (SPACE, 0));
