@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { COPY, copyAndReadCommand, copyCommand } from '../against.mjs';
 import { compareImages } from '../changed-pages.mjs';
+import { run } from '../command.mjs';
 import { countExtents } from '../extents.mjs';
 import { changeAsGuest } from '../guest.mjs';
 import { interleave, measure, touchMemory, warm } from '../measure.mjs';
@@ -20,7 +21,8 @@ import { table } from '../table.mjs';
 
 export const title = 'Restore';
 export const about = `Every block is checked against the index on the way, and what was written is read back from the disk, past the cache, as
-after a backup. Onto a file that is there, only what differs is written: what that may
+after a backup. Onto a file that is there, only what differs is written, and onto one
+that differs nearly everywhere, all of it in one pass: what that may
 take is what a backup takes when nothing changed, and the time of writing at 500 MiB/s. \`--clone\` shares the blocks of
 the revision and may take 50 ms and 15 µs for each extent above the start of Node.`;
 export const places = [XFS];
@@ -34,7 +36,7 @@ export async function figures(bench) {
   await freshLiveRepository(bench.repository, bench.image);
   await backUp(bench.repository, bench.image);
   const rows = [];
-  for (const step of [toNewFile, ontoDrifted, byReflink]) {
+  for (const step of [toNewFile, ontoOther, ontoDrifted, byReflink]) {
     bench.announce(step.name);
     rows.push(...(await step(bench)));
   }
@@ -67,6 +69,34 @@ async function toNewFile({ scratch, image, dataBytes, rounds, repository }) {
       next('copyAndRead'),
     ),
   ];
+}
+
+/** Onto a file in which every page has other bytes. */
+async function ontoOther({ scratch, dataBytes, image, sizeBytes, rounds, repository }) {
+  const revision = newestImage(repository);
+  const target = scratch.path('other');
+  const prepared = (argv) => async () => {
+    rmSync(target, { force: true });
+    await run(['sh', '-c', `head -c ${sizeBytes} /dev/zero | tr '\\0' x > "$1" && sync "$1"`, 'sh', target]);
+    await touchMemory(dataBytes * 1.5);
+    await warm(revision);
+    return measure(scratch, argv);
+  };
+  const pairs = await interleave(Math.min(rounds, 3), {
+    peer: prepared([
+      'sh',
+      '-c',
+      'dd if="$1" of="$2" bs=4M conv=notrunc,fsync status=none && dd if="$2" of=/dev/null bs=4M iflag=direct status=none',
+      'sh',
+      revision,
+      target,
+    ]),
+    backy: prepared(restoreCommand(repository, target)),
+  });
+  await requireEqual(image, target);
+  rmSync(target);
+  const against = '`dd conv=notrunc,fsync`, and reading it back from the disk';
+  return [timeRow('onto a target with other bytes everywhere', against, 1.25, pairs)];
 }
 
 async function ontoDrifted({ scratch, image, sizeBytes, rounds, repository }) {

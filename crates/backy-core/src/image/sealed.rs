@@ -141,6 +141,11 @@ impl Image {
         read_back(target, &self.index, self.size, touched, control)
     }
 
+    /// The ranges with data, in whole blocks.
+    pub(crate) fn data(&self) -> &ExtentMap {
+        &self.data
+    }
+
     /// Bytes of data in the file.
     pub(crate) fn data_bytes(&self) -> u64 {
         self.data.bytes()

@@ -18,6 +18,7 @@
 pub(crate) mod as_clone;
 pub(crate) mod outcome;
 pub(crate) mod partial;
+pub(crate) mod replacing;
 pub(crate) mod run;
 pub(crate) mod target;
 pub(crate) mod to_existing;

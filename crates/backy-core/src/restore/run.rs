@@ -34,7 +34,8 @@ pub enum Target {
     Command(CommandTarget),
 }
 
-/// Restores an image. Without `force`, a damaged image leaves a target file or device as it was.
+/// Restores an image. Without `force`, a damaged image leaves a target file or device as it was, unless nearly all of
+/// the target differs: then each block is checked as it is written, and damage leaves the target incomplete.
 ///
 /// With `force`, bad blocks are left out: they become holes in a new file, zeros in a stream, and stay as they are
 /// elsewhere. Bytes behind the end of the image are left out, too.
@@ -88,6 +89,10 @@ impl Restore<'_> {
     fn existing(&self, path: &Path) -> Result<RestoreStats> {
         let target = Differential::open(&self.image, self.control, path)?;
         let kind = if target.kind() == Kind::Device { TargetKind::Device } else { TargetKind::File };
+        if target.is_worth_little()? {
+            let restored = target.replace()?;
+            return self.stats(restored, kind).map_err(Error::begun);
+        }
         let differing = target.compare()?;
         self.refuse_damage(&differing.bad)?;
         let restored = target.write(&differing)?;

@@ -27,13 +27,13 @@ use crate::work::pool;
 
 /// A file or device with old bytes that is about to become the image.
 pub(crate) struct Differential<'a> {
-    image: &'a Image,
-    control: &'a Control,
-    file: File,
-    facts: Facts,
-    reader: Reader,
+    pub(super) image: &'a Image,
+    pub(super) control: &'a Control,
+    pub(super) file: File,
+    pub(super) facts: Facts,
+    pub(super) reader: Reader,
     /// The ranges of the target that may hold anything but zeros, in whole blocks.
-    data: ExtentMap,
+    pub(super) data: ExtentMap,
 }
 
 /// The differences of the target.
@@ -220,7 +220,7 @@ impl<'a> Differential<'a> {
     }
 
     /// The bytes of the target, with zeros behind its old end.
-    fn read<'b>(&self, via: Via, buffer: &'b mut Buffer, range: Extent) -> Result<&'b [u8]> {
+    pub(super) fn read<'b>(&self, via: Via, buffer: &'b mut Buffer, range: Extent) -> Result<&'b [u8]> {
         let there = range.overlap(&Extent { start: 0, end: self.facts.size });
         let length = usize::try_from(range.len()).expect("a range of one read");
         let read = if there.is_empty() { 0 } else { self.reader.read(via, buffer, there)?.len() };
