@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fd::BorrowedFd;
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Code, Context, Error, Result};
@@ -180,15 +181,21 @@ pub(crate) fn close(file: File, path: &Path) -> Result<()> {
 pub(crate) fn rename(from: &Path, to: &Path, existing: Existing) -> Result<()> {
     match existing {
         Existing::Replace => fs::rename(from, to).on("rename", to),
-        Existing::Keep => match fs::rename_to_free(from, to) {
-            // The filesystem has no such flag. Writers hold the lock, so the name stays free.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::lstat(to) {
-                Err(Errno::NOENT) => fs::rename(from, to).on("rename", to),
-                Ok(_) => Err(Error::io("rename", to, Errno::EXIST)),
-                Err(errno) => Err(Error::io("lstat", to, errno)),
-            },
-            result => result.on("rename", to),
+        Existing::Keep => rename_to_free(CWD, from, to).on("rename", to),
+    }
+}
+
+/// Renames a file within `directory`. Fails with `EEXIST` if the new name is taken. The new name is not durable yet.
+///
+/// Some filesystems lack the flag that makes this atomic. There the name is checked first: it stays free in a repository,
+/// where writers hold a lock, and a restore checks afterwards which file got the name.
+pub(crate) fn rename_to_free(directory: BorrowedFd<'_>, from: &Path, to: &Path) -> rustix::io::Result<()> {
+    match fs::rename_in_to_free(directory, from, to) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::stat_at(directory, to) {
+            Err(Errno::NOENT) => fs::rename_in(directory, from, to),
+            result => result.and(Err(Errno::EXIST)),
         },
+        result => result,
     }
 }
 

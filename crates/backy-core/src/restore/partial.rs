@@ -7,11 +7,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use rustix::fd::AsFd;
 use rustix::fs::{Dir, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
 use crate::error::{Code, Context, Error, Result};
+use crate::files::durable::rename_to_free;
 use crate::files::names::{directory_of, unique};
 use crate::files::resolve::{Resolved, resolve};
 use crate::platform;
@@ -61,7 +63,7 @@ impl<'r> Partial<'r> {
     /// put another file in its place.
     fn finish(&self) -> Result<()> {
         let Resolved { path, directory, name, .. } = self.target;
-        rename_to_free(directory, &self.name, name).on("rename", path)?;
+        rename_to_free(directory.as_fd(), Path::new(&self.name), Path::new(name)).on("rename", path)?;
         let held = self.claim.get().map(fs::fstat).transpose().on("fstat", path)?;
         let named = fs::stat_at(directory, name).on("lstat", path)?;
         if held.is_none_or(|held| (held.st_dev, held.st_ino) != (named.st_dev, named.st_ino)) {
@@ -81,18 +83,6 @@ pub(crate) fn create_whole<T>(target: &Resolved, fill: impl FnOnce(&Partial) -> 
         let _ = fs::unlink_at(partial.directory(), &partial.name);
         if error.path.as_ref() == Some(&partial.path) { error.at(&target.path) } else { error }
     })
-}
-
-/// Renames a file. Fails with `EEXIST` if the name is taken.
-fn rename_to_free(directory: &File, from: &OsStr, to: &OsStr) -> std::result::Result<(), Errno> {
-    match fs::rename_in_to_free(directory, from, to) {
-        // No such flag on this filesystem.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => match fs::stat_at(directory, to) {
-            Err(Errno::NOENT) => fs::rename_in(directory, from, to),
-            result => result.and(Err(Errno::EXIST)),
-        },
-        result => result,
-    }
 }
 
 /// Removes the leftovers of interrupted restores to a new file `path`: plain files with such a name that belong to the

@@ -7,9 +7,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
-    self, AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, RenameFlags, SeekFrom, Stat, Uid, XattrFlags,
+    self, AtFlags, FlockOperation, Gid, Mode, OFlags, RenameFlags, SeekFrom, Stat, Uid, XattrFlags,
 };
 use rustix::io::{Errno, Result};
 use rustix::path::Arg;
@@ -26,7 +26,7 @@ pub(crate) fn open_at(directory: impl AsFd, name: impl Arg, flags: OFlags, mode:
 }
 
 /// The owner, mode and kind of what has a name in an open directory. A symbolic link is not followed.
-pub(crate) fn stat_at(directory: &File, name: &OsStr) -> Result<Stat> {
+pub(crate) fn stat_at(directory: impl AsFd, name: impl Arg) -> Result<Stat> {
     call("lstat", || fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW))
 }
 
@@ -37,12 +37,12 @@ pub(crate) fn read_link_at(directory: &File, name: &OsStr) -> Result<OsString> {
 }
 
 /// Renames within an open directory. Replaces what has the new name.
-pub(crate) fn rename_in(directory: &File, from: &OsStr, to: &OsStr) -> Result<()> {
+pub(crate) fn rename_in(directory: BorrowedFd<'_>, from: &Path, to: &Path) -> Result<()> {
     call("rename", || fs::renameat(directory, from, directory, to))
 }
 
-/// The same, but replaces nothing: `EEXIST` then.
-pub(crate) fn rename_in_to_free(directory: &File, from: &OsStr, to: &OsStr) -> Result<()> {
+/// As [`rename_in`], but fails with `EEXIST` instead of replacing a file.
+pub(crate) fn rename_in_to_free(directory: BorrowedFd<'_>, from: &Path, to: &Path) -> Result<()> {
     call("renameat2", || fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE))
 }
 
@@ -212,11 +212,6 @@ pub(crate) fn is_empty(directory: impl AsFd) -> Result<bool> {
 
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     call("rename", || fs::rename(from, to))
-}
-
-/// Renames, and fails with `EEXIST` instead of replacing a file.
-pub(crate) fn rename_to_free(from: &Path, to: &Path) -> Result<()> {
-    call("renameat2", || fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE))
 }
 
 /// A second descriptor of the file that this process has open by a number. `EBADF` if it has none.
