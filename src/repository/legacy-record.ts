@@ -102,7 +102,7 @@ function unfinishedReason(record: Field): string | undefined {
   }
   const type = member(record, 'type');
   if (type.value === 'delta')
-    throw new ShapeError(type, '"full": a delta of March 2014 holds only what differed, and is no image');
+    throw new ShapeError(type, '"full": a delta of March 2014 holds only differences and is no image');
   asOneOf(type, ['full']);
   const { value } = member(record, 'checksum');
   return value ? undefined : 'its backup never finished: the record has no checksum';

@@ -39,7 +39,7 @@ function orExplain<Found>(layout: Layout, list: RevisionList, spec: string, find
     if (bare) throw missingRecord(layout, bare.uuid);
     const isAllDamaged = list.revisions.length === 0 && list.damaged.length > 0;
     if (!isAllDamaged) throw error;
-    const reason = 'there is none that is not damaged';
+    const reason = 'all revisions are damaged';
     throw backyError('BACKY_REVISION_UNKNOWN', { spec: wanted, reason }, { cause: error });
   }
 }

@@ -23,7 +23,7 @@ export function formatRecord(record: RevisionRecord, checksum?: Checksum): strin
 }
 
 function problemOfReading(text: string, uuid: string): string | undefined {
-  if (Buffer.byteLength(text) > LARGEST_FILE_BYTES) return 'would have more than the 1 MiB that are read';
+  if (Buffer.byteLength(text) > LARGEST_FILE_BYTES) return 'would exceed the limit of 1 MiB';
   try {
     parseRecord(text, uuid);
     return undefined;

@@ -118,8 +118,8 @@ async function previousOf(
   if (stats.snapshotDropped !== undefined) return { fallback: fullReadReason(stats.snapshotDropped) };
   const { snapshotFile: identity } = source;
   if (identity) return { previous: { path: parentImage ?? (await snapshots.fileOf(parent.uuid)), identity } };
-  if (consistency === 'live') return { fallback: 'the revision before was read without a snapshot' };
-  return { fallback: 'the record of the revision before does not say which file its snapshot is' };
+  if (consistency === 'live') return { fallback: 'the previous revision was read without a snapshot' };
+  return { fallback: 'the record of the previous revision does not identify its snapshot' };
 }
 
 function reasonOf({ code, details }: BackyError): string {

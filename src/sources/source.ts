@@ -121,7 +121,7 @@ export interface Snapshot {
 
 /** Explains a full read after a dropped snapshot. @param reason reason from the record of the parent */
 export function fullReadReason(reason: string): string {
-  return `the snapshot of the revision before was dropped: ${reason}`;
+  return `the snapshot of the previous revision was dropped: ${reason}`;
 }
 
 /** Default number of runs in which every block is read again, regardless of change hints. */

@@ -197,7 +197,10 @@ describeWith(needs, `an image of a Ceph cluster (BACKY_TEST_SEED=${testSeed})`, 
     });
     repository.configure('full-always: true');
     const third = await repository.backup();
-    expect(third.stats).toMatchObject({ method: 'full', fallback: 'the configuration says full-always' });
+    expect(third.stats).toMatchObject({
+      method: 'full',
+      fallback: 'full-always is set in the configuration',
+    });
     await expectRevision(repository, third, image);
   });
 

@@ -42,7 +42,7 @@ describeWith([...needsOf('xfs', 'btrfs'), 'command fallocate'], 'a guest whose d
     const { stats } = await repository.backup();
     expect(stats).toMatchObject({
       method: 'full',
-      fallback: `the snapshot of the revision before was dropped: ${first?.stats.snapshotDropped}`,
+      fallback: `the snapshot of the previous revision was dropped: ${first?.stats.snapshotDropped}`,
     });
     overwrite(disk, mebibytes);
   });

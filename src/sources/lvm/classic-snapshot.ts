@@ -34,7 +34,7 @@ export async function takeClassicSnapshot(order: SnapshotOrder): Promise<Snapsho
       size,
       input: { path },
       method: 'full',
-      fallback: 'only thin volumes know what has changed',
+      fallback: 'only thin volumes report changes',
       check: () => checkSnapshot(volumeGroup, name, room),
     };
   });

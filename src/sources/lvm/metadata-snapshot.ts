@@ -91,7 +91,7 @@ async function refuseUnlessOurs({ volumeGroup, pool }: Pool): Promise<void> {
   if (volumes.find(({ name }) => name === pool)?.tags.includes(TAG)) return;
   throw backyError('BACKY_SNAPSHOT_FAILED', {
     source: `${volumeGroup}/${pool}`,
-    reason: 'somebody else keeps a snapshot of its metadata, and there can be one only',
+    reason: 'another program holds the only metadata snapshot that the pool can have',
     advice: `See who uses it; "dmsetup message ${mapperName(volumeGroup, pool, 'tpool')} 0 release_metadata_snap" ends it`,
   });
 }

@@ -55,7 +55,7 @@ export function createThinDeltaReader({ left, right }: ThinPair): ThinDeltaReade
   function takeFrame(attributes: string): void {
     if (depth === 0) blockBytes = numberIn(attributes, 'block', 1) * SECTOR_BYTES;
     if (depth === 1 && (numberIn(attributes, 'left') !== left || numberIn(attributes, 'right') !== right))
-      throw new Error(`it compares others than ${left} and ${right}`);
+      throw new Error(`it compares other volumes than ${left} and ${right}`);
     depth += 1;
   }
 

@@ -22,7 +22,7 @@ export function baseOf(
   parent: RevisionRecord | undefined,
 ): Base {
   if (!parent) return {};
-  if (fullAlways) return { fallback: 'the configuration says full-always' };
+  if (fullAlways) return { fallback: 'full-always is set in the configuration' };
   const name = snapshotName(parent.uuid);
   const since = snapshots.find((snapshot) => snapshot.name === name);
   if (!since) return { fallback: `the snapshot ${name} of the parent is gone` };
@@ -30,6 +30,6 @@ export function baseOf(
   if (imageId === undefined || snapshotId === undefined)
     return { fallback: 'the record of the parent does not have the ids of its image and snapshot' };
   if (imageId !== id) return { fallback: 'the parent was read from another image of this name' };
-  if (snapshotId !== since.id) return { fallback: `somebody else has made the snapshot ${name}` };
+  if (snapshotId !== since.id) return { fallback: `the snapshot ${name} was made by somebody else` };
   return { since };
 }

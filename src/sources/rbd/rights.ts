@@ -4,7 +4,7 @@ import { clientOf } from './client.ts';
 /** Explains why a mirrored copy is not writable, with a remedy. @param name `POOL/IMAGE` */
 export function notPrimary(name: string): { readonly reason: string; readonly advice: string } {
   return {
-    reason: 'it is not primary, but mirrors an image of another cluster, and Ceph lets nobody write to it',
+    reason: 'it is not primary: Ceph allows writes only to the primary image, which is in another cluster',
     advice: `Use the primary image in its own cluster, or make this one primary with "rbd mirror image promote ${name}"`,
   };
 }

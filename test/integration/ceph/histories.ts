@@ -134,7 +134,7 @@ export function histories(cluster: CephCluster, makeDirectory: () => string): vo
     it.each<readonly [string, string, () => Promise<unknown>]>([
       [
         'somebody else has made a snapshot of the name of ours',
-        'somebody else has made the snapshot backy-',
+        'was made by somebody else',
         async () => {
           await rbd('snap rm --no-progress', `${IMAGE}@backy-${newest.uuid}`);
           await write(MIB, 3 * MIB);

@@ -18,7 +18,7 @@ export function classicVolumes({ guest, classic, overwrite, names }: GuestVolume
 
     const second = await repository.backup();
 
-    const full = { method: 'full', fallback: 'only thin volumes know what has changed', bytesRead: 8 * MIB };
+    const full = { method: 'full', fallback: 'only thin volumes report changes', bytesRead: 8 * MIB };
     expect(first.stats).toMatchObject(full);
     expect(second.stats).toMatchObject({ ...full, bytesWritten: 64 * KIB });
     expect(await names('db')).toEqual(['db']);

@@ -36,7 +36,7 @@ export function thinFallbacks({ guest, thin, overwrite, names, keepsMetadata }: 
   it('while somebody else keeps a snapshot of the metadata, which stays', async () => {
     await guest.mustRun('dmsetup message vg--0-pool-tpool 0 reserve_metadata_snap');
     try {
-      await expectFullRead('somebody else keeps a snapshot of its metadata');
+      await expectFullRead('another program holds the only metadata snapshot');
       expect(await keepsMetadata()).toBe(true);
     } finally {
       await guest.mustRun('dmsetup message vg--0-pool-tpool 0 release_metadata_snap');

@@ -277,7 +277,7 @@ describeWith(needsOf('btrfs', 'xfs'), 'a snapshot of an earlier version', () => 
 
     expect(second.stats).toMatchObject({
       method: 'full',
-      fallback: 'the record of the revision before does not say which file its snapshot is',
+      fallback: 'the record of the previous revision does not identify its snapshot',
     });
     expect(third.stats.method).toBe('extent-map');
     expect(third.stats).not.toHaveProperty('fallback');

@@ -64,7 +64,7 @@ describe('looking up a damaged revision', () => {
     const bench = benchWith(scribble);
     rmSync(join(bench.directory, `${revisionId(0)}.hashes`));
     expect(await complaint(bench, 'last')).toBe(
-      'BACKY_REVISION_UNKNOWN No revision matches "last": there is none that is not damaged',
+      'BACKY_REVISION_UNKNOWN No revision matches "last": all revisions are damaged',
     );
     expect(await complaint(workbench(), 'last')).toMatch(/there is no revision yet$/);
   });

@@ -27,7 +27,7 @@ describe('formatRecord', () => {
     const withNote = (length: number) => ({ ...record, note: 'é'.repeat(length / 2) });
     const room = 2 ** 20 - Buffer.byteLength(formatRecord(withNote(0)));
     expect(Buffer.byteLength(formatRecord(withNote(room - 1)))).toBeLessThanOrEqual(2 ** 20);
-    expect(() => formatRecord(withNote(room + 2))).toThrow(/01.* would have more than the 1 MiB/);
+    expect(() => formatRecord(withNote(room + 2))).toThrow(/01.* would exceed the limit of 1 MiB/);
   });
 
   it('is none that could not be read for another reason', () => {

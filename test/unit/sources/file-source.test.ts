@@ -66,9 +66,9 @@ describe('a file as a source', () => {
     const { take } = place();
     const { input, fallback } = await take(first, makeRecord({ uuid: second }));
     expect(input).not.toHaveProperty('previous');
-    expect(fallback).toBe('the record of the revision before does not say which file its snapshot is');
+    expect(fallback).toBe('the record of the previous revision does not identify its snapshot');
     expect((await take(third, makeRecord({ uuid: second, consistency: 'live' }))).fallback).toBe(
-      'the revision before was read without a snapshot',
+      'the previous revision was read without a snapshot',
     );
   });
 

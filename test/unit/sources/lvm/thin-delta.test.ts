@@ -61,7 +61,7 @@ describe('the reader of thin_delta', () => {
   });
 
   it.each([
-    ['left="2"', 'left="1"', 'it compares others than 2 and 3'],
+    ['left="2"', 'left="1"', 'it compares other volumes than 2 and 3'],
     ['right="3"', '', 'no valid right'],
     ['data_block_size="128"', 'data_block_size="0"', 'no valid block'],
     ['begin="16"', 'begin="15"', 'no valid begin'],
