@@ -19,7 +19,7 @@ const all: readonly LeftSnapshot[] = [
 ];
 
 describe('the list of snapshots', () => {
-  it('comes back as it was noted, for its owner alone', async () => {
+  it('is read as it was written, and is private to its owner', async () => {
     const { layout, open } = place();
     const list = await open();
     for (const snapshot of all) await list.note(snapshot);
@@ -31,7 +31,7 @@ describe('the list of snapshots', () => {
     expect(readSnapshotList(layout)).toEqual(all.slice(1));
   });
 
-  it('is written when it changes, and not otherwise', async () => {
+  it('is written only when it changes', async () => {
     const { engine, open } = place();
     const list = await open();
     await list.save();
@@ -46,7 +46,7 @@ describe('the list of snapshots', () => {
     expect((await open()).all()).toEqual([]);
   });
 
-  it('is complete from the first backup on, or from when it was written', async () => {
+  it('is complete from the first backup on, or once it is written', async () => {
     const { layout, open } = place();
     expect(await open()).toMatchObject({ isComplete: true });
     writeFileSync(layout.files(first).record, '');

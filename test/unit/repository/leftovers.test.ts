@@ -36,7 +36,7 @@ const names = ({ directory }: Layout): readonly string[] => readdirSync(director
 const all = (id: string, ...suffixes: readonly string[]): string[] => suffixes.map((suffix) => id + suffix);
 
 describe('leftovers', () => {
-  it('are what an unfinished record speaks of, itself last, and temporary files', async () => {
+  it('are the files of an unfinished record, the record itself, and temporary files', async () => {
     const name = temporary();
     const layout = repository(...all(unsealed, ...SUFFIXES), name);
     seal(layout, sealed);
@@ -51,7 +51,7 @@ describe('leftovers', () => {
     expect(found(layout)).toEqual(all(unsealed, '.hashes', '', '.rev.partial'));
   });
 
-  it('never include image and index beside a record, whatever an unfinished one says', async () => {
+  it('never include image and index of a sealed record, despite an unfinished one', async () => {
     const layout = repository(...all(sealed, '.partial'));
     seal(layout, sealed);
     await announce(fakeEngine(), layout, sealed, 'revision', now);
@@ -61,7 +61,7 @@ describe('leftovers', () => {
     expect(found(damaged)).toEqual(all(sealed, '.rev.partial'));
   });
 
-  it('stay as a whole while somebody has one of their files open, and go when that ends', async () => {
+  it('stay complete while one of them is open elsewhere, and are purged afterwards', async () => {
     const layout = repository(...all(unsealed, ...SUFFIXES), ...all(sealed, '.partial'));
     const engine = fakeEngine();
     for (const id of [unsealed, sealed]) await announce(engine, layout, id, 'revision', now);
@@ -103,7 +103,7 @@ describe('leftovers', () => {
     ['anything', 'my notes'],
     ['another id', JSON.stringify({ formatVersion: 1, uuid: sealed })],
     ['half of a record', formatRecord(makeRecord({ uuid: unsealed })).slice(0, 99)],
-  ])('never include what lies beside an unfinished record that holds %s', async (_, text) => {
+  ])('never include files beside an unfinished record that holds %s', async (_, text) => {
     const layout = repository(...all(unsealed, ...SUFFIXES));
     writeFileSync(layout.files(unsealed).unfinished, text);
     expect(found(layout)).toEqual([]);
@@ -125,7 +125,7 @@ describe('leftovers', () => {
     expect(names(layout)).toHaveLength(5);
   });
 
-  it('are nothing at all without a proof, whatever names there are', async () => {
+  it('never include a file without proof, whatever its name', async () => {
     const ours = fc
       .tuple(fc.nat(20), fc.constantFrom(...SUFFIXES, '.rev'))
       .map(([number, suffix]) => revisionId(number) + suffix);
@@ -142,7 +142,7 @@ describe('leftovers', () => {
 });
 
 describe('images without a record', () => {
-  it('are found, whoever made them, with what their files tell', async () => {
+  it('are found with the facts that their files show', async () => {
     const old = 'asErgTHJaw2WmhFbBVxEPB';
     const layout = repository(unsealed, `${unsealed}.hashes`, old);
     seal(layout, sealed);
@@ -154,7 +154,7 @@ describe('images without a record', () => {
     ]);
   });
 
-  it('are no images when they are directories or links, and such names are named', async () => {
+  it('do not include directories or links, whose names are reported', async () => {
     const layout = repository('elsewhere');
     mkdirSync(join(layout.directory, unsealed));
     symlinkSync('elsewhere', join(layout.directory, revisionId(3)));
@@ -163,13 +163,13 @@ describe('images without a record', () => {
     expect(foreign).toEqual([unsealed, revisionId(3)]);
   });
 
-  it('are not those of a run that goes on, or was cut off', async () => {
+  it('do not include those of an active or interrupted run', async () => {
     const layout = repository(unsealed, `${unsealed}.hashes.partial`);
     await announce(fakeEngine(), layout, unsealed, 'revision', now);
     expect(await readUnrecorded(layout)).toEqual({ unrecorded: [], foreign: [] });
   });
 
-  it('come with the names that nobody can vouch for', async () => {
+  it('come with the unexplained names', async () => {
     const strangers = ['.tmp-1-2-3', `${unsealed}.hashes`, `${unsealed}.partial`, `${sealed}.hashes.partial`];
     const layout = repository(...strangers, 'production-database-01', 'disk.img.partial', '.partial');
     seal(layout, sealed);

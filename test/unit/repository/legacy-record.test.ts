@@ -40,7 +40,7 @@ async function complaint(text: string, image?: Parameters<typeof read>[1]): Prom
 }
 
 describe('a record of the Python backy', () => {
-  it('is one of ours with what it could not know left open', async () => {
+  it('becomes one of ours, with unknown facts left open', async () => {
     expect(await read(VALID)).toEqual({
       revisions: [
         {
@@ -76,7 +76,7 @@ describe('a record of the Python backy', () => {
     });
   });
 
-  it('keeps what we do not know when it is written in our format, and reads the same from then on', async () => {
+  it('keeps unknown keys in our format, and reads the same afterwards', async () => {
     const text = `# edit with care\n---\n${VALID}orig_tags: [a]\nserver: paris\nfuture: {x: [1, null]}\n`;
     const [record = expect.unreachable()] = (await read(text)).revisions;
     const written = formatRecord(record);
@@ -194,7 +194,7 @@ describe('a hostile record', () => {
     expect(await complaint(VALID, image)).toMatch(/its image is (missing|not a plain file)/);
   });
 
-  it('does not let a record inherit', async () => {
+  it('ignores inherited properties', async () => {
     const without = VALID.replace(/trust: .*\n/, '');
     const [record = expect.unreachable()] = (
       await read(`${without}__proto__: {trust: distrusted, hold: 1}\n`)
@@ -203,12 +203,12 @@ describe('a hostile record', () => {
     expect(Object.getPrototypeOf(record)).toBe(Object.prototype);
   });
 
-  it('that is ours without its format is not taken for one of the Python backy', async () => {
+  it('of ours without its format version does not count as one of the Python backy', async () => {
     const { formatVersion: _, ...rest } = makeRecord({ uuid: ID });
     expect(await complaint(JSON.stringify(rest))).toMatch(/formatVersion is missing/);
   });
 
-  it('is never more than one revision, and never less', async () => {
+  it('is always exactly one revision', async () => {
     const broken = fc
       .tuple(fc.nat(VALID.length), fc.nat(8), fc.string({ maxLength: 8 }))
       .map(([at, length, insert]) => VALID.slice(0, at) + insert + VALID.slice(at + length));

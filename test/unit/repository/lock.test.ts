@@ -13,7 +13,7 @@ const layout = layoutOf('/srv/backy/vm');
 const nothing = async (): Promise<void> => {};
 
 describe('locks', () => {
-  it('admit one writer, who is named to the next', async () => {
+  it('admit one writer, whom the error of the next one names', async () => {
     const engine = fakeEngine();
     await withWriterLock(engine, layout, () =>
       expect(withWriterLock(engine, layout, nothing)).rejects.toThrow(
@@ -22,7 +22,7 @@ describe('locks', () => {
     );
   });
 
-  it('say so when nobody knows who it is', async () => {
+  it('report an unknown holder', async () => {
     const engine = fakeEngine();
     engine.lockFile = (path) => {
       throw backyError('BACKY_LOCKED', { work: 'work', path, holder: 'process unknown' });

@@ -42,7 +42,7 @@ describe('looking up a damaged revision', () => {
       /^BACKY_INDEX_DAMAGED The block index \S+-000000000001\.hashes is damaged: it is missing$/,
     ],
     ['image', (image: string) => rmSync(image), /^BACKY_IO Cannot open \S+-000000000001: it does not exist/],
-  ])('tells what is wrong with its %s', async (_, damage, expected) => {
+  ])('names the defect of its %s', async (_, damage, expected) => {
     const bench = benchWith(damage);
     const id = revisionId(1);
     for (const spec of [id, `first(${id})`, `0,${id}`])
@@ -50,7 +50,7 @@ describe('looking up a damaged revision', () => {
     expect(await complaint(bench, id, lookUpRevisions)).toMatch(expected);
   });
 
-  it('is not what other specs do', async () => {
+  it('does not affect other specs', async () => {
     const bench = benchWith(scribble);
     expect(await complaint(bench, 'last')).toBe('none');
     expect(await complaint(bench, revisionId(0).slice(0, 5))).toBe('none');
@@ -60,7 +60,7 @@ describe('looking up a damaged revision', () => {
     );
   });
 
-  it('is what is left when all are damaged', async () => {
+  it('explains the failure when all revisions are damaged', async () => {
     const bench = benchWith(scribble);
     rmSync(join(bench.directory, `${revisionId(0)}.hashes`));
     expect(await complaint(bench, 'last')).toBe(

@@ -50,7 +50,7 @@ describe('readRevisions', () => {
     ['{"uuid":', /is damaged: .*JSON/],
     ['[]', /is damaged: the document is a list/],
     ['x'.repeat(1_100_000), /larger than 1 MiB/],
-  ])('shows a record that reads %j as damaged and nothing else (I11)', async (text, reason) => {
+  ])('lists a record with the text %j as damaged, and all others as usual (I11)', async (text, reason) => {
     const id = revisionId(2);
     const list = await read(repository({ [id]: '', [`${id}.hashes`]: '', [`${id}.rev`]: text }));
     expect(list).toEqual({
@@ -92,7 +92,7 @@ describe('readRevisions', () => {
     ]);
   });
 
-  it('does not take a key that it does not know for its own', async () => {
+  it('does not mistake an unknown key for its own', async () => {
     const strange = {
       ...makeRecord({ uuid: revisionId(2), timestamp: isoDay(5) }),
       reason: 'none',
@@ -113,7 +113,7 @@ describe('readRevisions', () => {
     });
   });
 
-  it('passes over names that are no ids', async () => {
+  it('skips names that are not ids', async () => {
     const files = { 'x.rev': '{', '.rev': '{', 'not_an_id_but_long_enough.rev': '{' };
     expect(await read(repository(files))).toEqual({
       revisions: [good],
@@ -137,7 +137,7 @@ describe('readRevisions', () => {
     expect((await read(repository(Object.fromEntries(files)))).revisions).toEqual([good, ...records]);
   });
 
-  it('fails where there is no directory', async () => {
+  it('fails without a directory', async () => {
     await expect(read('/does/not/exist')).rejects.toMatchObject({
       code: 'BACKY_IO',
       details: { errno: 'ENOENT' },

@@ -39,7 +39,7 @@ describe('parseRecord', () => {
     expect(formatRecord(record)).toMatch(/^\{\n {2}"formatVersion": 1,\n[\s\S]*\}\n$/);
   });
 
-  it('carries keys along that it does not know, at every level', () => {
+  it('keeps unknown keys at every level', () => {
     const text = JSON.stringify({
       ...record,
       future: [1],
@@ -50,7 +50,7 @@ describe('parseRecord', () => {
     expect(written).toEqual(JSON.parse(text));
   });
 
-  it('does not let a record inherit', () => {
+  it('ignores inherited properties', () => {
     const { trust: _, ...rest } = record;
     const text = `{"__proto__":{"trust":"verified"},${JSON.stringify(rest).slice(1)}`;
     expect(() => parseRecord(text, record.uuid)).toThrow('trust is missing');
@@ -98,7 +98,7 @@ describe('parseRecord', () => {
     expect(complaint(['consistency'], consistency)).toBe('valid');
   });
 
-  it('notices every value of a wrong type, and every one that is missing (F8)', () => {
+  it('rejects each missing value and each value of a wrong type (F8)', () => {
     const optional = ['stats.sharingReason', 'stats.fallback', 'source.filename'];
     for (const path of leaves(record)) {
       for (const wrong of [{}, [[]], true, '\n']) {
@@ -111,27 +111,27 @@ describe('parseRecord', () => {
     }
   });
 
-  it('refuses numbers that JSON writes and JavaScript cannot hold', () => {
+  it('rejects numbers that JavaScript cannot represent', () => {
     for (const number of ['1e999', '-1e999', '9007199254740993', '1e-1', '-0.5']) {
       const text = JSON.stringify(record).replace('"size":1048576', `"size":${number}`);
       expect(() => parseRecord(text, record.uuid)).toThrow(/^size is /);
     }
   });
 
-  it('refuses nesting that could not be written again', () => {
+  it('rejects nesting that is too deep to write again', () => {
     const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
     const text = JSON.stringify(record).replace('{', `{"deep":${deep},`);
     expect(() => parseRecord(text, record.uuid)).toThrow(/nested less deeply/);
   });
 
-  it('knows every truncation for damage (F8)', () => {
+  it('takes every truncated text for damaged (F8)', () => {
     const text = formatRecord(record).trimEnd();
     for (let length = 0; length < text.length; length += 1) {
       expect(() => parseRecord(text.slice(0, length), record.uuid)).toThrow();
     }
   });
 
-  it('answers any text with the record or one of two errors', () => {
+  it('returns a record or one of two errors for any text', () => {
     const text = formatRecord(record);
     const changed = fc
       .tuple(fc.nat(text.length - 1), fc.string({ minLength: 1, maxLength: 2 }))

@@ -15,7 +15,7 @@ const mark = {
 };
 const other = { ...mark, target: 'rbd:rbd/web1', places: [], ofALaterVersion: { kept: true } };
 
-it('keeps what it is given, and is gone with the last of it', async () => {
+it('stores marks, and removes the file with the last one', async () => {
   const layout = layoutOf(scratchDirectory());
   const engine = fakeEngine();
   expect(readRestoreMarks(layout)).toEqual({ marks: [] });
@@ -36,7 +36,7 @@ it.each([
   '{"restores":{}}',
   '{"restores":[{"target":7}]}',
   '{"restores":[{"target":"/x","places":[7]}]}',
-])('says of %j that it is not as backy wrote it', (text) => {
+])('reports %j as damaged', (text) => {
   const layout = layoutOf(scratchDirectory());
   writeFileSync(layout.restoring, text);
   const { marks, problem } = readRestoreMarks(layout);

@@ -18,19 +18,19 @@ describe('formatRecord', () => {
     expect(execFileSync('sha256sum', { input: facts, encoding: 'utf8' })).toBe(`${checksum}  -\n`);
   });
 
-  it('is read without it, as it is made anew when a record is written again', () => {
+  it('is removed on reading, because each write computes it again', () => {
     expect(parseRecord(text, record.uuid)).toEqual(record);
     expect(formatRecord(parseRecord(text, record.uuid))).toBe(text);
   });
 
-  it('is none that would be too large to be read', () => {
+  it('rejects a record that would be too large to read', () => {
     const withNote = (length: number) => ({ ...record, note: 'é'.repeat(length / 2) });
     const room = 2 ** 20 - Buffer.byteLength(formatRecord(withNote(0)));
     expect(Buffer.byteLength(formatRecord(withNote(room - 1)))).toBeLessThanOrEqual(2 ** 20);
     expect(() => formatRecord(withNote(room + 2))).toThrow(/01.* would exceed the limit of 1 MiB/);
   });
 
-  it('is none that could not be read for another reason', () => {
+  it('rejects a record that could not be read for another reason', () => {
     const until = new Date(8.64e15).toISOString();
     const held = { ...record, hold: { reason: 'for ever', since: record.timestamp, until } };
     expect(() => formatRecord(held)).toThrow(/could not be read: hold/);
@@ -40,7 +40,7 @@ describe('formatRecord', () => {
 });
 
 describe('wrongChecksum', () => {
-  it('finds a record whole, and one without a checksum no less', () => {
+  it('accepts an intact record, and one without a checksum', () => {
     expect(isWrong(text)).toBe(false);
     expect(isWrong(JSON.stringify(record, undefined, 2))).toBe(false);
     expect(isWrong(JSON.stringify(record))).toBe(false);
@@ -74,7 +74,7 @@ describe('wrongChecksum', () => {
     expect(counts.wrong).toBeGreaterThan(500);
   });
 
-  it('still does when the record was written again with the old one, whatever became of its key', () => {
+  it('notices it after a rewrite with the old checksum as well, even if a bit of its key flipped', () => {
     for (const changed of [text.replace('"daily"', '"weekly"'), text.replace('checksum', 'chdcksum')]) {
       const checksum = wrongChecksum(Buffer.from(changed));
       const again = formatRecord(parseRecord(changed, record.uuid), checksum);

@@ -92,7 +92,7 @@ function dyingEngine(lastMove: number): Engine {
 }
 
 describe('the trash', () => {
-  it('takes whole revisions and gives them back', async () => {
+  it('stores complete revisions and returns them', async () => {
     const layout = repositoryWith(first, second);
     const engine = fakeEngine();
     await moveToTrash(engine, layout, [first], now);
@@ -105,7 +105,7 @@ describe('the trash', () => {
     expect(names(layout.trash)).toEqual([]);
   });
 
-  it('moves records first, so that a revision is gone before its data is', async () => {
+  it('moves records first, so that a revision disappears before its data', async () => {
     const layout = repositoryWith(first);
     const engine = fakeEngine();
     await moveToTrash(engine, layout, [first], now);
@@ -148,7 +148,7 @@ describe('the trash', () => {
     },
   );
 
-  it('takes the second name of data that is in the trash away, but no copy of it', async () => {
+  it('removes a second name of data in the trash, but never a copy', async () => {
     const layout = repositoryWith(first, second);
     await moveToTrash(fakeEngine(), layout, [first, second], now);
     const batch = batchDirectory(layout);
@@ -161,7 +161,7 @@ describe('the trash', () => {
     expect(names(layout.directory)).toEqual([second]);
   });
 
-  it('takes the second name of a record that is back away, and nothing that has data', async () => {
+  it('removes a second name of a returned record, but never one with data', async () => {
     const layout = repositoryWith(first, second);
     await moveToTrash(fakeEngine(), layout, [first, second], now);
     const batch = batchDirectory(layout);
@@ -176,7 +176,7 @@ describe('the trash', () => {
     expect(names(layout.directory)).toEqual(filesOf(first, second));
   });
 
-  it('removes for good what has been there for its time', async () => {
+  it('purges revisions after their grace period', async () => {
     const layout = repositoryWith(first, second);
     const engine = fakeEngine();
     await moveToTrash(engine, layout, [first], now);
@@ -201,7 +201,7 @@ describe('the trash', () => {
     },
   );
 
-  it('is settled although a file cannot be moved, and says which', async () => {
+  it('finishes other moves if a file cannot be moved, and reports that file', async () => {
     const layout = repositoryWith(first, second);
     await expect(moveToTrash(dyingEngine(2), layout, [first, second], now)).rejects.toThrow('killed');
     const { image } = layout.files(first);
@@ -213,7 +213,7 @@ describe('the trash', () => {
     expect(names(batchDirectory(layout))).toEqual(filesOf(first, second));
   });
 
-  it('takes nothing from a revision that was copied back by hand', async () => {
+  it('leaves a revision alone that was copied back by hand', async () => {
     const layout = repositoryWith(first, second);
     await moveToTrash(fakeEngine(), layout, [first, second], now);
     for (const name of [...filesOf(first), second])
@@ -228,7 +228,7 @@ describe('the trash', () => {
     expect(names(layout.directory)).toEqual([...filesOf(first), second].sort());
   });
 
-  it('is emptied of all but what cannot be removed', async () => {
+  it('is purged except for files that cannot be removed', async () => {
     const layout = repositoryWith(first, second);
     await moveToTrash(fakeEngine(), layout, [first, second], now);
     const record = join(batchDirectory(layout), `${first}.rev`);
@@ -240,7 +240,7 @@ describe('the trash', () => {
     expect(names(batchDirectory(layout))).toEqual(filesOf(first));
   });
 
-  it('leaves alone what is none of ours', async () => {
+  it('leaves foreign files alone', async () => {
     const layout = repositoryWith(first);
     await moveToTrash(fakeEngine(), layout, [first], now);
     writeFileSync(join(batchDirectory(layout), 'notes'), 'mine');

@@ -62,7 +62,7 @@ describe('a file as a source', () => {
     expect(await source.retireSnapshots(second)).toEqual([]);
   });
 
-  it('is read whole where the record of the parent does not name its snapshot', async () => {
+  it('is read in full if the record of the parent does not identify its snapshot', async () => {
     const { take } = place();
     const { input, fallback } = await take(first, makeRecord({ uuid: second }));
     expect(input).not.toHaveProperty('previous');
@@ -72,7 +72,7 @@ describe('a file as a source', () => {
     );
   });
 
-  it('is found through links, and its snapshot lies where it lies', async () => {
+  it('is found through links, and its snapshot is beside the real file', async () => {
     const { scratch, directory, engine, snapshots } = place();
     symlinkSync('disk.img', join(scratch, 'link'));
     const source = fileSource({ type: 'file', filename: '../link' }, directory, engine);
@@ -83,7 +83,7 @@ describe('a file as a source', () => {
     });
   });
 
-  it('keeps the snapshot of one revision, and touches none of anybody else', async () => {
+  it('keeps the snapshot of one revision, and leaves those of others alone', async () => {
     const { scratch, source, snapshots, engine, take } = place();
     for (const uuid of uuids) await take(uuid);
     const [mine = ''] = snapshots();
@@ -120,7 +120,7 @@ describe('a file as a source', () => {
     expect(snapshots()).toEqual([]);
   });
 
-  it('has its old snapshots removed although one of them cannot be', async () => {
+  it('retires its old snapshots even if one of them cannot be removed', async () => {
     const { source, engine, snapshots, take } = place();
     for (const uuid of uuids) await take(uuid);
     const refused = ioError({ path: '/x', syscall: 'unlink', errnoName: 'EISDIR' });
@@ -169,7 +169,7 @@ describe('a source without a snapshot', () => {
       () => {},
       'snapshots are switched off',
     ],
-  ])('that %s is read live, and says why', async (_, config, prepare, fallback) => {
+  ])('that %s is read live, and the reason is recorded', async (_, config, prepare, fallback) => {
     const { take, path, engine } = place(config);
     prepare(engine);
     expect(await take(first, makeRecord())).toEqual({
@@ -182,7 +182,7 @@ describe('a source without a snapshot', () => {
     });
   });
 
-  it('because they were switched off loses those it had', async () => {
+  it('retires its snapshots once they are switched off', async () => {
     const { scratch, directory, engine, snapshots, take } = place();
     await take(first);
     const off = fileSource(
@@ -194,7 +194,7 @@ describe('a source without a snapshot', () => {
     expect(snapshots()).toEqual([]);
   });
 
-  it('is missing while it is a device with nothing attached to it', async () => {
+  it('is missing while the device has no medium', async () => {
     const { source, path, engine, take } = place();
     engine.describeSource = async () => ({ kind: 'device', size: 0, busy: false });
     const missing = { code: 'BACKY_SOURCE_MISSING', details: { path } };

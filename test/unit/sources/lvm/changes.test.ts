@@ -12,20 +12,20 @@ const changed = [
 ];
 
 describe('changesOfImage', () => {
-  it('is what changed, where the size is the same', () => {
+  it('returns the changed ranges if the size is the same', () => {
     expect(changesOfImage(changed, 100, 100)).toEqual(changed);
   });
 
-  it('adds what a volume has grown by', () => {
+  it('adds the part by which the volume has grown', () => {
     expect(changesOfImage(changed, 100, 150)).toEqual([...changed, { offset: 100, length: 50 }]);
   });
 
-  it('leaves out what is no longer there', () => {
+  it('leaves out ranges beyond the end', () => {
     expect(changesOfImage(changed, 100, 60)).toEqual([changed[0], { offset: 50, length: 10 }]);
     expect(changesOfImage(changed, 100, 50)).toEqual([changed[0]]);
   });
 
-  it('takes what was cut off and added again for changed', () => {
+  it('counts a part that was cut off and added again as changed', () => {
     expect(changesOfImage(changed, 60, 100)).toEqual([
       changed[0],
       { offset: 50, length: 10 },
@@ -49,7 +49,7 @@ describe('findChanges', () => {
     [{ pool: 'pool2' }, `the snapshot web-1.backy-${OLDER} is not in the thin pool pool`],
     [{ layout: ['linear'] }, `the snapshot web-1.backy-${OLDER} is not in the thin pool pool`],
     [{ size: 1024 }, `the snapshot web-1.backy-${OLDER} has 1.00 KiB, the revision has 64.00 MiB`],
-  ])('says why it does not know them: %o', async (change, fallback) => {
+  ])('explains a missing comparison: %o', async (change, fallback) => {
     expect(await reason([{ ...before, ...change }, now])).toEqual({ fallback });
   });
 });
@@ -58,7 +58,7 @@ describe('the status of a pool', () => {
   const pool = (root: string): string =>
     `0 65536 thin-pool 4 113/1024 69/512 ${root} rw discard_passdown queue_if_no_space - 256 \n`;
 
-  it('says whether a snapshot of its metadata is kept', () => {
+  it('shows whether it has a metadata snapshot', () => {
     expect(statusHasSnapshot(pool('-'))).toBe(false);
     expect(statusHasSnapshot(pool('56'))).toBe(true);
   });

@@ -13,7 +13,7 @@ import { fixtureVolume, fixtureVolumes, NEWER, OLDER, TAG } from './fixtures.ts'
 
 const web = fixtureVolume('web-1');
 
-it('owns what has both its tag and such a name', () => {
+it('owns a snapshot with both its tag and such a name', () => {
   const own = fixtureVolumes().filter((volume) => isOwnSnapshot(volume, TAG));
   expect(own.map(({ name }) => name)).toEqual([
     `db.backy-${OLDER}`,
@@ -37,7 +37,7 @@ it.each([
   expect(isOwnSnapshot({ ...own, ...other }, TAG)).toBe(false);
 });
 
-it('finds the revision in the name of any snapshot that it names', () => {
+it('finds the revision in the name of each of its snapshots', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[a-zA-Z0-9+_.-]{1,60}$/), (volume) => {
       expect(revisionOf({ ...web, name: snapshotName(volume, NEWER) })).toBe(NEWER);
@@ -45,7 +45,7 @@ it('finds the revision in the name of any snapshot that it names', () => {
   );
 });
 
-it('has one tag for a repository, however one gets to it, and another for another', async () => {
+it('has the same tag by any path, and another one for another repository', async () => {
   const scratch = scratchDirectory();
   mkdirSync(join(scratch, 'a'));
   mkdirSync(join(scratch, 'b'));

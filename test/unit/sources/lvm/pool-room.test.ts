@@ -24,7 +24,7 @@ const snapshot = (origin: string, uuid: string): Volume => ({
 });
 const [web, db] = [thin('web', 20, 50), thin('db', 40, 25)];
 
-it('is what the volume has, and what the volumes of other snapshots have', () => {
+it('covers the volume and the volumes of other snapshots', () => {
   const volumes = [pool, web, db, snapshot('db', NEWER)];
   expect(roomIn(volumes, web, unsavedNotes())).toEqual({
     unshareableBytes: 20 * GIB,
@@ -33,7 +33,7 @@ it('is what the volume has, and what the volumes of other snapshots have', () =>
   });
 });
 
-it('leaves out the snapshots of the repository itself, other pools, and what a person made', () => {
+it('leaves out snapshots of its own repository, other pools, and snapshots made by a person', () => {
   const left = unsavedNotes();
   left.amend({ type: 'lvm', uuid: OLDER, volumeGroup: 'vg0', volume: 'web' });
   const elsewhere = { ...snapshot('db', NEWER), pool: 'other' };
@@ -42,7 +42,7 @@ it('leaves out the snapshots of the repository itself, other pools, and what a p
   expect(roomIn(volumes, web, left)).toMatchObject({ unshareableBytes: 10 * GIB });
 });
 
-it('is not known where LVM does not tell', () => {
+it('is unknown if LVM does not report it', () => {
   expect(roomIn([pool, thin('web', 20)], thin('web', 20), unsavedNotes())).toBeUndefined();
   expect(roomIn([web], web, unsavedNotes())).toBeUndefined();
 });

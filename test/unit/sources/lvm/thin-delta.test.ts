@@ -15,7 +15,7 @@ function read(pieces: readonly string[], expected: ThinPair = pair): readonly Ex
 }
 
 describe('the reader of thin_delta', () => {
-  it('takes everything that is not the same for changed', () => {
+  it('takes everything but equal ranges for changed', () => {
     expect(read([delta])).toEqual([
       { offset: 4 * BLOCK, length: 3 * BLOCK },
       { offset: 16 * BLOCK, length: 16 * BLOCK },
@@ -27,12 +27,12 @@ describe('the reader of thin_delta', () => {
     expect(read([fixture('no-delta.xml')], { left: 3, right: 3 })).toEqual([]);
   });
 
-  it('reads the output of version 1, which says more about the pool', () => {
+  it('reads the output of version 1, which has more details about the pool', () => {
     const newer = delta.replace('data_block_size', 'version="2" data_block_size');
     expect(read([newer])).toEqual(read([delta]));
   });
 
-  it('joins ranges between which there is less than a block of the index', () => {
+  it('joins ranges with a gap smaller than a block of the index', () => {
     const near = delta
       .replace('begin="7" length="9"', 'begin="7" length="3"')
       .replace('begin="16" length="16"', 'begin="10" length="22"');
@@ -42,7 +42,7 @@ describe('the reader of thin_delta', () => {
     ]);
   });
 
-  it('does not depend on how the text comes in pieces', () => {
+  it('does not depend on how the text is split', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(delta.length)), (places) => {
         const cuts = [0, ...places.sort((a, b) => a - b), delta.length];
@@ -53,7 +53,7 @@ describe('the reader of thin_delta', () => {
     );
   });
 
-  it('refuses an output that is cut off anywhere', () => {
+  it('rejects an output that is truncated anywhere', () => {
     const complete = delta.trimEnd();
     for (let length = 0; length < complete.length; length += 1) {
       expect(() => read([complete.slice(0, length)]), complete.slice(0, length)).toThrow();
@@ -74,12 +74,12 @@ describe('the reader of thin_delta', () => {
     ['</diff>', '</diff></diff>', 'unexpected </diff>'],
     ['</superblock>', '</superblock><superblock>', 'unexpected <superblock>'],
     ['</superblock>', '</superblock>more', 'cut off'],
-  ])('refuses %s changed to %s', (from, to, says) => {
+  ])('rejects %s changed to %s', (from, to, says) => {
     expect(delta).toContain(from);
     expect(() => read([delta.replace(from, to)])).toThrow(says);
   });
 
-  it('covers exactly the blocks that changed, but for what is near', () => {
+  it('covers exactly the changed blocks and small gaps between them', () => {
     const kinds = ['same', 'different', 'left_only', 'right_only'] as const;
     const range = fc.record({
       gap: fc.nat(5),

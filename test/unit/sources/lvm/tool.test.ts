@@ -23,7 +23,7 @@ function lvsIs(script: string): void {
 }
 
 describe('a tool', () => {
-  it('gets its arguments as they are, and no shell', async () => {
+  it('gets its arguments unchanged, without a shell', async () => {
     lvsIs('printf "%s|" "$@"');
     expect(await readTool('lvs', ['--a', '$(id)', 'b c', '"', ''])).toBe('--a|$(id)|b c|"||');
   });
@@ -49,12 +49,12 @@ describe('a tool', () => {
     });
   });
 
-  it('that complains without end is not remembered whole', async () => {
+  it('may complain without end', async () => {
     lvsIs('yes complaint | head -c 5000000 >&2; exit 1');
     await expect(readTool('lvs', [])).rejects.toMatchObject({ details: { reason: 'complaint' } });
   });
 
-  it('is not run to its end when nobody wants its output', async () => {
+  it('ends early when its output is not wanted', async () => {
     lvsIs('yes');
     const unwilling = (): never => {
       throw new Error('enough');
@@ -64,17 +64,20 @@ describe('a tool', () => {
 });
 
 describe('listVolumes', () => {
-  it('finds none in a group that is not there', async () => {
+  it('finds none in a missing group', async () => {
     lvsIs(`echo '  Volume group "vg0" not found' >&2; exit 5`);
     expect(await listVolumes('vg0')).toEqual([]);
     await expect(listVolumes('vg1')).rejects.toMatchObject({ code: 'BACKY_TOOL_FAILED' });
   });
 
-  it.each(['echo nonsense', 'echo "{}"', 'true'])('says what it cannot read: %s', async (script) => {
-    lvsIs(script);
-    await expect(listVolumes('vg0')).rejects.toMatchObject({
-      code: 'BACKY_TOOL_FAILED',
-      details: { tool: 'lvs' },
-    });
-  });
+  it.each(['echo nonsense', 'echo "{}"', 'true'])(
+    'reports an output that it cannot read: %s',
+    async (script) => {
+      lvsIs(script);
+      await expect(listVolumes('vg0')).rejects.toMatchObject({
+        code: 'BACKY_TOOL_FAILED',
+        details: { tool: 'lvs' },
+      });
+    },
+  );
 });

@@ -21,13 +21,13 @@ describe('parseVolumes', () => {
     });
   });
 
-  it('tells active from inactive, writable from read-only, overflowed from sound', () => {
+  it('distinguishes active, read-only and overflowed volumes', () => {
     expect(fixtureVolume(`web-1.backy-${OLDER}`)).toMatchObject({ isActive: false, isReadOnly: true });
     expect(fixtureVolume('web-1')).toMatchObject({ isActive: true, isReadOnly: false, isInvalid: false });
     expect(fixtureVolume('db.old')).toMatchObject({ origin: 'db', isInvalid: true });
   });
 
-  it('has a volume in two pieces once', () => {
+  it('lists a volume with two segments once', () => {
     expect(fixture('volumes.json').split('"lv_name":"db",')).toHaveLength(3);
     expect(fixtureVolumes().filter(({ name }) => name === 'db')).toMatchObject([{ size: 16_777_216 }]);
   });
@@ -44,14 +44,14 @@ describe('parseVolumes', () => {
     ['"67108864"', '67108864'],
     ['"thin_id":"3"', '"thin_id":"-3"'],
     ['"lv_tags"', '"tags"'],
-  ])('refuses a report with %s changed to %s', (from, to) => {
+  ])('rejects a report with %s changed to %s', (from, to) => {
     const report = fixture('volumes.json');
     expect(report).toContain(from);
     expect(() => parseVolumes(report.replace(from, to))).toThrow(/report\.0\.lv\.\d+\.\w+ is/);
   });
 });
 
-it('makes of a report that is damaged in one place valid volumes, or an error', () => {
+it('reads valid volumes from a damaged report, or fails', () => {
   const report = fixture('volumes.json');
   const damaged = fc
     .tuple(fc.nat(report.length), fc.nat(40), fc.string({ maxLength: 8 }))
@@ -76,7 +76,7 @@ function read(report: string): readonly Volume[] {
   }
 }
 
-it('takes for thin what is in a pool, and not the pool', () => {
+it('takes volumes in a pool for thin, but not the pool', () => {
   const thin = fixtureVolumes().filter(isThin);
   expect(thin.map(({ name }) => name)).toEqual([
     'web-1',

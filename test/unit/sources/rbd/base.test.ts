@@ -13,7 +13,7 @@ describe('baseOf', () => {
     makeRecord({ uuid: UUID, source: { type: 'ceph-rbd', image: 'rbd/web1', ...source } });
   const known = parent({ imageId: 'a1', snapshotId: 7 });
 
-  it('is the very snapshot that the parent was read from', () => {
+  it('is the snapshot that the parent was read from', () => {
     const snapshots = [{ id: 3, name: 'by-hand', size: 1 }, SNAPSHOT];
     expect(baseOf(CONFIG, IMAGE, snapshots, known)).toEqual({ since: SNAPSHOT });
   });
@@ -24,12 +24,12 @@ describe('baseOf', () => {
     ['another snapshot of that name', known, IMAGE, [{ ...SNAPSHOT, id: 8 }], 'somebody else'],
     ['another image', known, { ...IMAGE, id: 'a2' }, [SNAPSHOT], 'another image'],
     ['no snapshot', known, IMAGE, [{ ...SNAPSHOT, name: 'x' }], 'is gone'],
-  ])('is nothing with %s', (_, record, image, snapshots, reason) => {
+  ])('is missing with %s', (_, record, image, snapshots, reason) => {
     const base = baseOf(CONFIG, image, snapshots, record);
     expect(base).toEqual({ fallback: expect.stringContaining(reason) });
   });
 
-  it('is nothing where there is no parent, or none is wanted', () => {
+  it('is missing without a parent, or if it is not wanted', () => {
     expect(baseOf(CONFIG, IMAGE, [SNAPSHOT], undefined)).toEqual({});
     const config = { ...CONFIG, fullAlways: true };
     expect(baseOf(config, IMAGE, [SNAPSHOT], known).fallback).toContain('full-always');

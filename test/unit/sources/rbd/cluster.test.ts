@@ -66,7 +66,7 @@ describe('rbdCluster', () => {
     );
   });
 
-  it('says what rbd says in its own name', async () => {
+  it('quotes the message of rbd itself', async () => {
     answer('', 'librbd: details: (16)\n\nrbd: snapshot is protected from removal.\n', 16);
     await expect(cluster.removeSnapshot('s')).rejects.toMatchObject({
       code: 'BACKY_TOOL_FAILED',
@@ -80,12 +80,12 @@ describe('rbdCluster', () => {
     ["monclient(hunting): details\nrbd: couldn't connect to the cluster!\n", 1, 'BACKY_CLUSTER_UNREACHABLE'],
     ["parse_file: no such file\nrbd: couldn't connect to the cluster!\n", 2, 'BACKY_CLUSTER_UNREACHABLE'],
     ['', 1, 'BACKY_TOOL_FAILED'],
-  ])('knows what %j means', async (stderr, exitCode, code) => {
+  ])('classifies the failure %j', async (stderr, exitCode, code) => {
     answer('', stderr, exitCode);
     await expect(cluster.facts()).rejects.toMatchObject({ code });
   });
 
-  it('knows an image of the first format by the prefix of its objects', async () => {
+  it('identifies an image of format 1 by the prefix of its objects', async () => {
     answer('{"name":"x","size":8388608,"block_name_prefix":"rb.0.1f2a.238e1f29","format":1}');
     expect(await cluster.facts()).toEqual({ id: 'rb.0.1f2a.238e1f29', size: 8388608, isPrimary: true });
   });
@@ -99,18 +99,18 @@ describe('rbdCluster', () => {
     '{"size":1}',
     '[1]',
     'null',
-  ])('does not take %j for an image', async (stdout) => {
+  ])('rejects %j as a description of an image', async (stdout) => {
     answer(stdout);
     await expect(cluster.facts()).rejects.toMatchObject({ code: 'BACKY_TOOL_FAILED' });
   });
 
-  it('says that a snapshot or a mark is gone, rather than failing', async () => {
+  it('reports a missing snapshot or mark without failing', async () => {
     answer('', 'rbd: failed to remove snapshot: (2) No such file or directory\n', 2);
     expect(await cluster.removeSnapshot('s')).toBe(false);
     await cluster.removeMetadata('backy.x');
   });
 
-  it('takes nothing for gone because there is no cluster', async () => {
+  it('does not take a missing cluster for a missing snapshot', async () => {
     answer('', "rbd: couldn't connect to the cluster!\n", 2);
     const unreachable = { code: 'BACKY_CLUSTER_UNREACHABLE' };
     await expect(cluster.removeSnapshot('s')).rejects.toMatchObject(unreachable);
@@ -121,25 +121,22 @@ describe('rbdCluster', () => {
     ['hashpspool,full,full_quota', 4096, 0, 'its quota of 4.00 KiB is used up', 'max_bytes N'],
     ['hashpspool,full,full_quota', 0, 7, 'its quota of 7 objects is used up', 'max_objects N'],
     ['hashpspool,full', 4096, 0, 'because OSDs are', 'add storage'],
-  ])(
-    'knows a pool that is full (%s)',
-    async (flags_names, quota_max_bytes, quota_max_objects, reason, advice) => {
-      answer(JSON.stringify([{ pool_name: 'rbd', flags_names, quota_max_bytes, quota_max_objects }]));
-      copyFileSync(join(directory, 'rbd'), join(directory, 'ceph'));
-      expect(await cluster.fullPool('other', 'rbd')).toEqual({
-        reason: expect.stringContaining(`the pool rbd is full, ${reason}`),
-        advice: expect.stringContaining(advice),
-      });
-      expect(await cluster.fullPool('other')).toBeUndefined();
-    },
-  );
+  ])('finds a full pool (%s)', async (flags_names, quota_max_bytes, quota_max_objects, reason, advice) => {
+    answer(JSON.stringify([{ pool_name: 'rbd', flags_names, quota_max_bytes, quota_max_objects }]));
+    copyFileSync(join(directory, 'rbd'), join(directory, 'ceph'));
+    expect(await cluster.fullPool('other', 'rbd')).toEqual({
+      reason: expect.stringContaining(`the pool rbd is full, ${reason}`),
+      advice: expect.stringContaining(advice),
+    });
+    expect(await cluster.fullPool('other')).toBeUndefined();
+  });
 
   it.each([
     ['[{"pool_name":"rbd","flags_names":"hashpspool","quota_max_bytes":1}]', 0],
     ['no json', 0],
     ['{}', 0],
     ['', 13],
-  ])('takes no pool for full by %j', async (stdout, exitCode) => {
+  ])('finds no full pool in %j', async (stdout, exitCode) => {
     answer(stdout, '', exitCode);
     copyFileSync(join(directory, 'rbd'), join(directory, 'ceph'));
     expect(await cluster.fullPool('rbd')).toBeUndefined();

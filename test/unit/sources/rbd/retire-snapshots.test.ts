@@ -12,7 +12,7 @@ const PYTHON = 'aBcDeFgHiJkLmNoPqRsTuV';
 const OURS = 'our mark';
 
 describe('retireSnapshots', () => {
-  it('removes ours but the one that is kept, and their marks', async () => {
+  it('removes our snapshots and marks except those that are kept', async () => {
     const cluster = fakeCluster(['by-hand', `backy-${OLD}`, `backy-${NEW}`], {
       [`backy.${OLD}`]: OURS,
       [`backy.${NEW}`]: OURS,
@@ -22,12 +22,12 @@ describe('retireSnapshots', () => {
     expect([...cluster.marks.keys()]).toEqual([`backy.${NEW}`]);
   });
 
-  it('removes all of ours when none is kept', async () => {
+  it('removes all of our snapshots if none is kept', async () => {
     const cluster = fakeCluster([`backy-${OLD}`], { [`backy.${OLD}`]: OURS });
     expect(await retireSnapshots(cluster, OURS, undefined)).toEqual([`backy-${OLD}`]);
   });
 
-  it('leaves alone what has the mark of another repository, or none', async () => {
+  it('leaves snapshots of other repositories and without a mark alone', async () => {
     const cluster = fakeCluster([`backy-${OLD}`, `backy-${KILLED}`, `backy-${PYTHON}`], {
       [`backy.${OLD}`]: 'another mark',
     });
@@ -36,7 +36,7 @@ describe('retireSnapshots', () => {
     expect(cluster.marks.size).toBe(1);
   });
 
-  it('adopts the one that is kept, so that it is removed when its time has come', async () => {
+  it('marks the kept snapshot, so that a later run removes it', async () => {
     const cluster = fakeCluster([`backy-${PYTHON}`, `backy-${NEW}`], { [`backy.${PYTHON}`]: 'moved' });
     await retireSnapshots(cluster, OURS, PYTHON);
     expect(cluster.marks.get(`backy.${PYTHON}`)).toBe(OURS);
@@ -49,7 +49,7 @@ describe('retireSnapshots', () => {
     expect([...cluster.marks.keys()]).toEqual(['backy.readme', 'other']);
   });
 
-  it('goes by what is noted, whatever mark that has by now, once all is noted', async () => {
+  it('follows the complete list, whatever the marks are', async () => {
     const left = notes(OLD, KILLED);
     const cluster = fakeCluster([`backy-${OLD}`, `backy-${KILLED}`, `backy-${NEW}`], {
       [`backy.${OLD}`]: 'the mark of where the repository was',

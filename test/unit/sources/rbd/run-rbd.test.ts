@@ -24,18 +24,18 @@ describe('runRbd', () => {
     writeFileSync(join(directory, 'rbd'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
 
-  it('is as patient as it is told, however long that is', async () => {
+  it('waits as long as requested', async () => {
     rbdIs('sleep 0.2; echo done');
     expect(await runRbd([], 2 * WEEK_MS)).toMatchObject({ exitCode: 0, stdout: 'done\n' });
   });
 
-  it('keeps interruptions at the terminal from the command', async () => {
+  it('protects the command from interruptions at the terminal', async () => {
     rbdIs('echo $$; cut -d " " -f 5 /proc/$$/stat');
     const [pid, group] = (await runRbd([], WEEK_MS)).stdout.split('\n');
     expect(group).toBe(pid);
   });
 
-  it('ends what does not end, with all that it has started', async () => {
+  it('kills a command that does not end, with its children', async () => {
     rbdIs('sleep 1000');
     await expect(runRbd(['info'], NO_PATIENCE_MS)).rejects.toMatchObject({ code: 'BACKY_TOOL_FAILED' });
   });
@@ -49,11 +49,11 @@ describe('explanationIn', () => {
     [`Exporting image: 5% complete...rbd: error opening image x: (1) Operation not permitted\n`],
     [`rbd: error opening image x: (1) Operation not permitted${library}\n`],
     [`${library} rbd: error opening image x: (1) Operation not permitted\r${library}`],
-  ])('takes apart what several have written: %j', (complaints) => {
+  ])('separates the messages of several threads: %j', (complaints) => {
     expect(explanationIn(complaints)).toBe('error opening image x: (1) Operation not permitted');
   });
 
-  it('takes the last line of all where the program says nothing itself', () => {
+  it('takes the last line if the program itself has no message', () => {
     expect(explanationIn(`first\n${library}\n`)).toBe(library);
     expect(explanationIn('')).toBe('it said nothing');
   });
