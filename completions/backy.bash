@@ -10,7 +10,7 @@ _backy() {
     word=${COMP_WORDS[index]}
     case $word in
       -b | --backup-directory) directory=${COMP_WORDS[index += 1]} ;;
-      -l | --log | --slot | --rate | -r | --revision | --expect | --until) ((index += 1)) ;;
+      -l | --log | --slot | --rate | -r | --revision | --older-than | --limit | --expect | --until) ((index += 1)) ;;
       -?*) ;;
       *) if [[ -z $command ]]; then command=$word; else ((operands += 1)); fi ;;
     esac
@@ -22,6 +22,8 @@ _backy() {
     --slot) return 0 && return ;;
     --rate) return 0 && return ;;
     -r | --revision) _backy_revisions "$directory" && return ;;
+    --older-than) return 0 && return ;;
+    --limit) return 0 && return ;;
     --expect) return 0 && return ;;
     --until) return 0 && return ;;
   esac
@@ -57,7 +59,7 @@ _backy() {
       options+=' -r --revision'
       ;;
     verify)
-      options+=' -r --revision --repair --accept-records --rate --idle'
+      options+=' -r --revision --older-than --limit --newest-first --repair --accept-records --rate --idle'
       ;;
     expire)
       options+=' -n --dry-run --yes'

@@ -12,7 +12,7 @@ function __backy_operands
             continue
         end
         switch $word
-            case -b --backup-directory -l --log --slot --rate -r --revision --expect --until
+            case -b --backup-directory -l --log --slot --rate -r --revision --older-than --limit --expect --until
                 set is_value 1
             case '-?*'
             case '*'
@@ -100,6 +100,9 @@ complete -c backy -n '__backy_is restore' -l idle -d 'let everything else go fir
 complete -c backy -n '__backy_is restore 0' -F -d TARGET
 complete -c backy -n '__backy_is find' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31)'
 complete -c backy -n '__backy_is verify' -s r -l revision -x -a '(__backy_revisions)' -d 'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31); all that it names (default: all, and the damaged ones)'
+complete -c backy -n '__backy_is verify' -l older-than -x -d 'leave out what was verified less than this long ago, such as 30d'
+complete -c backy -n '__backy_is verify' -l limit -x -d 'begin no further revision after this much was read or this time has passed, such as 500GiB or 2h; the revision whose verification is longest ago comes first'
+complete -c backy -n '__backy_is verify' -l newest-first -d 'verify the newest revision first'
 complete -c backy -n '__backy_is verify' -l repair -d 'heal bad blocks where the right bytes can be found'
 complete -c backy -n '__backy_is verify' -l accept-records -d 'give records that were edited a new checksum'
 complete -c backy -n '__backy_is verify' -l rate -x -d 'read no more than this in a second, such as 50MiB'

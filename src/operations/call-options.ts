@@ -48,6 +48,10 @@ export const RESTORE: OptionTable<RestoreOptions> = {
 export const VERIFY: OptionTable<VerifyOptions> = {
   ...OPERATION,
   revisions: TEXT,
+  olderThan: NUMBER,
+  timeLimit: NUMBER,
+  sizeLimit: NUMBER,
+  newestFirst: FLAG,
   repair: FLAG,
   acceptRecords: FLAG,
 };

@@ -1,4 +1,8 @@
 import type { Command } from 'commander';
+import { DURATION_EXPECTED, parseDuration } from '../../domain/duration.ts';
+import { parseSize, SIZE_EXPECTED } from '../../domain/size.ts';
+import { backyError } from '../../errors.ts';
+import type { VerifyOptions } from '../../operations/verify/verify.ts';
 import type { Run } from '../command.ts';
 import { withExamples } from '../examples.ts';
 import { FAILURE, SUCCESS } from '../exit-code.ts';
@@ -8,6 +12,9 @@ import { verifyLines } from '../ui/verify-report.ts';
 
 interface Options extends LoadFlags {
   readonly acceptRecords?: boolean;
+  readonly limit?: string;
+  readonly newestFirst?: boolean;
+  readonly olderThan?: string;
   readonly repair?: boolean;
   readonly revision?: string;
 }
@@ -22,27 +29,61 @@ export function verifyCommand(blank: Command, run: Run): Command {
       'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. With --repair, blocks get their bytes back from the source or from another revision, if these have them at another place of the disk; what was there is kept. A record that was edited, or has rotted, is named; --accept-records takes it as it is. The exit code is 1 if anything is bad.',
     )
     .addOption(revisionsOption(blank, ' (default: all, and the damaged ones)'))
+    .option('--older-than <DURATION>', 'leave out what was verified less than this long ago, such as 30d')
+    .option(
+      '--limit <SIZE|DURATION>',
+      'begin no further revision after this much was read or this time has passed, such as 500GiB or 2h; the revision whose verification is longest ago comes first',
+    )
+    .option('--newest-first', 'verify the newest revision first')
     .option('--repair', 'heal bad blocks where the right bytes can be found')
     .option('--accept-records', 'give records that were edited a new checksum')
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
-    .action(({ revision, repair, acceptRecords, ...flags }: Options, command: Command) =>
-      run(command, async (session) => {
-        const { verify } = await import('../../operations/verify/verify.ts');
-        const load = loadOf(flags);
-        const context = await session.repository();
-        const result = await session.withProgress('verify', (onProgress) =>
-          verify(context, {
-            revisions: revision,
-            repair,
-            acceptRecords,
-            ...load,
-            signal: session.signal,
-            onProgress,
-          }),
-        );
-        session.show(result, () => verifyLines(result));
-        return result.good ? SUCCESS : FAILURE;
-      }),
+    .action(
+      (
+        { revision, repair, acceptRecords, newestFirst, olderThan, limit, ...flags }: Options,
+        command: Command,
+      ) =>
+        run(command, async (session) => {
+          const { verify } = await import('../../operations/verify/verify.ts');
+          const load = loadOf(flags);
+          const slice = sliceOf(olderThan, limit);
+          const context = await session.repository();
+          const result = await session.withProgress('verify', (onProgress) =>
+            verify(context, {
+              revisions: revision,
+              newestFirst,
+              ...slice,
+              repair,
+              acceptRecords,
+              ...load,
+              signal: session.signal,
+              onProgress,
+            }),
+          );
+          session.show(result, () => verifyLines(result));
+          return result.good ? SUCCESS : FAILURE;
+        }),
     );
+}
+
+/** Reads the options that choose a part of the revisions. @throws BACKY_USAGE */
+function sliceOf(
+  olderThan: string | undefined,
+  limit: string | undefined,
+): Pick<VerifyOptions, 'olderThan' | 'sizeLimit' | 'timeLimit'> {
+  const age = olderThan === undefined ? undefined : parseDuration(olderThan);
+  if (olderThan !== undefined && age === undefined)
+    throw backyError('BACKY_USAGE', {
+      problem: `"${olderThan}" is no duration`,
+      advice: `Give ${DURATION_EXPECTED}`,
+    });
+  if (limit === undefined) return { olderThan: age };
+  const [sizeLimit, timeLimit] = [parseSize(limit), parseDuration(limit)];
+  if (sizeLimit === undefined && timeLimit === undefined)
+    throw backyError('BACKY_USAGE', {
+      problem: `"${limit}" is no limit`,
+      advice: `Give ${SIZE_EXPECTED}, or ${DURATION_EXPECTED}`,
+    });
+  return { olderThan: age, ...(sizeLimit === undefined ? { timeLimit } : { sizeLimit }) };
 }

@@ -83,6 +83,9 @@ function summaryLines(
       ? [`newest image: ${describeFragmentation(summary.newestImage)}`]
       : []),
     ...troubleLines(summary, look),
+    ...(summary.leastVerified === undefined
+      ? []
+      : [`every revision was taken or verified since ${formatLocalTime(new Date(summary.leastVerified))}`]),
     ...(summary.held > 0 ? [counted(summary.held, 'held revision')] : []),
     ...(summary.future ? [counted(summary.future, FUTURE, FUTURE.replace('revision', 'revisions'))] : []),
     ...(summary.trash > 0 ? [`${counted(summary.trash, 'revision')} in the trash`] : []),

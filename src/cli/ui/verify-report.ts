@@ -6,7 +6,7 @@ import type { VerifyResult } from '../../operations/verify/verify.ts';
 import { escapeText } from './escape.ts';
 
 /** The lines of `backy verify`: one for each revision, followed by one for each thing that is wrong with it. */
-export function verifyLines({ verdicts, damaged }: VerifyResult): readonly string[] {
+export function verifyLines({ verdicts, damaged, remaining }: VerifyResult): readonly string[] {
   return [
     ...verdicts.flatMap((verdict) => [
       verdictLine(verdict),
@@ -15,6 +15,7 @@ export function verifyLines({ verdicts, damaged }: VerifyResult): readonly strin
       ...recordLines(verdict),
     ]),
     ...damaged.map(({ uuid, reason }) => `${uuid} damaged  ${escapeText(reason)}`),
+    ...(remaining > 0 ? [`${counted(remaining, 'revision')} left for another run`] : []),
   ];
 }
 

@@ -11,6 +11,7 @@ import {
 import type { RunNote } from '../../domain/run-note.ts';
 import { takenOf } from '../../domain/schedule.ts';
 import { isoTime } from '../../domain/time-span.ts';
+import { leastVerifiedMs } from '../../domain/verification-order.ts';
 import { readLastRun } from '../../repository/last-run.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { readTrash, type TrashBatch } from '../../repository/trash.ts';
@@ -85,6 +86,11 @@ export interface StatusSummary {
   readonly overdue: number;
   /** Bytes written for all of them: what they take, as far as nothing is shared otherwise. */
   readonly bytesWritten: number;
+  /**
+   * When the revision whose verification is longest ago was verified or, if it never was, taken: ISO 8601, UTC. Absent
+   * without revisions.
+   */
+  readonly leastVerified?: string;
   /** How the newest good image lies on the disk; absent where nothing tells. */
   readonly newestImage?: Fragmentation;
 }
@@ -98,6 +104,7 @@ export async function status(context: Context): Promise<Status> {
   const schedule = await scheduleStatus(context.layout, revisions.map(takenOf), context.clock());
   const newest = newestGood(revisions);
   const future = revisions.filter((record) => takenAt(record) > context.clock().getTime()).length;
+  const leastMs = leastVerifiedMs(revisions);
   const newestImage = newest && fragmentationOf(newest);
   return {
     revisions,
@@ -122,6 +129,7 @@ export async function status(context: Context): Promise<Status> {
       overdue: overdueTags(schedule).length,
       bytesWritten: revisions.reduce((sum, { stats }) => sum + stats.bytesWritten, 0),
       ...(future > 0 ? { future } : {}),
+      ...(leastMs === undefined ? {} : { leastVerified: isoTime(leastMs) }),
       ...(newestImage ? { newestImage } : {}),
     },
   };

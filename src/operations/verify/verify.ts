@@ -4,7 +4,8 @@ import {
   isIndexed,
   type RevisionRecord,
 } from '../../domain/revision.ts';
-import { isBackyError } from '../../errors.ts';
+import { inOrderOfVerification } from '../../domain/verification-order.ts';
+import { backyError, isBackyError } from '../../errors.ts';
 import type { Engine, LoadOptions, OperationOptions, Progress, Verified } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
 import type { Layout } from '../../repository/layout.ts';
@@ -27,6 +28,14 @@ import {
 export interface VerifyOptions extends LoadOptions {
   /** Which revisions; all of them, the damaged ones too, by default. */
   readonly revisions?: string | undefined;
+  /** Leave out what was verified less than this many milliseconds ago. */
+  readonly olderThan?: number | undefined;
+  /** Begin no further revision after this many milliseconds. */
+  readonly timeLimit?: number | undefined;
+  /** Begin no further revision after this many bytes were read. */
+  readonly sizeLimit?: number | undefined;
+  /** Verify the newest revision first. With a limit, the one whose verification is longest ago comes first by default. */
+  readonly newestFirst?: boolean | undefined;
   /** Give bad blocks their bytes back, where another place has them. */
   readonly repair?: boolean | undefined;
   /** Take records that were edited as they are now: they get a new checksum. */
@@ -41,8 +50,10 @@ export interface VerifyOptions extends LoadOptions {
 export interface VerifyResult {
   /** Whether every revision is good, and every record as backy wrote it or accepted. */
   readonly good: boolean;
-  /** In the order in which the spec names the revisions; oldest first by default. */
+  /** In the order in which they were verified: that of the spec, the oldest first by default. */
   readonly verdicts: readonly Verdict[];
+  /** How many revisions a limit left for another run. */
+  readonly remaining: number;
   /** Revisions that could not be verified because their records cannot be used. */
   readonly damaged: readonly DamagedRevision[];
 }
@@ -58,26 +69,63 @@ export interface VerifyResult {
  */
 export async function verify(context: Context, options: VerifyOptions = {}): Promise<VerifyResult> {
   checkLoad(options);
+  checkLimits(options);
   if (options.repair || options.acceptRecords) requireTrust(context);
   const { layout } = context;
   const engine = await context.engine();
   return withReaderLock(engine, layout, options.signal, async () => {
     const all = await readRevisions(layout);
-    const { revisions, damaged, unreadable } = select(layout, all, options.revisions);
+    const { damaged, unreadable, ...selected } = select(layout, all, options.revisions);
+    const revisions = ordered(selected.revisions, options, context.clock().getTime());
     const verdicts: Verdict[] = unreadable.map(unreadableVerdict);
     const follow = followAll(options, revisions);
     const verified = revisions.length > 1 ? engine.createVerified() : undefined;
+    const isUsedUp = limitOf(options, context.clock);
+    let count = 0;
     for (const [number, record] of revisions.entries()) {
+      if (count > 0 && isUsedUp(verdicts)) break;
       const verdict = await judge(context, engine, { record, verified, ...all }, options, follow(number));
       const alteredRecord = await judgeRecord(context, engine, record.uuid, options.acceptRecords ?? false);
       verdicts.push({ ...verdict, alteredRecord });
+      count += 1;
     }
     return {
       good: damaged.length === 0 && verdicts.every(isAllGood),
       verdicts,
       damaged,
+      remaining: revisions.length - count,
     };
   });
+}
+
+function checkLimits(options: VerifyOptions): void {
+  for (const name of ['olderThan', 'timeLimit', 'sizeLimit'] as const) {
+    const value = options[name];
+    if (value === undefined || (Number.isSafeInteger(value) && value > 0)) continue;
+    throw backyError('BACKY_INVALID_ARGUMENT', {
+      detail: `${name} is ${value}, not a whole number of 1 or more`,
+    });
+  }
+}
+
+function ordered(
+  revisions: readonly RevisionRecord[],
+  { olderThan, timeLimit, sizeLimit, newestFirst }: VerifyOptions,
+  nowMs: number,
+): readonly RevisionRecord[] {
+  const stalestFirst = timeLimit !== undefined || sizeLimit !== undefined;
+  return inOrderOfVerification(revisions, { olderThanMs: olderThan, newestFirst, stalestFirst }, nowMs);
+}
+
+/** Returns whether a limit is used up. A revision that was begun is finished, so one is verified in any case. */
+function limitOf(
+  { timeLimit = Number.POSITIVE_INFINITY, sizeLimit = Number.POSITIVE_INFINITY }: VerifyOptions,
+  clock: Context['clock'],
+): (verdicts: readonly Verdict[]) => boolean {
+  const startMs = clock().getTime();
+  return (verdicts) =>
+    clock().getTime() - startMs >= timeLimit ||
+    verdicts.reduce((sum, { bytesRead }) => sum + bytesRead, 0) >= sizeLimit;
 }
 
 function isAllGood({ verdict, alteredRecord }: Verdict): boolean {

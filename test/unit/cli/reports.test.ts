@@ -19,6 +19,7 @@ describe('the report of verify', () => {
     ];
     const lines = verifyLines({
       good: false,
+      remaining: 0,
       verdicts: [
         { ...none, uuid: good ?? '', verdict: 'good' },
         { ...none, uuid: bad ?? '', verdict: 'bad', badCount: 3, badBlocks, report: '/r/quarantine/x' },
