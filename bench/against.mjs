@@ -1,4 +1,4 @@
-/** What backy is compared with where no other backup tool is: the least that has to be done, by plain tools. */
+/** The baseline where no other backup tool is compared: the least work that plain tools can do. */
 import { rmSync } from 'node:fs';
 import { interleave, measure, touchMemory, warm } from './measure.mjs';
 import { backupCommand } from './repository.mjs';

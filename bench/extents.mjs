@@ -1,4 +1,4 @@
-/** Where a file has its bytes, and in how many pieces. */
+/** Reads the extent map of a file: its places on the disk and their number. */
 import { run } from './command.mjs';
 
 const PAGE = 4096;
@@ -25,7 +25,7 @@ export async function mapFile(file, sizeBytes) {
   return { data, holes };
 }
 
-/** How many extents a file has. */
+/** Counts the extents of a file. */
 export async function countExtents(file) {
   const { data } = await mapFile(file, Number.MAX_SAFE_INTEGER);
   return data.length;

@@ -1,5 +1,5 @@
 /**
- * What a guest does to its disk in a day, as changes to the image: databases and mail stores overwrite pages
+ * Simulates a day of a guest as changes to its image: databases and mail stores overwrite pages
  * in a few hot places, the journal goes round, new files fill free space, some files are rewritten, some trimmed.
  */
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';

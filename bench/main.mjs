@@ -18,7 +18,7 @@ const PACKAGES = 'b3sum btrfs-progs e2fsprogs time util-linux xfsprogs';
 const TOOLS = ['b3sum', 'mke2fs', 'filefrag', 'fincore', 'time', 'xfs_io', 'mkfs.xfs', 'mkfs.btrfs'];
 
 /**
- * What a section works with. The filesystem is its own until it ends, but for the image, which it leaves as it is.
+ * The tools of a section. Its filesystem is its own until it ends, except for the image, which it leaves unchanged.
  * @typedef {object} Bench
  * @property {import('./scratch.mjs').Scratch} scratch
  * @property {string} image the standard image, on the scratch filesystem

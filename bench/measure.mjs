@@ -1,4 +1,4 @@
-/** What one process costs, and two processes measured in turns. */
+/** Measures the cost of one process, and of two processes in turns. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './command.mjs';

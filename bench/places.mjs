@@ -1,4 +1,4 @@
-/** Where sections are measured: filesystems on loop devices. */
+/** The places of measurement: filesystems on loop devices. */
 
 /**
  * @typedef {object} Place
@@ -45,7 +45,7 @@ function expectKnown(key, values) {
   if (unknown) throw new Error(`--${key} cannot be ${unknown}; expected ${[...known].join(' or ')}`);
 }
 
-/** What is said of a place above its figures. */
+/** Describes a place above its figures. */
 export function describePlace({ filesystem, device }) {
   const how = device === 'cached' ? 'through the page cache of the host' : 'with direct I/O';
   return `${filesystem}, on a loop device ${how}`;

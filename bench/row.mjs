@@ -34,7 +34,7 @@ export function timeRow(operation, against, most, pairs) {
 }
 
 /**
- * How many times as long the peer takes.
+ * The time of the peer divided by that of backy.
  * @param {readonly Pair[]} pairs
  * @returns {Row}
  */

@@ -73,7 +73,7 @@ same() {
   say "$2 is identical to $1."
 }
 
-# How much of each revision is its own and how much it shares with others, as the filesystem's extent maps tell.
+# Prints for each revision how much is its own and how much it shares, according to the filesystem's extent maps.
 # On btrfs the newest must share blocks: that is what this demonstration is about.
 space_of_revisions() {
   local record number=0 own shared

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the demonstration needs of this machine: tools, a place to work, a guest that changes its disk. Sourced by demo.sh.
+# Prepares this machine for the demonstration: tools, a place to work, a guest that changes its disk. Sourced by demo.sh.
 
 # mke2fs and debugfs live where only root looks by default.
 PATH=$PATH:/usr/sbin:/sbin

@@ -11,7 +11,7 @@
 # $BACKY_MACOS_CACHE (by default ~/.cache/backy/macos; about 2 GiB). The first run takes some minutes, a later one
 # less than one.
 #
-# Where neither is to be had, it says why in one line and exits with 77.
+# If neither is available, it gives the reason in one line and exits with 77.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Only a known one: what the wrapper below translates for it is tied to it.

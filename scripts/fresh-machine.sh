@@ -55,7 +55,7 @@ make_debian() {
   chmod +x "$machine/usr/sbin/policy-rc.d"
 }
 
-# Where this host takes Debian from.
+# The mirror that this host installs Debian packages from.
 mirror() {
   local mirrors
   mirrors=$(grep -rhoE 'https?://[^ ]*/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null) || true
@@ -75,7 +75,7 @@ copy_toolchains() {
   rm --recursive --force "$machine/usr/local/rust/share"
 }
 
-# What this host needs to reach registries and mirrors.
+# The settings by which this host reaches registries and mirrors.
 copy_settings() {
   local file
   for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/npmrc ~/.npmrc ~/.cargo/config.toml ~/.config/pip/pip.conf; do
@@ -84,7 +84,7 @@ copy_settings() {
   chmod 644 "$machine/etc/resolv.conf" "$machine/etc/hosts"
   for file in /usr/local/share/ca-certificates /etc/ssl/certs; do
     [[ -d $file ]] || continue
-    # What is there may be links, which would lead to files of this host.
+    # Existing entries may be links, which would lead to files of this host.
     rm --recursive --force "${machine:?}$file"
     mkdir --parents "$machine$file"
     cp --recursive --dereference "$file/." "$machine$file"

@@ -1,4 +1,4 @@
-/** What is not in memory: speed of the disk, and what a backup leaves in the page cache. */
+/** Measures with a cold cache: speed of the disk, and the page cache after a backup. */
 import { closeSync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ddCommand } from '../against.mjs';

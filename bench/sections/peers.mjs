@@ -27,7 +27,7 @@ const STEPS = [
   { step: 'restore', heading: 'restore', most: 1 },
   { step: 'verify', heading: 'verify', most: MOST_ROUNDS },
 ];
-/** How many times as fast backy has to be. */
+/** The factor by which backy must be faster. */
 const GOALS = { borgFixed: 8, borgBuzhash: 8, restic: 10 };
 
 /** @param {import('../main.mjs').Bench} bench */

@@ -75,7 +75,7 @@ function space(days) {
   return { operation: 'space after 10 × 1 %', against, figures, unit: '×', goal: { most: 1.25 } };
 }
 
-/** What XFS has set aside for files that were closed. */
+/** Returns the space that XFS still reserves for files that were closed. */
 async function heldUntilRemount({ scratch }) {
   if (scratch.place.filesystem !== 'xfs') return undefined;
   const before = await scratch.usedBytes();

@@ -1,4 +1,4 @@
-/** What a larger image costs. */
+/** Measures the cost of larger images. */
 import { run } from '../command.mjs';
 import { applyChanges, changeAsGuest } from '../guest.mjs';
 import { interleave, measure, warm } from '../measure.mjs';

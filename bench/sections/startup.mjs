@@ -1,4 +1,4 @@
-/** How long it takes until backy has something to say. */
+/** Measures the time from the start to the first output. */
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { interleave, measure } from '../measure.mjs';
 import { XFS } from '../places.mjs';

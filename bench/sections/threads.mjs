@@ -1,4 +1,4 @@
-/** What more threads bring, and how much memory a backup takes. */
+/** Measures the gain of more threads, and the memory of a backup. */
 import { writeFileSync } from 'node:fs';
 import { interleave, measure, warm } from '../measure.mjs';
 import { XFS } from '../places.mjs';
@@ -40,7 +40,7 @@ export async function figures({ scratch, image, rounds, repository }) {
   ]);
 }
 
-/** Of random bytes, so that nothing of it is taken for a hole. */
+/** Random bytes, so no part of the file is taken for a hole. */
 async function tinyRepository(scratch) {
   const [image, repository] = [scratch.path('tiny.img'), scratch.path('tiny')];
   writeFileSync(image, randomStream('tiny').bytes(TINY_BYTES));

@@ -1,4 +1,4 @@
-/** What the project's scripts share: where they are, how they run other programs and how they speak. */
+/** Shared by all scripts: the path of the checkout, running other programs, printing. */
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ export function readJson(/** @type {string} */ path) {
  */
 const SILENCE_LIMIT_MS = 90 * 60_000;
 
-/** What stops each command that is running. In process groups of their own they do not see the Ctrl-C that ends this one. */
+/** Stops each running command. They run in process groups of their own, so they do not see the Ctrl-C that ends this one. */
 const running = new Set();
 for (const [signal, exitCode] of /** @type {const} */ ([
   ['SIGINT', 130],

@@ -14,7 +14,7 @@ export interface Tarballs {
   readonly dependencies: readonly string[];
 }
 
-/** What a finished command left. */
+/** The result of a finished command. */
 export interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;

@@ -101,9 +101,9 @@ make_keys() {
   local key=(ceph-authtool "$dir/keyring" --gen-key -n)
   ceph-authtool --create-keyring "$dir/keyring" --gen-key -n mon. --cap mon 'allow *'
   "${key[@]}" client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *'
-  # What a backup host needs and no more, as docs/guides/ceph.md says.
+  # The rights that a backup host needs and no more, according to docs/guides/ceph.md.
   "${key[@]}" client.backy --cap mon 'profile rbd' --cap osd 'profile rbd' --cap mgr 'profile rbd'
-  # What may look at everything and change nothing.
+  # A user that may read everything and change nothing.
   "${key[@]}" client.reader --cap mon 'profile rbd' --cap osd 'profile rbd-read-only' --cap mgr 'profile rbd-read-only'
   "${key[@]}" mgr.x --cap mon 'allow profile mgr' --cap osd 'allow *'
   "${key[@]}" osd.0 --cap mon 'allow profile osd' --cap mgr 'allow profile osd' --cap osd 'allow *'

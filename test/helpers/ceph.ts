@@ -8,7 +8,7 @@ import type { Need } from './needs.ts';
 import { patiently } from './patiently.ts';
 import { makeScratch } from './scratch.ts';
 
-/** What a machine must have for `useCeph`. */
+/** The requirements of `useCeph`. */
 export const cephNeeds: readonly Need[] = [
   'root',
   'command ceph-mon',
@@ -19,7 +19,7 @@ export const cephNeeds: readonly Need[] = [
 
 const STARTER = fileURLToPath(new URL('ceph.sh', import.meta.url));
 
-/** What is written to an image: these bytes, or so many zeros as a discard. */
+/** A write to an image: these bytes, or that many zeros as a discard. */
 export interface ImageChange {
   readonly offset: number;
   readonly bytes: Uint8Array | number;
@@ -29,7 +29,7 @@ export interface ImageChange {
 export interface CephCluster {
   /** Path of its configuration. */
   readonly conf: string;
-  /** What makes every program find it. */
+  /** The environment by which every program finds the cluster. */
   readonly env: Readonly<Record<string, string>>;
   /** Runs rbd, and returns what it printed. */
   rbd(...args: readonly string[]): Promise<string>;

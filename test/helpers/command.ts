@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
-/** What a finished command left. */
+/** The result of a finished command. */
 export interface Outcome {
   /** 128 + n for a command that signal n ended, as in a shell. */
   readonly exitCode: number;
@@ -17,7 +17,7 @@ export interface Running {
   signal(name: NodeJS.Signals): void;
 }
 
-/** How a command is run. */
+/** Options of a command. */
 export interface CommandOptions {
   readonly cwd?: string;
   /** Added to the environment of the tests. */
@@ -26,7 +26,7 @@ export interface CommandOptions {
   readonly onOutput?: (text: string) => void;
 }
 
-/** Where programs are; mkfs and losetup live where only root looks by default. */
+/** The search path; mkfs and losetup live in directories that only root searches by default. */
 export const searchPath: string = `${process.env.PATH}:/usr/sbin:/sbin`;
 
 /** Starts a command. */

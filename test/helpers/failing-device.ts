@@ -8,7 +8,7 @@ import { mountDirectly, untilServed } from './fuse-disk.ts';
 import type { Need } from './needs.ts';
 import { makeScratch } from './scratch.ts';
 
-/** What a machine must have for `startFailingDevice`. */
+/** The requirements of `startFailingDevice`. */
 export const failingDeviceNeeds: readonly Need[] = [
   'root',
   'FUSE',

@@ -5,7 +5,7 @@ import type { Outcome } from './command.ts';
 /** An error as a user is to meet it. */
 export interface ExpectedFailure {
   readonly code: ErrorCode;
-  /** What the one line must say: the object, and what there is to say about it. */
+  /** The text that the one line must contain: the object and the reason. */
   readonly says: readonly string[];
 }
 

@@ -4,7 +4,7 @@ import { mustRun } from './command.ts';
 export interface Extent {
   readonly offset: number;
   readonly length: number;
-  /** Where it lies on the disk. */
+  /** Offset on the disk. */
   readonly physical: number;
   /** Whether another file has the same blocks. */
   readonly shared: boolean;
@@ -12,7 +12,7 @@ export interface Extent {
 
 const EXTENT = /^\s*\d+:\s*(\d+)\.\.\s*\d+:\s*(\d+)\.\.\s*\d+:\s*(\d+):.*?([a-z_,]*)$/;
 
-/** Where the filesystem says that a file lies (FIEMAP), after it has written everything. */
+/** Reads the extent map of a file (FIEMAP), after the filesystem has written everything. */
 export async function extentsOf(path: string): Promise<readonly Extent[]> {
   const listing = await mustRun('filefrag', ['-s', '-v', '-b1', path]);
   return listing.split('\n').flatMap((line) => {

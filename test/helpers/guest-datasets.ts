@@ -11,9 +11,9 @@ export interface GuestPool {
   dataset(name: string, ...options: readonly string[]): Promise<string>;
   /** Sets a parameter of the kernel module while `work` runs. */
   withParameter<Result>(name: string, value: number, work: () => Promise<Result>): Promise<Result>;
-  /** How many bytes block cloning saves in the pool. */
+  /** Bytes that block cloning saves in the pool. */
   savedBytes(): Promise<number>;
-  /** How many bytes the pool has allocated. */
+  /** Bytes that the pool has allocated. */
   allocatedBytes(): Promise<number>;
 }
 

@@ -7,7 +7,7 @@ import { type Outcome, type Running, searchPath } from './command.ts';
 /** Runs a bash script in a guest to its end, whatever that is. */
 export type RunScript = (script: string) => Promise<Outcome>;
 
-/** How long a guest may take to boot. */
+/** The time that a guest may take to boot. */
 export const BOOT_PATIENCE_MS = 300_000;
 const SCRIPT_PATIENCE_MS = 900_000;
 

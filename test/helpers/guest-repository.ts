@@ -13,11 +13,11 @@ export interface GuestRepository {
   backup(): Promise<RevisionRecord>;
   /** Takes a revision, which must fail. Returns the one line that says why. */
   failToBackUp(): Promise<string>;
-  /** How many files of revisions there are, sealed or not; three for each that is. */
+  /** The number of files of revisions, sealed or not; three for each sealed one. */
   countFiles(): Promise<number>;
 }
 
-/** Where scripts are that stand in for programs. */
+/** The directory of scripts that stand in for programs. */
 const STAND_INS = '/run/stand-ins';
 
 /** The process that takes revisions, and its pipes. */

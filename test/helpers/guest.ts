@@ -13,10 +13,10 @@ import { BOOT_PATIENCE_MS, type RunScript, talkThrough } from './guest-port.ts';
 import type { Need } from './needs.ts';
 import { makeScratch } from './scratch.ts';
 
-/** What the kernel of a guest has beside the ordinary. */
+/** Options of the kernel that a guest needs besides the usual ones. */
 export type GuestKind = 'device mapper' | 'ZFS';
 
-/** What a machine must have for `useGuest`. */
+/** The requirements of `useGuest`. */
 export const guestNeeds: readonly Need[] = [
   'root',
   'x86-64',
@@ -49,7 +49,7 @@ const MAKING_PATIENCE_S: Readonly<Record<GuestKind, number>> = { 'device mapper'
 /** With some time for switching off what did not boot. */
 const BOOTING_PATIENCE_MS = BOOT_ATTEMPTS * (BOOT_PATIENCE_MS + 10_000);
 
-/** What is built once for each version of a kernel. Whoever starts with an empty machine keeps this directory. */
+/** The cache of modules, built once for each version of a kernel. Keep this directory when you start with an empty machine. */
 const cacheDirectory =
   process.env.BACKY_ZFS_CACHE ??
   join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'backy', 'zfs');

@@ -8,7 +8,7 @@ import type { Need } from './needs.ts';
 import { PROGRAM, readLive, type TestRepository } from './repository.ts';
 import { scratchForTest } from './scratch.ts';
 
-/** What a machine must have to hold a command. */
+/** The requirements for holding a command. */
 export const holdingNeeds: readonly Need[] = ['root', 'command strace'];
 
 /** A command that stands still in the middle of its work. */

@@ -12,7 +12,7 @@ export interface HoldingProgram {
   stop(): Promise<void>;
 }
 
-/** What a machine must have for QEMU to have images open. */
+/** The requirements for QEMU to hold images open. */
 export const qemuNeeds: readonly Need[] = [
   'command qemu-system-x86_64',
   'command qemu-nbd',

@@ -5,7 +5,7 @@ import { mustRun } from './command.ts';
 import { withMounted } from './loop-device.ts';
 import { makeScratch } from './scratch.ts';
 
-/** What the file `letter.txt` of a guest's disk says. */
+/** The contents of the file `letter.txt` on a guest's disk. */
 export const LETTER = 'Dear reader, the guest deleted me after the first backup.\n';
 
 const PROGRAMS = '/usr/bin';

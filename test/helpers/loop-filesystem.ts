@@ -21,7 +21,7 @@ export interface LoopFilesystem {
   scratch(): string;
   /** Changes its mount options, such as `ro`. */
   remount(options: string): Promise<void>;
-  /** How many bytes are free once all that was removed has been given back. Nothing in it may be open for writing. */
+  /** Free bytes, after the space of all removed files was given back. No file in it may be open for writing. */
   freeBytes(): Promise<number>;
 }
 
@@ -35,7 +35,7 @@ const unmounting = `
 umount "$1/mnt" 2>/dev/null || umount --lazy "$1/mnt"
 rm -rf --one-file-system "$1"`;
 
-/** What a machine must have for `useFilesystem`. */
+/** The requirements of `useFilesystem`. */
 export function needsOf(...types: readonly FilesystemType[]): readonly Need[] {
   return ['root', 'loop devices', ...types.map((type): Need => `command ${makers[type][0]}`)];
 }

@@ -1,4 +1,4 @@
-/** Where the random choices of this run begin; set BACKY_TEST_SEED to repeat those of another one. */
+/** The seed of all random choices of this run. Set BACKY_TEST_SEED to repeat another run. */
 export const testSeed: number = Number(process.env.BACKY_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 /** Random numbers from 0 to 1 that a seed determines: mulberry32. */

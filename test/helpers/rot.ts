@@ -4,7 +4,7 @@ import { mustRun } from './command.ts';
 import { dropCacheOf } from './failing-device.ts';
 import type { LoopFilesystem } from './loop-filesystem.ts';
 
-/** How much of a disk is searched at a time. */
+/** Bytes of a disk that are searched at a time. */
 const PIECE_BYTES = 8 * MIB;
 
 /**

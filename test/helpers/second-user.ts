@@ -9,7 +9,7 @@ import type { Need } from './needs.ts';
 export const USER_ID = 54_321;
 export const GROUP_ID = 54_322;
 
-/** What a machine must have for a second user. */
+/** The requirements for a second user. */
 export const NEEDS_OF_SECOND_USER: readonly Need[] = ['root', 'command setpriv'];
 
 /** Begins a command that runs as the second user, without any capability. */

@@ -13,7 +13,7 @@ const granuleBytes = 16 * KIB;
 const largeGranuleBytes = 64 * KIB;
 const blockBytes = 256 * KIB;
 const blocks = 256;
-/** What one revision may write to mend blocks: a twentieth of the data. */
+/** Bytes that one revision may write to defragment blocks: a twentieth of the data. */
 const mendedBlocks = Math.floor(blocks / 20);
 
 for (const type of ['btrfs', 'xfs'] as const) {

@@ -39,7 +39,7 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', 
     const { exitCode, stderr } = await backupWith(repository, 'fsync:error=EIO');
 
     expect(exitCode).toBe(1);
-    // Of what the revision needs, the unfinished record comes first, and its failure is final.
+    // The unfinished record is the first file of a revision, and its failure is final.
     expect(stderr).toMatch(/\nbacky: Cannot make durable \S+[0-9a-f]\.rev\.partial: .+\(EIO\).*\n$/);
     expect((await repository.status()).revisions).toEqual([earlier]);
     const next = await repository.backup();
@@ -104,7 +104,7 @@ async function changedRepository(scratch: string, repositories = scratch) {
   return { repository, earlier };
 }
 
-/** What says which file each loop device shows; there is one at least, below the filesystem. */
+/** Lists the file of each loop device; there is at least one, below the filesystem. */
 function loopAttributes(): readonly string[] {
   const devices = readdirSync('/sys/block').filter((name) => name.startsWith('loop'));
   const paths = devices.map((name) => `/sys/block/${name}/loop/backing_file`);

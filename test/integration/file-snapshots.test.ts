@@ -13,7 +13,7 @@ import { callsNeeds, compileCalls } from '../torture/tracer/calls.ts';
 
 const blockBytes = 256 * KIB;
 const diskBytes = 32 * MIB;
-/** What the sample of each run takes of such a disk, at most. */
+/** The upper limit of bytes that each run samples of such a disk. */
 const sampleBytes = Math.ceil(diskBytes / blockBytes / 30) * blockBytes;
 const pages = [1, 5000, 5001, 7000, 8000];
 

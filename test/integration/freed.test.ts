@@ -11,7 +11,7 @@ const checkout = new URL('../../', import.meta.url);
 const engineModule = new URL('dist/native/engine.js', checkout).href;
 const addonModule = new URL('dist/native/load-addon.js', checkout).href;
 
-/** What the filesystem takes and gives for its own trees. */
+/** The bytes that the filesystem takes and gives back for its own trees. */
 const slackBytes = MIB / 4;
 const granuleBytes = 16 * KIB;
 const granules = 128;

@@ -13,7 +13,7 @@ async function makeRepository(): Promise<TestRepository> {
   return createRepository(join(scratch, 'repository'), source);
 }
 
-/** What a command printed with --json, which must work. */
+/** Runs a command with --json, which must succeed. Returns its document. */
 async function json(repository: TestRepository, ...args: readonly string[]) {
   const { exitCode, stdout, stderr } = await repository.backy('--json', ...args);
   expect(exitCode, stderr).toBe(0);

@@ -14,7 +14,7 @@ import { scratchForTest } from '../helpers/scratch.ts';
 const places = [0, 33 * MIB];
 const sourceBytes = 8 * MIB;
 const rate = '4MiB';
-/** What does not have to wait is what goes first, and what makes up for a quarter of a second. */
+/** The shortest time at that rate. The first MiB passes without a wait, and a quarter of a second is made up for. */
 const leastMs = ((sourceBytes - MIB) / (4 * MIB)) * 1000 - 250;
 /** sched(7) */
 const SCHED_IDLE = '5';
@@ -145,7 +145,7 @@ async function filledRepository(): Promise<TestRepository> {
   return repository;
 }
 
-/** How long a command takes that must work. */
+/** Measures the time of a command that must succeed. */
 async function durationOf({ directory }: TestRepository, args: readonly string[]): Promise<number> {
   const startedMs = performance.now();
   await mustRun(process.execPath, [PROGRAM, '-b', directory, ...args]);
@@ -179,7 +179,7 @@ interface Thread {
   readonly policy: string;
 }
 
-/** That of the tests, which what they start inherits. */
+/** The scheduling policy of the tests, which their children inherit. */
 function ownPolicy(): string {
   return threadsOf(process.pid).find(({ id }) => id === String(process.pid))?.policy ?? '';
 }

@@ -31,7 +31,7 @@ describe('a number that is none', () => {
     engine = await loadEngine();
   });
 
-  /** Of the façade itself: there is no failure of the engine behind it. */
+  /** Raised by the façade itself, without a failure of the engine. */
   async function refused(call: Promise<unknown>): Promise<void> {
     const error: unknown = await call.catch((thrown: unknown) => thrown);
     expect(error).toMatchObject(refusal);

@@ -157,7 +157,7 @@ async function rot(image: string): Promise<void> {
   chmodSync(image, mode);
 }
 
-/** What does not belong to the second user. */
+/** Lists the files that do not belong to the second user. */
 function foreignFilesIn(directory: string): readonly string[] {
   return entriesOf(directory).filter((path) => {
     const { uid, gid } = lstatSync(path);
@@ -165,7 +165,7 @@ function foreignFilesIn(directory: string): readonly string[] {
   });
 }
 
-/** What anybody else may do anything with. */
+/** Lists the files that other users may read or write. */
 function looseFilesIn(directory: string): readonly string[] {
   return entriesOf(directory).filter((path) => {
     const stats = lstatSync(path);

@@ -19,11 +19,11 @@ interface LegacyRecord {
   readonly timestamp: number | string;
   readonly parent: string | null;
   readonly tags?: readonly string[];
-  /** Of the image, in March 2014. */
+  /** Checksum of the image, in March 2014. */
   readonly checksum?: string;
 }
 
-/** What each shape holds, oldest first. */
+/** The revisions of each shape of repository, oldest first. */
 const EXPECTED: Readonly<Record<string, readonly Facts[]>> = {
   '2014-03': [['2014-04-02T08:00:00.500000Z', ['manual:untagged'], 'trusted']],
   '2014-04': [

@@ -159,7 +159,7 @@ async function smallRepository(scratch: string): Promise<TestRepository> {
   return repository;
 }
 
-/** What is left of the making of a file. */
+/** Lists temporary files that a restore has left. */
 function namesBeside(path: string): readonly string[] {
   return readdirSync(join(path, '..')).filter((name) => name.includes('.partial'));
 }

@@ -142,7 +142,7 @@ function bytesElsewhere(before: readonly Extent[], after: readonly Extent[]): nu
   return elsewhere;
 }
 
-/** Where a byte lies on the disk; undefined in a hole. */
+/** Returns the offset of a byte on the disk; undefined in a hole. */
 function placeOf(extents: readonly Extent[], offset: number): number | undefined {
   const extent = extents.find((candidate) => contains(candidate, offset));
   return extent && extent.physical + offset - extent.offset;

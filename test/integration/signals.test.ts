@@ -105,7 +105,7 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'in the middle', () => {
     expect((await repository.backy('find')).stdout).toBe(`${repository.path(earlier.uuid)}\n`);
     expect(await repository.backy('restore', join(scratch, 'target'))).toMatchObject({ exitCode: 0 });
     await expectSameBytes(join(scratch, 'target'), repository.source);
-    // What belongs to the running backup looks like leftovers, and must not be taken for any.
+    // The files of the running backup look like leftovers, and must survive.
     expect(await repository.backy('purge')).toMatchObject({ exitCode: 1 });
 
     expect(await held.goOn()).toMatchObject({ exitCode: 0 });

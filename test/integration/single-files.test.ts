@@ -22,7 +22,7 @@ const frozen = { ext4: 'ro,noload', xfs: 'ro,norecovery,nouuid' } as const;
 const sectorBytes = 512;
 const firstSector = 2048;
 
-/** What a guest has fsynced is in its backup, and what the README says gets it out of there. */
+/** A backup contains the files that a guest has fsynced, and the commands of the README extract them. */
 describeWith([...needsOf('xfs', 'ext4'), 'command partx'], 'single files, as the README says', () => {
   const filesystem = useFilesystem('xfs', 1600);
   const plain = useFilesystem('ext4', 1600);
@@ -120,7 +120,7 @@ function blockBelow(heading: string): readonly string[] {
   return lines;
 }
 
-/** How many of the guest's files are there, with their contents. */
+/** Counts the guest's files that are there, with their contents. */
 function present(directory: string, below = 'etc'): number {
   const names = Array.from({ length: FILES }, (_, n) => String(n + 1));
   return names.filter((name) => {

@@ -78,7 +78,7 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'sources of all kinds and siz
     const device = await attachDevice(disk, '--sector-size', String(sectorBytes));
     writeAt(device, 5 * MIB, randomBytes(MIB));
     const repository = await createRepository(join(scratch, 'repository'), device);
-    // What is not cached is read past the cache, sector by sector.
+    // Data outside the cache is read past the cache, sector by sector.
     await mustRun('blockdev', ['--flushbufs', device]);
 
     expect((await repository.backup()).size).toBe(9 * MIB + sectorBytes);

@@ -9,7 +9,7 @@ import { createRepository } from '../helpers/repository.ts';
 
 const DISK_BYTES = 8 * MIB;
 
-/** How a disk got into its directory, and whether btrfs writes the files of that directory in place. */
+/** The ways in which a disk gets into its directory, and whether btrfs writes files there in place. */
 const disks = [
   { disk: 'written in place', inPlace: true, moved: false },
   { disk: 'moved to where files are written in place', inPlace: true, moved: true },

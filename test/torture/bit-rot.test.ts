@@ -43,7 +43,7 @@ it(
       if (isUnreadable) counts.unreadable += 1;
       else if (isAltered) counts.altered += 1;
       else counts.unnoticed += 1;
-      // What is written into it has another mode.
+      // `verify` may have replaced the record by a read-only file.
       chmodSync(path, 0o600);
     }
     expect(counts).toMatchObject({ bits: counts.unreadable + counts.altered, unnoticed: 0 });

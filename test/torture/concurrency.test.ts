@@ -20,7 +20,7 @@ const each = pointsOr(1);
 /** Nothing here takes anything like it. */
 const DEADLOCK_MS = 120_000;
 
-/** What a command may answer that came second, or whose revisions another one took away. */
+/** Valid answers of a command that came second, or whose revisions another one took away. */
 const FAIR = ['ok', 'BACKY_LOCKED', 'BACKY_REVISION_UNKNOWN', 'BACKY_NOT_IN_TRASH'];
 
 describeWith(needsOf(...types), `two commands at a time (BACKY_TEST_SEED=${testSeed})`, () => {
@@ -138,7 +138,7 @@ async function judgePair(
   return violations.map((text) => `${pair.join(' + ')}: ${text}`);
 }
 
-/** What was restored is one of the revisions. */
+/** Checks that the restored file equals one of the revisions. */
 function checkTargets(
   { target, repository }: Scene,
   pair: readonly string[],

@@ -21,13 +21,13 @@ import {
   writeAt,
 } from './tests.ts';
 
-/** What the command line is made to fail with; the other numbers are the engine's, call by call. */
+/** Errors for the whole program. The engine meets all errors, call by call. */
 const ERRORS = ['EIO', 'ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENOMEM', 'ESTALE'] as const;
 /** Calls of a backup that change something, or read the source. */
 const CALLS = ['pwrite64', 'fsync', 'ftruncate', 'renameat2', 'ioctl', 'fallocate', 'pread64'] as const;
 /** Runs for each point: how many calls there are depends on the change, so some are counted to in vain. */
 const MOST_RUNS = 4;
-/** How long a run may take under strace on a busy machine before it counts as hanging. */
+/** The time after which a run under strace counts as hanging, even on a busy machine. */
 const LIMIT_S = '60';
 
 describeWith([...needsOf('xfs'), 'command strace'], 'the program, when a system call fails', () => {
@@ -119,7 +119,7 @@ describeWith([...needsOf('xfs'), 'command strace'], 'the program, when a system 
   );
 });
 
-/** How often the thread makes a call that makes it most often. */
+/** Returns the highest number of such calls that one thread makes. */
 function mostCalls(trace: string): number {
   const counts = new Map<string, number>();
   for (const [, thread = ''] of trace.matchAll(/^(\d+) +\w+\(/gm))

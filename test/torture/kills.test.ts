@@ -42,7 +42,7 @@ async function killEverywhere(
   trial: Trial,
 ): Promise<void> {
   const engine = await loadEngine();
-  // What was killed before belongs to one trial alone.
+  // A command that was killed before belongs to one trial only.
   const begin = await build(trial.scene, trial.killedBefore && trial.name);
   const scene = trial.killedBefore ? await killHalfway(calls, begin, trial.killedBefore(begin)) : begin;
   scene.reset();

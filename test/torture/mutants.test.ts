@@ -10,7 +10,7 @@ import { describeWith, needsOf, PROGRAM, testSeed, useFilesystem } from './tests
 import { callsNeeds, compileCalls } from './tracer/calls.ts';
 import { type Milestone, makeSource, runWorkload, SHORT_WORKLOAD } from './workloads/workload.ts';
 
-/** How many disks are looked at before a mutant counts as not noticed. */
+/** The number of disks after which a mutant counts as unnoticed. */
 const points = pointsOr(20);
 const types: readonly RecordedType[] = isLong ? ['btrfs', 'xfs'] : ['xfs'];
 /** In the short form only these, besides the rules about the order of calls, which take no time. */

@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { seededRandom, testSeed } from './tests.ts';
 
 /**
- * How much of a part is done: the short form is for every run of the tests; `npm run torture` asks for more by the
+ * Returns the number of points of a part: `short` for every run of the tests; `npm run torture` asks for more by the
  * environment variable BACKY_TORTURE_POINTS.
  */
 export function pointsOr(short: number): number {

@@ -143,7 +143,7 @@ function expire(
   });
 }
 
-/** Of every tag there are as many as were asked for, or all there ever were. */
+/** Checks that each tag has as many revisions as its schedule keeps, or all that were ever taken. */
 function checkKept(
   present: readonly RevisionRecord[],
   taken: ReadonlyMap<string, number>,
@@ -194,7 +194,7 @@ describe('a clock that jumps between runs', () => {
   );
 });
 
-/** What the schedule of a workbench keeps whatever the clock says: the newest three of each tag. */
+/** Revisions that a workbench keeps whatever the clock says: the newest three of each tag. */
 function newestOfEachTag(records: readonly RevisionRecord[]): readonly RevisionRecord[] {
   const sorted = inOrderOfTaking(records);
   return ['daily', 'weekly'].flatMap((tag) => sorted.filter(({ tags }) => tags.includes(tag)).slice(-3));

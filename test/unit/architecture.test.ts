@@ -6,7 +6,7 @@ import { fileOf, filesUsedBy, pathsUsedIn, readCrate } from '../helpers/rust-mod
 
 const SOURCE = resolve(import.meta.dirname, '../../src');
 
-/** What each part of src may import, of src and of packages. Node's own modules are free, but not for the domain. */
+/** The parts of src and the packages that each part may import. Node's own modules are free, except in the domain. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   'io-error': ['errors'],
@@ -214,7 +214,7 @@ describe('the engine', () => {
   });
 });
 
-/** What is left when files that use none of the rest, or that none of it uses, are taken away again and again. */
+/** Removes files that use none of the rest, or that none of the rest uses, until no more can be removed. */
 function circlesIn(uses: ReadonlyMap<string, readonly string[]>): readonly string[] {
   let rest = [...uses.keys()];
   for (let before = 0; before !== rest.length; ) {
@@ -226,7 +226,7 @@ function circlesIn(uses: ReadonlyMap<string, readonly string[]>): readonly strin
   return rest;
 }
 
-/** What a rule finds in all files, with the names of the files. */
+/** Applies a rule to all files. Returns the findings, with the names of the files. */
 function violations(rule: (file: ts.SourceFile) => readonly string[]): readonly string[] {
   return files.flatMap((file) => rule(file).map((text) => `${relative(SOURCE, file.fileName)}: ${text}`));
 }

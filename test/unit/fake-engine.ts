@@ -47,14 +47,14 @@ export interface FakeEngine extends Engine {
   verifyStats: Partial<VerifyStats>;
   compareStats: CompareStats;
   repaired: readonly RepairedBlock[];
-  /** What `findBegun` finds. */
+  /** The result of `findBegun`. */
   begun: Partial<Begun>;
   sharers: readonly Sharer[];
   /** Whether the repository is on the filesystem of its source. */
   sharesFilesystem: boolean;
-  /** What `measureFreed` finds; absent: the sizes of the files. */
+  /** The result of `measureFreed`; absent: the sizes of the files. */
   freedStats: FreedStats | undefined;
-  /** Who has files open, by path. */
+  /** The processes that have files open, by path. */
   readonly holders: Map<string, readonly Holder[]>;
 }
 

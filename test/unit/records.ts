@@ -1,6 +1,6 @@
 import type { RevisionRecord, RevisionStats } from '../../src/domain/revision.ts';
 
-/** What a test wants to be different about a record. */
+/** The keys in which a record of a test differs. */
 export type RecordChanges = Partial<Omit<RevisionRecord, 'stats'>> & {
   readonly stats?: Partial<RevisionStats>;
 };

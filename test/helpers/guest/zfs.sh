@@ -33,7 +33,7 @@ add_tools() {
   local tools=$work/tools file package packages=(zfsutils-linux libzfs6linux libzpool6linux libnvpair3linux libuutil3linux)
   mkdir "$tools"
   unpack "$tools" "${packages[@]/%//$suite}"
-  # What they are linked to, if this machine lacks it.
+  # The libraries that they need, if this machine lacks them.
   ldconfig -p | grep -q libtirpc.so.3 || unpack "$tools" libtirpc3
   mkdir -p "$work"/ramfs/extra/usr/{sbin,lib/x86_64-linux-gnu}
   for file in zpool zfs; do install "$(find "$tools" -path "*sbin/$file")" "$work/ramfs/extra/usr/sbin"; done

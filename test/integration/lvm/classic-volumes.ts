@@ -5,7 +5,7 @@ import { type GuestVolumes, overwriting } from '../../helpers/guest-volumes.ts';
 
 const overflow = 'more than its 1.00 MiB were overwritten meanwhile. Raise snapshot-size';
 
-/** What is not thin is read in full from a temporary snapshot. */
+/** A volume that is not thin is read in full, from a temporary snapshot. */
 export function classicVolumes({ guest, classic, overwrite, names }: GuestVolumes): void {
   it('are read in full from a snapshot that is gone afterwards, also after a run that was killed', async () => {
     const repository = await classic('db');

@@ -3,7 +3,7 @@ import { MIB } from '../../helpers/bytes.ts';
 import { createGuestRepository, openGuestRepository } from '../../helpers/guest-repository.ts';
 import { type GuestVolumes, overwriting } from '../../helpers/guest-volumes.ts';
 
-/** What cannot be backed up is one line, and volumes are targets, too. */
+/** A volume that cannot be backed up fails with one line. Volumes are targets, too. */
 export function oddities({ guest, thin, classic, names }: GuestVolumes): void {
   it('that are not there: init warns, backup fails', async () => {
     const repository = openGuestRepository(guest, '/srv/backy/missing', 'vg-0/nothing');

@@ -3,7 +3,7 @@ import { KIB, MIB } from '../../helpers/bytes.ts';
 import { type GuestRepository, withStandIn } from '../../helpers/guest-repository.ts';
 import type { GuestVolumes } from '../../helpers/guest-volumes.ts';
 
-/** What keeps a pool from saying what has changed costs a full read, and the record says why. */
+/** If a pool cannot tell the changes, the backup reads everything, and the record gives the reason. */
 export function thinFallbacks({ guest, thin, overwrite, names, keepsMetadata }: GuestVolumes): void {
   let repository: GuestRepository;
   let parent: string;

@@ -11,7 +11,7 @@ import type { GuestVolumes } from '../../helpers/guest-volumes.ts';
 const BLOCK = 256 * KIB;
 const THIN_DELTA = { method: 'thin-delta' };
 
-/** What a thin volume is backed up by: what its pool says has changed. */
+/** A thin volume is backed up by the changes that its pool reports. */
 export function thinVolumes({ guest, thin, overwrite, names, keepsMetadata }: GuestVolumes): void {
   it('are read in full once, and from then on where they changed', async () => {
     const repository = await thin('web-1');

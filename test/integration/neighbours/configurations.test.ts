@@ -35,7 +35,7 @@ const FOREIGN: readonly (readonly [string, (repository: ApiRepository) => void])
   ['whose configuration everybody may write to', ({ path }) => chmodSync(path('config'), 0o602)],
 ];
 
-/** What each method of a repository does without trust. The compiler sees that none is left out. */
+/** The result of each method of a repository without trust. The type makes sure that no method is left out. */
 const METHODS: Readonly<
   Record<
     Exclude<keyof Repository, 'directory'>,

@@ -42,11 +42,11 @@ const NAMES = [
   'UNFINISHED',
 ] as const;
 
-/** What somebody may put in the place of a file, or do to it. */
+/** Objects that another user may put in the place of a file. */
 const KINDS: Readonly<Record<string, (path: string) => unknown>> = {
   pipe: (path) => mustRun('mkfifo', [path]),
   directory: (path) => mkdirSync(path),
-  // What is read from it has no end.
+  // Reading it never ends.
   device: (path) => mustRun('mknod', [path, 'c', '1', '5']),
   'link-to-device': (path) => symlinkSync('/dev/zero', path),
   loop: (path) => symlinkSync(path, path),

@@ -42,7 +42,7 @@ async function repositoryWithOne(): Promise<{ repository: ApiRepository; target:
   return { repository, target, image: repository.image };
 }
 
-/** What must not change about a file. */
+/** The properties of a file that must not change. */
 function stateOf(path: string): object {
   const { mode, uid, gid, size, mtimeMs } = statSync(path);
   return { hash: hashOf(path), mode, uid, gid, size, mtimeMs };

@@ -34,7 +34,7 @@ import { type Calls, callsNeeds, compileCalls } from '../../torture/tracer/calls
 const diskBytes = MIB;
 
 /**
- * What the owner of the directory of a source does to each snapshot there: `$1` is that directory, `evil.img` in it a file
+ * Attacks of the owner of a source's directory on each snapshot there: `$1` is that directory, `evil.img` in it a file
  * of theirs as large as the disk, `$2` a file that only root may read.
  */
 const ATTACKS: Readonly<Record<string, string>> = {
@@ -303,7 +303,7 @@ interface HostilePlace {
   readonly directory: string;
   /** A file that only root may read. */
   readonly secret: string;
-  /** What sealed revisions are, by id. */
+  /** The contents of sealed revisions, by id. */
   readonly sealed: Map<string, string>;
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, copyFileSync, openSync, writeSync } from 'node:fs';
 import type { Entry } from './recording-disk.ts';
 
-/** How a disk may look after a cut. */
+/** The damage that a power cut does to a disk. */
 export type CutKind = 'prefix' | 'lost' | 'reordered' | 'torn';
 
 /** One such disk. */
@@ -13,7 +13,7 @@ export interface CrashState {
   build(file: string): void;
 }
 
-/** What crash states are made of. */
+/** A recorded disk, from which crash states are built. */
 export interface Disk {
   /** The disk before the first entry. */
   readonly base: string;
@@ -24,10 +24,10 @@ export interface Disk {
   readonly first: number;
 }
 
-/** What a disk writes whole or not at all. The filesystems here are made for that, as for most disks of today. */
+/** The unit that a disk writes whole or not at all. These filesystems assume it, and most disks of today provide it. */
 export const SECTOR_BYTES = 4096;
 
-/** How often each kind comes, where not every prefix is made. */
+/** The frequency of each kind, if not every prefix is built. */
 const KINDS: readonly CutKind[] = ['prefix', 'torn', 'reordered', 'lost', 'torn', 'reordered'];
 
 /**
@@ -89,7 +89,7 @@ function certainCuts(entries: readonly Entry[], first: number, count: number): r
   return flushes.length < count ? flushes : [];
 }
 
-/** How many of the first `after` entries a flush has made safe. */
+/** Returns how many of the first `after` entries a flush has made safe. */
 function lastFlush(entries: readonly Entry[], after: number, from: number): number {
   for (let index = after - 1; index >= from; index -= 1)
     if (entries[index]?.kind === 'flush') return index + 1;

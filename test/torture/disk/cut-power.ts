@@ -15,7 +15,7 @@ import { type Recording, withCrashed } from './recorded-filesystem.ts';
 export interface Recorded {
   readonly recording: Recording;
   readonly milestones: readonly Milestone[];
-  /** Where the filesystem was mounted, and is mounted again. */
+  /** The mount point, during the recording and after each cut. */
   readonly mountpoint: string;
   readonly repository: string;
   readonly source: string;
@@ -31,7 +31,7 @@ export interface CutOptions {
   readonly step?: number;
 }
 
-/** What came of the disks that were looked at. */
+/** The findings on all disks. */
 export interface CutReport {
   readonly states: number;
   /** Disks by kind. */

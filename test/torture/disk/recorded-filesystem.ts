@@ -7,7 +7,7 @@ import { type Entry, recordDisk } from './recording-disk.ts';
 /** The filesystems whose power is cut. */
 export type RecordedType = 'btrfs' | 'xfs';
 
-/** What a machine must have to record one. */
+/** The requirements of a recording. */
 export const recordingNeeds: readonly Need[] = ['root', 'FUSE', 'loop devices', 'command nbdfuse'];
 
 /** Everything that happened on the disk of a filesystem. */
@@ -55,7 +55,7 @@ export async function recordFilesystem(
     await untilServed(inside('fuse/disk'));
     await mountDirectly(inside('fuse/disk'), inside('mnt'), SECTOR_BYTES);
     await work(inside('mnt'), () => disk.entries.length);
-    // What comes now is no part of it: a clean end would hide what was not yet safe.
+    // The recording ends here: a clean unmount would hide data that was not yet safe.
     const entries = disk.entries.slice();
     await unmount(inside('mnt'));
     await untilFree(inside('fuse/disk'));

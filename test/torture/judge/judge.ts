@@ -4,11 +4,11 @@ import { layoutOf } from '../../../src/repository/layout.ts';
 import { withRemovalLock, withWriterLock } from '../../../src/repository/lock.ts';
 import { type Known, lastOf, readState, type State, strayFiles, type Violations } from './state.ts';
 
-/** What may be found after an interruption. */
+/** The states that are valid after an interruption. */
 export interface Expectation {
-  /** What was there before the interrupted run; everything that was reported as success is part of it. */
+  /** The state before the interrupted run. It contains everything that was reported as success. */
   readonly old: State;
-  /** What would be there after it, and after the run that comes next; each part of it may be reached or not. */
+  /** The states after that run and after the next one. Each part of them may be reached or not. */
   readonly goals: readonly State[];
   /** Whether a revision that neither of them has may be there. */
   mayAppear(uuid: string, known: Known): boolean;

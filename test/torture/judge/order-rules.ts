@@ -13,7 +13,7 @@ export function breaches(calls: readonly string[], repository: string): readonly
   const announced = new Set<string>();
   /** Files with bytes that were not synced. */
   const unsafeFiles = new Set<string>();
-  /** What was done to the names of a directory since it was synced. */
+  /** Changes to the names of a directory since it was synced. */
   const unsafeNames = new Map<string, string[]>();
   const touch = (path: string, what: string): void => {
     const directory = parentOf(path);

@@ -7,10 +7,10 @@ import { readRevisions } from '../../../src/repository/read-revisions.ts';
 import { foreignChecksum } from '../../../src/repository/seal-revision.ts';
 import { readTrash } from '../../../src/repository/trash.ts';
 
-/** What is known of one revision. */
+/** The facts about one revision. */
 export interface Known {
   readonly place: 'repository' | 'trash';
-  /** Of the index, which has the hashes of all blocks. */
+  /** Digest of the index, which holds the hashes of all blocks. */
   readonly digest: string;
   readonly size: number;
   readonly tags: string;
@@ -22,7 +22,7 @@ export interface Known {
 /** All revisions by their ids, wherever they lie. */
 export type State = ReadonlyMap<string, Known>;
 
-/** What is wrong, in words; empty when all is well. */
+/** One sentence for each fault; empty if all is well. */
 export type Violations = string[];
 
 /**
@@ -77,7 +77,7 @@ async function countBad(engine: Engine, options: Parameters<Engine['verifyImage'
   }
 }
 
-/** What `last` leads to; undefined without one. */
+/** Returns the target of `last`; undefined if there is none. */
 export function lastOf(directory: string): string | undefined {
   const link = join(directory, 'last');
   try {

@@ -23,7 +23,7 @@ export interface Mistake {
 
 /** A backy with one mistake in it. */
 export interface Mutant {
-  /** What it does wrong. */
+  /** The mistake, in words. */
   readonly name: string;
   /** The command that makes the mistake; the others are as they should be. */
   readonly command: 'init' | 'backup' | 'forget';

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mustRun, type Need, type Outcome, run } from '../tests.ts';
 
-/** What a machine must have for `compileCalls`. */
+/** The requirements of `compileCalls`. */
 export const callsNeeds: readonly Need[] = ['root', 'command cc'];
 
 /** One thread for the engine and one for Node: then the calls come in the same order every time. */
 export const IN_ORDER: Readonly<Record<string, string>> = { BACKY_THREADS: '1', UV_THREADPOOL_SIZE: '1' };
 
-/** What to do to a command. Calls are counted from 1. */
+/** Interference with a command. Calls are counted from 1. */
 export interface Interference {
   /** Kill it at the beginning of this call. */
   readonly killAt?: number;

@@ -34,7 +34,7 @@ export interface Scene {
   readonly target: string;
   /** Everything above lies in here. */
   readonly directory: string;
-  /** What the repository holds at the beginning. */
+  /** The revisions of the repository at the beginning. */
   readonly state: State;
   /** Puts everything back to the beginning; files are cloned, so nothing is copied. */
   reset(): void;
@@ -42,7 +42,7 @@ export interface Scene {
   fromNow(): Promise<Scene>;
 }
 
-/** How far the history of a scene goes. */
+/** The history of a scene before its first trial. */
 export interface SceneOptions {
   /** `empty`: a source alone. `new`: a repository without a revision. `old`: revisions, and some in the trash. */
   readonly history: 'empty' | 'new' | 'old';
@@ -101,7 +101,7 @@ async function stage(
   };
   reset();
   const violations: string[] = [];
-  // What was interrupted counts as what it is going to be: a revision on its way to the trash is nowhere else to be seen.
+  // An interrupted removal counts as finished: a revision on its way to the trash is listed nowhere else.
   if (existsSync(repository)) await finishTrashMoves(engine, layoutOf(repository));
   const state = existsSync(repository)
     ? await readState(engine, repository, { settled: true, violations })

@@ -134,7 +134,7 @@ export const TRIALS: readonly Trial[] = [
   },
 ];
 
-/** What an uninterrupted run of a trial leads to. */
+/** The result of a trial that nothing interrupts. */
 export interface Reference {
   /** At once, and after the run that comes next. */
   readonly states: readonly State[];

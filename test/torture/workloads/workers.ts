@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** What a worker is to do. */
+/** An order to a worker. */
 export interface Order {
   readonly order: string;
   readonly directory: string;
@@ -14,7 +14,7 @@ export interface Order {
   readonly child?: boolean;
 }
 
-/** What came of it: `ok`, the code of an error, or `child` with its pid. */
+/** The answer: `ok`, the code of an error, or `child` with its pid. */
 export interface Answer {
   readonly code: string;
   readonly message?: string;

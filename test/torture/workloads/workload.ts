@@ -13,13 +13,13 @@ export interface Step {
 
 /** Something that was reported as success. */
 export interface Milestone {
-  /** How many entries the disk had been told by then. */
+  /** The number of entries that the disk had received by then. */
   readonly position: number;
-  /** What the repository holds from then on. */
+  /** The state of the repository from then on. */
   readonly state: State;
 }
 
-/** How a command is run that is not simply run. */
+/** A command that runs under the tracer. */
 export interface Staging {
   /** Which command. */
   readonly command: string;
@@ -63,7 +63,7 @@ export async function makeSource(source: string): Promise<void> {
   await shell('head -c 3145728 /dev/urandom >"$1" && sync -- "$1" "$(dirname "$1")"', source);
 }
 
-/** Where a workload works. */
+/** The paths of a workload. */
 export interface Workplace {
   readonly repository: string;
   readonly source: string;

@@ -5,7 +5,7 @@ import { isBackyError } from '../../../src/errors.ts';
 
 const DAY_MS = 86_400_000;
 const file = { type: 'file', filename: '/dev/vg0/vm' };
-/** Where there was none: due as by default, and nothing expires. */
+/** A configuration without a schedule: tags are due by default, and nothing expires. */
 const unlimited = new Map([
   ['daily', { intervalMs: DAY_MS, keep: KEEP_ALL }],
   ['weekly', { intervalMs: 7 * DAY_MS, keep: KEEP_ALL }],

@@ -16,7 +16,7 @@ schedule:
     keep: 5
 `;
 
-/** What is said about a configuration that differs from the valid one in one place. */
+/** Returns the message about a configuration that differs from the valid one in one place. */
 function complaint(from: string | RegExp, to: string): string {
   const text = VALID.replace(from, to);
   expect(text).not.toBe(VALID);

@@ -27,7 +27,7 @@ function removed(plan: ReturnType<typeof planRetention>): readonly string[] {
   return plan.verdicts.filter(({ kept }) => !kept).map(({ uuid }) => uuid);
 }
 
-/** What is left when a plan has been carried out. */
+/** Carries out a plan. Returns the remaining revisions. */
 function carriedOut(rules: Schedule, revisions: readonly Retainable[], nowMs: number): readonly Retainable[] {
   const { verdicts } = planRetention(rules, revisions, nowMs);
   return revisions.flatMap((revision, index) => {

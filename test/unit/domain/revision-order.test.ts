@@ -5,7 +5,7 @@ import { newRevisionId } from '../../../src/domain/revision-id.ts';
 import { inOrderOfTaking } from '../../../src/domain/revision-order.ts';
 import { makeRecord } from '../records.ts';
 
-/** What the versions before wrote: ids that follow the clock, and the newest good one by date as the parent. */
+/** Records of earlier versions: ids follow the clock, and the parent is the newest good revision by date. */
 function asBefore(times: readonly number[]) {
   return times.map((ms, number) => {
     const uuid = newRevisionId(new Date(ms), new Uint8Array(10).fill(number));

@@ -17,7 +17,7 @@ function time(day: number, hour = 0): number {
   return Date.UTC(2026, 0, day, hour);
 }
 
-/** How a tag stands when its revisions were taken at those times. */
+/** Returns the health of a tag whose revisions were taken at those times. */
 function health(takenAtMs: readonly number[], nowMs: number, schedule = daily): TagHealth {
   const [tag = ''] = schedule.keys();
   const revisions = takenAtMs.map((atMs) => ({ takenAtMs: atMs, tags: [tag], isGood: true }));

@@ -54,7 +54,7 @@ describe('createSlots', () => {
     expect(slot('12h', '2026-10-25T12:00Z', 'Europe/Berlin')).toBe('2026-10-25T10:00 2026-10-25T23:00');
     expect(slot('1w', '2026-03-29T12:00Z', 'Europe/Berlin')).toBe('2026-03-22T23:00 2026-03-29T22:00');
     expect(slot('1mo', '2026-03-29T12:00Z', 'Europe/Berlin')).toBe('2026-02-28T23:00 2026-03-31T22:00');
-    // Where 02:30 does not exist, the slot begins with the change; where it exists twice, with the first.
+    // If 02:30 does not exist, the slot begins with the change; if it exists twice, with the first one.
     expect(slot('1d', '2026-03-29T01:00Z', 'Europe/Berlin', 2.5)).toBe('2026-03-29T01:00 2026-03-30T00:30');
     expect(slot('1d', '2026-10-25T00:30Z', 'Europe/Berlin', 2.5)).toBe('2026-10-25T00:30 2026-10-26T01:30');
     // Samoa left out 2011-12-30; in Brazil a day began at one; in Newfoundland midnight came twice.

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Progress } from '#native';
 import { watchProgress } from '../../../src/native/watch-progress.ts';
 
-/** What an observer sees of counters that go through some states, one every interval. */
+/** Returns the reports to an observer of counters that go through some states, one every interval. */
 function observe(states: readonly Progress[], hasSucceeded = true): readonly Progress[] {
   vi.useFakeTimers();
   const seen: Progress[] = [];

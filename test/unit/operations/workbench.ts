@@ -13,13 +13,13 @@ export interface Workbench {
   readonly engine: FakeEngine;
   readonly context: Context;
   readonly log: (readonly [LogLevel, string])[];
-  /** What the clock says. */
+  /** The time of the clock. */
   now: Date;
   /** Puts a revision into the repository. */
   add(record: RevisionRecord): void;
   /** The names of the repository's files, without those that never change. */
   names(): readonly string[];
-  /** Where `last` leads. */
+  /** The target of `last`. */
   last(): string;
   warnings(): readonly string[];
 }

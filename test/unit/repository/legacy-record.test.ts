@@ -19,7 +19,7 @@ trust: trusted
 uuid: ${ID}
 `;
 
-/** What a repository with this record and an image of 100 bytes holds. */
+/** Returns the contents of a repository with this record and an image of 100 bytes. */
 async function read(
   text: string,
   image: 'file' | 'none' | 'link' | 'directory' = 'file',

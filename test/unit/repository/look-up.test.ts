@@ -15,7 +15,7 @@ function benchWith(damage: (image: string) => void): Workbench {
   return bench;
 }
 
-/** What is said of a spec: a code and a message, without the directory. */
+/** Returns the code and the message for a spec, without the directory. */
 async function complaint(
   { context: { layout } }: Workbench,
   spec: string,

@@ -10,7 +10,7 @@ const record = makeRecord({
   verifiedAt: '2026-01-02T03:04:05.678Z',
 });
 
-/** What is said about a record in which one value is another. */
+/** Returns the message about a record in which one value is another. */
 function complaint(path: readonly string[], value: unknown): string {
   try {
     parseRecord(JSON.stringify(withValue(record, path, value)), record.uuid);

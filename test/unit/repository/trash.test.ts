@@ -127,7 +127,7 @@ describe('the trash', () => {
       const layout = repositoryWith(first, second);
       await expect(moveToTrash(dyingEngine(done), layout, [first, second], now)).rejects.toThrow('killed');
       await finishTrashMoves(fakeEngine(), layout);
-      // What is not listed any more is in the trash, whole; what is listed is whole in its place.
+      // An unlisted revision lies whole in the trash; a listed one lies whole in its place.
       const gone = [first, second].slice(0, Math.min(done, 2));
       expect(names(batchDirectory(layout))).toEqual(filesOf(...gone));
       expect(names(layout.directory)).toEqual(filesOf(...[first, second].filter((id) => !gone.includes(id))));

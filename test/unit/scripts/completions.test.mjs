@@ -91,7 +91,7 @@ describe.skipIf(!isInstalled('fish'))('completion in fish', () => {
   });
 });
 
-/** What bash offers for a command line whose last word is not complete. */
+/** Returns the completions of bash for a command line whose last word is incomplete. */
 function complete(...words) {
   const { stdout, stderr } = runBash(words);
   expect(stderr).toBe('');

@@ -183,7 +183,7 @@ function isInRange(
 
 type Side = 'before' | 'here' | 'after';
 
-/** Where an end lies, as seen from a position: a side for everything it names. */
+/** The side of a position on which an end lies, for each revision that it names. */
 function sidesOf(
   position: number,
   end: RangeEnd | undefined,

@@ -9,7 +9,7 @@ import {
 } from '../../../../src/domain/revision-spec/spec.ts';
 import { looksLikeTime } from '../../../../src/domain/time-span.ts';
 
-/** What stands for anything that is written without delimiters. */
+/** Texts without delimiters, for tags and servers. */
 const texts = fc
   .string({ minLength: 1, unit: fc.constantFrom(...'ab019.:-_ Tä') })
   .map((text) => text.trim())

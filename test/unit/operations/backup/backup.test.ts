@@ -46,7 +46,7 @@ describe('backup', () => {
       'replaceFile',
       'sealFiles',
       'sealFiles',
-      // What it is, and that no other is left.
+      // The list of snapshots now names this one only.
       'replaceFile',
       'replaceLinks',
     ]);

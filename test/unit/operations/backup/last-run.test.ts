@@ -26,7 +26,7 @@ async function fails(bench: Workbench, code: string): Promise<void> {
   await expect(backup(bench.context)).rejects.toMatchObject({ code });
 }
 
-/** What the status says, without the revisions. */
+/** Returns the status without the revisions. */
 async function scheduleSection(bench: Workbench): Promise<readonly string[]> {
   const lines = unwrapped(statusLines(await status(bench.context)).join('\n')).split('\n');
   return lines.slice(lines.indexOf('== Schedule') + 1, lines.indexOf('== Summary') - 1);
@@ -99,7 +99,7 @@ describe('the note of the last run', () => {
     });
     await fails(bench, 'BACKY_IO');
     expect(during).toMatchObject({ outcome: 'running', ended: null, tags: ['daily', 'weekly'] });
-    // What a kill would have left.
+    // A killed run would have left this note.
     writeFileSync(pathOf(bench), JSON.stringify(during));
     expect(await scheduleSection(bench)).toContainEqual(
       expect.stringContaining('it is running, or was cut off'),

@@ -14,7 +14,7 @@ import { status } from '../../../../src/operations/status/status.ts';
 import { isoDay, makeRecord, type RecordChanges, revisionId } from '../../records.ts';
 import { type Workbench, workbench } from '../workbench.ts';
 
-// How full the disk of this machine is should not decide.
+// The free space of this machine must not decide.
 vi.mock('../../../../src/repository/free-space.ts', () => ({ isShortOfSpace: async () => false }));
 
 /** Revisions of consecutive days from 2026-01-01 on. The schedule keeps 3 daily and 3 weekly ones. */

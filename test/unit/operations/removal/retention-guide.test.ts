@@ -27,7 +27,7 @@ describe('the guide to retention', () => {
     bench.now = new Date('2026-01-01T03:00:00Z');
     const lines = scheduleLines(await simulate(bench.context, { days: 120 }));
     const end = lines.findIndex((line) => line.startsWith('== Kept')) - 1;
-    // Of the backups, the guide shows the first two and the last one.
+    // The guide shows the first two backups and the last one.
     const expected = [...lines.slice(0, 4), '…', ...lines.slice(end - 1)];
     const [, shown] = /\$ backy schedule 120\n([\s\S]*?)\n```/.exec(guide) ?? [];
     expect(shown).toBe(expected.join('\n'));

@@ -61,7 +61,7 @@ describe('retireSnapshots', () => {
       `backy-${KILLED}`,
     ]);
 
-    // That of the repository that is now where ours was.
+    // The mark of the repository that now lies where ours was.
     expect([...cluster.names]).toEqual([`backy-${NEW}`]);
     expect(left.all()).toEqual([]);
   });
