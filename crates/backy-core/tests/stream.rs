@@ -8,116 +8,19 @@
     reason = "test values are small"
 )]
 
+#[path = "support/generations.rs"]
+mod generations;
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use backy_core::{
-    BLOCK_SIZE, ChangesInput as Since, Code, CommandInput, Control, DiffHeader, DiffWriter, Error, Extent,
-    ImageOptions, Input, Sample, WriteOptions, WriteStats, index_image, verify_image, write_image,
+    ChangesInput as Since, Code, CommandInput, Control, DiffHeader, WriteOptions, index_image, write_image,
 };
+use generations::{BLOCK, Bench, SPACE, remove, replay, two_generations, with};
 use proptest::prelude::*;
 use support::{Changes, encode};
-
-const BLOCK: u64 = BLOCK_SIZE as u64;
-/// A bit over one segment, so that two pages of the index are in use.
-const SPACE: u64 = 34 << 20;
-
-/// A repository in a temporary directory, with a revision for each generation of the disk.
-struct Bench {
-    directory: tempfile::TempDir,
-    generations: usize,
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), generations: 0 }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    /// Writes the next revision; `delta` builds upon the last one.
-    fn write(
-        &mut self,
-        size: u64,
-        changes: &[(u64, u64, Option<u8>)],
-        delta: bool,
-    ) -> Result<WriteStats, Error> {
-        let number = self.generations + 1;
-        let since = (delta && number > 1).then(|| format!("s{}", number - 1));
-        let header =
-            DiffHeader { from_snapshot: since.clone(), to_snapshot: Some(format!("s{number}")), size };
-        fs::write(self.path("diff"), encode(1 + (number % 2) as u8, &header, changes)).unwrap();
-        self.write_from(size, &["cat", self.path("diff").to_str().unwrap()], since)
-    }
-
-    fn write_from(
-        &mut self,
-        size: u64,
-        command: &[&str],
-        since: Option<String>,
-    ) -> Result<WriteStats, Error> {
-        let number = self.generations + 1;
-        let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
-        let never = vec!["false".to_owned()];
-        let source = CommandInput {
-            name: PathBuf::from("pool/disk"),
-            snapshot: format!("s{number}"),
-            size,
-            everything: if since.is_some() { never } else { command.clone() },
-            changes: since.map(|since| Since { since, command }),
-            sample: None,
-        };
-        let stats = write_image(&with(self.options(), &source), &Control::default())?;
-        self.generations = number;
-        Ok(stats)
-    }
-
-    fn options(&self) -> WriteOptions {
-        let number = self.generations + 1;
-        let parent = |suffix: &str| (number > 1).then(|| self.path(&format!("{}{suffix}", number - 1)));
-        WriteOptions {
-            image: self.path(&number.to_string()),
-            index: self.path(&format!("{number}.hashes")),
-            parent_image: parent(""),
-            parent_index: parent(".hashes"),
-            ..WriteOptions::default()
-        }
-    }
-
-    fn last(&self) -> PathBuf {
-        self.path(&self.generations.to_string())
-    }
-
-    /// The image has these bytes, and index and statistics are those of a revision written from a file.
-    fn check(&self, stats: &WriteStats, expected: &[u8]) {
-        assert!(fs::read(self.last()).unwrap() == expected, "the bytes of the image");
-        let plain = self.path("plain");
-        fs::write(&plain, expected).unwrap();
-        let (image, index) = (self.path("other"), self.path("other.hashes"));
-        let options = WriteOptions {
-            source: plain.into(),
-            image: image.clone(),
-            index: index.clone(),
-            ..WriteOptions::default()
-        };
-        let other = write_image(&options, &Control::default()).unwrap();
-        assert_eq!((stats.size, stats.digest), (other.size, other.digest));
-        assert_eq!(stats.bytes_zero, other.bytes_zero);
-        fs::remove_file(image).unwrap();
-        fs::remove_file(index).unwrap();
-        let options = ImageOptions {
-            index: self.last().with_extension("hashes"),
-            image: self.last(),
-            size: stats.size,
-            digest: stats.digest,
-        };
-        assert!(verify_image(&options, None, &Control::default()).unwrap().bad_blocks.is_empty());
-    }
-}
 
 /// Every segment of such a disk, one by one, would take minutes and gigabytes.
 #[test]
@@ -141,13 +44,6 @@ fn a_disk_of_holes_takes_as_long_as_its_data() {
         let made = bench.path("made");
         assert_eq!(index_image(&bench.last(), &made, &Control::default()).unwrap().digest, stats.digest);
         fs::remove_file(made).unwrap();
-    }
-}
-
-fn replay(image: &mut Vec<u8>, size: u64, changes: &[(u64, u64, Option<u8>)]) {
-    image.resize(size as usize, 0);
-    for (start, length, byte) in changes {
-        image[*start as usize..(start + length) as usize].fill(byte.unwrap_or(0));
     }
 }
 
@@ -191,21 +87,6 @@ proptest! {
             prop_assert!(bench.generations == 1 || stats.fallback.is_none());
         }
     }
-}
-
-fn with(options: WriteOptions, source: &CommandInput) -> WriteOptions {
-    WriteOptions { source: Input::Command(source.clone()), ..options }
-}
-
-fn two_generations() -> (Bench, Vec<u8>) {
-    let mut bench = Bench::new();
-    let mut disk = Vec::new();
-    for changes in [vec![(0, 2 << 20, Some(1))], vec![(5 << 20, 300_000, Some(2))]] {
-        replay(&mut disk, SPACE, &changes);
-        let stats = bench.write(SPACE, &changes, true).unwrap();
-        bench.check(&stats, &disk);
-    }
-    (bench, disk)
 }
 
 /// The streams of a real cluster, from the first snapshot to the second.
@@ -377,135 +258,4 @@ fn an_image_in_many_pieces_is_mended() {
     assert!(mended.extents < shredded.extents);
     let again = revision(&mut bench, &[(block, 4096, Some(4))]);
     assert_eq!(again.bytes_written, 4 * GRANULE);
-}
-
-/// The sample of a disk that a run asks for, as a program would hand it over.
-fn sample_stream(snapshot: &str, disk: &[u8], runs: usize, run: usize) -> Vec<u8> {
-    let path = Path::new("sample");
-    let mut stream = Vec::new();
-    let mut writer = DiffWriter::start(&mut stream, path, Some(snapshot), disk.len() as u64).unwrap();
-    for (number, block) in disk.chunks(BLOCK_SIZE).enumerate().filter(|(number, _)| number % runs == run) {
-        let extent = Extent::at((number * BLOCK_SIZE) as u64, block.len() as u64);
-        if block.iter().all(|byte| *byte == 0) {
-            writer.zero(extent).unwrap();
-        } else {
-            writer.data(extent, block).unwrap();
-        }
-    }
-    writer.finish().unwrap();
-    stream
-}
-
-/// The third revision, whose changes are told by `told` and really are `real`; the sample is of what is real.
-fn third(
-    told: &[(u64, u64, Option<u8>)],
-    real: &[(u64, u64, Option<u8>)],
-    run: usize,
-    spoil: impl Fn(&mut Vec<u8>),
-) -> (Bench, Vec<u8>, Result<WriteStats, Error>) {
-    let (bench, mut disk) = two_generations();
-    let header = |from: Option<&str>| DiffHeader {
-        from_snapshot: from.map(str::to_owned),
-        to_snapshot: Some("s3".to_owned()),
-        size: SPACE,
-    };
-    let everything = [&[(0, 2 << 20, Some(1)), (5 << 20, 300_000, Some(2))], real].concat();
-    replay(&mut disk, SPACE, real);
-    let mut sample = disk.clone();
-    spoil(&mut sample);
-    fs::write(bench.path("delta"), encode(1, &header(Some("s2")), told)).unwrap();
-    fs::write(bench.path("full"), encode(1, &header(None), &everything)).unwrap();
-    fs::write(bench.path("sample"), sample_stream("s3", &sample, 3, run)).unwrap();
-    let command = |name: &str| vec!["cat".to_owned(), bench.path(name).display().to_string()];
-    // The numbers are those that the stream was made for.
-    let script = format!("test $0 = 3 -a $1 = {run} && cat {}", bench.path("sample").display());
-    let source = CommandInput {
-        name: PathBuf::from("pool/disk"),
-        snapshot: "s3".to_owned(),
-        size: SPACE,
-        everything: command("full"),
-        changes: Some(Since { since: "s2".to_owned(), command: command("delta") }),
-        sample: Some(["sh", "-c", &script].map(str::to_owned).to_vec()),
-    };
-    let options =
-        WriteOptions { sample: Sample { runs: 3, run: u32::try_from(run).unwrap() }, ..bench.options() };
-    let result = write_image(&with(options, &source), &Control::default());
-    (Bench { generations: 3, ..bench }, disk, result)
-}
-
-#[test]
-fn a_sample_that_agrees_changes_nothing() {
-    let changes = [(6 << 20, 1000, Some(5))];
-    let (bench, disk, result) = third(&changes, &changes, 1, |_| {});
-    let stats = result.unwrap();
-    bench.check(&stats, &disk);
-    assert!(stats.narrowed && stats.hint_failures.is_empty() && stats.fallback.is_none());
-    let sampled = SPACE / 3;
-    assert!(stats.bytes_read.abs_diff(sampled) <= BLOCK + 1000, "the sample was read, and what changed");
-}
-
-/// A change that the stream does not mention: found when its block has its turn, and not before.
-#[test]
-fn a_stream_that_lies_is_found_out_and_everything_is_read() {
-    let block = 25;
-    let real = [(block * BLOCK + 10, 100, Some(7))];
-    for run in 0..3 {
-        let (bench, disk, result) = third(&[], &real, run, |_| {});
-        let stats = result.unwrap();
-        if block % 3 == run as u64 {
-            bench.check(&stats, &disk);
-            let offsets: Vec<u64> = stats.hint_failures.iter().map(|bad| bad.offset).collect();
-            assert_eq!((offsets, stats.narrowed), (vec![block * BLOCK], false));
-            assert_eq!(stats.fallback.unwrap(), "what was said to have changed was not all of it");
-        } else {
-            assert!(stats.narrowed && stats.hint_failures.is_empty());
-        }
-    }
-}
-
-#[test]
-fn a_source_that_reads_differently_a_second_time_fails_the_revision() {
-    let (_, _, result) = third(&[], &[], 0, |sample| sample[100] ^= 1);
-    let error = result.unwrap_err();
-    assert_eq!((error.code, error.offset), (Code::SourceDiffers, Some(0)));
-}
-
-#[test]
-fn a_sample_of_other_blocks_or_too_few_is_refused() {
-    let (bench, disk) = two_generations();
-    for stream in [
-        sample_stream("s3", &disk, 2, 0),
-        sample_stream("s3", &disk, 3, 1),
-        sample_stream("s4", &disk, 3, 0),
-        sample_stream("s3", &disk, usize::MAX, 0),
-        sample_stream("s3", &disk[..disk.len() - 1], 3, 0),
-    ] {
-        fs::write(bench.path("sample"), stream).unwrap();
-        let header = DiffHeader {
-            from_snapshot: Some("s2".to_owned()),
-            to_snapshot: Some("s3".to_owned()),
-            size: SPACE,
-        };
-        fs::write(bench.path("delta"), encode(1, &header, &[])).unwrap();
-        let path = bench.path("sample").display().to_string();
-        let command = vec!["cat".to_owned(), bench.path("delta").display().to_string()];
-        let source = CommandInput {
-            name: PathBuf::from("pool/disk"),
-            snapshot: "s3".to_owned(),
-            size: SPACE,
-            everything: vec!["false".to_owned()],
-            changes: Some(Since { since: "s2".to_owned(), command }),
-            sample: Some(["sh", "-c", &format!("cat {path}")].map(str::to_owned).to_vec()),
-        };
-        let options = WriteOptions { sample: Sample { runs: 3, run: 0 }, ..bench.options() };
-        let error = write_image(&with(options, &source), &Control::default()).unwrap_err();
-        assert!(matches!(error.code, Code::DiffDamaged | Code::SourceResized), "{error}");
-        remove(&bench.options());
-    }
-}
-
-fn remove(options: &WriteOptions) {
-    for path in [&options.image, &options.index] {
-        let _ = fs::remove_file(path);
-    }
 }

@@ -10,3 +10,5 @@ pub mod outcome;
 pub mod rbd;
 pub mod repairs;
 pub mod restores;
+pub mod snapshots;
+pub mod verification;

@@ -16,5 +16,6 @@ pub(crate) mod clearing;
 pub(crate) mod difference;
 pub(crate) mod fiemap;
 pub(crate) mod freed;
+mod overlaps;
 pub(crate) mod sharers;
 pub(crate) mod sparse;
