@@ -1,6 +1,6 @@
 /**
- * Every error backy reports, as data: the code is the contract, the words may change.
- * `{name}` in a text is filled in from the facts of the case, and the compiler checks that all of them are given.
+ * The table of all errors. Codes are stable; texts may change. `{name}` in a text is replaced by a fact, and the compiler
+ * checks that every fact is given.
  */
 const ERRORS = {
   // The repository and its configuration
@@ -270,7 +270,7 @@ const ERRORS = {
     remedy: 'Restore to a place outside of the repository',
   },
 
-  // Files that others may have put in the way
+  // Files that another user may have placed
   BACKY_LINK_FOREIGN: {
     message: '{path} leads through a symbolic link that does not count: {detail}',
     remedy: 'Name the file itself, or have root or the owner of the file make the link',
@@ -324,24 +324,23 @@ const ERRORS = {
   },
 } as const;
 
-/** Identifies a kind of error. Codes are stable; messages are not. */
+/** The code of an error. Codes are stable; messages are not. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** The facts that the texts of one error need, by name. */
+/** The facts for the placeholders in an error's texts. */
 export type ErrorFacts<Code extends ErrorCode> = Readonly<
   Record<Placeholder<(typeof ERRORS)[Code]['message' | 'remedy']>, string | number>
 >;
 
 /**
- * What every failing call of backy throws: a code to act on, a message saying what failed on which object,
- * and a remedy saying what to do.
+ * The error of every failing call: a code for programs, a message that says what failed on which object, and a remedy.
  */
 export class BackyError extends Error {
   override readonly name: string = 'BackyError';
   readonly code: ErrorCode;
-  /** What to do about it, one sentence without a full stop. */
+  /** Advice, as one sentence without a full stop. */
   readonly remedy: string;
-  /** The facts of the case, such as `path`, `pid`, `offset` in bytes, or `badBlocks`; ready for JSON. */
+  /** Facts such as `path`, `pid`, `offset` in bytes, or `badBlocks`, in a form that fits JSON. */
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, text: ErrorText, details: Readonly<Record<string, unknown>>, cause: unknown) {
@@ -352,7 +351,7 @@ export class BackyError extends Error {
   }
 }
 
-/** Makes the error of a code from the facts of the case; `more` adds a cause and further details. */
+/** Creates an error from its code and facts; `more` adds a cause and further details. */
 export function backyError<Code extends ErrorCode>(
   code: Code,
   facts: ErrorFacts<Code>,
@@ -364,7 +363,7 @@ export function backyError<Code extends ErrorCode>(
   return new BackyError(code, text, { ...facts, ...more.details }, more.cause);
 }
 
-/** Whether `error` is a BackyError, of one of the codes if any are given. */
+/** Whether `error` is a BackyError with one of the codes, or with any code if none is given. */
 export function isBackyError(error: unknown, ...codes: readonly ErrorCode[]): error is BackyError {
   return error instanceof BackyError && (codes.length === 0 || codes.includes(error.code));
 }

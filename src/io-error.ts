@@ -1,8 +1,8 @@
 import { type BackyError, backyError, isBackyError } from './errors.ts';
 
-/** What is known of a failed system call. */
+/** The facts about a failed system call. */
 export interface IoFailure {
-  /** What the call was about. */
+  /** The file of the call. */
   readonly path?: string | undefined;
   /** Name of the system call, such as `fsync`. */
   readonly syscall?: string | undefined;
@@ -14,7 +14,7 @@ export interface IoFailure {
   readonly begun?: boolean | undefined;
 }
 
-/** What an error number means, and what helps. */
+/** The meaning of an error number, and advice. */
 export interface ErrnoText {
   readonly reason: string;
   readonly advice: string;
@@ -115,7 +115,7 @@ const ERRNO_TEXTS: ReadonlyMap<string, ErrnoText> = new Map([
   ],
 ]);
 
-/** How a person calls what a system call does; the others go by their own names. */
+/** Plain words for system calls. Other calls are shown by name. */
 const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['pread', 'read'],
   ['pread64', 'read'],
@@ -177,12 +177,12 @@ export function ioError(failure: IoFailure, cause?: unknown): BackyError {
   );
 }
 
-/** The error for a file of a repository that must not be written, because of what it is. */
+/** The error for a file of a repository that must not be written, such as one with a second name. */
 export function unfitFile(path: string, { message: reason }: SyntaxError): BackyError {
   return backyError('BACKY_FILE_UNFIT', { path, reason });
 }
 
-/** Turns an error of node:fs into BACKY_IO; any other error is returned as it is. */
+/** Turns an error of node:fs into BACKY_IO. Returns any other error unchanged. */
 export function fromNodeError(error: unknown): unknown {
   if (!isNodeError(error)) return error;
   const path = error.syscall === 'uv_cwd' ? 'the working directory' : error.path;
@@ -196,10 +196,10 @@ export function isNodeError(error: unknown, ...names: readonly string[]): error 
 }
 
 /**
- * Returns what `work` finds out about a file.
+ * Runs `work` on a file that may be absent.
  *
- * @param absent names of the error numbers that mean that there is no such file
- * @returns undefined when the file is absent
+ * @param absent names of the error numbers that mean absence
+ * @returns undefined if the file is absent
  * @throws every other error of `work`
  */
 export async function ifPresent<Result>(
@@ -214,7 +214,7 @@ export async function ifPresent<Result>(
   }
 }
 
-/** As `ifPresent`, for synchronous work. */
+/** The synchronous form of `ifPresent`. */
 export function ifPresentSync<Result>(
   work: () => Result,
   absent: readonly string[] = ['ENOENT'],

@@ -15,25 +15,25 @@ import { isNodeError } from './io-error.ts';
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 const PRIVATE_FILE = 0o600;
 
-/** The most that is read of a small file of a repository: its configuration, a record, a cache, a note. Bytes. */
+/** Size limit in bytes of the small files of a repository, such as the configuration and records. */
 export const LARGEST_FILE_BYTES: number = 1 << 20;
 
-/** How a small file is read. */
+/** Options for reading a small file. */
 export interface ReadOptions {
   /** Whether `path` may be a symbolic link; false by default. */
   readonly followsLinks?: boolean;
-  /** Sees the facts about the very file that is read, and throws if it must not be used. */
+  /** Receives the facts about the opened file, and throws if it must not be used. */
   readonly check?: (stats: Stats) => void;
 }
 
 /**
- * The bytes of a small file, which must be a plain one of at most 1 MiB. Nothing else is opened for longer than a look: a
- * pipe would make the process wait, beyond any signal, and a file of terabytes would take all memory.
+ * Reads a plain file of at most 1 MiB. Reading a pipe could block the process despite signals, and reading a huge file
+ * would exhaust the memory.
  *
- * @throws SyntaxError for anything but a small plain file, the errors of Node, and what `check` throws
+ * @throws SyntaxError for any other file; the errors of Node; the errors of `check`
  */
 export function readPlainFile(path: string, { followsLinks = false, check }: ReadOptions = {}): Buffer {
-  // To open some devices is to start something, and a link may lead to one.
+  // A link may lead to a device, and opening some devices has effects.
   if (followsLinks) requirePlain(statSync(path));
   const file = openSync(path, O_RDONLY | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW));
   try {
@@ -48,10 +48,10 @@ export function readPlainFile(path: string, { followsLinks = false, check }: Rea
 }
 
 /**
- * Appends a text with one write, so that what processes write at the same time does not mix. A missing file is created,
- * for its owner alone. One that has a second name is left as it is: the text would end up in whatever else it is.
+ * Appends a text with one write, so that texts of several processes do not mix. Creates a missing file with access for its
+ * owner only. Refuses a file with a second name, because the text would also appear under that name.
  *
- * @throws SyntaxError when it is no plain file or has another name, the errors of Node
+ * @throws SyntaxError if it is not a plain file or has a second name; the errors of Node
  */
 export function appendToPlainFile(path: string, text: string): void {
   const file = openOrCreate(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
@@ -65,7 +65,7 @@ export function appendToPlainFile(path: string, text: string): void {
   }
 }
 
-/** Creates a file with a text, for the owner of its directory alone. @throws the errors of Node: EEXIST if there is one */
+/** Creates a file for the owner of its directory only. @throws the errors of Node, such as EEXIST */
 export function createPlainFile(path: string, text: string): void {
   const file = create(path, O_WRONLY | O_NOFOLLOW);
   try {
@@ -75,7 +75,7 @@ export function createPlainFile(path: string, text: string): void {
   }
 }
 
-/** Refuses to change a file that has another name: it may be the image of a revision. @throws SyntaxError */
+/** Refuses a file with a second name, which may be the image of a revision. @throws SyntaxError */
 export function requireOneName({ nlink }: Pick<Stats, 'nlink'>): void {
   if (nlink > 1) throw new SyntaxError(`it has ${nlink} names (hard links)`);
 }
@@ -84,7 +84,7 @@ function requirePlain(stats: Stats): void {
   if (!stats.isFile()) throw new SyntaxError('it is not a plain file');
 }
 
-/** A file that grows meanwhile is read up to where it ended. */
+/** Reads up to `size` bytes, even if the file grows meanwhile. */
 function readAll(file: number, size: number): Buffer {
   const bytes = Buffer.allocUnsafe(size);
   let length = 0;
@@ -113,8 +113,8 @@ function openOrCreate(path: string, flags: number): number {
 }
 
 /**
- * Creates a file. As root, gives it to the owner of its directory: only one that this call creates, because one that is
- * there already may be a second name of any other file.
+ * Creates a file. As root, gives it to the owner of its directory. It does so only for a file that it creates, because an
+ * existing one may be a second name of any other file.
  */
 function create(path: string, flags: number): number {
   const file = openSync(path, flags | O_CREAT | O_EXCL, PRIVATE_FILE);
@@ -127,7 +127,7 @@ function create(path: string, flags: number): number {
   }
 }
 
-/** Gives a file to the owner and the group of a directory. A filesystem that does not allow it is no failure. */
+/** Gives a file to the owner and the group of a directory, if the filesystem allows it. */
 function giveToOwnerOf(directory: string, file: number): void {
   const { uid, gid } = statSync(directory);
   if (uid === 0 && gid === 0) return;

@@ -1,15 +1,15 @@
 import { backyError } from '../errors.ts';
 
-/** What Node puts in the place of bytes that are no UTF-8. */
+/** Node puts this character in place of bytes that are not UTF-8. */
 const REPLACEMENT = '\ufffd';
-/** More than this is a slip of the hand; the engine takes 8 at most by itself. */
+/** A larger number is a typing error. By default the engine uses at most 8 threads. */
 const MOST_THREADS = 1024;
 
 /**
- * Refuses to begin with names that are not what was typed, as something else would be written then, or be looked for,
- * and with settings that would be ignored.
+ * Refuses names that are not valid UTF-8, because backy would read or write a file of another name. Refuses settings
+ * that would be ignored.
  *
- * @param directory the working directory; undefined where there is none
+ * @param directory the working directory; undefined if it no longer exists
  * @throws BACKY_USAGE
  */
 export function checkInvocation(
@@ -30,12 +30,12 @@ function checkName(what: string, name: string): void {
   });
 }
 
-/** Empty is not set. */
+/** An empty value means that the variable is not set. */
 function checkThreads(text: string): void {
   const isCount = /^[1-9]\d{0,3}$/.test(text) && Number(text) <= MOST_THREADS;
   if (text === '' || isCount) return;
   throw backyError('BACKY_USAGE', {
-    problem: `BACKY_THREADS is "${text}", which is no number of threads`,
+    problem: `BACKY_THREADS is "${text}", which is not a number of threads`,
     advice: `Set it to a whole number from 1 to ${MOST_THREADS}, or not at all`,
   });
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Session } from './session.ts';
 
-/** What a command does; it returns its exit code. Errors are thrown. */
+/** The work of a command. It returns the exit code and throws errors. */
 export type Work = (session: Session) => Promise<number>;
 
 /** Gives the action of a command its session and takes its exit code. */

@@ -3,10 +3,10 @@ import type { EditResult } from '../operations/records/edit-records.ts';
 import type { Session } from './session.ts';
 import { revisionLine } from './ui/revision-line.ts';
 
-/** How a plan is asked for, for commander. */
+/** The option that asks for a plan, in the form that commander takes. */
 export const DRY_RUN_OPTION = ['-n, --dry-run', 'only say what would be done'] as const;
 
-/** Prints what was done, which -q leaves out, or what would be done, which was asked for. */
+/** Prints what was done, unless -q is given. After a dry run it prints the plan, even with -q. */
 export function tellOutcome(
   session: Session,
   result: { readonly dryRun: boolean },
@@ -16,7 +16,7 @@ export function tellOutcome(
   tell(result, lines);
 }
 
-/** The same for records that were changed: how they are then. */
+/** Prints the changed records, in the same way. */
 export function tellEdit(session: Session, result: EditResult): void {
   const { revisions, changed, dryRun } = result;
   tellOutcome(session, result, () => [

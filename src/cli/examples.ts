@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** A command line of real use, and what it is for. */
+/** A realistic command line and its purpose. */
 export type Example = readonly [line: string, purpose: string];
 
 const EXAMPLES = new WeakMap<Command, readonly Example[]>();
@@ -11,7 +11,7 @@ export function withExamples(command: Command, examples: readonly [Example, Exam
   return command.addHelpText('after', ({ command }) => helpText(command, examples));
 }
 
-/** The examples of a command; none for a command that has not got any. */
+/** The examples of a command; an empty list if it has none. */
 export function examplesOf(command: Command): readonly Example[] {
   return EXAMPLES.get(command) ?? [];
 }

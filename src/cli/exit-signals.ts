@@ -1,10 +1,10 @@
 import { constants } from 'node:os';
 
-/** How signals ask a command to end. */
+/** The signals that ask a command to end. */
 export interface ExitSignals {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
-  /** 128 + the number of the signal that came, as shells do; undefined when none came. */
+  /** 128 + the number of the signal that came, as shells do; undefined if none came. */
   exitCode(): number | undefined;
 }
 
@@ -14,7 +14,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const IGNORED = 'BACKY_IGNORED_SIGNALS';
 
 /**
- * From now on the first signal cancels, so that the work can clean up, and the second one ends the process at once.
+ * The first signal cancels, so that the work can discard its files. The second one ends the process at once.
  * Signals that the caller ignores (`nohup`, a script's background job) do nothing.
  */
 export function watchExitSignals(onCancel: () => void): ExitSignals {
@@ -34,7 +34,7 @@ export function watchExitSignals(onCancel: () => void): ExitSignals {
   return { signal: controller.signal, exitCode: () => exitCode };
 }
 
-/** Reads the names, and takes them away from programs that backy starts. */
+/** Reads the names and hides the variable from programs that backy starts. */
 function ignoredSignals(environment: NodeJS.ProcessEnv): ReadonlySet<string> {
   const names = environment[IGNORED]?.split(' ') ?? [];
   delete environment[IGNORED];

@@ -2,7 +2,7 @@ import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { fromNodeError } from '../io-error.ts';
 import { escapeText } from './ui/escape.ts';
 
-/** Whatever was thrown, as the error to report. What is none of ours is a defect of backy. */
+/** Turns anything that was thrown into an error to report. An error of an unknown kind is a defect of backy. */
 export function toReportable(thrown: unknown): BackyError {
   const error = fromNodeError(thrown);
   if (isBackyError(error)) return error;
@@ -15,17 +15,17 @@ export function failureLine(error: BackyError): string {
   return escapeText(`backy: ${failureText(error)}`);
 }
 
-/** The same for the log. */
+/** The error on one line, for the log. */
 export function failureText({ message, remedy }: BackyError): string {
   return `${sentence(message)} ${sentence(remedy)}`;
 }
 
-/** The same for programs. */
+/** The error as JSON, for programs. */
 export function failureJson({ code, message, remedy, details }: BackyError): string {
   return JSON.stringify({ messageType: 'exitError', code, message, remedy, details });
 }
 
-/** What lies behind it, for people who look for a defect. */
+/** The cause of an error, for debugging. */
 export function causeLines({ cause, stack }: BackyError): readonly string[] {
   return String(cause ?? stack)
     .split('\n')

@@ -5,15 +5,14 @@ import type { Context, LogLevel } from '../operations/context.ts';
 import { appendToPlainFile } from '../plain-file.ts';
 import { escapeText } from './ui/escape.ts';
 
-/** Appends one line to a log; returns why it could not. */
+/** Appends one line to a log. Returns the reason if that fails. */
 export type LogWriter = (level: LogLevel, message: string, now: Date) => string | undefined;
 
 /** Appends a line to a file. */
 type Append = (line: string) => void;
 
 /**
- * Writes the log of a repository. In a directory that is no repository nothing is written: a mistyped -b must not leave
- * files behind.
+ * Writes the log of a repository. Writes nothing in any other directory, so that a mistyped -b leaves no files behind.
  */
 export function createLogWriter({
   log,
@@ -26,7 +25,7 @@ export function createLogWriter({
     try {
       appendToPlainFile(log, line);
     } catch (error) {
-      // That a read-only repository has no log goes without saying.
+      // A read-only repository cannot have a log, so no warning is needed.
       if (!isNodeError(error, 'EROFS')) throw error;
     }
   });
@@ -34,8 +33,8 @@ export function createLogWriter({
 }
 
 /**
- * Writes to the file of `--log` instead. The engine opens it, as it may lie in a directory of somebody else; if the
- * engine cannot be loaded, each line says why.
+ * Writes to the file of `--log`. The engine opens it, because the directory may belong to another user. If the engine
+ * cannot be loaded, each call returns the reason.
  */
 export async function openNamedLog(path: string, loadEngine: Context['engine']): Promise<LogWriter> {
   return writerOf(path, await appendingTo(path, loadEngine));

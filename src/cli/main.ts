@@ -47,7 +47,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Undefined when it was removed: that matters only to what is looked for in it. */
+/** The working directory; undefined if it was removed, which matters only to relative paths. */
 function workingDirectory(): string | undefined {
   try {
     return process.cwd();

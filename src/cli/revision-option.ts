@@ -2,10 +2,10 @@ import type { Command, Option } from 'commander';
 import { backyError } from '../errors.ts';
 
 const FLAGS = '-r, --revision <SPEC>';
-/** All of it stands in docs/reference/revision-specs.md. */
+/** docs/reference/revision-specs.md describes the whole language. */
 const SPEC_HELP =
   'number (0 is the newest), id or its beginning, last, first, tag:TAG, trust:TRUST, or an expression such as last(tag:daily & ..2026-01-31)';
-const SPECS_HELP = `${SPEC_HELP}; all that it names`;
+const SPECS_HELP = `${SPEC_HELP}; all matching revisions`;
 
 /** -r of a command that takes one revision; it is `last` by default. */
 export function revisionOption(blank: Command): Option {
@@ -13,7 +13,7 @@ export function revisionOption(blank: Command): Option {
     .createOption(FLAGS, SPEC_HELP)
     .default('last')
     .argParser(
-      inTurn((before, spec) => {
+      joined((before, spec) => {
         throw backyError('BACKY_USAGE', {
           problem: `-r is given twice, as "${before}" and as "${spec}", and this command takes one revision`,
           advice: 'Name one revision',
@@ -22,15 +22,15 @@ export function revisionOption(blank: Command): Option {
     );
 }
 
-/** -r of a command that takes several revisions. Given twice it means what both of them name, as with a comma. */
+/** -r of a command that takes several revisions. A repeated option adds to the first one, as a comma does. */
 export function revisionsOption(blank: Command, remark = ''): Option {
   return blank
     .createOption(FLAGS, `${SPECS_HELP}${remark}`)
-    .argParser(inTurn((before, spec) => `${before},${spec}`));
+    .argParser(joined((before, spec) => `${before},${spec}`));
 }
 
-/** Commander itself does not tell a default from what was given before. */
-function inTurn(join: (before: string, spec: string) => string): (spec: string) => string {
+/** Joins repeated values. Commander itself does not tell a default from an earlier value. */
+function joined(join: (before: string, spec: string) => string): (spec: string) => string {
   let before: string | undefined;
   return (spec) => {
     before = before === undefined ? spec : join(before, spec);

@@ -14,21 +14,21 @@ export interface GlobalOptions {
   readonly trustRepository?: boolean;
 }
 
-/** Everything that a command works with. */
+/** The services that a command uses. */
 export interface Session {
   readonly signal: AbortSignal;
   readonly verbose: boolean;
   /** The repository of -b. @throws BACKY_NO_REPOSITORY */
   repository(): Promise<Context>;
-  /** The directory of -b, whether there is a repository or not. */
+  /** The directory of -b, which need not be a repository. */
   directory(): Context;
-  /** Prints what was asked for, as lines or with --json as one document. */
+  /** Prints the requested information as lines, or as one document with --json. */
   show(result: object, lines: (look: Look) => readonly string[]): void;
-  /** Prints what was done; -q leaves it out. */
+  /** Prints what was done, unless -q is given. */
   announce(result: object, lines: () => readonly string[]): void;
-  /** The same on standard error, when standard output is taken. */
+  /** Prints the same on standard error, for commands that write data to standard output. */
   announceAside(result: object, lines: () => readonly string[]): void;
-  /** Writes to the log, and says warnings (with -v everything) on standard error. */
+  /** Writes to the log. Also prints warnings on standard error, and everything with -v. */
   log(level: LogLevel, message: string): void;
   withProgress: Terminal['withProgress'];
 }
@@ -79,7 +79,7 @@ function createLog({ verbose, quiet, json }: GlobalOptions, terminal: Terminal, 
     say(level, message);
     const problem = isBroken ? undefined : write(level, message, new Date());
     if (problem === undefined) return;
-    // A backup without a log is better than none; once is enough to say so.
+    // A backup without a log is better than none. One warning is enough.
     isBroken = true;
     say('warning', problem);
   };

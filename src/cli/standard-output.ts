@@ -5,8 +5,8 @@ const STANDARD_OUTPUT = 1;
 const READ_AND_WRITE = 2;
 
 /**
- * Refuses to write an image to a standard output that is closed. Node opens the null device in its place, for reading
- * and writing, as no shell does that sends output there.
+ * Refuses to write an image to a closed standard output. Node replaces a closed stream by the null device, open for
+ * reading and writing. A shell that redirects output there opens it for writing only.
  *
  * @throws BACKY_IO
  */
@@ -20,7 +20,7 @@ function isNullDevice(): boolean {
   return output.isCharacterDevice() && output.rdev === statSync('/dev/null').rdev;
 }
 
-/** Undefined where nothing tells: only Linux does. */
+/** The access mode of standard output; undefined on systems other than Linux, which do not tell. */
 function accessMode(): number | undefined {
   try {
     const [, flags] =

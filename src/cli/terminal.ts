@@ -8,15 +8,15 @@ import type { ProgressBar } from './ui/progress-bar.ts';
 import type { ProgressState } from './ui/progress-meter.ts';
 
 /**
- * The two standard streams. Standard output is not touched before something is printed on it. No line, whether text or
- * JSON, has a character that steers a terminal: each goes through `escapeText` here.
+ * The two standard streams. Standard output stays untouched until something is printed. Every line, text or JSON, goes
+ * through `escapeText` here, so none contains a character that controls the terminal.
  */
 export interface Terminal {
-  /** Prints result lines on standard output, which `paint` may put into colours there. */
+  /** Prints result lines on standard output. `paint` adds colours if the stream supports them. */
   print(lines: readonly string[], paint?: (line: string) => string): void;
   /** Prints one line on standard error. */
   tell(line: string): void;
-  /** Runs work with a progress line, if a person is watching. */
+  /** Runs work with a progress line, if standard error is a terminal. */
   withProgress<Result>(
     label: string,
     work: (update?: (state: ProgressState) => void) => Promise<Result>,
@@ -26,7 +26,7 @@ export interface Terminal {
 const STANDARD_OUTPUT = 1;
 const CLEAR_LINE = '\r\u001b[K';
 
-/** @param showsProgress whether progress is wanted at all; it is only ever shown on a terminal */
+/** @param showsProgress false to show no progress even on a terminal */
 export function createTerminal({ showsProgress }: { readonly showsProgress: boolean }): Terminal {
   let bar: ProgressBar | undefined;
   return {
@@ -54,10 +54,10 @@ export function createTerminal({ showsProgress }: { readonly showsProgress: bool
   };
 }
 
-/** Writes to standard output. A reader that has seen enough, such as `head`, is no error; anything else is. */
+/** Writes to standard output. A reader that closes the pipe, such as `head`, is not an error. */
 export function writeOutput(text: string): void {
   watchOnce(process.stdout, (error) => {
-    // A terminal that has gone away takes nobody's output with it: nobody is there.
+    // Nobody reads the output of a terminal that has hung up, so its failure is ignored.
     if (wasTerminal(STANDARD_OUTPUT)) return;
     writeAside(
       `${failureLine(ioError({ ...error, path: 'standard output', errnoName: error.code }, error))}\n`,
@@ -67,7 +67,7 @@ export function writeOutput(text: string): void {
   process.stdout.write(text);
 }
 
-/** Nobody is left to be told that standard error fails. */
+/** Writes to standard error and ignores failures, because they cannot be reported. */
 function writeAside(text: string): void {
   watchAside();
   process.stderr.write(text);

@@ -1,7 +1,7 @@
 import { nearest } from '../domain/nearest.ts';
 import { asObject, type Field, ShapeError } from '../domain/shape.ts';
 
-/** A mistyped key must not go unnoticed: it would silently leave its setting at the default. */
+/** Refuses unknown keys, because a mistyped key would silently leave its setting at the default. @throws ShapeError */
 export function checkKeys(field: Field, known: readonly string[]): void {
   for (const key of Object.keys(asObject(field, `the keys ${known.join(', ')}`))) {
     if (known.includes(key)) continue;

@@ -5,9 +5,9 @@ import { readPlainFile } from '../plain-file.ts';
 import type { Position } from './parse-yaml.ts';
 
 /**
- * The text of a configuration, which must be a plain file, if need be behind a link: a pipe is not waited for.
+ * Reads the text of a configuration. It must be a plain file or a link to one; a pipe could block forever.
  *
- * @param check sees the facts about the very file that is read
+ * @param check receives the facts about the opened file
  * @throws BACKY_CONFIG_INVALID, BACKY_IO, and what `check` throws
  */
 export function readConfigFile(path: string, check?: (stats: Stats) => void): string {
@@ -15,12 +15,12 @@ export function readConfigFile(path: string, check?: (stats: Stats) => void): st
     return readPlainFile(path, { followsLinks: true, ...(check ? { check } : {}) }).toString();
   } catch (error) {
     if (error instanceof SyntaxError) throw invalidConfig(path, START, error.message);
-    // What fails on an open file does not say which one it was.
+    // Errors of calls on an open file do not name its path.
     throw fromNodeError(isNodeError(error) ? Object.assign(error, { path }) : error);
   }
 }
 
-/** What is wrong with a configuration, and where. */
+/** The error for a problem at a position in a configuration. */
 export function invalidConfig(path: string, position: Position, problem: string): BackyError {
   return backyError('BACKY_CONFIG_INVALID', { path, ...position, problem });
 }

@@ -1,24 +1,24 @@
 import type { Schedule } from '../domain/schedule.ts';
 
-/** What a repository backs up, and when. */
+/** The configuration of a repository: its source, its schedule and its limits. */
 export interface Config {
   readonly source: SourceConfig;
   readonly schedule: Schedule;
-  /** Name of the time zone whose calendar the schedule goes by; absent: that of this machine. */
+  /** Name of the time zone of the schedule; by default that of this machine. */
   readonly timeZone?: string;
-  /** Refuse to back up where blocks cannot be shared, instead of copying. */
+  /** Refuse a backup that cannot share blocks, instead of copying. */
   readonly requireReflink: boolean;
-  /** How long removed revisions can be brought back, in milliseconds. */
+  /** Time that removed revisions stay in the trash, in milliseconds. */
   readonly graceMs: number;
   /** Bytes of the largest source that is backed up, and of the largest image that gets an index. */
   readonly sizeLimit: number;
-  /** Bytes of the source that a backup reads in a second, at most. */
+  /** The most that a backup reads from the source, in bytes per second. */
   readonly rate?: number;
-  /** Whether everything else on the machine goes first while a backup runs. */
+  /** Whether backups run at idle priority. */
   readonly idle?: boolean;
 }
 
-/** How long removed revisions can be brought back, unless the configuration says otherwise: a day. */
+/** Default time that removed revisions stay in the trash: a day, in milliseconds. */
 export const DEFAULT_GRACE_MS = 86_400_000;
 
 /** A source by its type. */
@@ -26,7 +26,7 @@ export type SourceConfig = FileSourceConfig | LvmSourceConfig | CephRbdSourceCon
 
 /** Settings that every source has. */
 interface SourceSettings {
-  /** Says that it is a raw disk, whatever its first bytes look like. */
+  /** Treats the source as a raw disk, whatever format its first bytes suggest. */
   readonly format?: 'raw';
 }
 
@@ -35,11 +35,11 @@ export interface FileSourceConfig extends SourceSettings {
   readonly type: 'file';
   /** A relative path is relative to the repository. Symbolic links are followed at each backup. */
   readonly filename: string;
-  /** Whether the file is cloned into a snapshot first, where its filesystem can; true by default. */
+  /** Whether to back up a snapshot of the file if its filesystem supports clones; true by default. */
   readonly snapshot?: boolean;
-  /** After how many runs every block was read again, whatever is known of changes; 30 by default. */
+  /** Number of runs within which every block is read again, whether or not it changed; 30 by default. */
   readonly sampleRuns?: number;
-  /** Read a device although it is mounted or otherwise in use; false by default. */
+  /** Read a device that is mounted or otherwise in use; false by default. */
   readonly allowMounted?: boolean;
 }
 
@@ -48,9 +48,9 @@ export interface LvmSourceConfig extends SourceSettings {
   readonly type: 'lvm';
   readonly volumeGroup: string;
   readonly volume: string;
-  /** Room of the temporary snapshot of a volume that is not thin, such as `10%` or `20G`. */
+  /** Size of the temporary snapshot of a volume that is not thin, such as `10%` or `20G`. */
   readonly snapshotSize?: string;
-  /** After how many runs each block was read again, whatever the thin pool says has changed. */
+  /** Number of runs within which every block is read again, even if the thin pool reports no change. */
   readonly sampleRuns?: number;
 }
 
@@ -60,15 +60,15 @@ export interface CephRbdSourceConfig extends SourceSettings {
   readonly pool: string;
   readonly namespace?: string;
   readonly image: string;
-  /** Of Ceph, without `client.` in front; by default the one of `CEPH_ARGS`, or else `admin`. */
+  /** User of Ceph without the prefix `client.`; by default that of `CEPH_ARGS`, or else `admin`. */
   readonly user?: string;
-  /** Path of the configuration of the cluster; by default that of `CEPH_CONF`, or else `/etc/ceph/ceph.conf`. */
+  /** Path of the cluster's configuration; by default that of `CEPH_CONF`, or else `/etc/ceph/ceph.conf`. */
   readonly conf?: string;
-  /** Read everything each time, whatever the cluster says has changed. */
+  /** Read everything in each run, even if the cluster reports no change. */
   readonly fullAlways?: boolean;
-  /** How long the cluster may take to answer, such as `2m`. */
+  /** Timeout for answers of the cluster, such as `2m`. */
   readonly timeout?: string;
-  /** After how many runs each block was read again, whatever the cluster says has changed. */
+  /** Number of runs within which every block is read again, even if the cluster reports no change. */
   readonly sampleRuns?: number;
 }
 

@@ -17,7 +17,7 @@ const KEYS = [
   'sample-runs',
   'format',
 ] as const;
-/** What ceph(8) takes behind `client.`, kept to what cannot be taken for anything else. */
+/** The part of a name of ceph(8) after `client.`, limited to characters that are safe in arguments. */
 const USER = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** Checks a source of the type ceph-rbd. @throws ShapeError that names the key */

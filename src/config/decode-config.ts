@@ -28,10 +28,10 @@ const CONFIG_KEYS = [
 ] as const;
 
 /**
- * Checks the plain values of a configuration, by hand: loading a schema library would take longer than
- * reading a source that has not changed.
+ * Checks the plain values of a configuration. It does so without a schema library, which would take longer to load than
+ * an unchanged source takes to read.
  *
- * @param isNew whether this backy wrote it: then tags are checked, which an old one may have called anything
+ * @param isNew whether this backy wrote it. Then tags are checked; older versions allowed any text
  * @throws ShapeError that names the key
  */
 export function decodeConfig(value: unknown, isNew: boolean): Config {
@@ -57,12 +57,12 @@ function decodeOwn(config: Field, isNew: boolean): Config {
   };
 }
 
-/** Where nothing is said, the disks of today fit. Beyond the largest limit nothing can be counted. */
+/** The size limit in bytes; by default one that fits any current disk. */
 function decodeSizeLimit(field: Field): number {
   return field.value === undefined ? DEFAULT_SIZE_LIMIT : decodeSize(field);
 }
 
-/** Where the Python backy had no schedule, tags are due as by default, and nothing expires before there is one. */
+/** Without a schedule of the Python backy, the default intervals apply and nothing expires. */
 function decodeLegacy({ source, schedule }: LegacyConfig): Config {
   const given = schedule.value === undefined ? root(UNLIMITED_SCHEDULE) : schedule;
   return {
@@ -78,7 +78,7 @@ const UNLIMITED_SCHEDULE = Object.fromEntries(
   Object.entries(DEFAULT_SCHEDULE).map(([tag, { interval }]) => [tag, { interval, keep: 0 }]),
 );
 
-/** No time at all is a choice, too: what is removed is gone at once. */
+/** The grace time in milliseconds. With 0, revisions are removed at once. */
 function decodeGrace(grace: Field): number {
   if (grace.value === undefined) return DEFAULT_GRACE_MS;
   const { value } = grace;

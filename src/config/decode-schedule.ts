@@ -8,14 +8,14 @@ import { isTimeZone, TIME_ZONE_EXPECTED, timeZones } from '../domain/time-zone.t
 import { checkKeys } from './check-keys.ts';
 import { optional } from './decode-setting.ts';
 
-/** How a schedule is read: strictly, if this backy wrote it. */
+/** The rules for reading a schedule: strict if this backy wrote it. */
 export interface ScheduleStyle {
-  /** Takes a tag from its key. */
+  /** Reads a tag from its key. */
   readonly decodeTag: (schedule: Field, tag: string) => string;
   readonly decodeKeep: (keep: Field) => number;
 }
 
-/** A tag as it is: an old configuration may have called it anything. */
+/** The tag unchanged, because an old configuration may use any text. */
 export function keepTag(_: Field, tag: string): string {
   return tag;
 }
@@ -31,7 +31,7 @@ export function decodeSchedule(schedule: Field, { decodeTag, decodeKeep }: Sched
   );
 }
 
-/** To the Python backy 0 meant all. */
+/** The number of revisions to keep; 0 means all, as in the Python backy. @throws ShapeError */
 export function decodeLegacyKeep(keep: Field): number {
   return asWholeNumber(keep, 'a whole number of revisions') || KEEP_ALL;
 }
@@ -44,7 +44,7 @@ export function decodeTimeZone(zone: Field): string {
   throw new ShapeError(zone, near ? `the time zone "${near}"` : TIME_ZONE_EXPECTED);
 }
 
-/** The tag of a configuration that is new. @throws ShapeError */
+/** The tag of a configuration that this backy wrote. @throws ShapeError */
 export function decodeTag({ path }: Field, tag: string): string {
   if (isTag(tag)) return tag;
   const problem = { path: [...path, tag], value: tag };
@@ -60,12 +60,12 @@ function decodeRule(rule: Field, decodeRuleKeep: (keep: Field) => number): Sched
   };
 }
 
-/** How many are kept. @throws ShapeError */
+/** The number of revisions to keep. @throws ShapeError */
 export function decodeKeep(keep: Field): number {
   return asWholeNumber(keep, 'a whole number of revisions, 1 or more', 1);
 }
 
-/** Intervals are texts; a bare number, which YAML makes a number, counts seconds. */
+/** Reads an interval, which is a text, or a number of seconds. */
 function decodeInterval(field: Field): Interval {
   const { value } = field;
   const interval =

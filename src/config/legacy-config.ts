@@ -1,29 +1,29 @@
 import { asObject, type Field, isObject, member, ShapeError } from '../domain/shape.ts';
 
-/** The two parts of a configuration of the Python backy, as ours would have them. */
+/** The two parts of a configuration of the Python backy, in our form. */
 export interface LegacyConfig {
   readonly source: Field;
-  /** Its value is undefined where the schedule stood elsewhere. */
+  /** Its value is undefined if the configuration has no schedule. */
   readonly schedule: Field;
 }
 
-/** Keys at the top and in the source that only its configurations have. */
+/** Keys that occur only in configurations of the Python backy, at the top and in the source. */
 const LEGACY_KEYS = ['path', 'chunksize', 'source-type', 'type'];
 const LEGACY_SOURCE_KEYS = ['backend', 'cow'];
 
 /**
- * Takes a configuration of the Python backy apart. Undefined for one that has none of its marks: that is ours, and a
- * mistake in it is not excused as something old.
+ * Translates a configuration of the Python backy. Returns undefined for one without its marks, which is one of ours and
+ * must follow our rules.
  *
- * @throws ShapeError for keys that no version of it had
+ * @throws ShapeError for keys that no version of the Python backy had
  */
 export function translateLegacy(config: Field): LegacyConfig | undefined {
   if (!isLegacy(config)) return undefined;
   const [source, type, path] = ['source', 'source-type', 'path'].map((key) => member(config, key));
   const schedule = member(config, 'schedule');
-  // 2.0 to 2.4: what is in the source stands at the top.
+  // 2.0 to 2.4: the settings of the source are at the top.
   if (has(config, 'type')) return { source: without(config, ['schedule']), schedule };
-  // 2.0b1: the type stands beside the source.
+  // 2.0b1: the type is beside the source.
   if (source && type?.value !== undefined) {
     checkKeys(config, ['source', 'source-type', 'schedule']);
     return { source: withType(source, type.value), schedule };
@@ -39,7 +39,7 @@ export function translateLegacy(config: Field): LegacyConfig | undefined {
   return { source: { path: config.path, value: { type: 'file', filename } }, schedule };
 }
 
-/** Whether the Python backy keeps chunks there instead of images. */
+/** Whether a configuration describes a repository of chunks instead of images. */
 export function isChunkedConfig(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { source, backend } = value;
@@ -57,7 +57,7 @@ function has(field: Field, key: string): boolean {
   return Object.hasOwn(asObject(field), key);
 }
 
-/** The source without what says how it was stored, which is always as an image now. */
+/** The source without its storage backend, because revisions are always images now. */
 function without(source: Field, keys: readonly string[]): Field {
   const dropped = [...keys, ...LEGACY_SOURCE_KEYS];
   const kept = Object.entries(asObject(source)).filter(([key]) => !dropped.includes(key));
@@ -69,7 +69,7 @@ function withType(source: Field, type: unknown): Field {
   return without({ path: source.path, value: { type, ...value } }, []);
 }
 
-/** An image of Ceph was written as its pool and its name. */
+/** The settings for a name; an image of Ceph was written as `POOL/IMAGE`. */
 function spelledOut(text: string, type: unknown): object {
   if (type === 'file') return { filename: text };
   const [pool, ...image] = text.split('/');

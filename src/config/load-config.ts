@@ -12,7 +12,7 @@ import { HEADING } from './write-config.ts';
 /**
  * Reads the configuration of a repository.
  *
- * @param check sees the facts about the very file that is read, and throws if it must not be used
+ * @param check receives the facts about the opened file, and throws if it must not be used
  * @throws BACKY_CONFIG_INVALID with line and column, BACKY_CHUNKED_REPOSITORY, BACKY_IO
  */
 export async function loadConfig(path: string, check?: (stats: Stats) => void): Promise<Config> {

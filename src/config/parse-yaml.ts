@@ -9,16 +9,16 @@ import {
   YAMLException,
 } from 'js-yaml';
 
-/** A place in a text, both counted from 1. */
+/** A position in a text; both numbers count from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** A YAML document as plain values, which can tell where each of them stands. */
+/** A YAML document as plain values, with their positions in the text. */
 export interface YamlDocument {
   readonly value: unknown;
-  /** The place of the value, or of the key, at `path`; of the nearest thing around it when it is missing. */
+  /** The position of the value or key at `path`; if it is missing, that of the nearest enclosing value. */
   locate(path: readonly string[], part: 'key' | 'value'): Position;
 }
 
@@ -28,7 +28,7 @@ export interface YamlProblem {
   readonly position: Position;
 }
 
-/** How many aliases a document may have, against those made to explode. */
+/** Limit of aliases in a document, as a defence against alias bombs. */
 const MOST_ALIASES = 100;
 
 /** Parses YAML 1.2 (of which JSON is a subset). An empty text stands for null. */
@@ -44,14 +44,14 @@ export function parseYaml(text: string): YamlDocument | YamlProblem {
   }
 }
 
-/** What went wrong, and where as far as js-yaml says. */
+/** The problem and its position, if js-yaml reports one. */
 function problemOf(error: unknown, text: string): YamlProblem {
   if (error instanceof YAMLException)
     return { problem: error.reason, position: at(text, error.mark?.position) };
   return { problem: error instanceof Error ? error.message : String(error), position: at(text) };
 }
 
-/** Offsets in the text: of a node, and of the keys and values in it. */
+/** Offsets in the text of a node and of its keys and values. */
 interface Place {
   readonly offset: number;
   readonly entries: ReadonlyMap<string, { readonly keyOffset: number; readonly value: Place }>;
@@ -68,7 +68,7 @@ function offsetOf(outermost: Place, path: readonly string[], part: 'key' | 'valu
   return place.offset;
 }
 
-/** Plain values do not know where they come from, but the events they are made of do. */
+/** Reads the positions from the parser's events, because plain values carry none. */
 function readPlaces(text: string, [, ...events]: readonly Event[]): Place {
   const iterator = events.values();
   const next = (): Event => iterator.next().value ?? END;
@@ -77,7 +77,7 @@ function readPlaces(text: string, [, ...events]: readonly Event[]): Place {
 
 const END: Event = { type: EVENT_ID.POP };
 
-/** @param vacancy where the node would be, for it may be empty */
+/** @param vacancy offset to use for an empty node */
 function readNode(text: string, next: () => Event, event: Event, vacancy: number): Place {
   const offset = startOf(event) ?? vacancy;
   const entries = new Map<string, { keyOffset: number; value: Place }>();
@@ -94,7 +94,7 @@ function readNode(text: string, next: () => Event, event: Event, vacancy: number
   return { offset, entries };
 }
 
-/** Where a node begins, behind its tag and anchor; undefined when it is empty. */
+/** The offset of a node after its tag and anchor; undefined for an empty node. */
 function startOf(event: Event): number | undefined {
   if ('start' in event) return event.start;
   if (event.type === EVENT_ID.ALIAS) return event.anchorStart - '*'.length;
@@ -104,7 +104,7 @@ function startOf(event: Event): number | undefined {
   return isQuoted ? event.valueStart - 1 : event.valueStart;
 }
 
-/** The offset behind the colon that follows a key. */
+/** The offset after the colon that follows a key. */
 function afterKey(text: string, key: Event): number | undefined {
   if (key.type !== EVENT_ID.SCALAR) return undefined;
   const colon = /["']?[ \t]*:/y;

@@ -2,7 +2,7 @@ import { DEFAULT_SIZE_LIMIT } from '../domain/size-limit.ts';
 import { isBackyError } from '../errors.ts';
 import { loadConfig } from './load-config.ts';
 
-/** The size limit of a repository, in bytes. A configuration that cannot be read keeps nobody from reading images. */
+/** The size limit of a repository, in bytes; the default if its configuration is unreadable. */
 export async function sizeLimitOf(path: string): Promise<number> {
   try {
     return (await loadConfig(path)).sizeLimit;

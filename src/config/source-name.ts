@@ -9,7 +9,7 @@ import { backyError } from '../errors.ts';
 import type { SourceConfig } from './config.ts';
 
 /**
- * The configuration of a source that a person named.
+ * The configuration for the name of a source.
  *
  * @throws BACKY_SOURCE_NAME
  */
@@ -30,7 +30,7 @@ export function sourceOfName(type: SourceConfig['type'], name: string): SourceCo
   }
 }
 
-/** What people know a source by. */
+/** The name of a source, as people write it. */
 export function nameOfSource(source: SourceConfig): string {
   switch (source.type) {
     case 'file':

@@ -1,19 +1,19 @@
 import { dump } from 'js-yaml';
 import type { SourceConfig } from './config.ts';
 
-/** A schedule as people write it: intervals such as `1d` or `1mo`, or seconds; and the time of day at which slots begin. */
+/** A schedule as people write it: intervals such as `1d` or `1mo`, or in seconds, and the time of day when slots begin. */
 export type ScheduleInput = Readonly<
   Record<string, { readonly interval: string | number; readonly keep: number; readonly at?: string }>
 >;
 
-/** What a configuration is made from. */
+/** The settings of a new configuration. */
 export interface ConfigInput {
   readonly source: SourceConfig;
   readonly schedule?: ScheduleInput | undefined;
   readonly requireReflink?: boolean | undefined;
 }
 
-/** The schedule of a repository that asks for none. */
+/** The schedule of a repository if none is given. */
 export const DEFAULT_SCHEDULE: ScheduleInput = {
   daily: { interval: '1d', keep: 9 },
   weekly: { interval: '7d', keep: 5 },
@@ -22,7 +22,7 @@ export const DEFAULT_SCHEDULE: ScheduleInput = {
 
 /** The first line of a configuration that this backy wrote. */
 export const HEADING = '# What backy backs up into this directory, and when.';
-/** From here on maps are written on one line: a rule of the schedule. */
+/** The depth from which maps are written on one line, such as the rules of the schedule. */
 const RULE_LEVEL = 2;
 
 /** The text of a configuration file. */
@@ -36,7 +36,7 @@ export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireRefli
   return `${HEADING}\n\n${dump(settings, style)}`;
 }
 
-/** The keys of a source as they are written: `volume-group` for `volumeGroup`, and a switch that is on or off. */
+/** A source with the keys of the file, such as `volume-group` for `volumeGroup`, and `on` or `off` for `snapshot`. */
 function formatSource(source: SourceConfig): object {
   const written = Object.entries(source).map(([key, value]) => [
     key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),

@@ -1,7 +1,7 @@
 import { counted } from './counted.ts';
 import { formatSize } from './size.ts';
 
-/** A block of an image that is not what the index says. */
+/** A block of an image that does not match the index. */
 export interface BadBlock {
   /** Byte offset in the image. */
   readonly offset: number;
@@ -9,19 +9,19 @@ export interface BadBlock {
   readonly length: number;
   /** The hash in the index; 64 zeros stand for a block of zeros. */
   readonly expected: string;
-  /** The hash of what was read; absent when it could not be read. */
+  /** The hash of the bytes that were read; absent if the block is unreadable. */
   readonly found?: string;
-  /** Why it could not be read, such as `EIO`. */
+  /** The error that made the block unreadable, such as `EIO`. */
   readonly error?: string;
 }
 
-/** A stretch of bytes. */
+/** A range of bytes. */
 export interface ByteRange {
   readonly offset: number;
   readonly length: number;
 }
 
-/** How many ranges a message names. */
+/** Number of ranges that a message names. */
 const NAMED_RANGES = 4;
 
 /** Joins neighbouring blocks. */
@@ -41,7 +41,7 @@ export function badRanges(blocks: readonly BadBlock[]): readonly ByteRange[] {
 /**
  * Names the damaged ranges in one line: `bytes 0-262143 (256.00 KiB) and 3 more ranges, 1.00 MiB in all`.
  *
- * @param count how many blocks there are, of which `blocks` may be the first
+ * @param count the number of all bad blocks; `blocks` may hold only the first ones
  */
 export function describeBadBlocks(blocks: readonly BadBlock[], count: number = blocks.length): string {
   const ranges = badRanges(blocks);

@@ -1,19 +1,19 @@
 import { isGood, type RevisionRecord } from './revision.ts';
 
-/** The methods that read everything, or of which nothing is known: their revisions rest on no hint. */
+/** The methods that read everything or are unknown. Their revisions do not depend on change hints. */
 const UNHINTED: readonly string[] = ['full', 'unknown'];
 
-/** Whether a revision rests on what its source said of changes. */
+/** Whether a revision depends on change hints of its source. */
 export function isHinted({ stats }: RevisionRecord): boolean {
   return !UNHINTED.includes(stats.method);
 }
 
 /**
- * The revision whose source was read in full, and on which all hints since rest. Records of earlier versions do not
- * name it; then it is the newest one before that was read in full.
+ * The revision at the start of a chain of hints, whose source was read in full. Records of earlier versions do not name
+ * it; then it is the newest earlier revision that was read in full.
  *
- * @param revisions all there are, oldest first
- * @returns undefined when it is gone and nothing names it
+ * @param revisions all revisions, oldest first
+ * @returns undefined if it is gone and no record names it
  */
 export function fullReadOf(record: RevisionRecord, revisions: readonly RevisionRecord[]): string | undefined {
   if (!isHinted(record)) return record.uuid;
@@ -24,10 +24,10 @@ export function fullReadOf(record: RevisionRecord, revisions: readonly RevisionR
 }
 
 /**
- * The revisions that may lack changes when the hint for a child of `parent` was wrong: all that rest on hints since
- * the same full read.
+ * The revisions that may lack changes if the hint for a child of `parent` was wrong: all that depend on hints since the
+ * same full read.
  *
- * @param revisions all there are, oldest first
+ * @param revisions all revisions, oldest first
  */
 export function suspectsOf(parent: RevisionRecord, revisions: readonly RevisionRecord[]): readonly string[] {
   const root = fullReadOf(parent, revisions);
@@ -37,8 +37,8 @@ export function suspectsOf(parent: RevisionRecord, revisions: readonly RevisionR
 }
 
 /**
- * The revisions with the doubts that others have of them. A revision names those in its own record, so that the doubts
- * begin with it, even if the run ends before they are written into theirs.
+ * Applies the suspicions that revisions record about others. A revision names its suspects in its own record, so they
+ * become distrusted together with its sealing, even if the run ends before their records are rewritten.
  */
 export function withDoubts(revisions: readonly RevisionRecord[]): readonly RevisionRecord[] {
   const doubts = new Map<string, string>();
@@ -51,17 +51,17 @@ export function withDoubts(revisions: readonly RevisionRecord[]): readonly Revis
   });
 }
 
-/** The record of a revision that may lack changes. One that is distrusted already was found damaged. */
+/** The record of a revision that may lack changes. A distrusted record is returned as it is. */
 export function doubted(record: RevisionRecord, reason: string): RevisionRecord {
   return isGood(record) ? { ...record, trust: 'distrusted', distrustedBecause: reason } : record;
 }
 
-/** Why a revision is in doubt. @param finder the revision for which a hint was found to be wrong */
+/** The reason to distrust a revision. @param finder the revision for which a hint was wrong */
 export function describeDoubt(finder: string): string {
   return `the source did not tell of all changes, as ${finder} found out; this one rests on what it told before`;
 }
 
-/** Whether something is wrong with the bytes on the disk, as far as is known: only then hashes do not prove them. */
+/** Whether the bytes on the disk are known to be damaged. Otherwise the index proves them. */
 export function isDamagedOnDisk(record: RevisionRecord): boolean {
   return !isGood(record) && record.distrustedBecause === undefined;
 }

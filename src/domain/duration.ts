@@ -9,10 +9,10 @@ const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ['w', 604_800_000],
 ]);
 
-/** What a duration looks like, for messages. */
+/** The form of a duration, for messages. */
 export const DURATION_EXPECTED = 'a duration such as 30m, 12h, 1d or 2w';
 
-/** Reads a duration such as `12h`; a bare number counts seconds. Returns milliseconds, or undefined when it is none. */
+/** Reads a duration such as `12h`; a bare number counts seconds. Returns milliseconds, or undefined for any other text. */
 export function parseDuration(text: string): number | undefined {
   const [, digits, unit = 's'] = /^(\d{1,9})([smhdw])?$/.exec(text) ?? [];
   const durationMs = Number(digits) * (UNIT_MS.get(unit) ?? Number.NaN);

@@ -1,15 +1,15 @@
-/** What tells a file from every other one, whatever its name. Decimal numbers. */
+/** The identity of a file, independent of its name. All values are decimal numbers. */
 export interface FileIdentity {
-  /** Of its filesystem; some filesystems get another number with each mount. */
+  /** The number of its filesystem; some filesystems get a new one at each mount. */
   readonly device: string;
   readonly inode: string;
-  /** When it was created, in nanoseconds since 1970; absent where the filesystem does not keep that. */
+  /** Time of creation in nanoseconds since 1970; absent if the filesystem does not record it. */
   readonly birth?: string;
 }
 
 /**
- * Whether a file is the one that was noted. The number of the device does not count, because it changes when a
- * filesystem is mounted again; number and time of birth of a file never do.
+ * Whether a file is the one that was noted. Ignores the device number, which can change at each mount. The inode number
+ * and the time of creation never change.
  */
 export function isSameFile(found: FileIdentity, noted: FileIdentity): boolean {
   return found.inode === noted.inode && (noted.birth === undefined || found.birth === noted.birth);

@@ -1,4 +1,4 @@
-/** What stat(2) says of a file: whose it is, and who may do what with it. */
+/** Owner and permissions of a file, from stat(2). */
 export interface FileRights {
   readonly uid: number;
   readonly mode: number;
@@ -9,8 +9,8 @@ const OTHERS_WRITE = 0o002;
 const ROOT = 0;
 
 /**
- * Why somebody else may have put something into a file or directory; undefined: nobody can, but this user and root. The
- * sticky bit of a directory changes nothing: it keeps others from removing files, and not from adding them.
+ * Names another user or group that can write to a file or directory; undefined if only this user and root can. The
+ * sticky bit of a directory makes no difference: it keeps others from removing files, but not from adding them.
  *
  * @param user the effective user id of this process
  */

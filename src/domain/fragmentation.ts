@@ -1,25 +1,25 @@
 import type { RevisionRecord } from './revision.ts';
 
-/** In how many pieces an image lies on the disk. */
+/** The fragmentation of an image on the disk. */
 export interface Fragmentation {
   readonly extents: number;
-  /** For each GiB of data; an image without data counts as one of the smallest. */
+  /** Extents per GiB of data; an image without data counts as one page. */
   readonly extentsPerGib: number;
 }
 
 const GIB = 2 ** 30;
 const PAGE_BYTES = 4096;
 const BLOCK_BYTES = 262_144;
-/** To clone these takes no longer than to start a program. */
+/** Cloning so few extents takes no longer than starting a program. */
 const FEW_EXTENTS = 1000;
-/** What btrfs and XFS take to clone an extent, measured. To remove it, btrfs takes a third of that; XFS does it later. */
+/** Measured time to clone an extent on btrfs and XFS. Removal takes a third of it on btrfs and is deferred on XFS. */
 const SECONDS_PER_EXTENT = 15e-6;
-/** Changes are written in pieces of at least 64 KiB where an image lies in many: more than this had another cause. */
+/** Backups write at least 64 KiB at once into a fragmented image, so a higher number has another cause. */
 const MOST_EXTENTS_PER_GIB = 16_384;
-/** Shorter than this, nobody waits. */
+/** Shorter delays go unnoticed. */
 const NOTICEABLE_SECONDS = 1;
 
-/** What is known of an image from its record; undefined: nothing. */
+/** The fragmentation of an image according to its record; undefined if unknown. */
 export function fragmentationOf({ size, stats }: RevisionRecord): Fragmentation | undefined {
   const { extents, bytesZero } = stats;
   if (extents === undefined) return undefined;
@@ -27,17 +27,17 @@ export function fragmentationOf({ size, stats }: RevisionRecord): Fragmentation 
   return { extents, extentsPerGib: Math.round((extents * GIB) / dataBytes) };
 }
 
-/** About how many seconds the next backup takes to clone an image. */
+/** Estimated time to clone an image, in seconds. */
 export function cloneSeconds({ extents }: Fragmentation): number {
   return extents * SECONDS_PER_EXTENT;
 }
 
-/** Whether it is worth a line: an image in more pieces than it has blocks, of which there are not just a few. */
+/** Whether the fragmentation is worth a line: more extents than blocks, and not just a few. */
 export function isNoteworthy({ extents, extentsPerGib }: Fragmentation): boolean {
   return extentsPerGib > GIB / BLOCK_BYTES && extents >= FEW_EXTENTS;
 }
 
-/** Whether an image lies in so many pieces that it slows backups down, and more than writing changes explains. */
+/** Whether an image is so fragmented that backups become slow, beyond what backups themselves cause. */
 export function isShredded(fragmentation: Fragmentation): boolean {
   return (
     fragmentation.extentsPerGib > MOST_EXTENTS_PER_GIB && cloneSeconds(fragmentation) > NOTICEABLE_SECONDS

@@ -1,12 +1,12 @@
 import { formatSize } from './size.ts';
 
-/** What a guest may still need of the place where its disk lies, as long as snapshots of it are kept. Bytes. */
+/** The space that guests may still need while snapshots of their disks exist. All values are in bytes. */
 export interface GuestRoom {
-  /** What snapshots share with disks: each of these bytes takes new space when its guest overwrites it. */
+  /** Bytes that snapshots share with disks. Overwriting them takes new space. */
   readonly unshareableBytes: number;
-  /** What is free there. */
+  /** Free space of the filesystem or thin pool. */
   readonly freeBytes: number;
-  /** The size of the whole place: a filesystem, or the data of a thin pool. */
+  /** Total size of the filesystem, or of the data of the thin pool. */
   readonly totalBytes: number;
 }
 
@@ -14,19 +14,18 @@ const RESERVE_PERCENT = 5;
 const LARGEST_RESERVE_BYTES = 2 ** 30;
 
 /**
- * What stays free for everything else there: 5 % of the place, which is what a filesystem needs for its own records and
- * its other files meanwhile, but 1 GiB at most.
+ * The reserve for metadata and other files, in bytes: 5 % of the total, but at most 1 GiB.
  */
 export function reserveBytes(totalBytes: number): number {
   return Math.min(Math.ceil((totalBytes * RESERVE_PERCENT) / 100), LARGEST_RESERVE_BYTES);
 }
 
-/** Whether every guest may overwrite all of its disk while the snapshots are kept. */
+/** Whether every guest can overwrite its whole disk while the snapshots exist. */
 export function hasRoom({ unshareableBytes, freeBytes, totalBytes }: GuestRoom): boolean {
   return unshareableBytes + reserveBytes(totalBytes) <= freeBytes;
 }
 
-/** The figures behind `hasRoom`, for people. */
+/** The figures behind `hasRoom`, as text. */
 export function describeRoom({ unshareableBytes, freeBytes, totalBytes }: GuestRoom): string {
   const [unshareable, free, reserve] = [unshareableBytes, freeBytes, reserveBytes(totalBytes)].map(
     formatSize,

@@ -1,19 +1,19 @@
-/** Somebody who has a file or a block device open. */
+/** A user of a file or block device. */
 export interface Holder {
   /**
-   * `loop`: a loop device lies on it; `device`: another device is built on it, such as a volume group; `lock`: QEMU has
-   * locked it; `unseen`: the kernel says so, and nothing shows who it is.
+   * `loop`: a loop device uses it; `device`: another device is built on it, such as a volume group; `lock`: QEMU has
+   * locked it; `unseen`: the kernel reports a user that is not visible.
    */
   readonly kind: 'process' | 'loop' | 'swap' | 'mount' | 'device' | 'lock' | 'unseen';
-  /** The program, device or directory; empty where it has no name. */
+  /** The program, device or directory; empty if unknown. */
   readonly name: string;
-  /** The process, where one can be seen. */
+  /** The process id, if visible. */
   readonly pid?: number;
   /** The user that the process runs as, by name or else by number. */
   readonly user?: string;
 }
 
-/** How many holders a message names. */
+/** Number of holders that a message names. */
 const NAMED_HOLDERS = 3;
 
 /** Names the holders in one line: `qemu-system-x86_64 (process 4711 of libvirt-qemu) has it open`. */
@@ -24,7 +24,7 @@ export function describeHolders(holders: readonly Holder[]): string {
   return others > 0 ? `${named}, and ${others} more` : named;
 }
 
-/** What makes the first holder let go, as a sentence without a full stop. */
+/** Advice for releasing the first holder, as a sentence without a full stop. */
 export function adviceOnHolders([holder]: readonly Holder[]): string {
   switch (holder?.kind) {
     case 'process':
@@ -49,7 +49,7 @@ export function adviceOnHolders([holder]: readonly Holder[]): string {
 /**
  * Names the process that holds a lock: `process 4711: node of root`.
  *
- * @param pid as the holder has noted it, for want of anything better
+ * @param pid the id that the holder wrote into the lock file, used if no holder is visible
  */
 export function describeLocker([holder]: readonly Holder[], pid: number | undefined): string {
   return holder

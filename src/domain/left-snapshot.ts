@@ -1,19 +1,19 @@
 import type { FileIdentity } from './file-identity.ts';
 
 /**
- * A snapshot of a source that a repository has made and not yet removed. The id of its revision is in its name, and no
- * other snapshot has that.
+ * A snapshot of a source that a repository has made and not yet removed. Its name contains the id of its revision, so it
+ * is unique.
  */
 export type LeftSnapshot = LeftFile | LeftVolume | LeftRbdSnapshot;
 
 /** A hidden clone of a file. */
 export interface LeftFile {
   readonly type: 'file';
-  /** Id of the revision that it was taken for. */
+  /** Id of the snapshot's revision. */
   readonly uuid: string;
-  /** Absolute path of the directory that it is in; earlier versions had the clone itself in its place. */
+  /** Absolute path of the directory that holds the clone; in earlier versions, of the clone itself. */
   readonly path: string;
-  /** Absent as long as the snapshot is being made: its name alone tells then. */
+  /** Absent while the snapshot is being made. */
   readonly identity?: FileIdentity | undefined;
 }
 
@@ -22,11 +22,11 @@ export interface LeftVolume {
   readonly type: 'lvm';
   readonly uuid: string;
   readonly volumeGroup: string;
-  /** The volume that it was taken of. */
+  /** The volume of the snapshot. */
   readonly volume: string;
 }
 
-/** A snapshot of an image in a Ceph cluster, and how the cluster was reached. */
+/** A snapshot of an image in a Ceph cluster, with the settings that reach the cluster. */
 export interface LeftRbdSnapshot {
   readonly type: 'ceph-rbd';
   readonly uuid: string;
@@ -38,22 +38,22 @@ export interface LeftRbdSnapshot {
 }
 
 /**
- * The snapshots that a repository has left at its sources, whatever became of the source, of links to it, or of the
- * repository's own name. A snapshot is noted before it is made, so that even a killed run leaves none behind for good.
+ * The snapshots that a repository has left at its sources. The list does not depend on the current source or on the
+ * repository's path. A snapshot is noted before it is made, so that none is lost even if the run is killed.
  */
 export interface LeftSnapshots {
   /**
-   * Whether there are no snapshots of the repository beside those noted here. If not, an earlier version made them, and
-   * those of the configured source are known by the path of the repository in their names.
+   * Whether the list contains all snapshots of the repository. If not, earlier versions may have made others, which
+   * have the path of the repository in their names.
    */
   readonly isComplete: boolean;
-  /** All that are noted. */
+  /** All noted snapshots. */
   all(): readonly LeftSnapshot[];
   /** Notes a snapshot that is about to be made, durably. @throws BACKY_IO */
   note(snapshot: LeftSnapshot): Promise<void>;
-  /** Notes more of a snapshot, or one that was found; `save` makes that durable. */
+  /** Updates the note of a snapshot or adds one that was found; `save` makes this durable. */
   amend(snapshot: LeftSnapshot): void;
-  /** Takes note that the snapshot of a revision is gone; `save` makes that durable. */
+  /** Removes the note of a revision's snapshot; `save` makes this durable. */
   drop(uuid: string): void;
   /** @throws BACKY_IO */
   save(): Promise<void>;

@@ -1,4 +1,4 @@
-/** The candidate a mistyped word most likely means, or undefined when none is near. */
+/** The candidate that a mistyped word most likely means; undefined if none is close. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length * 0.4)) + 1;
@@ -9,7 +9,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Levenshtein distance: how many letters to insert, drop or replace. */
+/** Levenshtein distance: the number of letters to insert, drop or replace. */
 function editDistance(from: string, to: string): number {
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (const [row, letter] of [...from].entries()) {

@@ -1,14 +1,14 @@
-/** An image of a Ceph cluster, by the names of its pool, of the namespace in it if there is one, and of itself. */
+/** The full name of an image in a Ceph cluster. */
 export interface RbdImage {
   readonly pool: string;
   readonly namespace?: string;
   readonly image: string;
 }
 
-/** What separates names from each other and from snapshots cannot be in them; nor can what no person types. */
+/** A name without separators (`/` and `@`) and without control characters. */
 const NAME = /^[^/@\p{C}]{1,255}$/u;
 
-/** What the name of an image looks like, for messages. */
+/** The form of an image's name, for messages. */
 export const RBD_IMAGE_EXPECTED = 'a pool and an image, such as rbd/web1, or rbd/namespace/web1';
 
 /** Whether a text can be the name of a pool, a namespace or an image. */
@@ -16,10 +16,10 @@ export function isRbdName(text: string): boolean {
   return NAME.test(text);
 }
 
-/** Begins the names of images of a Ceph cluster as targets of a restore. */
+/** The prefix of an image in a Ceph cluster as the target of a restore. */
 export const RBD_PREFIX = 'rbd:';
 
-/** Reads `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE`; undefined when it is neither. */
+/** Parses `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE`. Returns undefined for any other text. */
 export function parseRbdImage(text: string): RbdImage | undefined {
   const names = text.split('/');
   if (!names.every(isRbdName)) return undefined;

@@ -1,27 +1,25 @@
 import { planRetention, type Retainable } from './retention.ts';
 import type { Schedule } from './schedule.ts';
 
-/** A repository in a simulation: expires after each backup, as a real one does. */
+/** A simulated repository, which expires revisions after each backup. */
 export interface Keeper {
-  /** Takes a good revision that is newer than all others, and expires. */
+  /** Adds a good revision, newer than all others, and runs an expiry. */
   add(revision: Retainable): void;
-  /** What is left, oldest first. */
+  /** The remaining revisions, oldest first. */
   kept(): readonly Retainable[];
 }
 
 /**
- * Applies `planRetention` to one backup after the other, in time that does not grow with the number of revisions:
- * a tag is only ever lost by the oldest revision that carries it, so looking at that one is enough.
- * A property test holds the two against each other. Alarms stop a real expiry until somebody confirms it; here
- * somebody does.
+ * Applies `planRetention` after each backup in constant time: only the oldest revision with a tag can lose it, so it is the
+ * only one to check. A property test compares the two. The simulation ignores alarms, as if a person confirmed them.
  *
  * @param present oldest first
  */
 export function keep(schedule: Schedule, present: readonly Retainable[]): Keeper {
   const live = new Map<string, Retainable>();
-  /** The good revisions with a tag, oldest first. */
+  /** The good revisions with each tag, oldest first. */
   const carriers = new Map<string, Queue>([...schedule.keys()].map((tag) => [tag, newQueue()]));
-  /** What only a hold, or being the last good one, keeps. */
+  /** Revisions without tags. Only a hold, or being the last good one, keeps them. */
   let bare: readonly Retainable[] = [];
 
   const admit = (revision: Retainable): void => {
@@ -70,7 +68,7 @@ interface Queue {
   size(): number;
 }
 
-/** A list whose front can be taken off in constant time. */
+/** A queue that removes its first item in constant time. */
 function newQueue(): Queue {
   const items: string[] = [];
   let taken = 0;

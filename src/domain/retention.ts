@@ -2,14 +2,14 @@ import type { RevisionRecord } from './revision.ts';
 import { CLOCK_TOLERANCE_MS, type Schedule, type Taken, takenOf } from './schedule.ts';
 import { isManualTag } from './tags.ts';
 
-/** What retention looks at in a revision: nothing else may decide whether it is kept. */
+/** The facts of a revision that decide whether it is kept. */
 export interface Retainable extends Taken {
   readonly uuid: string;
-  /** Held until then, in milliseconds since 1970; infinite: until it is released. */
+  /** End of the hold in milliseconds since 1970; infinite for a hold without an end. */
   readonly heldUntilMs?: number;
 }
 
-/** Why a revision is kept or goes. Ranks count from 1, the newest. */
+/** A reason to keep or remove a revision. Ranks count from 1, the newest. */
 export type Reason =
   | { readonly because: 'in-schedule'; readonly tag: string; readonly rank: number; readonly keep: number }
   | { readonly because: 'young'; readonly tag: string; readonly keep: number; readonly intervalMs: number }
@@ -21,34 +21,34 @@ export type Reason =
   | { readonly because: 'expired'; readonly tag: string; readonly rank: number; readonly keep: number }
   | { readonly because: 'untagged' };
 
-/** What becomes of one revision. */
+/** The decision about one revision. */
 export interface RetentionVerdict {
   readonly uuid: string;
   readonly kept: boolean;
-  /** The tags it loses: all of those that keep it no longer. */
+  /** The tags that it loses because they no longer keep it. */
   readonly expiredTags: readonly string[];
-  /** Why it is kept, or why it goes; never empty. */
+  /** The reasons for the decision; never empty. */
   readonly reasons: readonly Reason[];
 }
 
-/** A plan that must not be carried out before somebody has looked at it. */
+/** A sign that the plan is implausible. It then needs a confirmation. */
 export type Alarm =
   | { readonly alarm: 'clock'; readonly newestMs: number; readonly nowMs: number }
   | { readonly alarm: 'half'; readonly removed: number; readonly revisions: number };
 
-/** What expiring would do. */
+/** The plan of an expiry. */
 export interface RetentionPlan {
-  /** One for each revision, in their order. */
+  /** One for each revision, in the same order. */
   readonly verdicts: readonly RetentionVerdict[];
   readonly alarm?: Alarm;
 }
 
 /**
- * Decides which revisions have had their time: a pure function, so the same history gives the same answer.
+ * Decides which revisions expire. The function is pure: the same history always gives the same plan.
  *
  * A tag stays on the newest `keep` good revisions that carry it, and on all that are younger than `keep` intervals.
- * A revision goes when no tag is left on it, unless it is the newest good one, carries a tag that the schedule does
- * not know (a renamed tag deletes nothing), is held, or is in doubt.
+ * A revision is removed if no tag is left on it, unless it is the newest good one, is held or is distrusted. A tag that is
+ * missing from the schedule keeps its revision, so that renaming a tag removes nothing.
  *
  * @param revisions oldest first
  */
@@ -71,7 +71,7 @@ export function planRetention(
   return { verdicts, ...(alarm ? { alarm } : {}) };
 }
 
-/** What retention looks at in a record. */
+/** The facts of a record that decide about retention. */
 export function retainableOf(record: RevisionRecord): Retainable {
   const { uuid, hold } = record;
   const heldUntilMs = hold
@@ -94,7 +94,7 @@ function rankTags(schedule: Schedule, revisions: readonly Retainable[]): readonl
     .toReversed()
     .map(({ tags, isGood }) => {
       const places = new Map<string, number>();
-      // What cannot be relied upon must not take the place of what can.
+      // A distrusted revision must not take the place of a good one.
       if (!isGood) return places;
       for (const tag of tags) {
         if (!schedule.has(tag) || places.has(tag)) continue;
@@ -143,13 +143,13 @@ function judge(revision: Retainable, { schedule, places, isLastGood, nowMs }: Ca
   };
 }
 
-/** A wrong clock makes everything look old, and so does a mistake in the schedule: both would cost too much. */
+/** Detects a wrong clock or a mistake in the schedule, which would remove too much. */
 function findAlarm(
   revisions: readonly Retainable[],
   verdicts: readonly RetentionVerdict[],
   nowMs: number,
 ): Alarm | undefined {
-  // By date, whatever the order of taking: as long as one lies in the future, this clock or an earlier one was wrong.
+  // A revision with a date in the future proves that the clock is or was wrong.
   const newestMs = revisions.reduce(
     (newest, { takenAtMs }) => Math.max(newest, takenAtMs),
     Number.NEGATIVE_INFINITY,

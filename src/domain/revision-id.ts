@@ -1,13 +1,13 @@
 const ID = /^[0-9A-Za-z][0-9A-Za-z-]{18,35}$/;
 const OWN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-/** Of the versions 1 and 4, as in 2014, and 7. */
+/** A UUID of version 7, or of the versions 1 and 4, which the Python backy used in 2014. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-/** As the library shortuuid writes them, without characters that are easily confused. */
+/** An id of the library shortuuid, which avoids characters that look alike. */
 const SHORT_UUID = /^[2-9A-HJ-NP-Za-km-z]{22}$/;
 
 /**
- * Whether a text is the id of a revision, of any form that backy ever used.
- * Nothing from a disk or from a person becomes part of a path without this check.
+ * Whether a text is the id of a revision, in any form that backy ever used. Every id from a disk or a person passes this
+ * check before it becomes part of a path.
  */
 export function isRevisionId(text: string): boolean {
   return ID.test(text);
@@ -19,8 +19,8 @@ export function isOwnRevisionId(text: string): boolean {
 }
 
 /**
- * Whether a name can only be the id of a revision, of this backy or the Python one: `ID` also fits names that people
- * give to their files.
+ * Whether a name is clearly the id of a revision, of this backy or the Python backy. `isRevisionId` also accepts names
+ * that people give to their files.
  */
 export function looksLikeRevisionId(text: string): boolean {
   return UUID.test(text) || SHORT_UUID.test(text);
@@ -34,7 +34,7 @@ export function timeOfRevisionId(id: string): number | undefined {
 /**
  * Makes an id (RFC 9562 version 7): 48 bits of milliseconds, then 74 random bits, so that names sort by age.
  *
- * @param now when the revision is taken
+ * @param now time of the backup
  * @param random 10 random bytes
  */
 export function newRevisionId(now: Date, random: Uint8Array): string {

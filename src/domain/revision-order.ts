@@ -1,9 +1,9 @@
 import { byAge, type RevisionRecord } from './revision.ts';
 
 /**
- * Orders revisions as they were taken, whatever the clock said: by the times in their ids, which never run backwards in
- * a repository, or else by their timestamps; but none comes before its parent. So one that was taken while the clock was
- * ahead, by a version whose ids followed the clock, stays before those that were built on it.
+ * Orders revisions as they were taken, even if the clock was wrong. The order follows the times in their ids, which never
+ * go back within a repository, or else their timestamps. No revision comes before its parent: ids of earlier versions
+ * followed the clock, which may have been ahead.
  *
  * @returns a new list, oldest first; the order of `revisions` does not matter
  */
@@ -13,7 +13,7 @@ export function inOrderOfTaking<Taken extends RevisionRecord>(revisions: readonl
   for (const record of revisions.toSorted(byAge)) {
     const lineage: Taken[] = [];
     const seen = new Set<Taken>();
-    // Parents that are not placed yet were dated later. Records may be edited into a circle.
+    // A parent that is not placed yet has a later date. Edited records may form a circle.
     for (let each: Taken | undefined = record; each && !placed.has(each) && !seen.has(each); ) {
       seen.add(each);
       lineage.push(each);

@@ -6,8 +6,8 @@ import { parseSpec } from './revision-spec/parse-spec.ts';
 import { type Spec, shorten } from './revision-spec/spec.ts';
 
 /**
- * The revisions that a spec names, at least one, each of them once, in the order in which the spec names them:
- * oldest first unless it says otherwise. The language of specs is described in docs/reference/revision-specs.md.
+ * Finds the revisions that match a spec: at least one, without repetitions, in the order of the spec. The default order is
+ * oldest first. docs/reference/revision-specs.md describes the language.
  *
  * @param revisions oldest first
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS
@@ -17,8 +17,8 @@ export function findRevisions(spec: string, revisions: readonly RevisionRecord[]
 }
 
 /**
- * The one revision that a spec names. Of those with a tag or a trust (`tag:T`, `trust:T`, or the tag alone) it is the
- * newest; any other spec must name just one.
+ * Finds the one revision that a spec names. A tag or a trust (`tag:T`, `trust:T`, or the tag alone) selects the newest of
+ * its revisions; any other spec must match exactly one.
  *
  * @param revisions oldest first
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS
@@ -42,7 +42,7 @@ function select(spec: string, tree: Spec, revisions: readonly RevisionRecord[]):
   return matches;
 }
 
-/** A word that names several revisions is a tag. */
+/** Whether a spec with several matches means the newest. A word with several matches is a tag. */
 function meansNewest(tree: Spec): boolean {
   return tree.kind === 'word' || (tree.kind === 'attribute' && tree.name !== 'server');
 }

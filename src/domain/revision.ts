@@ -2,16 +2,16 @@ import type { ByteRange } from './bad-blocks.ts';
 import type { FileIdentity } from './file-identity.ts';
 import { timeOfRevisionId } from './revision-id.ts';
 
-/** How far a revision is believed to equal its source. */
+/** The confidence that a revision equals its source. */
 export type Trust = 'trusted' | 'verified' | 'distrusted';
 
 /**
- * In which state the source was when it was read: `crash`, as after a power cut; `frozen` by its guest; `offline`,
- * switched off; `live`, read while somebody may have written to it, so that the image may hold a mixture of states.
+ * The state of the source during the backup: `crash`, as after a power cut; `frozen` by its guest; `offline`, switched off;
+ * `live`, possibly written during the backup, so that the image may mix several states.
  */
 export type Consistency = 'crash' | 'frozen' | 'offline' | 'live';
 
-/** Where the data came from: the type of the source and what identifies it, never a secret. */
+/** The source of the data: its type and its identity, without secrets. */
 export interface SourceIdentity {
   readonly type: string;
   /** Absolute path of a file or block device. */
@@ -20,97 +20,97 @@ export interface SourceIdentity {
   readonly volume?: string;
   /** An image of a Ceph cluster: `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE`. */
   readonly image?: string;
-  /** The id that the cluster gave to that image. */
+  /** The cluster's id of that image. */
   readonly imageId?: string;
-  /** The id that the cluster gave to the snapshot that was read. */
+  /** The cluster's id of the snapshot that was read. */
   readonly snapshotId?: number;
-  /** The snapshot of a file that was read; absent when it was read as it was, and in records of earlier versions. */
+  /** The snapshot of a file that was read; absent without a snapshot and in records of earlier versions. */
   readonly snapshotFile?: FileIdentity;
-  /** A format such as `qcow2` that its first bytes show; absent for a raw disk. */
+  /** The format according to its first bytes, such as `qcow2`; absent for a raw disk. */
   readonly format?: string;
 }
 
-/** What it took to make a revision. Bytes everywhere. */
+/** Statistics of a backup. Numbers are in bytes unless stated otherwise. */
 export interface RevisionStats {
   /** Seconds. */
   readonly duration: number;
   readonly bytesRead: number;
-  /** Newly written to the repository: what the revision costs. */
+  /** Newly written to the repository: the cost of the revision. */
   readonly bytesWritten: number;
   readonly bytesChanged: number;
   readonly bytesZero: number;
-  /** How changes were found; `full`: all data of the source was read. docs/reference/format.md has the others. */
+  /** The method of finding changes, such as `full`, which reads all data. docs/reference/format.md lists them. */
   readonly method: string;
   /** Whether unchanged blocks are shared with the parent: `reflink` or `none`. */
   readonly sharing: string;
-  /** Why `sharing` is `none`, or what blocks are shared with beside the parent. */
+  /** The reason for `none`, or the other files that share blocks with the image. */
   readonly sharingReason?: string;
-  /** Why a better method was not taken. */
+  /** The reason against a faster method. */
   readonly fallback?: string;
-  /** Why the source's snapshot was removed after the run, so that the next one reads everything; absent: it was not. */
+  /** The reason for removing the source's snapshot after the run, so that the next run reads everything. */
   readonly snapshotDropped?: string;
-  /** In how many pieces the image lay on the disk when it was sealed; absent where nothing tells. */
+  /** Number of extents of the image when it was sealed; absent if unknown. */
   readonly extents?: number;
-  /** Which sample of the blocks that nothing was said of was read again; the next revision takes the next one. */
+  /** Number of the sample of unchanged blocks that was read again; the next revision takes the next sample. */
   readonly sampleRun?: number;
-  /** Where the source's own account of what changed was found wrong. */
+  /** Ranges that changed although the change hint did not list them. */
   readonly hintFailures?: readonly ByteRange[];
-  /** The revision whose source was read in full, and on which all hints since rest; often itself. */
+  /** The latest revision, perhaps this one, whose source was read in full. All later change hints build on it. */
   readonly fullRead?: string;
 }
 
 /**
- * The record of a revision, as it stands in `<uuid>.rev`. Keys that this version does not know
- * are carried along at run time, so that they survive when the record is rewritten.
+ * The record of a revision in `<uuid>.rev`. Unknown keys are kept at run time, so that they survive a rewrite of the
+ * record.
  */
 export interface RevisionRecord {
   readonly formatVersion: number;
   readonly uuid: string;
-  /** When the backup started: ISO 8601, UTC. */
+  /** Start of the backup: ISO 8601, UTC. */
   readonly timestamp: string;
-  /** A moment of the slot that the backup was asked for, ISO 8601, UTC; absent: it was not asked for by slot. */
+  /** A moment of the slot that the backup was requested for, ISO 8601, UTC; absent if no slot was requested. */
   readonly slot?: string;
-  /** The revision whose blocks were taken over. */
+  /** The revision whose unchanged blocks are shared or copied. */
   readonly parent: string | null;
   readonly tags: readonly string[];
   readonly trust: Trust;
-  /** Why it is distrusted although its image is what the index says; absent for damage, and when it is not distrusted. */
+  /** The reason for distrust although the image matches its index; absent for damage. */
   readonly distrustedBecause?: string;
-  /** Revisions that this one proved to be in doubt, and whose records do not say so yet. */
+  /** Revisions that this backup proved unreliable, while their own records do not say so yet. */
   readonly suspects?: readonly string[];
   /** Size of the image in bytes. */
   readonly size: number;
-  /** BLAKE3 of the whole index file, lower-case hex; null: it has no index yet, as it is of the Python backy. */
+  /** BLAKE3 of the whole index file, lower-case hex; null for a revision of the Python backy without an index. */
   readonly digest: string | null;
-  /** Bytes covered by one hash of the index; null without one. */
+  /** Bytes covered by one hash of the index; null without an index. */
   readonly blockSize: number | null;
   readonly source: SourceIdentity;
   readonly consistency: Consistency;
-  /** The revision whose restore had left the source half-done when this one was taken of it. */
+  /** The revision whose unfinished restore had left the source incomplete. */
   readonly unfinishedRestore?: string;
   readonly stats: RevisionStats;
-  /** When the image was last found to equal its index, or null. */
+  /** Time of the last successful verification, or null. */
   readonly verifiedAt: string | null;
-  /** Absent: not held. */
+  /** Absent if the revision is not held. */
   readonly hold?: Hold;
-  /** Absent: the record is the one that was written when the revision was taken. */
+  /** Absent if the record is the one of the backup. */
   readonly adopted?: Adoption;
-  /** The server that the revision was copied from; absent or empty: it was taken here. */
+  /** The server that the revision was copied from; absent or empty if it was taken here. */
   readonly server?: string;
 }
 
-/** That the record was made anew, because the one of the backup was lost. */
+/** Marks a record that replaces the lost record of the backup. */
 export interface Adoption {
   /** ISO 8601, UTC. */
   readonly at: string;
   /**
-   * `found`: the index is that of the backup, so what equals it is what was backed up; `made`: it was made from the
-   * image at that time, so it tells changes since then and nothing else.
+   * `found`: the index is that of the backup, so it proves the data of the backup; `made`: it was made from the image
+   * at that time, so it only proves that nothing changed since.
    */
   readonly index: 'found' | 'made';
 }
 
-/** What a record says of the index of its image. */
+/** The facts about an index in a record. */
 export interface IndexFacts {
   /** BLAKE3 of the whole index file, lower-case hex. */
   readonly digest: string;
@@ -118,51 +118,51 @@ export interface IndexFacts {
   readonly blockSize: number;
 }
 
-/** Why a revision must not be removed. */
+/** Protects a revision from removal. */
 export interface Hold {
-  /** For people. */
+  /** A text for people. */
   readonly reason: string;
   /** ISO 8601, UTC. */
   readonly since: string;
-  /** When it ends by itself, ISO 8601, UTC; null: when it is released. */
+  /** End of the hold, ISO 8601, UTC; null if it lasts until the release. */
   readonly until: string | null;
 }
 
-/** A revision whose record or files cannot be used. It is shown, and left alone. */
+/** A revision with an unusable record or unusable files. It is listed and never changed. */
 export interface DamagedRevision {
   readonly uuid: string;
-  /** What is wrong with it, for people. */
+  /** The problem, for people. */
   readonly reason: string;
 }
 
-/** A revision whose record this user may not read. Nothing is known against it. */
+/** A revision whose record this user may not read. It may be good. */
 export interface UnreadableRevision {
   readonly uuid: string;
-  /** What to do about it, for people. */
+  /** The problem and advice, for people. */
   readonly reason: string;
 }
 
-/** What a backup of the Python backy left that never finished: no revision, and gone after the next backup or purge. */
+/** The remains of an unfinished backup of the Python backy. The next backup or purge removes them. */
 export interface IncompleteRevision {
   readonly uuid: string;
-  /** How that shows, for people. */
+  /** The sign that it is unfinished, for people. */
   readonly reason: string;
 }
 
-/** When a revision was taken, in milliseconds since 1970. */
+/** Time of the backup, in milliseconds since 1970. */
 export function takenAt(record: RevisionRecord): number {
   return Date.parse(record.timestamp);
 }
 
 /**
- * The place of a revision in time, in milliseconds since 1970: by its id, which does not follow a clock that runs
- * backwards, or else by its timestamp.
+ * The position of a revision in time, in milliseconds since 1970. The id decides, because it never goes back even if the
+ * clock does; other ids leave it to the timestamp.
  */
 export function orderMs(record: RevisionRecord): number {
   return timeOfRevisionId(record.uuid) ?? takenAt(record);
 }
 
-/** Orders revisions by their places in time; equal ones by id, so that the order never depends on the directory. */
+/** Compares revisions by their position in time, then by id, so that the order is always the same. */
 export function byAge(a: RevisionRecord, b: RevisionRecord): number {
   return orderMs(a) - orderMs(b) || takenAt(a) - takenAt(b) || (a.uuid < b.uuid ? -1 : 1);
 }
@@ -178,12 +178,12 @@ export function isIndexed(record: RevisionRecord): record is IndexedRecord {
   return record.digest !== null && record.blockSize !== null;
 }
 
-/** Whether an image began as the snapshot of its source: only such a one says what else it shares its blocks with. */
+/** Whether an image started as a clone of its source. Only such records name other files that share its blocks. */
 export function sharesWithSource({ stats }: RevisionRecord): boolean {
   return stats.sharing === 'reflink' && stats.sharingReason !== undefined;
 }
 
-/** Whether a revision may be relied upon: restored by default, cloned, pointed to by `last`. */
+/** Whether a revision is reliable: it can be restored by default, cloned, and be the target of `last`. */
 export function isGood(record: RevisionRecord): boolean {
   return record.trust !== 'distrusted';
 }
@@ -193,7 +193,7 @@ export function isHeld({ hold }: RevisionRecord, now: Date): boolean {
   return hold !== undefined && (hold.until === null || Date.parse(hold.until) > now.getTime());
 }
 
-/** The newest good revision of a list ordered oldest first. */
+/** The newest good revision of a list in order of age, oldest first. */
 export function newestGood(revisions: readonly RevisionRecord[]): RevisionRecord | undefined {
   return revisions.findLast(isGood);
 }

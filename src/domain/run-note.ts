@@ -1,4 +1,4 @@
-/** How a run ended. `running`: it has begun, and has not ended or was cut off. */
+/** The outcome of a run. `running`: it has not ended, or was interrupted. */
 export type RunOutcome = 'running' | 'ok' | 'failed' | 'nothing-due' | 'cancelled';
 
 export const RUN_OUTCOMES: readonly RunOutcome[] = ['running', 'ok', 'failed', 'nothing-due', 'cancelled'];
@@ -6,33 +6,33 @@ export const RUN_OUTCOMES: readonly RunOutcome[] = ['running', 'ok', 'failed', '
 /** A run of `backup`. Times are ISO 8601, UTC. */
 export interface Run {
   readonly started: string;
-  /** Null as long as it has not ended. */
+  /** Null until the run ends. */
   readonly ended: string | null;
   readonly outcome: RunOutcome;
-  /** A moment of the slot that it was asked for; null: it was not asked for by slot. */
+  /** A moment of the requested slot; null if no slot was requested. */
   readonly slot: string | null;
-  /** What it was asked for, or what was due. */
+  /** The requested tags, or the tags that were due. */
   readonly tags: readonly string[];
-  /** The code of the error that ended it; null without one. */
+  /** The code of the error that ended the run, or null. */
   readonly code: string | null;
-  /** What that error says, on one line; null without one. */
+  /** The message of that error on one line, or null. */
   readonly message: string | null;
 }
 
-/** What a repository remembers of its runs: the last one, and the failures. */
+/** The last run of a repository, and its failures. */
 export interface RunNote extends Run {
-  /** How many runs have failed since one took a revision. */
+  /** Number of failed runs since the last new revision. */
   readonly failures: number;
-  /** The last run that failed, also when others went well since; null: none has. */
+  /** The last failed run, even if later runs succeeded; null if none failed. */
   readonly lastFailure: Run | null;
 }
 
 const CUT_OFF = 'it was cut off before its end, by a kill, a crash or a power cut';
 
 /**
- * What there is to remember after a run.
+ * The note after a run.
  *
- * @param before what was remembered until then
+ * @param before the previous note
  */
 export function noteRun(before: RunNote | undefined, run: Run): RunNote {
   const { failures = 0, lastFailure = null } = before ?? {};
@@ -41,8 +41,7 @@ export function noteRun(before: RunNote | undefined, run: Run): RunNote {
 }
 
 /**
- * What there is to remember when a run begins that nobody else can be in the middle of: one that has not ended by
- * then has failed.
+ * The note when a new run begins. Only one run at a time is possible, so a run that has not ended by then has failed.
  */
 export function noteCutOff(before: RunNote | undefined): RunNote | undefined {
   if (before?.outcome !== 'running') return before;

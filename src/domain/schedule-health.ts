@@ -2,33 +2,33 @@ import { carriersOf, isOfSlot, newestAt, type Schedule, type ScheduleRule, type 
 import { createSlots, dueIn, halfOf, type Slot } from './slots.ts';
 import type { Zone } from './time-zone.ts';
 
-/** How a tag stands. Times in milliseconds since 1970. */
+/** The state of a tag. Times are in milliseconds since 1970. */
 export interface TagHealth {
   readonly tag: string;
-  /** When the newest good revision that carries it was taken; absent: there is none. */
+  /** Time of the newest good revision with the tag; absent if there is none. */
   readonly lastGoodMs?: number;
-  /** Whether the next backup takes it. */
+  /** Whether the next backup gets the tag. */
   readonly isDue: boolean;
-  /** Since when it is due, or from when it will be. */
+  /** The time when it became due or will become due. */
   readonly dueMs: number;
-  /** Whether a backup that should have been there is missing. */
+  /** Whether an expected backup is missing. */
   readonly isOverdue: boolean;
-  /** Since when it is overdue, or from when it will be, if no revision is taken. */
+  /** The time when it became overdue, or will become overdue without a new revision. */
   readonly overdueMs: number;
 }
 
-/** From where one looks at a schedule. */
+/** The point of view for the state of a schedule. */
 export interface Viewpoint {
   readonly nowMs: number;
-  /** Since when revisions are expected: a tag that was never taken is due since then. */
+  /** Start of the schedule. A tag without any revision is due since then. */
   readonly sinceMs: number;
   readonly zone: Zone;
 }
 
 /**
- * How each tag of a schedule stands. A tag is overdue when the newest good revision that carries it is one and a half
- * slots old, or when a whole slot has passed without one, whichever comes first. So it is never overdue before the
- * middle of the slot in which a revision is missing, and always after its end, at whatever hour the runs are.
+ * The state of each tag of a schedule. A tag is overdue if its newest good revision is one and a half slots old, or if a
+ * whole slot has passed without a revision, whichever comes first. So it is never overdue before the middle of the slot
+ * that lacks a revision, and always after its end, at whatever hour backups run.
  */
 export function healthOf(
   schedule: Schedule,
@@ -59,7 +59,7 @@ function tagHealth(
   return lastGoodMs === undefined ? facts : { lastGoodMs, ...facts };
 }
 
-/** @param missing the slot in which a revision is expected @param fromMs when the one before was taken */
+/** @param missing the slot that lacks a revision @param fromMs time of the revision before */
 function overdueIn(missing: Slot, fromMs: number): number {
   return Math.min(missing.endMs, fromMs + 3 * halfOf(missing));
 }

@@ -3,43 +3,43 @@ import { isGood, type RevisionRecord, takenAt } from './revision.ts';
 import { createSlots, halfOf, holds, type Slot, type SlotRule } from './slots.ts';
 import { type Zone, zoneOf } from './time-zone.ts';
 
-/** What a schedule says of one tag. */
+/** The rule for one tag. */
 export interface ScheduleRule extends SlotRule {
-  /** How many revisions with the tag are kept. */
+  /** Number of revisions to keep with the tag. */
   readonly keep: number;
 }
 
-/** How many are kept where all are. */
+/** The number that keeps all revisions. */
 export const KEEP_ALL: number = Number.MAX_SAFE_INTEGER;
 
 /** The rules by tag, in the order of the configuration. */
 export type Schedule = ReadonlyMap<string, ScheduleRule>;
 
-/** A revision dated further in the future than this does not count for retention: some clock was wrong. */
+/** Retention raises an alarm if a revision is dated further in the future than this, in milliseconds. */
 export const CLOCK_TOLERANCE_MS: number = DAY_MS;
 
-/** What there is to say of a schedule without tags. */
+/** The message for a schedule without tags. */
 export const NOTHING_EVER = 'the schedule has no tags: nothing will ever be backed up';
 
-/** What the schedule looks at in a revision. */
+/** The facts of a revision that the schedule uses. */
 export interface Taken {
   /** Milliseconds since 1970. */
   readonly takenAtMs: number;
-  /** A moment of the slot that it was asked for; absent: it was not asked for by slot. */
+  /** A moment of the requested slot; absent if no slot was requested. */
   readonly slotMs?: number;
   readonly tags: readonly string[];
-  /** Whether it may be relied upon. */
+  /** Whether it is reliable. */
   readonly isGood: boolean;
 }
 
-/** What the schedule looks at in a record. */
+/** The facts of a record that the schedule uses. */
 export function takenOf(record: RevisionRecord): Taken {
   const { tags, slot } = record;
   const facts = { takenAtMs: takenAt(record), tags, isGood: isGood(record) };
   return slot === undefined ? facts : { ...facts, slotMs: Date.parse(slot) };
 }
 
-/** Whether a revision is the one of a slot: it was taken in it, or asked for it. */
+/** Whether a revision belongs to a slot: it was taken in it or requested for it. */
 export function isOfSlot({ takenAtMs, slotMs }: Taken, slot: Slot): boolean {
   return holds(slot, takenAtMs) || (slotMs !== undefined && holds(slot, slotMs));
 }
@@ -50,8 +50,8 @@ export function carriersOf(tag: string, revisions: readonly Taken[]): readonly T
 }
 
 /**
- * When the newest of some revisions was taken, in milliseconds since 1970. What is dated after `nowMs` does not count,
- * for some clock was wrong.
+ * Time of the newest revision, in milliseconds since 1970; undefined if there is none. Ignores dates after `nowMs`, which
+ * come from a wrong clock.
  */
 export function newestAt(revisions: readonly Taken[], nowMs: number): number | undefined {
   const newest = revisions.reduce(
@@ -62,8 +62,8 @@ export function newestAt(revisions: readonly Taken[], nowMs: number): number | u
 }
 
 /**
- * The tags for which it is time: no good revision of the current slot carries them, and the newest good one that does
- * is at least half a slot old. So a run that comes some seconds early or late skips nothing.
+ * The tags that are due: the current slot has no good revision with the tag, and the newest good revision with it is at
+ * least half a slot old. So a run that starts some seconds early or late skips nothing.
  */
 export function dueTags(
   schedule: Schedule,
@@ -85,8 +85,8 @@ export function dueTags(
 }
 
 /**
- * Of some tags those that no good revision of a slot carries. A tag that the schedule does not have has no slots: it is
- * there when it was asked for the very same moment.
+ * Those of the given tags that no good revision of a slot carries. A tag outside the schedule has no slots; it counts as
+ * present if a revision was requested for exactly the same moment.
  *
  * @param slotMs a moment of the slot
  */

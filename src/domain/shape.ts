@@ -1,10 +1,10 @@
-/** A value of unknown shape and where it was found. */
+/** A value of unknown shape and its path in the document. */
 export interface Field {
   readonly value: unknown;
   readonly path: readonly string[];
 }
 
-/** Thrown by the functions below: the value at `path` is not what was expected. */
+/** Thrown by the functions below if the value at `path` has another shape than expected. */
 export class ShapeError extends Error {
   override readonly name: string = 'ShapeError';
   readonly path: readonly string[];
@@ -24,7 +24,7 @@ export function root(value: unknown): Field {
   return { value, path: [] };
 }
 
-/** A member of an object; its value is undefined when the object has no such key of its own. */
+/** A member of an object. Its value is undefined if the object has no such key. @throws ShapeError if not an object */
 export function member(parent: Field, key: string): Field {
   const object = asObject(parent);
   return { value: Object.hasOwn(object, key) ? object[key] : undefined, path: [...parent.path, key] };
@@ -35,27 +35,27 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The value as an object with string keys. */
+/** The value as an object with string keys. @throws ShapeError */
 export function asObject(field: Field, expected = 'an object'): Readonly<Record<string, unknown>> {
   if (!isObject(field.value)) throw new ShapeError(field, expected);
   return field.value;
 }
 
-/** The value as a text that fits a pattern. */
+/** The value as a text that matches a pattern. @throws ShapeError */
 export function asText(field: Field, expected: string, pattern: RegExp = /^/): string {
   const { value } = field;
   if (typeof value !== 'string' || !pattern.test(value)) throw new ShapeError(field, expected);
   return value;
 }
 
-/** The value as one of the given words. */
+/** The value as one of the given words. @throws ShapeError */
 export function asOneOf<Word extends string>(field: Field, words: readonly Word[]): Word {
   const word = words.find((candidate) => candidate === field.value);
   if (word === undefined) throw new ShapeError(field, `one of: ${words.join(', ')}`);
   return word;
 }
 
-/** The value as a whole number that is exact in JavaScript. */
+/** The value as a whole number of at least `least` that JavaScript represents exactly. @throws ShapeError */
 export function asWholeNumber(field: Field, expected: string, least = 0): number {
   const { value } = field;
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least)
@@ -63,21 +63,21 @@ export function asWholeNumber(field: Field, expected: string, least = 0): number
   return value;
 }
 
-/** The value as a list. */
+/** The value as a list. @throws ShapeError */
 export function asList(field: Field, expected: string): readonly Field[] {
   const { value, path } = field;
   if (!Array.isArray(value)) throw new ShapeError(field, expected);
   return Array.from(value, (item: unknown, position) => ({ value: item, path: [...path, String(position)] }));
 }
 
-/** Refuses a value with objects or lists inside each other, more than `deepest` of them. @throws ShapeError */
+/** Refuses a value with more than `deepest` levels of nested objects or lists. @throws ShapeError */
 export function checkNesting({ value, path }: Field, deepest: number): void {
   if (typeof value !== 'object' || value === null) return;
   if (deepest === 0) throw new ShapeError({ value, path }, 'something that is nested less deeply');
   for (const item of Object.values(value)) checkNesting({ value: item, path }, deepest - 1);
 }
 
-/** Names a value shortly enough for a message. */
+/** A short description of a value, for messages. */
 function describe(value: unknown): string {
   if (value === undefined) return 'missing';
   if (Array.isArray(value)) return 'a list';

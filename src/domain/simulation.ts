@@ -6,56 +6,56 @@ import { carriersOf, isOfSlot, newestAt, type Schedule, type Taken } from './sch
 import { createSlots, dueIn, type Slots } from './slots.ts';
 import { type Zone, zoneOf } from './time-zone.ts';
 
-/** More than anybody looks at; all of them are kept in memory. */
+/** Limit of simulated backups, which are all kept in memory. */
 const MOST_BACKUPS = 1_000_000;
-/** A century: more is a slip of the hand. */
+/** A century; a larger number is a typing error. */
 const MOST_DAYS = 36_525;
 
-/** How far ahead one can look, for messages. */
+/** The range of days to simulate, for messages. */
 export const DAYS_EXPECTED: string = `a whole number from 1 to ${MOST_DAYS}`;
 
-/** Whether one can look so many days ahead. */
+/** Whether a simulation can cover this number of days. */
 export function isNumberOfDays(days: number): boolean {
   return Number.isInteger(days) && days >= 1 && days <= MOST_DAYS;
 }
 
-/** A backup that the schedule would take. Times in milliseconds since 1970. */
+/** A backup according to the schedule. Times are in milliseconds since 1970. */
 export interface SimulatedBackup {
   readonly atMs: number;
   readonly tags: readonly string[];
 }
 
-/** What a schedule leads to. */
+/** The result of a simulation. */
 export interface Simulation {
   readonly startMs: number;
   readonly endMs: number;
   /** In order of time. */
   readonly backups: readonly SimulatedBackup[];
-  /** The revisions that are left at the end, oldest first; those of today among them. */
+  /** The revisions left at the end, oldest first, including present ones. */
   readonly kept: readonly Retainable[];
-  /** The longest time between two neighbours of `kept`, or to the end; absent when nothing is kept. */
+  /** The longest time between two neighbours in `kept`, or up to the end; absent if nothing is kept. */
   readonly largestGap?: Gap;
 }
 
-/** A time without a revision to go back to. */
+/** A time between two revisions, in milliseconds since 1970. */
 export interface Gap {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** Which time to run through. */
+/** The time to simulate. */
 export interface SimulationSpan {
   readonly startMs: number;
   readonly days: number;
-  /** By default that of this machine. */
+  /** The zone of the schedule; by default that of this machine. */
   readonly zone?: Zone;
 }
 
 /**
- * Runs a schedule into the future: every backup at the moment it is due, and expiry after each. Backups succeed at
- * once; what a real service adds in waiting and failures is not in here.
+ * Simulates a schedule: each backup runs at the moment when it is due, followed by an expiry. Backups succeed at once;
+ * the simulation has no delays and no failures.
  *
- * @param present the revisions there are, oldest first
+ * @param present the present revisions, oldest first
  * @throws BACKY_USAGE for more than a million backups
  */
 export function simulate(
@@ -91,7 +91,7 @@ function tooMany(days: number) {
   });
 }
 
-/** What a chain of revisions takes, from how much changed so far. */
+/** The rate of changes so far, for predicting disk use. */
 export interface ChangeRate {
   /** Data of one whole image, in bytes. */
   readonly imageBytes: number;
@@ -100,10 +100,10 @@ export interface ChangeRate {
 }
 
 /**
- * Predicts the disk use of revisions that share what did not change: one whole image, and for each further one what
- * changed since the one before it. The longer between them, the more blocks changed twice, so this is at most too much.
+ * Predicts the disk use of revisions that share unchanged blocks, in bytes: one whole image, plus the changes between each
+ * two neighbours. The estimate is an upper bound, because blocks that change twice are counted twice.
  *
- * @param takenAtMs when the revisions were taken, oldest first
+ * @param takenAtMs times of the revisions, oldest first
  */
 export function predictBytes(takenAtMs: readonly number[], { imageBytes, bytesPerDay }: ChangeRate): number {
   return takenAtMs.reduce((sum, atMs, index) => {
@@ -113,7 +113,7 @@ export function predictBytes(takenAtMs: readonly number[], { imageBytes, bytesPe
   }, 0);
 }
 
-/** When a tag is due for the first time; what is missed is due at once. */
+/** The first time when a tag is due; a missed backup is due at once. */
 function firstDue(carriers: readonly Taken[], slotOf: Slots, startMs: number): number {
   const slot = slotOf(startMs);
   const newestMs = newestAt(carriers, startMs) ?? Number.NEGATIVE_INFINITY;

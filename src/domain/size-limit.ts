@@ -1,16 +1,16 @@
 import { backyError } from '../errors.ts';
 import { formatSize } from './size.ts';
 
-/** The limit of a configuration that names none: 1 PiB. */
+/** The default limit: 1 PiB, in bytes. */
 export const DEFAULT_SIZE_LIMIT: number = 2 ** 50;
 
-/** An index counts no further. */
+/** The largest limit, in bytes. An index cannot count further. */
 export const LARGEST_SIZE_LIMIT: number = Number.MAX_SAFE_INTEGER;
 
 /**
- * Refuses a source or an image that nobody expects to be so large: whoever owns a disk can make it any size at no cost.
+ * Refuses an implausibly large source or image. Whoever owns a disk can give it any size at no cost.
  *
- * @param name of the source, or path of the image
+ * @param name name of the source, or path of the image
  * @param size bytes
  * @param limit bytes
  * @throws BACKY_TOO_LARGE

@@ -2,39 +2,39 @@ import { DAY_MS } from './duration.ts';
 import type { Interval } from './interval.ts';
 import type { Zone } from './time-zone.ts';
 
-/** A stretch of time in which a tag is taken once, in milliseconds since 1970; the end is not part of it. */
+/** A period with one revision of a tag, in milliseconds since 1970, without its end. */
 export interface Slot {
   readonly startMs: number;
   readonly endMs: number;
 }
 
-/** How time is cut into slots. */
+/** The rule that divides time into slots. */
 export interface SlotRule extends Interval {
-  /** The time of day at which slots begin, in milliseconds since midnight; midnight by default. */
+  /** Time of day when slots begin, in milliseconds since midnight; 0 by default. */
   readonly atMs?: number;
 }
 
 /** The slot that holds a moment. */
 export type Slots = (atMs: number) => Slot;
 
-/** Days before 1970-01-01, a Thursday, on which the week began. */
+/** Days from the beginning of the week to 1970-01-01, a Thursday. */
 const DAYS_SINCE_MONDAY = 3;
 
 /**
- * Cuts time into slots.
+ * Divides time into slots.
  *
  * Months and years begin on the first of the month, counted from January. Whole days count by the calendar of the zone,
- * so that a day may have 23 or 25 hours: weeks from Monday, other numbers of days from 1970-01-01. What is shorter than
- * a day is counted from the beginning of each day; a rest of up to half an interval belongs to the slot before it.
- * Anything else is counted in hours from 1970-01-01.
+ * so that a day may have 23 or 25 hours: weeks from Monday, other numbers of days from 1970-01-01. Intervals shorter than
+ * a day start anew each day; a remainder of up to half an interval belongs to the slot before it. All other intervals
+ * are counted in hours from 1970-01-01.
  */
 export function createSlots(rule: SlotRule, zone: Zone): Slots {
   const { intervalMs, months, atMs: anchorMs = 0 } = rule;
   const isPartOfDay = months === undefined && intervalMs < DAY_MS;
-  const cuts = cutsOf(isPartOfDay ? { intervalMs: DAY_MS } : rule, anchorMs, zone);
+  const boundaries = boundariesOf(isPartOfDay ? { intervalMs: DAY_MS } : rule, anchorMs, zone);
   let last: Slot = { startMs: 0, endMs: 0 };
   return (atMs) => {
-    if (!holds(last, atMs)) last = between(cuts, atMs, atMs + zone.offsetMs(atMs));
+    if (!holds(last, atMs)) last = between(boundaries, atMs, atMs + zone.offsetMs(atMs));
     return isPartOfDay ? partOf(last, intervalMs, atMs) : last;
   };
 }
@@ -49,19 +49,19 @@ export function halfOf({ startMs, endMs }: Slot): number {
   return (endMs - startMs) / 2;
 }
 
-/** When a tag is due in a slot: as it begins, but not before the newest revision is half a slot old. */
+/** The time when a tag is due in a slot: its beginning, but not before the newest revision is half a slot old. */
 export function dueIn(slot: Slot, newestMs: number): number {
   return Math.max(slot.startMs, newestMs + halfOf(slot));
 }
 
-/** The moments at which one slot ends and the next one begins, by number. */
-interface Cuts {
-  /** The number of a cut that is not far from a moment. */
+/** The numbered boundaries between slots. */
+interface Boundaries {
+  /** The number of a boundary near a moment. */
   near(atMs: number, wallMs: number): number;
   momentOf(number: number): number;
 }
 
-function cutsOf({ intervalMs, months }: Interval, anchorMs: number, zone: Zone): Cuts {
+function boundariesOf({ intervalMs, months }: Interval, anchorMs: number, zone: Zone): Boundaries {
   if (months !== undefined) {
     return {
       near: (_, wallMs) => Math.floor(monthOf(wallMs) / months),
@@ -83,7 +83,7 @@ function cutsOf({ intervalMs, months }: Interval, anchorMs: number, zone: Zone):
   };
 }
 
-/** The month of a time on the wall, counted from January of the year 0. */
+/** The month of a local time, counted from January of the year 0. */
 function monthOf(wallMs: number): number {
   const wall = new Date(wallMs);
   return wall.getUTCFullYear() * 12 + wall.getUTCMonth();
@@ -93,12 +93,12 @@ function startOfMonth(month: number): number {
   return Date.UTC(1970, month - 1970 * 12, 1);
 }
 
-/** A cut may be some hours away from where the calendar has it, and a day that a zone left out has no length. */
-function between(cuts: Cuts, atMs: number, wallMs: number): Slot {
-  let number = cuts.near(atMs, wallMs);
-  while (cuts.momentOf(number) > atMs) number -= 1;
-  while (cuts.momentOf(number + 1) <= atMs) number += 1;
-  return { startMs: cuts.momentOf(number), endMs: cuts.momentOf(number + 1) };
+/** Finds the slot. A boundary may be some hours from its estimate, and a day that a zone skipped is empty. */
+function between(boundaries: Boundaries, atMs: number, wallMs: number): Slot {
+  let number = boundaries.near(atMs, wallMs);
+  while (boundaries.momentOf(number) > atMs) number -= 1;
+  while (boundaries.momentOf(number + 1) <= atMs) number += 1;
+  return { startMs: boundaries.momentOf(number), endMs: boundaries.momentOf(number + 1) };
 }
 
 function partOf(day: Slot, intervalMs: number, atMs: number): Slot {

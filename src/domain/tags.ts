@@ -3,19 +3,19 @@ import { nearest } from './nearest.ts';
 import type { Schedule } from './schedule.ts';
 
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
-/** Nobody gives this many; but each makes the record larger, and one that is too large is taken for damaged. */
+/** Limit of tags, because too large a record would count as damaged. */
 const MOST_TAGS = 100;
 const MANUAL_PREFIX = 'manual:';
 
 /**
- * Whether a text is a tag that may be given to something new. The Python backy took any text for one, the empty one
- * included: what a schedule or a record has stays what it is.
+ * Whether a text is valid as a new tag. The Python backy allowed any text, even the empty one, so existing schedules and
+ * records may have other tags.
  */
 export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
-/** Whether a tag was given by hand: no schedule knows it, and it keeps its revision until it is taken away. */
+/** Whether a tag was set by hand. It is outside the schedule and keeps its revision until it is removed. */
 export function isManualTag(tag: string): boolean {
   return tag.startsWith(MANUAL_PREFIX);
 }
@@ -26,9 +26,9 @@ export function splitTags(list: string): readonly string[] {
 }
 
 /**
- * Checks tags that someone asks for and drops doubles.
+ * Checks requested tags and drops duplicates.
  *
- * @param schedule the tags that may be used, beside those that begin with `manual:`; absent: any tag
+ * @param schedule its tags are allowed, besides those with the prefix `manual:`; without it any tag is allowed
  * @throws BACKY_TAG_INVALID, BACKY_TAG_UNKNOWN, BACKY_INVALID_ARGUMENT for too many
  */
 export function checkTags(tags: readonly string[], schedule?: Schedule): readonly string[] {
@@ -40,7 +40,7 @@ export function checkTags(tags: readonly string[], schedule?: Schedule): readonl
   return limitTags([...new Set(tags)]);
 }
 
-/** Returns the tags that a revision is to have. @throws BACKY_INVALID_ARGUMENT for more than 100 */
+/** Returns the tags unchanged. @throws BACKY_INVALID_ARGUMENT for more than 100 tags */
 export function limitTags(tags: readonly string[]): readonly string[] {
   if (tags.length <= MOST_TAGS) return tags;
   throw backyError('BACKY_INVALID_ARGUMENT', { detail: `a revision has up to ${MOST_TAGS} tags` });

@@ -1,15 +1,15 @@
-/** A stretch of time, in milliseconds since 1970; both ends are part of it. */
+/** A period in milliseconds since 1970, including both ends. */
 export interface TimeSpan {
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** The last moment of which a record can tell: later years have five digits. In milliseconds since 1970. */
+/** The last moment that a record can hold, in milliseconds since 1970: later years have five digits. */
 export const LATEST_MS: number = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-/** The first one, in the year 0. */
+/** The first moment, in the year 0. */
 const EARLIEST_MS = Date.parse('0000-01-01T00:00:00Z');
 
-/** A moment as ISO 8601 in UTC. Files can have times that no calendar has: these become the nearest that it has. */
+/** A moment as ISO 8601 in UTC. Times of files can be outside of this range; they are moved to its nearest end. */
 export function isoTime(timeMs: number): string {
   return new Date(Math.min(Math.max(timeMs, EARLIEST_MS), LATEST_MS)).toISOString();
 }
@@ -17,14 +17,14 @@ export function isoTime(timeMs: number): string {
 const TIME =
   /^([1-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?:[T ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
-/** Whether a text was meant to be a date or time. No id of any form is one by accident. */
+/** Whether a text was meant as a date or time. No id matches by accident. */
 export function looksLikeTime(text: string): boolean {
   return /^\d{4}-\d{1,2}-\d{1,2}([T ].*)?$/s.test(text);
 }
 
 /**
- * All of the day, minute, second or millisecond that an ISO 8601 date or time names; undefined when it is none.
- * Without a zone it is meant as the clock on the wall of this machine shows it.
+ * The whole day, minute, second or millisecond of an ISO 8601 date or time; undefined for any other text. Without a zone
+ * it is a local time of this machine.
  */
 export function parseTimeSpan(text: string): TimeSpan | undefined {
   const [, year, month, day, hour, minute, second, fraction, zone = ''] = TIME.exec(text) ?? [];
@@ -44,7 +44,7 @@ function daySpan(year: number, month: number, day: number): TimeSpan {
   return { fromMs, toMs: new Date(year, month - 1, day + 1).getTime() - 1 };
 }
 
-/** Whether the month has that day: what is no day becomes another one, or none. */
+/** Whether the month has that day. `Date` turns an invalid day into another one. */
 function isDay(date: string, day: number): boolean {
   return new Date(`${date}T00:00:00Z`).getUTCDate() === day;
 }

@@ -1,23 +1,23 @@
 import { DAY_MS } from './duration.ts';
 
-/** The clocks on the walls of a time zone. A time on the wall is written as if it were UTC, in milliseconds since 1970. */
+/** The local time of a zone. A local time is written as if it were UTC, in milliseconds since 1970. */
 export interface Zone {
-  /** How far the clocks are ahead of UTC at a moment, in milliseconds. */
+  /** Offset of the zone from UTC at a moment, in milliseconds; positive if ahead. */
   offsetMs(atMs: number): number;
   /**
-   * The first moment at which the clocks show `wallMs` or later. A time that does not exist, because the clocks go
-   * forward, stands for the moment of the change; one that there is twice stands for its first.
+   * The first moment with the local time `wallMs` or later. A time that the clocks skip maps to the moment of the
+   * change; an ambiguous time maps to its first occurrence.
    */
   momentOf(wallMs: number): number;
 }
 
-/** What the name of a time zone looks like, for messages. */
+/** The form of a time zone's name, for messages. */
 export const TIME_ZONE_EXPECTED = 'a time zone such as Europe/Berlin or UTC';
 
-/** Names only: an offset such as `+02:00`, which some versions of Node accept, has no summer time. */
+/** A name. Some versions of Node accept offsets such as `+02:00`, which have no summer time. */
 const NAME = /^[A-Za-z][A-Za-z0-9_+/-]*$/;
 
-/** Whether the time zone database knows a name. */
+/** Whether the time zone database has a name. */
 export function isTimeZone(name: string): boolean {
   if (!NAME.test(name)) return false;
   try {
@@ -34,28 +34,28 @@ export function timeZones(): readonly string[] {
   return Intl.supportedValuesOf('timeZone');
 }
 
-const named = new Map<string, Zone>();
+const zones = new Map<string, Zone>();
 
 /**
- * The time zone of a name, or of this machine. Only a name loads the tables of `Intl`, which takes some 20 ms.
+ * The time zone with a name, or of this machine. Only a name loads the tables of `Intl`, which takes about 20 ms.
  *
  * @throws RangeError for a name that `isTimeZone` refuses
  */
 export function zoneOf(name?: string): Zone {
-  // TZ can change at any time, so the zone of the machine is not remembered.
+  // TZ can change at any time, so the zone of the machine is not cached.
   if (name === undefined) return zoneFrom(machineOffsetMs);
-  const zone = named.get(name) ?? zoneFrom(namedOffsetMs(name));
-  named.set(name, zone);
+  const zone = zones.get(name) ?? zoneFrom(namedOffsetMs(name));
+  zones.set(name, zone);
   return zone;
 }
 
 function zoneFrom(measure: (atMs: number) => number): Zone {
-  const offsetMs = remembered(measure);
+  const offsetMs = cached(measure);
   return { offsetMs, momentOf: (wallMs) => momentOf(wallMs, offsetMs) };
 }
 
 function momentOf(wallMs: number, offsetMs: (atMs: number) => number): number {
-  // No clock is a day away from UTC, so the first of these is the offset of before and the second that of after.
+  // No offset reaches a day, so these are the offsets before and after any change near `wallMs`.
   const [before, after] = [offsetMs(wallMs - DAY_MS), offsetMs(wallMs + DAY_MS)];
   if (before === after) return wallMs - before;
   const showsEnough = (atMs: number): boolean => atMs + offsetMs(atMs) >= wallMs;
@@ -84,19 +84,19 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
 }
 
 const WEEK_MS = 7 * DAY_MS;
-/** Years of four digits; before and after them the clocks show what they show at these ends. */
+/** Years of four digits. Earlier and later times use the offset at these ends. */
 const FIRST_MS = Date.UTC(1000, 0);
 const LAST_MS = Date.UTC(9999, 0);
 
-/** The offset in one week: no zone has changed its clocks twice in so short a time. */
+/** The offset within one week. No zone has changed its clocks twice in a week. */
 interface Week {
   readonly before: number;
   readonly after: number;
   readonly changeMs: number;
 }
 
-/** Asks for an offset at the ends of a week only, because each time costs 5 µs. */
-function remembered(measure: (atMs: number) => number): (atMs: number) => number {
+/** Caches offsets by week, because each measurement takes 5 µs. */
+function cached(measure: (atMs: number) => number): (atMs: number) => number {
   const weeks = new Map<number, Week>();
   const edge = (number: number): number => measure(clamp(number * WEEK_MS));
   const look = (number: number): Week => {
@@ -117,7 +117,7 @@ function clamp(atMs: number): number {
   return Math.min(LAST_MS, Math.max(FIRST_MS, atMs));
 }
 
-/** The first moment in (afterMs, untilMs] at which something holds that holds from then on. */
+/** Binary search: the first moment in (afterMs, untilMs] at which a lasting condition holds. */
 function firstWhere(holds: (atMs: number) => boolean, afterMs: number, untilMs: number): number {
   let [low, high] = [afterMs, untilMs];
   while (high - low > 1) {

@@ -1,17 +1,17 @@
 import { type RevisionRecord, takenAt } from './revision.ts';
 
-/** Which revisions a verification reads, and in which order. */
+/** Selection and order of the revisions to verify. */
 export interface VerificationOrder {
-  /** Leave out what was verified less than this many milliseconds ago; absent: leave out nothing. */
+  /** Leaves out revisions verified less than this many milliseconds ago; by default none. */
   readonly olderThanMs?: number | undefined;
-  /** The newest revision first. */
+  /** Puts the newest revision first. */
   readonly newestFirst?: boolean | undefined;
-  /** The revision whose verification is longest ago first, so that runs with a limit get round all of them. */
+  /** Puts the least recently verified revision first, so that limited runs reach all revisions in turn. */
   readonly stalestFirst?: boolean | undefined;
 }
 
 /**
- * Puts revisions in the order in which they are to be verified, without those that were verified lately.
+ * Orders revisions for verification and leaves out recently verified ones.
  *
  * @param nowMs milliseconds since 1970; a verification dated later does not count
  */
@@ -29,7 +29,7 @@ export function inOrderOfVerification(
   return stalestFirst ? due.toSorted((one, other) => verifiedAtMs(one) - verifiedAtMs(other)) : due;
 }
 
-/** When the least recently verified revision was verified or, if it never was, taken. Undefined without revisions. */
+/** Time of the oldest last verification, or of the backup if it was never verified, in milliseconds since 1970. */
 export function leastVerifiedMs(revisions: readonly RevisionRecord[]): number | undefined {
   if (revisions.length === 0) return undefined;
   return revisions.reduce(
@@ -38,7 +38,7 @@ export function leastVerifiedMs(revisions: readonly RevisionRecord[]): number | 
   );
 }
 
-/** Before all times for a revision that was never verified. */
+/** Time of the last verification; minus infinity if there was none. */
 function verifiedAtMs({ verifiedAt }: RevisionRecord): number {
   return verifiedAt === null ? Number.NEGATIVE_INFINITY : Date.parse(verifiedAt);
 }

@@ -1,32 +1,32 @@
 /**
- * Numbers on their way into Rust, where a fraction is cut off, NaN is 0, and what is too large wraps around: a range
- * that nobody meant, and changes that nobody reads.
+ * Checks numbers before they enter Rust. The conversion would truncate fractions, turn NaN into 0 and wrap large numbers,
+ * so a backup could miss changes.
  */
 
 import type { ByteRange } from '../domain/bad-blocks.ts';
 import { backyError } from '../errors.ts';
 import type { SourceInput } from './source-input.ts';
 
-/** Rust has 32 bits for it. */
+/** The engine stores this number in 32 bits. */
 const MOST_RUNS = 2 ** 32 - 1;
 
-/** Refuses what is no size or offset. @throws BACKY_INVALID_ARGUMENT */
+/** Checks a size or an offset in bytes. @throws BACKY_INVALID_ARGUMENT */
 export function checkBytes(name: string, value: number): void {
   check(name, value, 'number of bytes');
 }
 
-/** Refuses offsets of blocks that are none. @throws BACKY_INVALID_ARGUMENT */
+/** Checks offsets of blocks, in bytes. @throws BACKY_INVALID_ARGUMENT */
 export function checkOffsets(blocks: readonly number[]): void {
   for (const offset of blocks) checkBytes('the offset of a block', offset);
 }
 
-/** Refuses a source whose size, or a range of it, is none. @throws BACKY_INVALID_ARGUMENT */
+/** Checks the size of a source, or its changed ranges. @throws BACKY_INVALID_ARGUMENT */
 export function checkSource(source: SourceInput): void {
   if ('command' in source) checkBytes('size', source.size);
   else checkRanges(source.changed ?? []);
 }
 
-/** Refuses what names no sample; of runs there may have been more than it takes. @throws BACKY_INVALID_ARGUMENT */
+/** Checks the numbers that select a sample; `run` may exceed `runs`. @throws BACKY_INVALID_ARGUMENT */
 export function checkSample(runs = 0, run = 0): void {
   check('the number of runs', runs, 'whole number up to 2^32 - 1', MOST_RUNS);
   check('the run', run, 'whole number');
@@ -34,7 +34,7 @@ export function checkSample(runs = 0, run = 0): void {
 
 function checkRanges(ranges: readonly ByteRange[]): void {
   for (const range of ranges) {
-    // What is no range at all, the addon would refuse with an error that is none of ours.
+    // The addon would refuse a missing range with an error that is not a BackyError.
     checkBytes('the offset of a range', range?.offset);
     checkBytes('the length of a range', range?.length);
   }

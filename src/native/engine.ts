@@ -65,13 +65,13 @@ export type {
   WriteStats,
 };
 
-/** What to write a revision from, and where. */
+/** The source and the files of a new revision. */
 export type WriteOptions = Omit<Native.WriteOptions, 'source'> & { readonly source: SourceInput };
 
-/** A revision, and the snapshot that it was made of. */
+/** A revision and the snapshot that it was made from. */
 export type CompareOptions = Omit<Native.CompareOptions, 'source'> & { readonly source: SourceInput };
 
-/** The addon as it is imported. */
+/** The addon as imported. */
 export type Addon = typeof import('#native');
 
 /** A lock that is held until it is released or the process ends. */
@@ -80,8 +80,8 @@ export interface Lock {
 }
 
 /**
- * The Rust engine as the rest of backy sees it: failures are thrown as BackyError, long work takes
- * an AbortSignal and reports progress. Everything else about it is described in `#native`.
+ * The Rust engine for the rest of backy. It throws failures as BackyError. Long work takes an AbortSignal and reports
+ * progress. `#native` documents all other details.
  */
 export interface Engine {
   writeImage(options: WriteOptions, operation?: OperationOptions): Promise<WriteStats>;
@@ -89,21 +89,21 @@ export interface Engine {
   /**
    * Compares an image with its index.
    *
-   * @param verified the images that this run has verified before: blocks that lie where the last of them has them are not
-   *   read again
+   * @param verified images that this run verified before. Blocks that the last of them has at the same place on the disk
+   *   are not read again
    */
   verifyImage(
     options: VerifyOptions,
     operation?: OperationOptions,
     verified?: Verified,
   ): Promise<VerifyStats>;
-  /** No images yet, for a run that verifies several. */
+  /** An empty `Verified`, for a run that verifies several images. */
   createVerified(): Verified;
   compareSource(options: CompareOptions, operation?: OperationOptions): Promise<CompareStats>;
   indexImage(options: IndexOptions, operation?: OperationOptions): Promise<IndexStats>;
   describeIndex(index: string, operation?: OperationOptions): Promise<IndexFacts>;
   repairImage(options: RepairOptions, operation?: OperationOptions): Promise<readonly RepairedBlock[]>;
-  /** Which of the files `others` have blocks of an image, named by their offsets, at the same place on the disk. */
+  /** Finds the files among `others` that share blocks of an image on the disk. `blocks` are offsets in bytes. */
   findSharers(
     options: {
       readonly image: string;
@@ -112,18 +112,18 @@ export interface Engine {
     },
     operation?: OperationOptions,
   ): Promise<readonly Sharer[]>;
-  /** What would be free if the files `remove` of one filesystem were gone while `keep` stays. */
+  /** Measures the space that removing `remove` would free while `keep` stays. All files are on one filesystem. */
   measureFreed(
     files: { readonly remove: readonly string[]; readonly keep: readonly string[] },
     operation?: OperationOptions,
   ): Promise<FreedStats>;
   exportRbdSample(options: RbdSampleOptions): Promise<void>;
-  /** Who, other than this process, has files open, in the order of `paths`. What is missing has no holders. */
+  /** Finds other users of files, in the order of `paths`. A missing file has no holders. */
   findHolders(paths: readonly string[]): Promise<readonly (readonly Holder[])[]>;
-  /** Refuses a path at which no file can be kept. @throws BACKY_NO_PLACE, BACKY_IO */
+  /** Refuses a path that cannot keep a file, such as one below /proc. @throws BACKY_NO_PLACE, BACKY_IO */
   checkPlace(path: string): Promise<void>;
   /**
-   * Finds out whether `size` bytes can be restored to a file, new or not, or a block device.
+   * Checks whether `size` bytes can be restored to a new file, an existing file or a block device.
    *
    * @throws BACKY_TARGET_BUSY, BACKY_TARGET_KIND, BACKY_TARGET_PROTECTED, BACKY_TARGET_SMALL, BACKY_LINK_FOREIGN,
    *   BACKY_FILE_FOREIGN, BACKY_FILE_REPLACED, BACKY_NO_PLACE, BACKY_IO
@@ -132,7 +132,7 @@ export interface Engine {
   /** The path of a file without links. @throws BACKY_LINK_FOREIGN, BACKY_IO */
   realPath(path: string): Promise<string>;
   /**
-   * Appends a line to a file that a person named; waits for nobody.
+   * Appends a line to a file that a person named. Never waits for a reader of a pipe.
    *
    * @throws BACKY_LOG_KIND, BACKY_LINK_FOREIGN, BACKY_FILE_FOREIGN, BACKY_FILE_REPLACED, BACKY_IO
    */
@@ -246,7 +246,7 @@ const COMPARING = { work: 'comparison', aftermath: 'nothing is known of the revi
 const LOOKING = { work: 'look at the files', aftermath: 'nothing was changed' };
 const VERIFYING = { work: 'verification', aftermath: 'what it had not finished is unchanged' };
 
-/** The addon takes arrays that it could change. */
+/** Copies arrays, because the addon's types require mutable ones. */
 function forAddon({ source, ...options }: WriteOptions): Native.WriteOptions {
   return { ...options, source: sourceForAddon(source) };
 }

@@ -6,17 +6,17 @@ import { LARGEST_SIZE_LIMIT } from '../domain/size-limit.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import { ioError } from '../io-error.ts';
 
-/** What the caller knows and the engine does not, for the texts of errors. */
+/** Facts for error texts that only the caller knows. */
 export interface FailureFacts {
-  /** What was being done, such as `backup`. */
+  /** The work, such as `backup`. */
   readonly work?: string;
-  /** In which state a cancelled operation leaves things. */
+  /** The state after a cancelled operation. */
   readonly aftermath?: string;
-  /** The size of the revision that is restored, formatted. */
+  /** The formatted size of the revision to restore. */
   readonly size?: string;
 }
 
-/** How the engine names a target without a path. */
+/** The engine's name for a target without a path. */
 const STREAM = '-';
 
 /** Whether the addon returned a failure. */
@@ -24,13 +24,13 @@ export function isFailure(outcome: unknown): outcome is Failure {
   return typeof outcome === 'object' && outcome !== null && 'failed' in outcome && outcome.failed === true;
 }
 
-/** The result of a call, or its failure thrown as BackyError. */
+/** Returns the result of a call. @throws BackyError if the call failed */
 export function unwrap<Result>(outcome: Result | Failure): Result {
   if (isFailure(outcome)) throw toBackyError(outcome);
   return outcome;
 }
 
-/** Rebuilds the error of the engine with the words of the one table of errors. */
+/** Turns a failure of the engine into an error of the table in errors.ts. */
 export function toBackyError(
   failure: Failure,
   { work = 'work', aftermath = '', size = '' }: FailureFacts = {},
@@ -130,7 +130,7 @@ export function toBackyError(
   }
 }
 
-/** What keeps everybody from writing, by the engine's name for it. */
+/** Reason and advice for a write protection, by the engine's name for it. */
 function protectionText(
   protection: string,
   path: string,

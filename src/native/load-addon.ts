@@ -11,34 +11,35 @@ const HEADER_SIZE = 64;
 const ELF_MAGIC = 0x7f454c46;
 const ELF_64_LITTLE_ENDIAN = 0x0201;
 
-/** The addon of a release that is not this one. */
+/** The error for an addon of another release. */
 export class OtherVersion extends Error {
   override readonly name: string = 'OtherVersion';
 }
 
 /**
- * Loads the addon that was installed or built along with this code, and no other: the environment has no say in it.
+ * Loads the addon that was installed or built along with this code. Ignores the environment, which could name another
+ * file.
  *
- * @returns undefined when there is none
- * @throws OtherVersion; Error with the reason why it does not load
+ * @returns undefined if it is missing
+ * @throws OtherVersion; Error with the reason that it does not load
  */
 export function loadAddon(): Addon | undefined {
   const path = findAddon();
   if (path === undefined) return undefined;
-  const reason = process.platform === 'linux' ? whyCutOff(path) : undefined;
+  const reason = process.platform === 'linux' ? truncation(path) : undefined;
   if (reason !== undefined) throw new Error(reason);
   const addon: Addon = require(path);
   checkVersion(path, addon);
   return addon;
 }
 
-/** What the platform of this process is called, such as `linux-x64-gnu`. */
+/** The name of this process's platform, such as `linux-x64-gnu`. */
 export function platformName(): string {
   const libc = process.platform === 'linux' ? [hasGlibc() ? 'gnu' : 'musl'] : [];
   return [process.platform, process.arch, ...libc].join('-');
 }
 
-/** In a checkout it lies in `native`, installed in a package of its own. */
+/** The path of the addon: in `native` in a checkout, otherwise in its own package. */
 function findAddon(): string | undefined {
   const [found, other] = possiblePlatforms().flatMap((platform) => {
     const built = fileURLToPath(new URL(`native/backy.${platform}.node`, ROOT));
@@ -48,7 +49,7 @@ function findAddon(): string | undefined {
   return other?.platform === platformName() ? other.path : found?.path;
 }
 
-/** Which C library this is takes a while to find out, and nearly always one addon is there. */
+/** The platforms to look for. Detecting the C library is slow, and nearly always only one addon exists. */
 function possiblePlatforms(): readonly string[] {
   const { platform, arch } = process;
   return platform === 'linux' ? [`linux-${arch}-gnu`, `linux-${arch}-musl`] : [`${platform}-${arch}`];
@@ -62,7 +63,7 @@ function resolvePackage(name: string): string | undefined {
   }
 }
 
-/** The two parts are built as one: a call that another release answers would be understood in another way. */
+/** Refuses an addon of another release, whose calls may have another meaning. @throws OtherVersion */
 function checkVersion(path: string, addon: Partial<Addon>): void {
   const manifest: { readonly version: string } = JSON.parse(
     readFileSync(new URL('package.json', ROOT), 'utf8'),
@@ -73,16 +74,16 @@ function checkVersion(path: string, addon: Partial<Addon>): void {
 }
 
 /**
- * Why an addon is not whole; undefined if it is. The loader maps such a file and dies by SIGBUS, so it must not be tried.
- * Only ELF files are looked at: the loader of macOS checks for itself.
+ * The reason to refuse a truncated addon; undefined if it is complete. Loading a truncated file would kill the process by
+ * SIGBUS. This checks ELF files only; the loader of macOS has its own check.
  */
-function whyCutOff(path: string): string | undefined {
+function truncation(path: string): string | undefined {
   const sizes = elfSizes(path);
   if (!sizes || sizes.actual >= sizes.expected) return undefined;
   return `${path} has ${sizes.actual} of at least ${sizes.expected} bytes`;
 }
 
-/** The table of sections is the last thing in a library (ELF-64 Object File Format, version 1.5, section 3). */
+/** Actual and least expected size. The table of sections ends a library (ELF-64 Object File Format 1.5, section 3). */
 function elfSizes(path: string): { readonly actual: number; readonly expected: number } | undefined {
   const header = Buffer.alloc(HEADER_SIZE);
   try {
@@ -97,14 +98,14 @@ function elfSizes(path: string): { readonly actual: number; readonly expected: n
       closeSync(file);
     }
   } catch {
-    // The loader says what is wrong with it.
+    // The loader reports the problem.
     return undefined;
   }
 }
 
-/** Node says in its report which glibc it runs on; with musl there is none. */
+/** Whether Node runs on glibc, according to its report. */
 function hasGlibc(): boolean {
-  // Without this the report looks up the names of all network peers, which can take seconds.
+  // Otherwise the report resolves the names of all network peers, which can take seconds.
   Reflect.set(process.report, 'excludeNetwork', true);
   const report: object = process.report.getReport();
   const header: unknown = 'header' in report ? report.header : undefined;

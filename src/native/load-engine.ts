@@ -3,7 +3,7 @@ import type { Engine } from './engine.ts';
 import { loadAddon, OtherVersion, platformName } from './load-addon.ts';
 
 /**
- * Loads the addon. Called when native work is at hand and not before, so that everything else works without it.
+ * Loads the addon. Callers load it only for native work, so that everything else works without it.
  *
  * @throws BACKY_NATIVE_MISSING naming the package for this platform, BACKY_NATIVE_UNUSABLE with the loader's reason
  */
@@ -22,7 +22,7 @@ function load(): NonNullable<ReturnType<typeof loadAddon>> {
   throw backyError('BACKY_NATIVE_MISSING', { package: bindingPackage() });
 }
 
-/** Advice for the reasons that a dynamic loader gives, on Linux (glibc, musl) and macOS. */
+/** Advice for error messages of the dynamic loaders of Linux (glibc, musl) and macOS. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [
     /failed to map segment|not permitted|permission denied/i,
@@ -37,7 +37,7 @@ const REINSTALL =
   'It is damaged, or made for another machine: install the tarball of that package from the release of your backy again, or run "npm run build" in a checkout';
 const SAME_RELEASE = 'Install both from the tarballs of one release, or run "npm run build" in a checkout';
 
-/** Why an addon that is there does not load, and what helps. */
+/** The error for an installed addon that does not load, with advice. */
 export function loadFailure(cause: unknown): BackyError {
   const text = cause instanceof Error ? cause.message : String(cause);
   const reason = text.replaceAll(/\s*\n\s*/g, ' ');

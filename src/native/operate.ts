@@ -3,38 +3,38 @@ import { type BackyError, backyError } from '../errors.ts';
 import { type FailureFacts, isFailure, toBackyError } from './failure.ts';
 import { watchProgress } from './watch-progress.ts';
 
-/** How much of the machine long work may take. */
+/** Limits on the load of long work. */
 export interface LoadOptions {
-  /** Bytes of images and sources that are read in a second, at most; a whole number, 1 or more. */
+  /** The most bytes of images and sources to read per second; a whole number, 1 or more. */
   readonly rate?: number | undefined;
-  /** Whether everything else on the machine goes first, at the disks and at the processors; Linux only. */
+  /** Whether the work runs at idle priority for disks and processors; Linux only. */
   readonly idle?: boolean | undefined;
 }
 
-/** How a caller follows, stops and slows long work. */
+/** Options for progress, cancellation and load of long work. */
 export interface OperationOptions extends LoadOptions {
-  /** Aborting it cancels the work, which then fails with BACKY_CANCELLED. */
+  /** Cancels the work, which then fails with BACKY_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called five times a second while the work runs, and once when it ends. `total` is the whole work from the first
-   * call on, and `done` never goes back.
+   * Called five times a second while the work runs, and once at its end. `total` stays the same from the first call on,
+   * and `done` never decreases. Both are in bytes.
    */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** Refuses a rate that is none before anything is done. @throws BACKY_INVALID_ARGUMENT */
+/** Checks a rate before the work begins. @throws BACKY_INVALID_ARGUMENT */
 export function checkLoad({ rate }: LoadOptions): void {
   if (rate === undefined || (Number.isSafeInteger(rate) && rate > 0)) return;
   throw backyError('BACKY_INVALID_ARGUMENT', {
-    detail: `rate is ${rate}, not a whole number of bytes in a second`,
+    detail: `rate is ${rate}, not a whole number of bytes per second`,
   });
 }
 
 /**
- * Runs one long call of the addon. Cancelling and progress go through a `Control` that is asked and told from here:
- * a callback from the engine's threads would keep Node alive and queue without bound.
+ * Runs one long call of the addon. A `Control` carries cancellation and progress. Callbacks from the engine's threads would
+ * keep Node alive and could queue without bound, so this side polls.
  *
- * @throws BackyError; whatever `onProgress` throws, after cancelling the work
+ * @throws BackyError; the error of `onProgress`, after cancelling the work
  */
 export async function operate<Result extends object>(
   addon: { readonly Control: new (load: Load) => Control },

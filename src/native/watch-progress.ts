@@ -1,21 +1,21 @@
 import type { Progress } from '#native';
 
-/** Follows one piece of work until it is stopped. */
+/** Observes one piece of work until stopped. */
 export interface Watch {
-  /** Ends the following. */
+  /** Ends the observation. */
   stop(): void;
-  /** Reports the last state, which is all of the work if it has succeeded. @throws whatever the observer threw */
+  /** Reports the final state; after success that is the whole work. @throws the error of the observer */
   finish(hasSucceeded: boolean): void;
 }
 
 const PROGRESS_INTERVAL_MS = 200;
 
 /**
- * Tells an observer five times a second how far work has come, and once when it has ended. The first report announces
- * the whole work, and no later one goes back: work that turns out to be more only makes the rest of the way slower.
+ * Reports progress to an observer five times a second, and once at the end. The total of the first report stays, and no
+ * report goes back: if the work grows, the remaining progress slows down.
  *
- * @param read the counters of the work, whose total may grow
- * @param cancel called when the observer throws, as an error inside a timer would end the process
+ * @param read reads the counters of the work; its total may grow
+ * @param cancel called if the observer throws, because an error inside a timer would end the process
  */
 export function watchProgress(
   read: () => Progress,
@@ -44,7 +44,7 @@ export function watchProgress(
   };
 }
 
-/** Scales each state of the counters to the first total that was known. Nothing is known before that. */
+/** Scales each state of the counters to the first known total. Returns undefined until a total is known. */
 function steadyProgress(): (state: Progress, isComplete: boolean) => Progress | undefined {
   let total = 0;
   let done = 0;

@@ -58,7 +58,7 @@ describe('the last run', () => {
     });
   });
 
-  it('takes each slot once, whichever way it is asked for, and refuses what is no time', async () => {
+  it('takes each slot once, whichever way it is asked for, and refuses what is not a time', async () => {
     const repository = await makeRepository();
     const tagsOf = async (...args: readonly string[]) => {
       const { exitCode, stdout } = await repository.backy('--json', 'backup', ...args);
@@ -76,7 +76,7 @@ describe('the last run', () => {
       stderr: '',
     });
     const { stderr } = await repository.backy('backup', '--slot', 'tomorrow');
-    expect(stderr).toMatch(/^backy: "tomorrow" is no time\. .*\n$/);
+    expect(stderr).toMatch(/^backy: "tomorrow" is not a time\. .*\n$/);
   });
 
   it('says of an empty schedule that nothing will ever be backed up', async () => {

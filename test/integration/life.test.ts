@@ -67,7 +67,7 @@ describe('a held revision', () => {
     expect((await repository.backy('expire', '-n')).stdout).toContain(`${uuid}  go    has no tags`);
     await expectFailure(repository.backy, ['hold', 'x', '--until', 'tomorrow'], {
       code: 'BACKY_HOLD_INVALID',
-      says: ['"tomorrow" is no date'],
+      says: ['"tomorrow" is not a date'],
     });
   });
 });

@@ -85,7 +85,7 @@ describe('--rate', () => {
         [command, `--rate=${text}`, ...(command === 'restore' ? ['x'] : [])],
         {
           code: 'BACKY_USAGE',
-          says: [`"${text}" is no rate`, '50MiB'],
+          says: [`"${text}" is not a rate`, '50MiB'],
         },
       );
   });

@@ -66,7 +66,7 @@ function timeOf(text: string): Date {
   const span = parseTimeSpan(text);
   if (span) return new Date(span.fromMs);
   throw backyError('BACKY_USAGE', {
-    problem: `"${text}" is no time`,
+    problem: `"${text}" is not a time`,
     advice:
       'Give a time such as 2026-01-31T03:00:00Z, or 2026-01-31T03:00 as the clock of this machine shows it',
   });

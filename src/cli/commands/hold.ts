@@ -39,9 +39,9 @@ export function holdCommand(blank: Command, run: Run): Command {
     );
 }
 
-/** A day, or a minute, counts to its end. */
+/** The last moment of the day or minute that a text names. */
 function timeOf(text: string): Date {
   const span = parseTimeSpan(text);
   if (span) return new Date(Math.min(span.toMs, LATEST_MS));
-  throw backyError('BACKY_HOLD_INVALID', { problem: `"${text}" is no date` });
+  throw backyError('BACKY_HOLD_INVALID', { problem: `"${text}" is not a date` });
 }

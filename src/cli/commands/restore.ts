@@ -73,7 +73,7 @@ async function abandonTarget(session: Session, target: string): Promise<number> 
   return SUCCESS;
 }
 
-/** Nobody is to believe that a clone was checked. */
+/** The result in one line. It says of a clone that nothing was checked. */
 function resultLine(target: string, { record, size, bytesWritten, checked }: RestoreResult): string {
   const { uuid } = record;
   return checked

@@ -7,7 +7,7 @@ const INDENT = '    ';
 
 export interface Column {
   readonly title: string;
-  /** Characters, as long as the table fits; without it, as many as the longest cell has. */
+  /** The preferred width in characters; by default that of the longest cell. */
   readonly width?: number;
   readonly isNumber?: boolean;
   /** Spaces before it; two by default. */
@@ -15,17 +15,17 @@ export interface Column {
 }
 
 export interface Row {
-  /** One for each column; more are left out. */
+  /** One for each column; extra cells are ignored. */
   readonly cells: readonly string[];
-  /** Whatever else there is to say, behind the cells or below them. */
+  /** Further remarks, shown behind or below the cells. */
   readonly remarks?: readonly string[];
-  /** Whether a person must look at it. */
+  /** Whether the row needs attention. */
   readonly isAlarming?: boolean;
 }
 
 /**
- * A table: a header, then a line for each row. Columns give up their spare room before a line becomes longer than 100
- * characters. What does not fit behind the cells comes below them, unless the look is verbose.
+ * Formats a table with a header. Columns shrink to their longest cell if lines would exceed 100 characters. Remarks that
+ * do not fit behind the cells are put below them, unless the look is verbose.
  */
 export function tableLines(columns: readonly Column[], rows: readonly Row[], look: Look): readonly string[] {
   if (rows.length === 0) return [];
@@ -45,7 +45,7 @@ export function tableLines(columns: readonly Column[], rows: readonly Row[], loo
   ];
 }
 
-/** Breaks a line between words where it is longer than 100 characters; what follows is indented. */
+/** Breaks a line of more than 100 characters between words. Continuation lines are indented. */
 export function wrapLine(line: string, indent: string = INDENT): readonly string[] {
   if (line.length <= WIDTH) return [line];
   const at = line.lastIndexOf(' ', WIDTH);

@@ -1,14 +1,14 @@
 /**
- * Control characters (C0, DEL, C1), line separators, and format characters, which turn the direction of text around or
- * have no width.
+ * Control characters (C0, DEL, C1), line separators, and format characters, which reverse the direction of text or have
+ * no width.
  */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-/** Nearly every text is without these, and then this takes a tenth of the time. */
+/** Quick test: nearly all texts are printable ASCII, and this takes a tenth of the time. */
 const PERHAPS_UNPRINTABLE = /[^ -~]/;
 
 /**
- * Makes a text from anywhere safe to print on one line: names are data, and never move the cursor. A JSON document says
- * the same afterwards, because such characters stand in its strings only.
+ * Makes any text safe to print on one line, so that names cannot move the cursor. A JSON document keeps its meaning,
+ * because such characters occur only in its strings.
  */
 export function escapeText(text: string): string {
   return PERHAPS_UNPRINTABLE.test(text) ? text.replace(UNPRINTABLE, escapeCharacter) : text;

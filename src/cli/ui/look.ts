@@ -1,12 +1,12 @@
-/** The look of a report. It marks lines; they are painted when they are printed, behind everything that escapes text. */
+/** The look of a report. Reports mark lines; colours are added when the line is printed, after all escaping. */
 export interface Look {
-  /** Everything, in lines as long as they need to be, instead of what fits 100 columns. */
+  /** Show all facts in lines of any length, instead of fitting 100 columns. */
   readonly verbose: boolean;
   /** Marks a line as a title or header. */
   readonly title: (line: string) => string;
-  /** Marks a line that a person must look at. */
+  /** Marks a line that needs attention. */
   readonly alarm: (line: string) => string;
-  /** The line in the colour that it was marked for. */
+  /** The line in the colour of its mark. */
   readonly paint: (line: string) => string;
 }
 

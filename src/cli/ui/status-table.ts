@@ -19,7 +19,6 @@ import {
 import { scheduleTable } from './schedule-table.ts';
 import { describeFragmentation, formatLocalTime } from './words.ts';
 
-/** It stays in its place, behind which later ones come. */
 const FUTURE = 'revision dated in the future: check the clock of this machine';
 const COLUMNS: readonly Column[] = [
   { title: 'Date', width: TIME_WIDTH },
@@ -29,13 +28,13 @@ const COLUMNS: readonly Column[] = [
   { title: 'Tags' },
   { title: 'Trust' },
 ];
-/** More columns of a verbose look, and their cells for a revision that cannot be used. */
+/** Further columns of a verbose look, and their cells for an unusable revision. */
 const MORE_COLUMNS: readonly Column[] = [{ title: 'Method' }, { title: 'Sharing' }, { title: 'Verified' }];
 const NO_MORE = ['-', '-', '-'] as const;
 
 /**
- * The lines of `backy status`. The lines of revisions begin with the columns of the Python backy. A remark that all
- * revisions have is in the summary; with a verbose look everything is in the line of the revision.
+ * The lines of `backy status`. Each revision begins with the columns of the Python backy. The summary shows a remark
+ * that all revisions share; a verbose look repeats it for each revision.
  */
 export function statusLines(status: Status, look: Look = createLook()): readonly string[] {
   const { revisions, trash, damagedTrash, summary } = status;
@@ -105,7 +104,7 @@ function troubleLines(summary: Status['summary'], look: Look): readonly string[]
   );
 }
 
-/** Methods and sharing of all revisions, counted: `method: full 1, extent-map 1`. */
+/** Counts the methods and kinds of sharing of all revisions: `method: full 1, extent-map 1`. */
 function methodLines(revisions: readonly RevisionRecord[]): readonly string[] {
   if (revisions.length === 0) return [];
   const tally = (words: readonly string[]): string =>
@@ -116,7 +115,7 @@ function methodLines(revisions: readonly RevisionRecord[]): readonly string[] {
   ].map(escapeText);
 }
 
-/** The remarks that several revisions have in common. */
+/** The remarks that all revisions share, if there are at least two. */
 function commonRemarks(revisions: readonly RevisionRecord[]): ReadonlySet<string> {
   const [first, ...others] = revisions.map(remarksOf);
   if (first === undefined || others.length === 0) return new Set();
@@ -139,7 +138,7 @@ function revisionRow(record: RevisionRecord, { verbose }: Look, common: Readonly
   return { cells: [...factsOf(record), ...moreFactsOf(record)], remarks: ownRemarks(record), isAlarming };
 }
 
-/** An image that has lost its record, and what to do. */
+/** The row of an image without a record, with advice. */
 function unrecordedRow({ uuid, size, timestamp }: UnrecordedImage): Row {
   const advice = `its record is missing: "backy adopt ${uuid}" makes one, "backy forget -r ${uuid}" removes it`;
   const cells = [formatLocalTime(new Date(timestamp)), uuid, formatSize(size), '-', '-', 'no record'];

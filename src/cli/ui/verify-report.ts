@@ -5,7 +5,7 @@ import type { Verdict } from '../../operations/verify/record-verdict.ts';
 import type { VerifyResult } from '../../operations/verify/verify.ts';
 import { escapeText } from './escape.ts';
 
-/** The lines of `backy verify`: one for each revision, followed by one for each thing that is wrong with it. */
+/** The lines of `backy verify`: one for each revision, followed by its problems. */
 export function verifyLines({ verdicts, damaged, remaining }: VerifyResult): readonly string[] {
   return [
     ...verdicts.flatMap((verdict) => [
@@ -34,19 +34,19 @@ function blockLines({ uuid, badCount, badBlocks, report }: Verdict): readonly st
   ];
 }
 
-/** Which others are damaged with it, and what became of the blocks. */
+/** The revisions that share the damage, and the result of the repair. */
 function repairLines({ uuid, sharers, repair }: Verdict): readonly string[] {
   const shared = sharers.map((other) => `${uuid} shares bad blocks with ${other.uuid}`);
   if (repair === null) return shared;
   const all = [{ uuid, ...repair }, ...repair.sharers];
   return [
     ...shared,
-    ...all.flatMap(({ uuid: whose, healed, left }) => [
+    ...all.flatMap(({ uuid: owner, healed, left }) => [
       ...healed.map(
-        ({ offset, from }) => `${whose} offset=${offset} healed from ${escapeText(from ?? 'zeros')}`,
+        ({ offset, from }) => `${owner} offset=${offset} healed from ${escapeText(from ?? 'zeros')}`,
       ),
       ...left.map(
-        ({ offset, reason }) => `${whose} offset=${offset} cannot be healed: ${escapeText(reason)}`,
+        ({ offset, reason }) => `${owner} offset=${offset} cannot be healed: ${escapeText(reason)}`,
       ),
     ]),
     ...(repair.report === null ? [] : [`${uuid} all of this in ${escapeText(repair.report)}`]),

@@ -1,11 +1,11 @@
 import type { Fragmentation } from '../../domain/fragmentation.ts';
 
-/** A number that may be a large one: `1,234,567`. */
+/** A number with thousands separators: `1,234,567`. */
 export function formatCount(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** Tags as people read them: a tag of the Python backy may have an empty name. */
+/** A list of tags for people. The Python backy allowed an empty tag. */
 export function formatTags(tags: readonly string[]): string {
   return tags.map((tag) => tag || '""').join(',') || '-';
 }

@@ -3,14 +3,14 @@ import { parseTimeSpan } from '../time-span.ts';
 import { findByWord } from './find-by-word.ts';
 import type { AttributeName, FunctionName, RangeEnd, SetName, Spec } from './spec.ts';
 
-/** Several revisions or none, in the order in which a spec names them. */
+/** Any number of revisions, in the order of the spec. */
 type Revisions = readonly RevisionRecord[];
 
 /**
- * The revisions that a spec names, each of them once; perhaps none.
+ * Evaluates a spec. Returns any number of revisions, without repetitions.
  *
  * @param all oldest first
- * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS for words that do not name what they should
+ * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS for words without the expected match
  */
 export function evaluateSpec(spec: Spec, all: Revisions): Revisions {
   switch (spec.kind) {
@@ -36,7 +36,7 @@ function intersect(left: Revisions, right: Revisions): Revisions {
   return left.filter((record) => others.has(record));
 }
 
-/** Positions in the list of all revisions; between two of them if `last` is the one before `first`. */
+/** Positions in the list of all revisions. A span is empty if `last` is one less than `first`. */
 interface Span {
   readonly first: number;
   readonly last: number;
@@ -46,7 +46,7 @@ function evaluateRange({ from, to }: Spec & { readonly kind: 'range' }, all: Rev
   if (isTime(from) && isTime(to)) return withinTimes(from, to, all);
   const start = from ? spanOf(from, all) : { first: 0, last: -1 };
   const end = to ? spanOf(to, all) : { first: all.length, last: all.length - 1 };
-  // An end that names nothing is not the same as none: "tag:gone.." must never come to mean all.
+  // An end without a match differs from a missing end: "tag:gone.." must never mean all.
   if (!start || !end) return [];
   return all.slice(Math.min(start.first, end.first), Math.max(start.last, end.last) + 1);
 }
@@ -55,7 +55,7 @@ function isTime(end: RangeEnd | undefined): boolean {
   return end === undefined || end.kind === 'time';
 }
 
-/** Between times it is dates that count: a revision that was dated wrongly does not draw its neighbours in. */
+/** Selects by date between two times, so that a wrongly dated revision does not add its neighbours. */
 function withinTimes(from: RangeEnd | undefined, to: RangeEnd | undefined, all: Revisions): Revisions {
   const spans = [from, to].map((end) => (end?.kind === 'time' ? parseTimeSpan(end.text) : undefined));
   const [start, end] = spans;
@@ -66,7 +66,7 @@ function withinTimes(from: RangeEnd | undefined, to: RangeEnd | undefined, all: 
   return all.filter((record) => takenAt(record) >= firstMs && takenAt(record) <= lastMs);
 }
 
-/** What an end covers; undefined when it names no revision. */
+/** The positions that an end of a range covers; undefined if it matches no revision. */
 function spanOf(end: RangeEnd, all: Revisions): Span | undefined {
   return end.kind === 'time' ? timePosition(end.text, all) : setPosition(evaluateSpec(end, all), all);
 }
@@ -103,7 +103,7 @@ function applyFunction(name: FunctionName, of: Revisions, all: Revisions): Revis
 function selectSet(name: SetName, all: Revisions): Revisions {
   switch (name) {
     case 'all':
-    // Incomplete revisions are in no list, so what is left is clean.
+    // The list has no incomplete revisions, so all of it is clean.
     case 'clean':
       return all;
     case 'local':

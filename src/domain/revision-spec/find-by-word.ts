@@ -4,14 +4,14 @@ import type { RevisionRecord } from '../revision.ts';
 import { looksLikeTime } from '../time-span.ts';
 import { SET_NAMES, shorten } from './spec.ts';
 
-/** How many matches of an ambiguous spec are listed. */
+/** Number of matches that an error for an ambiguous spec lists. */
 const LISTED_MATCHES = 5;
-/** No word that was meant to be one of ours is longer. */
+/** Longer words are not typos of a keyword. */
 const LONGEST_TYPO = 12;
 
 /**
- * What a word of no other meaning names: one revision by its whole id, its number (0 the newest) or the beginning
- * of its id, or else all that carry it as a tag.
+ * Finds revisions by a word that is not a keyword: one revision by its id, its number (0 is the newest) or a prefix of its
+ * id, or else all revisions with this tag.
  *
  * @param all oldest first
  * @throws BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS
@@ -29,12 +29,12 @@ export function findByWord(word: string, all: readonly RevisionRecord[]): readon
   return tagged;
 }
 
-/** That a spec names no revision. */
+/** The error for a spec without a match. */
 export function unknown(spec: string, reason: string): BackyError {
   return backyError('BACKY_REVISION_UNKNOWN', { spec: shorten(spec), reason });
 }
 
-/** That a spec names several revisions where one is wanted. */
+/** The error for a spec with several matches if only one is allowed. */
 export function ambiguous(spec: string, matches: readonly RevisionRecord[], advice: string): BackyError {
   const ids = matches.map(({ uuid }) => uuid);
   const listed = ids.slice(0, LISTED_MATCHES).join(', ');

@@ -1,7 +1,7 @@
 import type { RangeEnd, Spec } from './spec.ts';
 
-/** How tightly each kind binds; what is looser than its surroundings needs parentheses. */
-const TIGHTNESS = {
+/** Precedence of each kind. An operand of lower precedence needs parentheses. */
+const PRECEDENCE = {
   union: 0,
   intersection: 1,
   range: 2,
@@ -12,13 +12,13 @@ const TIGHTNESS = {
   time: 3,
 } as const;
 
-/** The text of a spec with no more parentheses than it needs; reading it gives the same tree. */
+/** Formats a spec with as few parentheses as possible. Parsing the text gives the same tree. */
 export function formatSpec(spec: Spec): string {
   switch (spec.kind) {
     case 'union':
-      return spec.parts.map((part) => formatWithin(part, TIGHTNESS.intersection)).join(', ');
+      return spec.parts.map((part) => formatWithin(part, PRECEDENCE.intersection)).join(', ');
     case 'intersection':
-      return spec.parts.map((part) => formatWithin(part, TIGHTNESS.range)).join(' & ');
+      return spec.parts.map((part) => formatWithin(part, PRECEDENCE.range)).join(' & ');
     case 'range':
       return formatRange(formatEnd(spec.from), formatEnd(spec.to));
     case 'call':
@@ -32,17 +32,17 @@ export function formatSpec(spec: Spec): string {
   }
 }
 
-function formatWithin(spec: Spec, tightness: number): string {
+function formatWithin(spec: Spec, precedence: number): string {
   const text = formatSpec(spec);
-  return TIGHTNESS[spec.kind] < tightness ? `(${text})` : text;
+  return PRECEDENCE[spec.kind] < precedence ? `(${text})` : text;
 }
 
 function formatEnd(end: RangeEnd | undefined): string {
   if (!end) return '';
-  return end.kind === 'time' ? end.text : formatWithin(end, TIGHTNESS.call);
+  return end.kind === 'time' ? end.text : formatWithin(end, PRECEDENCE.call);
 }
 
-/** A tag may end with a dot, which must not be taken for one of the two. */
+/** Separates a tag that ends with a dot from the two dots of the range. */
 function formatRange(from: string, to: string): string {
   return `${from}${from.endsWith('.') ? ' ' : ''}..${to}`;
 }

@@ -12,11 +12,11 @@ import {
 } from './spec.ts';
 import { type Delimiter, type Token, tokenize } from './tokens.ts';
 
-/** Nobody nests deeper, and what is deeper would exhaust the stack. */
+/** Limit of nested parentheses, which protects the stack. */
 const DEEPEST_NESTING = 100;
 
 /**
- * Reads a revision spec. From loosest to tightest: `,` and `&` and `..`, then functions, parentheses and words.
+ * Parses a revision spec. In order of rising precedence: `,`, `&`, `..`, then functions, parentheses and words.
  *
  * @throws BACKY_REVISION_SPEC_INVALID with the column
  */
@@ -27,13 +27,13 @@ export function parseSpec(text: string): Spec {
   return spec;
 }
 
-/** The tokens that are still to be read. */
+/** The remaining tokens. */
 interface Reader {
-  /** The next token, which stays the next one. */
+  /** The next token, without consuming it. */
   next(): Token;
-  /** Moves past the next token if it is of that type; tells whether it was. */
+  /** Consumes the next token if it has the type. Returns whether it did. */
   skip(type: Token['type']): boolean;
-  /** The complaint that something else than `token`, by default the next one, was expected. */
+  /** The error for an unexpected `token`, by default the next one. */
   expected(what: string, token?: Token): BackyError;
 }
 
@@ -89,7 +89,7 @@ function parseRange(reader: Reader, depth: number): Spec {
   return { kind: 'range', from: toRangeEnd(reader, from, start), to: toRangeEnd(reader, to, end) };
 }
 
-/** A word that looks like a time is one, here and nowhere else. */
+/** Turns a word that looks like a time into one. Times are allowed only at the ends of a range. */
 function toRangeEnd(reader: Reader, spec: Spec | undefined, token: Token): RangeEnd | undefined {
   if (spec?.kind !== 'word' || !looksLikeTime(spec.word)) return spec;
   if (parseTimeSpan(spec.word)) return { kind: 'time', text: spec.word };
@@ -111,7 +111,7 @@ function parseCall(reader: Reader, depth: number, name: FunctionName): Spec {
   return { kind: 'call', name, of: parseRest(reader, depth) };
 }
 
-/** What follows an opening parenthesis, and the closing one. */
+/** Parses the rest of a parenthesized spec, after the opening parenthesis. */
 function parseRest(reader: Reader, depth: number): Spec {
   if (depth >= DEEPEST_NESTING) throw reader.expected(`at most ${DEEPEST_NESTING} nested parentheses`);
   const spec = parseUnion(reader, depth + 1);

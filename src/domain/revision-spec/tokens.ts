@@ -1,18 +1,18 @@
-/** The smallest part of a revision spec that means something. */
+/** A token of a revision spec. */
 export interface Token {
   readonly type: Delimiter | 'word' | 'end';
   readonly text: string;
-  /** Where it begins, counted from 1. */
+  /** Position of the first character, counted from 1. */
   readonly column: number;
 }
 
 const DELIMITERS = ['..', '(', ')', ',', '&'] as const;
 export type Delimiter = (typeof DELIMITERS)[number];
 
-/** With the group, `split` returns what stands between the delimiters and the delimiters in turn. */
+/** The group makes `split` return the delimiters, too. */
 const DELIMITER = /(\.\.|[(),&])/;
 
-/** Splits a spec into tokens, the last of which is the end. White space counts only inside of words. */
+/** Splits a spec into tokens; the last one marks the end. White space counts only within words. */
 export function tokenize(text: string): readonly Token[] {
   const tokens: Token[] = [];
   let offset = 0;
