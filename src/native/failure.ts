@@ -111,7 +111,7 @@ export function toBackyError(
     case 'BACKY_IMAGE_DAMAGED':
       return backyError(
         code,
-        // What is wrong with the image as a whole is no range of it.
+        // A problem of the image as a whole is no range of it.
         { path, ranges: badBlocks.length > 0 ? describeBadBlocks(badBlocks, badCount) : detail },
         { ...more, details: { ...more.details, badBlocks, badCount } },
       );

@@ -3,7 +3,7 @@ import { nearest } from '../domain/nearest.ts';
 import { LATEST_MS } from '../domain/time-span.ts';
 import { type BackyError, backyError } from '../errors.ts';
 
-/** What a value must be, in the words of an error, and whether it is. */
+/** A kind of value: its name in errors, and a test for it. */
 export interface Kind {
   readonly expected: string;
   readonly fits: (value: unknown) => boolean;
@@ -56,7 +56,7 @@ export function required(kind: Kind): Kind {
   return { ...kind, isRequired: true };
 }
 
-/** What each option of a call must be. The compiler sees that none is missing. */
+/** The kind of each option of a call. The compiler sees that none is missing. */
 export type OptionTable<Options> = Readonly<Record<keyof Options, Kind>>;
 
 /**

@@ -7,13 +7,13 @@ import { loadEngine } from '../native/load-engine.ts';
 import { hasChunks } from '../repository/chunked.ts';
 import { type Layout, layoutOf } from '../repository/layout.ts';
 
-/** How serious a message is. */
+/** Severity of a message. */
 export type LogLevel = 'info' | 'warning' | 'error';
 
 /** Takes what an operation has to tell beside its result, one sentence a call, without a full stop. */
 export type Log = (level: LogLevel, message: string) => void;
 
-/** What operations need from the world. Everything has a default. */
+/** Dependencies of the operations. Each has a default. */
 export interface Dependencies {
   /** The time now. */
   readonly clock?: (() => Date) | undefined;
@@ -29,7 +29,7 @@ export interface Dependencies {
   readonly trustRepository?: boolean | undefined;
 }
 
-/** What every operation on a repository gets. */
+/** The surroundings of every operation on a repository. */
 export interface Context {
   readonly layout: Layout;
   readonly clock: () => Date;
@@ -64,7 +64,7 @@ export async function openContext(directory: string, dependencies: Dependencies 
   }
 }
 
-/** Where there are revisions somebody has lost the configuration, and must not be sent to look elsewhere. */
+/** A directory with revisions has lost its configuration. The advice must not send people elsewhere. */
 export async function missingConfig({ directory, config }: Layout, cause?: unknown): Promise<BackyError> {
   const { countRecords } = await import('../repository/read-revisions.ts');
   const records = await countRecords(directory);
@@ -73,10 +73,10 @@ export async function missingConfig({ directory, config }: Layout, cause?: unkno
     : backyError('BACKY_CONFIG_MISSING', { path: config, records }, { cause });
 }
 
-/** What a configuration says of a repository that keeps chunks. */
+/** Matches the configuration of a repository that keeps chunks. */
 const MENTIONS_CHUNKS = /\bbackend["']?\s*:\s*["']?chunked\b/;
 
-/** What must not be taken for images: neither to be listed, nor to be written between. */
+/** Chunks must not be taken for images: neither listed, nor written between. */
 async function refuseChunks(layout: Layout): Promise<void> {
   if (hasChunks(layout)) throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
   try {

@@ -14,7 +14,7 @@ import { openSource } from '../sources/open-source.ts';
 import { OUT_OF_REACH } from '../sources/source.ts';
 import type { Context } from './context.ts';
 
-/** What a new repository is to back up. */
+/** The source and settings of a new repository. */
 export interface InitOptions {
   /** The type of the source; `file` stands for files and block devices, `lvm` for logical volumes, `ceph-rbd` for images of Ceph. */
   readonly type: string;
@@ -37,7 +37,7 @@ export interface InitResult {
   /** Path of the configuration. */
   readonly config: string;
   readonly source: SourceConfig;
-  /** What people know the source by. */
+  /** The name of the source for people. */
   readonly name: string;
   /** The tags of its schedule. */
   readonly tags: readonly string[];
@@ -105,8 +105,8 @@ async function prepareDirectory({ layout: { directory }, log }: Context, engine:
 }
 
 /**
- * What was made must be there after a power cut, as the configuration in it is: also what a run has made that was killed
- * before it could see to that.
+ * Makes a directory that survives a power cut, as the configuration in it does. A run that was killed may have left
+ * directories that do not, so those are made durable, too.
  */
 async function makeDirectory(engine: Engine, directory: string): Promise<void> {
   const topmost = await makeMissing(directory);
@@ -116,7 +116,7 @@ async function makeDirectory(engine: Engine, directory: string): Promise<void> {
       // They are there: this is for the fsync of what each of them is in.
       await engine.makeDirectory(path);
     } catch (error) {
-      // Where we may not look, nobody made anything on our behalf.
+      // Nobody made anything on our behalf in a place that we cannot read.
       if (index < made || !isIoError(error, 'EACCES')) throw error;
     }
   }
@@ -134,7 +134,7 @@ async function lineageOf(directory: string): Promise<readonly string[]> {
     if (here.dev !== above.dev) break;
     lineage.push(dirname(path));
   }
-  // What the outermost is in belongs to another filesystem, or is itself.
+  // The directory above the outermost one belongs to another filesystem, or is the outermost one.
   return lineage.slice(0, -1);
 }
 
@@ -163,7 +163,7 @@ async function refuseExisting(path: string): Promise<void> {
   throw exists(path);
 }
 
-/** How many of the names that do not belong there are named. */
+/** Number of names in the message. */
 const NAMED_STRANGERS = 5;
 
 /** Somebody keeps files there, and would not expect a repository among them: `-b .` is the default. */

@@ -77,7 +77,7 @@ export interface Repository {
   purge(options?: PurgeOptions): Promise<PurgeResult>;
   /** Gives the repository up: removes its snapshots from its sources; images stay. See {@link retire}. */
   retire(options?: RetireOptions): Promise<RetireResult>;
-  /** What the filesystem of the repository can do, and whether the source can be reached. See {@link doctor}. */
+  /** Measures the filesystem of the repository and tries to reach the source. See {@link doctor}. */
   doctor(): Promise<DoctorReport>;
 }
 

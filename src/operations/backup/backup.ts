@@ -20,7 +20,7 @@ import { chooseTags, logNothingDue } from './choose-tags.ts';
 import { notingRun, type OnBegin } from './note-last-run.ts';
 import { takeRevision } from './take-revision.ts';
 
-/** What to back up for. How much of the machine it may take is what the configuration says, unless it is given here. */
+/** The purpose of a backup. The configuration limits its load, unless it is given here. */
 export interface BackupOptions extends OperationOptions {
   /** Tags of the new revision, one at least; absent: those that are due. */
   readonly tags?: readonly string[] | undefined;
@@ -42,7 +42,7 @@ export interface BackupResult {
  * Takes a new revision of the source, then expires. The revision is complete, durable and listed when this returns.
  * After a failure nothing of it is left, unless its record was in place already: then it is listed and complete, and
  * what did not work is the links or what comes after. What a crash leaves, wrong links too, the next run sets right.
- * How the run ended is noted in the repository.
+ * A note in the repository says how the run ended.
  *
  * @returns undefined when no tag is due
  * @throws BACKY_UNTRUSTED, BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_CHUNKED_REPOSITORY, BACKY_TAG_INVALID,
@@ -150,7 +150,7 @@ async function tidyUp(context: Context, engine: Engine, graceMs: number): Promis
   await cleanUp(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
 }
 
-/** What interrupted runs have left wrong keeps nobody from taking a backup. */
+/** Leftovers of interrupted runs keep nobody from taking a backup. */
 async function orWarn({ log }: Context, what: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();

@@ -4,7 +4,7 @@ import { dueTags, missingTags, NOTHING_EVER } from '../../domain/schedule.ts';
 import { zoneOf } from '../../domain/time-zone.ts';
 import type { Log } from '../context.ts';
 
-/** What a run is asked for. */
+/** The request of a run. */
 export interface Request {
   /** Absent: the tags of the schedule. */
   readonly tags?: readonly string[] | undefined;

@@ -6,7 +6,7 @@ import { FORMAT_VERSION } from '../../repository/record.ts';
 import type { Snapshot, SnapshotRequest } from '../../sources/source.ts';
 import type { RevisionPlan } from './revision-plan.ts';
 
-/** Where the count of runs begins anew: far behind what anybody reaches, and small enough to be counted. */
+/** The count of runs starts over here: far beyond any real count, and still a safe integer. */
 const SAMPLE_RUN_CYCLE = 2 ** 31;
 /** Ranges in which a hint was wrong that a record names. */
 const NAMED_RANGES = 100;
@@ -61,7 +61,7 @@ export function describeRevision(
   };
 }
 
-/** Why a revision starts from nothing; undefined for the first one. */
+/** The reason why a revision starts from nothing; undefined for the first one. */
 export function whyNoParent({ revisions, damaged, unreadable }: RevisionPlan): string | undefined {
   const counts = [
     [revisions.length, 'distrusted'],
@@ -77,7 +77,7 @@ export function sampleRunAfter(parent: RevisionRecord | undefined): number {
   return parent?.stats.sampleRun === undefined ? 0 : (parent.stats.sampleRun + 1) % SAMPLE_RUN_CYCLE;
 }
 
-/** What was really done, which may be less than what the source had in mind. */
+/** The method that was really used, which may be less than the source had planned. */
 function methodOf({ method }: Snapshot, { narrowed, sourceCloned }: WriteStats): string {
   if (!narrowed) return 'full';
   return sourceCloned ? 'clone' : method;

@@ -62,7 +62,7 @@ function update(
     const after = change(before);
     if (after && after !== before) writeLastRun(layout, after);
   } catch (error) {
-    // That nothing can be noted on a read-only filesystem goes without saying.
+    // A read-only filesystem takes no note; nobody needs to hear that.
     if (isNodeError(error, 'EROFS')) return;
     log('warning', `the run could not be noted in ${layout.lastRun}: ${describe(error)}`);
   }

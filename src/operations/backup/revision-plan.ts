@@ -7,11 +7,11 @@ import type { UnfinishedRestore } from '../restore/unfinished-restore.ts';
 export interface RevisionPlan {
   readonly config: SourceConfig;
   readonly source: Source;
-  /** What the repository holds, oldest first. */
+  /** The revisions of the repository, oldest first. */
   readonly revisions: readonly RevisionRecord[];
-  /** How many more there are, which are damaged. */
+  /** Number of damaged revisions beside them. */
   readonly damaged: number;
-  /** How many more there are, whose records may not be read. */
+  /** Number of revisions beside them whose records may not be read. */
   readonly unreadable: number;
   readonly tags: readonly string[];
   readonly startedAt: Date;

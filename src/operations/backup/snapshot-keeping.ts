@@ -5,9 +5,9 @@ import type { Source } from '../../sources/source.ts';
 import type { Context } from '../context.ts';
 
 /**
- * Why the snapshot of a revision must not outlive its backup: a guest that overwrites what a snapshot shares takes new
- * space, and without that its writes fail. Where the snapshot has become the image, it stays all the same, and the log
- * warns.
+ * The reason why the snapshot of a revision must not outlive its backup. A guest that overwrites blocks of a snapshot
+ * takes new space, and without space its writes fail. A snapshot that has become the image stays all the same, and the
+ * log warns.
  *
  * @returns undefined when the snapshot may stay
  */

@@ -128,7 +128,7 @@ async function formatOf(
   return foreignFormat(name, await engine.describeSource(image), config);
 }
 
-/** How it looks when a snapshot is lost while it is read. */
+/** Codes of a failure that the loss of a snapshot may have caused. */
 const MAY_BE_LOSS = [
   'BACKY_IO',
   'BACKY_SOURCE_SHORT',
@@ -138,7 +138,7 @@ const MAY_BE_LOSS = [
   'BACKY_DIFF_DAMAGED',
 ] as const;
 
-/** Where the parent gets its index first, that is about half of the work. */
+/** Making an index of the parent first is about half of the work. */
 function piecesOf(
   operation: OperationOptions,
   parent: RevisionRecord | undefined,
@@ -202,7 +202,7 @@ function writeOptions(
   };
   if (!parent) return options;
   const { image: parentImage, index: parentIndex }: RevisionFiles = layout.files(parent.uuid);
-  // Where one revision was found to be damaged, hashes alone no longer prove what is on the disk.
+  // After one revision was found damaged, hashes alone no longer prove the bytes on the disk.
   const known = isIndexed(parent)
     ? { parentImage, parentIndex, parentDigest: parent.digest }
     : { parentImage };

@@ -14,7 +14,7 @@ import type { Context } from '../context.ts';
 import { requireTrust } from '../trust.ts';
 import { adoptedRecord } from './adopted-record.ts';
 
-/** What to adopt. */
+/** The images to adopt. */
 export interface AdoptOptions extends Omit<OperationOptions, 'onProgress'> {
   /** Ids of images; by default all that have no record. One whose record cannot be read must be named. */
   readonly ids?: readonly string[] | undefined;
@@ -22,7 +22,7 @@ export interface AdoptOptions extends Omit<OperationOptions, 'onProgress'> {
   readonly dryRun?: boolean | undefined;
 }
 
-/** What was adopted, or would be. */
+/** The images that were adopted, or would be. */
 export interface AdoptResult {
   /** The new records, oldest first. In a dry run one whose index would be made has no digest. */
   readonly adopted: readonly RevisionRecord[];
@@ -143,7 +143,7 @@ async function seal(engine: Engine, layout: Layout, record: RevisionRecord): Pro
   return record;
 }
 
-/** What is being copied has an index of another size. @throws BACKY_INDEX_DAMAGED, BACKY_IO, BACKY_CANCELLED */
+/** An image that is still being copied has an index of another size. @throws BACKY_INDEX_DAMAGED, BACKY_IO, BACKY_CANCELLED */
 export async function fittingIndex(
   layout: Layout,
   engine: Engine,

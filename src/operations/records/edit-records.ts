@@ -9,17 +9,17 @@ import { acceptRecord } from '../../repository/seal-revision.ts';
 import type { Context } from '../context.ts';
 import { requireTrust } from '../trust.ts';
 
-/** How records are changed. */
+/** Settings of a change of records. */
 export interface EditOptions {
   /** Only say what would be done. */
   readonly dryRun?: boolean | undefined;
 }
 
-/** What changing records did, or would do. */
+/** The result of a change of records, done or planned. */
 export interface EditResult {
   /** The records as they are then, oldest first; unchanged ones among them. */
   readonly revisions: readonly RevisionRecord[];
-  /** How many of them are written. */
+  /** Number of records written. */
   readonly changed: number;
   readonly dryRun: boolean;
 }

@@ -5,7 +5,7 @@ import { backyError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { type EditOptions, type EditResult, editRecords } from './edit-records.ts';
 
-/** How tags are changed. */
+/** A change of tags. */
 export interface EditTagsOptions extends EditOptions {
   /** Give exactly these tags, give these too, or take these away. */
   readonly action: 'set' | 'add' | 'remove';

@@ -2,7 +2,7 @@ import { backyError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { type EditResult, editRecords } from './edit-records.ts';
 
-/** How revisions are held. */
+/** A hold to place on revisions. */
 export interface HoldOptions {
   /** For people: why they must not be removed. */
   readonly reason: string;

@@ -11,7 +11,7 @@ import type { Context } from '../context.ts';
 /** A cleaner that removed all records leaves more than anybody reads. */
 const NAMED_IMAGES = 10;
 
-/** What cleaning up did. */
+/** The result of a purge of leftovers. */
 export interface CleanUpResult {
   /** Names of the files that interrupted runs had left behind. */
   readonly removed: readonly string[];

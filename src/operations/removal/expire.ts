@@ -12,7 +12,7 @@ import { warningOf } from './clean-up.ts';
 import { measureFreed } from './freed-space.ts';
 import { removeRevisions, whileAlone } from './removing.ts';
 
-/** How to expire. */
+/** Settings of an expiry. */
 export interface ExpireOptions {
   /** Only say what would be done. */
   readonly dryRun?: boolean | undefined;
@@ -20,18 +20,18 @@ export interface ExpireOptions {
   readonly confirmed?: boolean | undefined;
 }
 
-/** What expiring did, or would do. */
+/** The result of an expiry, done or planned. */
 export interface ExpireResult {
   /** One for each readable revision, oldest first. */
   readonly verdicts: readonly ExpireVerdict[];
-  /** Why the plan waits for a confirmation. */
+  /** The reason why the plan waits for a confirmation. */
   readonly alarm?: Alarm;
-  /** What deleting the revisions that go really frees, once the trash is emptied. */
+  /** Space that deleting these revisions frees once the trash is emptied. */
   readonly freed: FreedStats;
   readonly dryRun: boolean;
 }
 
-/** What becomes of a revision, and why. */
+/** The verdict on a revision, with its reasons. */
 export interface ExpireVerdict extends RetentionVerdict {
   readonly record: RevisionRecord;
 }

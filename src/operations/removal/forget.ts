@@ -14,7 +14,7 @@ import { measureFreed } from './freed-space.ts';
 import { graceOf } from './grace.ts';
 import { removeImage, removeRevisions, whileAlone } from './removing.ts';
 
-/** What to forget. */
+/** The revisions to forget. */
 export interface ForgetOptions {
   /** Which revisions; a damaged one, or an image without a record, by its whole id. */
   readonly revisions: string;
@@ -24,11 +24,11 @@ export interface ForgetOptions {
   readonly evenTheLast?: boolean | undefined;
 }
 
-/** What was forgotten, or would be. */
+/** The revisions that were forgotten, or would be. */
 export interface ForgetResult {
   /** The ids, oldest first. */
   readonly removed: readonly string[];
-  /** What deleting them really frees, once the trash is emptied. */
+  /** Space that deleting them frees once the trash is emptied. */
   readonly freed: FreedStats;
   /** For how long they can be brought back, in milliseconds. */
   readonly graceMs: number;

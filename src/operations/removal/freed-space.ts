@@ -52,7 +52,7 @@ async function filesThatStay(
   return [...filesOf(layout, others), ...trash, ...source];
 }
 
-/** Where the source is on the same filesystem, revisions are cloned from it, and it holds on to what they share. */
+/** A source on the same filesystem holds on to the blocks that revisions were cloned from. */
 async function sharingSource(
   engine: Engine,
   layout: Layout,

@@ -4,13 +4,13 @@ import type { Context } from '../context.ts';
 import { requireTrust } from '../trust.ts';
 import { type CleanUpResult, cleanUp, warnOfUnrecorded } from './clean-up.ts';
 
-/** How to purge. */
+/** Settings of a purge. */
 export interface PurgeOptions {
   /** Only say what would be done. */
   readonly dryRun?: boolean | undefined;
 }
 
-/** What purging did, or would do, and what it leaves alone. */
+/** The result of a purge, done or planned, and the files that it leaves alone. */
 export interface PurgeResult extends CleanUpResult, Unrecorded {
   readonly dryRun: boolean;
 }

@@ -9,17 +9,17 @@ import { openSource, retireLeftSnapshots } from '../../sources/open-source.ts';
 import type { Context } from '../context.ts';
 import { loadTrustedConfig, openTrustedSnapshotList, requireTrust } from '../trust.ts';
 
-/** How to retire a repository. */
+/** Settings of a retirement. */
 export interface RetireOptions {
   /** Only say what would be done. */
   readonly dryRun?: boolean | undefined;
 }
 
-/** What retiring did, or would do. */
+/** The result of a retirement, done or planned. */
 export interface RetireResult {
   /** Names of the snapshots that were removed from sources. */
   readonly removed: readonly string[];
-  /** How many revisions stay, as plain images. */
+  /** Number of revisions that stay, as plain images. */
   readonly revisions: number;
   readonly dryRun: boolean;
 }

@@ -16,11 +16,11 @@ import { requireTrust } from '../trust.ts';
 import { warningOf } from './clean-up.ts';
 import { whileAlone } from './removing.ts';
 
-/** What was brought back. */
+/** The revisions that were brought back. */
 export interface UndeleteResult {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
-  /** What is as damaged as it was. */
+  /** Revisions that are as damaged as they were. */
   readonly damaged: readonly DamagedRevision[];
 }
 

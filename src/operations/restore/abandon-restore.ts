@@ -7,7 +7,7 @@ import { ignoringMissing, matcher } from './match-restores.ts';
 import { findUnfinished } from './refuse-half-restored.ts';
 import { isRbdTarget } from './restore-target.ts';
 
-/** What became of it. */
+/** The outcome for the target. */
 export interface AbandonResult {
   /** Whether a restore onto the target was unfinished. */
   readonly unfinished: boolean;

@@ -8,7 +8,7 @@ import { isRbdTarget, type RestoreTarget } from './restore-target.ts';
 
 /** A restore that is about to write. */
 export interface BegunRestore {
-  /** What it writes to. */
+  /** The kind of target. */
   readonly kind: 'new' | 'existing' | 'stream';
   /** The target is complete: no restore onto it is unfinished any more. */
   complete(): Promise<void>;

@@ -55,7 +55,7 @@ async function isReplaced({ target, places: [then] }: RestoreMark): Promise<bool
   return now !== undefined && !mayBeSameFile(then, now);
 }
 
-/** Why a restore needs not be finished any more. */
+/** The reason why a restore need not be finished any more. */
 async function whyOver(engine: Engine, mark: RestoreMark, isSource: boolean): Promise<string | undefined> {
   const { target, pid, places } = mark;
   if (isRbdTarget(target) || isAlive(pid)) return undefined;
@@ -69,7 +69,7 @@ async function whyOver(engine: Engine, mark: RestoreMark, isSource: boolean): Pr
   return isOver ? 'its target is complete, or was never written to' : undefined;
 }
 
-/** What cannot be reached is not there; the source itself says so. */
+/** A target that cannot be reached counts as absent; the source itself reports that. */
 export async function ignoringMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await work();

@@ -10,8 +10,8 @@ const BOOT = '/proc/sys/kernel/random/boot_id';
 const UNREACHABLE = ['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'EACCES', 'EPERM', 'EINVAL'];
 
 /**
- * What a path leads to, and behind it all that this is a part of: of a partition its disk, of a volume the disks below
- * it, of a loop device its file. Empty when nothing is there. sysfs(5), Documentation/ABI/stable/sysfs-block.
+ * The file or device that a path leads to, and all that this is a part of: the disk of a partition, the disks below a
+ * volume, the file of a loop device. Empty when nothing is there. sysfs(5), Documentation/ABI/stable/sysfs-block.
  *
  * @throws the errors of Node
  */

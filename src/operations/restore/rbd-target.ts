@@ -14,7 +14,7 @@ export interface CommandTarget {
   readonly name: string;
   readonly export: string[];
   readonly import: string[];
-  /** How many seconds they may make no progress. */
+  /** Seconds that they may make no progress. */
   readonly patience: number;
 }
 
@@ -66,7 +66,7 @@ async function checkWritable(
   path: string,
   pools: readonly string[],
 ): Promise<void> {
-  // Of a full pool this takes a moment; the next would wait until rbd gives up.
+  // This call is quick on a full pool; the next one would wait until rbd gives up.
   const full = await cluster.fullPool(...pools);
   if (full) throw backyError('BACKY_TARGET_STALLED', { path, ...full });
   const reason = await cluster.refusalToWrite();

@@ -1,7 +1,7 @@
 import { BackyError, isBackyError } from '../../errors.ts';
 import type { BegunRestore } from './begin-restore.ts';
 
-/** What is to be done about an error number before a restore is run again. */
+/** The cure for each error number, before a restore is run again. */
 const CURES: ReadonlyMap<unknown, string> = new Map([
   ['ENOSPC', 'Free some space there'],
   ['EDQUOT', 'Free some space there or raise the quota'],

@@ -23,7 +23,7 @@ import { hasBegun, restoreFailure } from './restore-failure.ts';
 import { checkLink, checkTarget, isRbdTarget, type RestoreTarget } from './restore-target.ts';
 import { restoreCommand } from './unfinished-restore.ts';
 
-/** What to restore, and where to. */
+/** The revision to restore, and its target. */
 export interface RestoreOptions extends OperationOptions {
   /** Which revision; `last` by default. */
   readonly revision?: string | undefined;
@@ -91,7 +91,7 @@ export async function restore(context: Context, options: RestoreOptions): Promis
         ),
       ),
     );
-    // What was left out is lacking: the target is not complete.
+    // The target lacks the blocks that were left out, so it is not complete.
     if (stats.badBlocks.length > 0) throw incomplete(image, stats);
     await begun.complete();
     log('info', `restored ${record.uuid} to ${nameOf(target)}${clone ? ' as a clone, unchecked' : ''}`);
@@ -112,7 +112,7 @@ async function concluding<Result>(
   try {
     return await namingDescriptor(target, work);
   } catch (error) {
-    // Of a defect nobody knows how far it has come.
+    // After a defect nobody knows how much was written.
     if (isBackyError(error) && !hasBegun(error)) await begun.undo();
     const flags = [...(force ? ['--force'] : []), ...(clone ? ['--clone'] : [])];
     const command = restoreCommand(directory, uuid, nameOf(target), flags);
@@ -130,10 +130,10 @@ function checkClone(record: RevisionRecord, { target, force = false }: RestoreOp
   if (reason) throw backyError('BACKY_CLONE_REFUSED', { path: nameOf(target), reason });
 }
 
-/** How the engine gets at a target. */
+/** Access of the engine to a target. */
 interface OpenTarget {
   readonly where: Pick<EngineRestoreOptions, 'target' | 'targetClone' | 'targetFd' | 'targetCommand'>;
-  /** What a failure comes from, where more can be found out about that. */
+  /** Finds the cause of a failure, if more can be found out. */
   readonly explain?: (failure: unknown) => Promise<unknown>;
 }
 

@@ -13,7 +13,7 @@ export interface UnfinishedRestore {
   readonly startedAt?: string;
   /** The process that is at it; absent when none is. */
   readonly pid?: number;
-  /** What finishes it. */
+  /** The command that finishes it. */
   readonly command: string;
 }
 
@@ -41,7 +41,7 @@ export function restoreCommand(
   return ['backy', '-b', repository, 'restore', ...flags, '-r', revision, target].map(quoted).join(' ');
 }
 
-/** What a mark says. @param directory of its repository */
+/** Describes a mark. @param directory of its repository */
 export function describeUnfinished(
   directory: string,
   { target, revision, startedAt, pid }: RestoreMark,

@@ -15,7 +15,7 @@ import { status } from './status.ts';
 import { unclaimedSnapshots } from './unclaimed-snapshots.ts';
 import { adviseOnZfs, lookAtZfs, type ZfsReport } from './zfs.ts';
 
-/** What this machine and the filesystem of a directory can do, measured. */
+/** Capabilities of this machine and of the filesystem of a directory, measured. */
 export interface DoctorReport {
   readonly node: string;
   /** Such as `linux-x64`. */
@@ -31,7 +31,7 @@ export interface DoctorReport {
   readonly zfs?: ZfsReport;
   /** Absent when there is no repository or its configuration is broken. */
   readonly source?: SourceReport;
-  /** How the newest good image lies on the disk. Absent when there is none, or nothing tells. */
+  /** Fragmentation of the newest good image. Absent without one, and if the filesystem does not tell. */
   readonly newestImage?: Fragmentation & {
     /** About how long it takes to clone it, as each backup does; removing it takes no longer. */
     readonly cloneSeconds: number;
@@ -42,13 +42,13 @@ export interface DoctorReport {
   readonly unclaimedSnapshots: readonly FoundSnapshot[];
   /** `ready`: everything is there; `limited`: backups work, at a price; `unable`: they do not. */
   readonly verdict: 'ready' | 'limited' | 'unable';
-  /** Why it is not `ready`; one sentence each, without a full stop. */
+  /** Reasons against `ready`; one sentence each, without a full stop. */
   readonly remarks: readonly string[];
-  /** What to set so that backups cost less; one sentence each, without a full stop. */
+  /** Settings that make backups cheaper; one sentence each, without a full stop. */
   readonly advice: readonly string[];
 }
 
-/** What is known of the source. */
+/** Facts about the source. */
 export interface SourceReport {
   readonly filename: string;
   /** Such as `file` or `device`. */
@@ -115,7 +115,7 @@ export async function doctor(context: Context): Promise<DoctorReport> {
   };
 }
 
-/** Where nothing can be written no backup can be taken: that is a finding, and no reason to find nothing else. */
+/** A directory that cannot be written to takes no backup. This is one finding; the others are made all the same. */
 async function tryOut(directory: string, engine: Engine): Promise<HostFinding> {
   try {
     return { host: await engine.probe(directory) };
@@ -182,7 +182,7 @@ function tooLittleRoom(newest: RevisionRecord, room: GuestRoom): readonly string
   return [`${consequence}: ${describeRoom(room)}`];
 }
 
-/** What slows backups down without being a mistake of anyone, and what helps. */
+/** Circumstances that slow backups down without being a mistake, and remedies. */
 function shredded(newest: RevisionRecord, newestImage: Fragmentation): readonly string[] {
   if (!isShredded(newestImage)) return [];
   const seconds = Math.round(cloneSeconds(newestImage));

@@ -11,11 +11,11 @@ export interface ScheduleStatus {
   readonly timeZone: string | null;
   /** In the order of the configuration. Without any, nothing will ever be backed up. */
   readonly tags: readonly TagStatus[];
-  /** Why nothing is known of the schedule: what is wrong with the configuration. */
+  /** The problem of the configuration, if it hides the schedule. */
   readonly problem?: string;
 }
 
-/** How a tag of the schedule stands. Times are ISO 8601, UTC. */
+/** The state of one tag of the schedule. Times are ISO 8601, UTC. */
 export interface TagStatus {
   readonly tag: string;
   /** When the newest good revision that carries it was taken; null: there is none. */

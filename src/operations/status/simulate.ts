@@ -15,15 +15,15 @@ import { backyError } from '../../errors.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import type { Context } from '../context.ts';
 
-/** What to simulate. */
+/** The span to simulate. */
 export interface SimulateOptions {
-  /** How far into the future: a whole number from 1 to 36525, which is a century. */
+  /** Days into the future: a whole number from 1 to 36525, which is a century. */
   readonly days: number;
   /** Begin with an empty repository instead of the revisions there are. */
   readonly fromNothing?: boolean | undefined;
 }
 
-/** What the schedule leads to. Times are ISO 8601, UTC. */
+/** The outcome of the schedule. Times are ISO 8601, UTC. */
 export interface SimulateResult {
   readonly start: string;
   readonly end: string;
@@ -31,7 +31,7 @@ export interface SimulateResult {
   readonly tags: readonly string[];
   /** In order of time. */
   readonly backups: readonly PlannedBackup[];
-  /** What is left at the end, oldest first; those of today among it. */
+  /** The revisions left at the end, oldest first; today's are among them. */
   readonly kept: readonly PlannedRevision[];
   /** The longest time without a revision to go back to, at the end. */
   readonly largestGap?: { readonly from: string; readonly to: string; readonly seconds: number };

@@ -13,7 +13,7 @@ import { overdueTags, scheduleStatus } from './schedule-status.ts';
 
 export type { Totals } from '../../repository/totals.ts';
 
-/** What all repositories under one directory hold. */
+/** The contents of all repositories under one directory. */
 export interface FleetStatus {
   /** By name. */
   readonly repositories: readonly RepositoryStatus[];
@@ -26,9 +26,9 @@ export interface RepositoryStatus {
   readonly name: string;
   /** Absent when it cannot be read. */
   readonly totals?: Totals;
-  /** Why it cannot be read. */
+  /** The reason why it cannot be read. */
   readonly problem?: string;
-  /** What is wrong with its configuration: backups fail as long as it is. */
+  /** The problem of its configuration: backups fail as long as it lasts. */
   readonly misconfigured?: string;
   /** The tags of its schedule of which a backup is missing; absent when nothing is known of the schedule. */
   readonly overdue?: readonly string[];
@@ -40,11 +40,11 @@ export interface RepositoryStatus {
 export interface FleetSummary {
   readonly repositories: number;
   readonly unreadable: number;
-  /** How many have a configuration that is not valid. */
+  /** Repositories with an invalid configuration. */
   readonly misconfigured: number;
-  /** How many lack a backup that the schedule says should be there. */
+  /** Repositories that lack a backup that the schedule says should be there. */
   readonly overdue: number;
-  /** Of how many the last runs have failed. */
+  /** Repositories whose last runs have failed. */
   readonly failing: number;
   readonly revisions: number;
   readonly damaged: number;
@@ -134,7 +134,7 @@ interface Look {
   readonly remember?: () => void;
 }
 
-/** What is wrong with one repository never hides another, whatever it is. */
+/** No problem of one repository ever hides another repository. */
 async function look(name: string, layout: Layout, now: Date): Promise<Look> {
   try {
     if (!existsSync(layout.config)) throw await missingConfig(layout);

@@ -23,22 +23,22 @@ import { overdueTags, type ScheduleStatus, scheduleStatus } from './schedule-sta
 
 export type { UnrecordedImage };
 
-/** What a repository holds. */
+/** The contents of a repository. */
 export interface Status {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
   readonly damaged: readonly DamagedRevision[];
-  /** What this user may not read, the trash included. Nothing is known against it. */
+  /** Revisions that this user may not read, also in the trash. Nothing is known against them. */
   readonly unreadable: readonly UnreadableRevision[];
-  /** What the next backup or purge removes. */
+  /** Leftovers that the next backup or purge removes. */
   readonly incomplete: readonly IncompleteRevision[];
   /** Finished images whose record is missing, oldest first: data that no machine removes. */
   readonly unrecorded: readonly UnrecordedImage[];
   /** Names of what looks like the work of an interrupted run, although nothing proves that it is. Nothing removes it. */
   readonly foreign: readonly string[];
-  /** What was removed and can still be brought back, the oldest removal first. */
+  /** Removed revisions that can still be brought back, the oldest removal first. */
   readonly trash: readonly TrashedRevision[];
-  /** What else is there: the damaged revisions, which can be brought back by their ids alone. */
+  /** Damaged revisions in the trash. Only their ids can bring them back. */
   readonly damagedTrash: readonly TrashedDamage[];
   /** Whether the backups that should be there are there. */
   readonly schedule: ScheduleStatus;
@@ -66,23 +66,23 @@ export interface TrashedDamage extends TrashTimes, DamagedRevision {}
 
 /** Totals over the readable revisions. */
 export interface StatusSummary {
-  /** How many are readable. */
+  /** Number of readable revisions. */
   readonly revisions: number;
-  /** How many are not. */
+  /** Number of damaged revisions. */
   readonly damaged: number;
-  /** How many this user may not read. */
+  /** Number of revisions that this user may not read. */
   readonly unreadable: number;
-  /** How many images have no record. */
+  /** Number of images without a record. */
   readonly unrecorded: number;
-  /** How many are not to be relied upon. */
+  /** Number of distrusted revisions. */
   readonly distrusted: number;
-  /** How many are held. */
+  /** Number of held revisions. */
   readonly held: number;
-  /** How many are dated in the future, because the clock was ahead once or is behind now; absent when none is. */
+  /** Revisions dated in the future, because the clock was ahead once or is behind now. Absent if there are none. */
   readonly future?: number;
-  /** How many are in the trash. */
+  /** Number of revisions in the trash. */
   readonly trash: number;
-  /** How many tags of the schedule are overdue. */
+  /** Number of overdue tags of the schedule. */
   readonly overdue: number;
   /** Bytes written for all of them: what they take, as far as nothing is shared otherwise. */
   readonly bytesWritten: number;
@@ -91,7 +91,7 @@ export interface StatusSummary {
    * without revisions.
    */
   readonly leastVerified?: string;
-  /** How the newest good image lies on the disk; absent where nothing tells. */
+  /** Fragmentation of the newest good image. Absent if the filesystem does not tell. */
   readonly newestImage?: Fragmentation;
 }
 

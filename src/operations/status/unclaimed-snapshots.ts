@@ -40,7 +40,7 @@ function notedIn(layout: Layout): readonly string[] {
   try {
     return (readSnapshotList(layout) ?? []).map(({ uuid }) => uuid);
   } catch (error) {
-    // What cannot be read claims nothing.
+    // A repository that cannot be read claims nothing.
     if (isBackyError(error)) return [];
     throw error;
   }

@@ -2,7 +2,7 @@ import { readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatSize } from '../../domain/size.ts';
 
-/** What OpenZFS on this machine, and the dataset of a directory, are set to. */
+/** Settings of OpenZFS on this machine and of the dataset of a directory. */
 export interface ZfsReport {
   /** Such as `2.3.2-1`. Absent where the kernel does not tell. */
   readonly version?: string;
@@ -42,7 +42,7 @@ export async function lookAtZfs(directory: string, module: string = MODULE): Pro
   };
 }
 
-/** What to set so that backups cost less. One sentence each, without a full stop. */
+/** Settings that make backups cheaper. One sentence each, without a full stop. */
 export function adviseOnZfs(zfs: ZfsReport, canShareBlocks: boolean): readonly string[] {
   if (!canShareBlocks) return [howToShare(zfs)];
   return [

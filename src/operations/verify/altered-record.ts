@@ -9,7 +9,7 @@ import type { Context } from '../context.ts';
 /** A record that can be read, and is not as backy wrote it. */
 export interface AlteredRecord {
   readonly path: string;
-  /** How that shows, for people. */
+  /** The sign of it, for people. */
   readonly problem: string;
   /** Whether it has a checksum of its own again, as was asked for. */
   readonly accepted: boolean;

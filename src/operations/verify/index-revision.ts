@@ -51,7 +51,7 @@ export async function indexRevision(
   }
 }
 
-/** What was made of an index, unless the record knows of it by now. The unfinished record goes last. */
+/** Removes what was made of an index, unless the record knows of it by now. The unfinished record goes last. */
 async function discardIndex(engine: Engine, layout: Layout, uuid: string): Promise<void> {
   const { index, partialIndex, unfinished } = layout.files(uuid);
   const isSealed = isIndexed(readRecord(layout, uuid));

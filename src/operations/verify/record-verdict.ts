@@ -11,7 +11,7 @@ import type { Context } from '../context.ts';
 import type { AlteredRecord } from './altered-record.ts';
 import type { Repair, SharedDamage } from './repair-result.ts';
 
-/** What was found about one revision. */
+/** The findings about one revision. */
 export interface Verdict {
   readonly uuid: string;
   /** `unknown`: it could not be looked at, for a reason that says nothing about it. */
@@ -22,17 +22,17 @@ export interface Verdict {
   readonly bytesRead: number;
   /** Bytes that were not read again, because the revision verified before it has them at the same place on the disk. */
   readonly bytesShared: number;
-  /** How many blocks are bad. */
+  /** Number of bad blocks. */
   readonly badCount: number;
   /** The first 10,000 of them. */
   readonly badBlocks: readonly BadBlock[];
-  /** Why there is nothing to compare, or why it could not be compared. */
+  /** The reason why there is nothing to compare, or why the comparison failed. */
   readonly problem: string | null;
-  /** Where all of them are listed. */
+  /** The file that lists all of them. */
   readonly report: string | null;
   /** Other revisions that have the same bad places of the disk. */
   readonly sharers: readonly SharedDamage[];
-  /** What became of the bad blocks, if they were to be repaired. */
+  /** The result of the repair, if one was asked for. */
   readonly repair: Repair | null;
   /** Whether the record of the revision now says so. */
   readonly recorded: boolean;
@@ -42,7 +42,7 @@ export interface Verdict {
 
 /**
  * Writes what verifying found into the record of the revision, and moves the links if they point to a bad one.
- * That it cannot be written down changes nothing about the verdict: it is only warned of.
+ * A failure to write changes nothing about the verdict: it only causes a warning.
  */
 export async function recordVerdict(context: Context, engine: Engine, verdict: Verdict): Promise<Verdict> {
   if (verdict.verdict === 'unknown') return verdict;
@@ -59,7 +59,7 @@ export async function recordVerdict(context: Context, engine: Engine, verdict: V
   }
 }
 
-/** What a verdict says when there is nothing more to say of bad blocks. */
+/** The rest of a verdict without bad blocks. */
 export const NOTHING_BAD = {
   bytesShared: 0,
   badCount: 0,

@@ -1,11 +1,11 @@
 /** A revision that has a bad place of the disk in common with another one. */
 export interface SharedDamage {
   readonly uuid: string;
-  /** Where its blocks start that lie there, in bytes. */
+  /** Offsets of its blocks that lie there, in bytes. */
   readonly blocks: readonly number[];
 }
 
-/** What became of bad blocks. */
+/** The result of a repair of bad blocks. */
 export interface Repair {
   readonly healed: readonly HealedBlock[];
   readonly left: readonly LeftBlock[];
@@ -20,7 +20,7 @@ export interface HealedBlock {
   /** Bytes from the start of the image. */
   readonly offset: number;
   readonly length: number;
-  /** Where the bytes come from; null: they are zeros. */
+  /** The file that the bytes come from; null: they are zeros. */
   readonly from: string | null;
   /** The file that has the bad bytes. */
   readonly evidence: string;

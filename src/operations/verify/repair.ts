@@ -11,7 +11,7 @@ import { distrustRevision } from './record-verdict.ts';
 import { writeRepairReport } from './repair-report.ts';
 import type { Repair, SharedDamage } from './repair-result.ts';
 
-/** What is to be repaired. */
+/** The blocks to repair. */
 export interface Damage {
   readonly record: IndexedRecord;
   /** All revisions of the repository. */
@@ -126,7 +126,7 @@ function sorted(blocks: readonly RepairedBlock[]): Healing {
   };
 }
 
-/** Where the right bytes may be: in other revisions, the nearest in time first, then where the source has them. */
+/** Places that may have the right bytes: other revisions, the nearest in time first, then the source. */
 async function donorsOf(
   context: Context,
   engine: Engine,

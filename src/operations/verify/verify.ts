@@ -24,7 +24,7 @@ import {
   type Verdict,
 } from './record-verdict.ts';
 
-/** What to verify. */
+/** The revisions to verify. */
 export interface VerifyOptions extends LoadOptions {
   /** Which revisions; all of them, the damaged ones too, by default. */
   readonly revisions?: string | undefined;
@@ -46,13 +46,13 @@ export interface VerifyOptions extends LoadOptions {
   readonly onProgress?: ((progress: Progress, uuid: string) => void) | undefined;
 }
 
-/** What was found. */
+/** The findings. */
 export interface VerifyResult {
   /** Whether every revision is good, and every record as backy wrote it or accepted. */
   readonly good: boolean;
   /** In the order in which they were verified: that of the spec, the oldest first by default. */
   readonly verdicts: readonly Verdict[];
-  /** How many revisions a limit left for another run. */
+  /** Number of revisions that a limit left for another run. */
   readonly remaining: number;
   /** Revisions that could not be verified because their records cannot be used. */
   readonly damaged: readonly DamagedRevision[];
@@ -138,7 +138,7 @@ function select(
   spec: string | undefined,
 ): Pick<RevisionList, 'revisions' | 'damaged' | 'unreadable'> {
   const { revisions, damaged, unreadable } = list;
-  // That one is damaged is a finding, too.
+  // A damaged revision is a finding, too.
   const named = damaged.filter(({ uuid }) => uuid === spec?.trim());
   if (named.length > 0) return { revisions: [], damaged: named, unreadable: [] };
   if (spec === undefined) return { revisions, damaged, unreadable };

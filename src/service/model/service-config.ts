@@ -10,19 +10,19 @@ export interface ServiceConfig {
   readonly statusFile: string;
   /** The time between two writes of the status file. */
   readonly statusIntervalMs: number;
-  /** How many runs of each pool may be under way at once. */
+  /** Number of runs of each pool that may be under way at once. */
   readonly workers: Readonly<Record<Pool, number>>;
   /** Started after each successful run with the name of the job; it reads the job's status as YAML from its standard input. */
   readonly completedCallback?: string;
   /** The time zone of every schedule; absent: that of this machine. */
   readonly timeZone?: string;
-  /** How long the service waits for runs when it stops. */
+  /** Milliseconds that the service waits for runs when it stops. */
   readonly shutdownTimeoutMs: number;
-  /** How long revisions that were removed can be brought back. */
+  /** Milliseconds in which removed revisions can be brought back. */
   readonly graceMs: number;
   readonly jobs: ReadonlyMap<string, JobConfig>;
   readonly windows: ReadonlyMap<string, Window>;
-  /** How many runs may read from one place at once, by place, such as `ceph:rbd` or `disk:8:16`. */
+  /** Number of runs that may read from one place at once, by place, such as `ceph:rbd` or `disk:8:16`. */
   readonly limits: ReadonlyMap<string, number>;
   readonly notify: readonly NotifyTarget[];
   readonly api: ApiConfig;
@@ -68,7 +68,7 @@ export interface Window {
   /** Milliseconds since midnight on the clocks of the time zone. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** What happens to a run that is under way when the window closes. */
+  /** The end of a run that is under way when the window closes. */
   readonly stop: 'finish' | 'cancel';
 }
 
@@ -92,7 +92,7 @@ export interface ApiConfig {
   readonly socket: string;
   /** Path of the socket that only reads. */
   readonly statusSocket: string;
-  /** Where to listen for TCP; empty: nowhere. */
+  /** Addresses for TCP; none by default. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[];
   /** The SHA-256 of each token, as 64 lower-case hex digits, with its owner. */
   readonly tokens: ReadonlyMap<string, TokenOwner>;

@@ -31,7 +31,7 @@ export interface JobStatus {
   readonly source: string;
   readonly directory: string;
   readonly verdict: Verdict;
-  /** Why the verdict is not `ok`: a sentence each, worst first. */
+  /** Reasons against `ok`: a sentence each, worst first. */
   readonly reasons: readonly string[];
   /** The newest good revision; null without one. */
   readonly last: LastRevision | null;
@@ -100,7 +100,7 @@ export interface RunSummary {
   readonly outcome: RunOutcome;
   readonly tags: readonly string[];
   readonly slot: string | null;
-  /** Who asked for it: `schedule`, `catch-up`, or the name of a person or token. */
+  /** The origin of the request: `schedule`, `catch-up`, or the name of a person or token. */
   readonly askedBy: string;
   readonly code: string | null;
   readonly message: string | null;
