@@ -1,4 +1,4 @@
-import type { SourceConfig } from '../../config/config.ts';
+import type { Config, SourceConfig } from '../../config/config.ts';
 import { counted } from '../../domain/counted.ts';
 import type { RevisionRecord } from '../../domain/revision.ts';
 import { checkTags } from '../../domain/tags.ts';
@@ -8,7 +8,7 @@ import type { Engine, OperationOptions } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
 import { updateLinks } from '../../repository/links.ts';
 import { tryRemovalLock, withReaderLock, withWriterLock } from '../../repository/lock.ts';
-import { readRevisions } from '../../repository/read-revisions.ts';
+import { type RevisionList, readRevisions } from '../../repository/read-revisions.ts';
 import { purgeTrash } from '../../repository/trash-upkeep.ts';
 import { openSource } from '../../sources/open-source.ts';
 import type { Context } from '../context.ts';
@@ -18,6 +18,7 @@ import { refuseHalfRestored } from '../restore/refuse-half-restored.ts';
 import { loadTrustedConfig, openTrustedSnapshotList } from '../trust.ts';
 import { chooseTags, logNothingDue } from './choose-tags.ts';
 import { notingRun, type OnBegin } from './note-last-run.ts';
+import type { RevisionPlan } from './revision-plan.ts';
 import { takeRevision } from './take-revision.ts';
 
 /** The purpose of a backup. The configuration limits its load, unless it is given here. */
@@ -68,62 +69,93 @@ async function run(
   options: BackupOptions,
   begin: OnBegin,
 ): Promise<BackupResult | undefined> {
-  const { layout, clock } = context;
   const config = await loadTrustedConfig(context);
-  const wanted = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);
+  const tags = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);
   const engine = await context.engine();
-  return withWriterLock(engine, layout, async () => {
+  return withWriterLock(engine, context.layout, async () => {
     await ifNobodyReads(context, engine, 'cleaning up', () =>
       orWarn(context, 'not all was cleaned up', () => tidyUp(context, engine, config.graceMs)),
     );
-    const record = await withReaderLock(engine, layout, options.signal, async () => {
-      try {
-        const startedAt = clock();
-        const { revisions, damaged, unreadable, unrecorded } = await readRevisions(layout);
-        for (const { uuid, reason } of unreadable)
-          context.log('warning', `revision ${uuid} is left out: ${reason}`);
-        warnOfUnrecorded(context, unrecorded);
-        await orWarn(context, 'the links were not set right', () => updateLinks(engine, layout, revisions));
-        await orWarn(context, 'not all doubts were written down', () => settle(context, engine, revisions));
-        const request = { tags: wanted, slot: options.slot };
-        const tags = chooseTags(config, revisions, request, startedAt);
-        begin(tags);
-        if (tags.length === 0) {
-          logNothingDue(context.log, config, request);
-          return undefined;
-        }
-        const left = await openTrustedSnapshotList(context, engine);
-        const source = openSource(withForce(config.source, options.force), layout.directory, engine, left);
-        const unfinished = await refuseHalfRestored(context, engine, source.target, options.force ?? false);
-        const { requireReflink, sizeLimit } = config;
-        const others = { damaged: damaged.length, unreadable: unreadable.length };
-        const plan = {
-          config: config.source,
-          source,
-          revisions,
-          ...others,
-          tags,
-          startedAt,
-          slot: options.slot,
-          requireReflink,
-          sizeLimit,
-          unfinished,
-        };
-        const { rate = config.rate, idle = config.idle } = options;
-        return await takeRevision(context, engine, plan, { ...options, rate, idle });
-      } catch (error) {
-        if (isIoError(error, 'ENOSPC', 'EDQUOT')) await makeSpace(context, engine);
-        throw error;
-      }
-    });
+    const work = { ...options, tags, config, engine, begin };
+    const record = await withReaderLock(engine, context.layout, options.signal, () => take(context, work));
     if (!record) return undefined;
     await ifNobodyReads(context, engine, 'expiry', () => expireAfterBackup(context, engine));
     return { record };
   });
 }
 
-/** Finishes what a run that was interrupted after it had found a hint to be wrong has begun. */
-async function settle(context: Context, engine: Engine, revisions: readonly RevisionRecord[]): Promise<void> {
+interface Work extends BackupOptions {
+  readonly config: Config;
+  readonly engine: Engine;
+  readonly begin: OnBegin;
+}
+
+/** Takes a revision for the tags that are wanted or due. The caller holds the locks. */
+async function take(context: Context, work: Work): Promise<RevisionRecord | undefined> {
+  const { config, engine, begin, slot } = work;
+  try {
+    const startedAt = context.clock();
+    const list = await readRevisions(context.layout);
+    await settle(context, engine, list);
+    const request = { tags: work.tags, slot };
+    const tags = chooseTags(config, list.revisions, request, startedAt);
+    begin(tags);
+    if (tags.length === 0) {
+      logNothingDue(context.log, config, request);
+      return undefined;
+    }
+    const plan = await planRevision(context, work, list, { tags, startedAt, slot });
+    const { rate = config.rate, idle = config.idle } = work;
+    return await takeRevision(context, engine, plan, { ...work, rate, idle });
+  } catch (error) {
+    if (isIoError(error, 'ENOSPC', 'EDQUOT')) await makeSpace(context, engine);
+    throw error;
+  }
+}
+
+/** Opens the source and decides everything else that a revision needs. */
+async function planRevision(
+  context: Context,
+  { config, engine, force = false }: Work,
+  { revisions, damaged, unreadable }: RevisionList,
+  moment: Pick<RevisionPlan, 'tags' | 'startedAt' | 'slot'>,
+): Promise<RevisionPlan> {
+  const left = await openTrustedSnapshotList(context, engine);
+  const source = openSource(withForce(config.source, force), context.layout.directory, engine, left);
+  const unfinished = await refuseHalfRestored(context, engine, source.target, force);
+  const { requireReflink, sizeLimit } = config;
+  return {
+    config: config.source,
+    source,
+    revisions,
+    damaged: damaged.length,
+    unreadable: unreadable.length,
+    ...moment,
+    requireReflink,
+    sizeLimit,
+    unfinished,
+  };
+}
+
+/** Warns of files that the run leaves alone, and sets right what earlier runs left wrong. */
+async function settle(
+  context: Context,
+  engine: Engine,
+  { revisions, unreadable, unrecorded }: RevisionList,
+): Promise<void> {
+  for (const { uuid, reason } of unreadable)
+    context.log('warning', `revision ${uuid} is left out: ${reason}`);
+  warnOfUnrecorded(context, unrecorded);
+  await orWarn(context, 'the links were not set right', () => updateLinks(engine, context.layout, revisions));
+  await orWarn(context, 'not all doubts were written down', () => finishDoubts(context, engine, revisions));
+}
+
+/** Finishes the work of a run that was interrupted after it had found a wrong hint. */
+async function finishDoubts(
+  context: Context,
+  engine: Engine,
+  revisions: readonly RevisionRecord[],
+): Promise<void> {
   if (revisions.every(({ suspects = [] }) => suspects.length === 0)) return;
   const { settleDoubts } = await import('./doubt-revisions.ts');
   await settleDoubts(context, engine, revisions);

@@ -1,6 +1,6 @@
 import { badRanges } from '../../domain/bad-blocks.ts';
 import { fullReadOf } from '../../domain/doubt.ts';
-import type { RevisionRecord } from '../../domain/revision.ts';
+import type { RevisionRecord, RevisionStats } from '../../domain/revision.ts';
 import type { WriteStats } from '../../native/engine.ts';
 import { FORMAT_VERSION } from '../../repository/record.ts';
 import type { Snapshot, SnapshotRequest } from '../../sources/source.ts';
@@ -12,21 +12,24 @@ const SAMPLE_RUN_CYCLE = 2 ** 31;
 const NAMED_RANGES = 100;
 const ONE_DISK = 'with the source, as both live on one disk';
 
+/** The facts about a revision that was written. */
+type Written = WriteStats & {
+  readonly snapshotDropped?: string | undefined;
+  readonly format?: string | undefined;
+};
+
 /** The record of a revision that was written. */
 export function describeRevision(
   plan: RevisionPlan,
   snapshot: Snapshot,
   { uuid, parent }: SnapshotRequest,
-  stats: WriteStats & { readonly snapshotDropped?: string | undefined; readonly format?: string | undefined },
+  written: Written,
   finishedAt: Date,
 ): RevisionRecord {
   const { source, tags, startedAt, slot, unfinished } = plan;
-  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing, extents, hintFailures, format } = stats;
-  const sharingReason = stats.sourceCloned ? ONE_DISK : stats.sharingReason;
-  const reasons = [parent ? undefined : whyNoParent(plan), snapshot.fallback, stats.fallback];
-  const fallback = reasons.filter((reason) => reason !== undefined).join('; ');
-  const method = methodOf(snapshot, stats);
-  const fullRead = stats.narrowed ? parent && fullReadOf(parent, plan.revisions) : uuid;
+  const { size, digest, blockSize, format } = written;
+  const duration = Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000;
+  const fullRead = written.narrowed ? parent && fullReadOf(parent, plan.revisions) : uuid;
   return {
     formatVersion: FORMAT_VERSION,
     uuid,
@@ -35,29 +38,45 @@ export function describeRevision(
     parent: parent?.uuid ?? null,
     tags,
     trust: 'trusted',
-    size: stats.size,
-    digest: stats.digest,
-    blockSize: stats.blockSize,
+    size,
+    digest,
+    blockSize,
     source: { ...source.identity, ...snapshot.origin, ...(format === undefined ? {} : { format }) },
     consistency: snapshot.consistency,
     ...(unfinished ? { unfinishedRestore: unfinished.revision } : {}),
     stats: {
-      duration: Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000,
-      bytesRead,
-      bytesWritten,
-      bytesChanged,
-      bytesZero,
-      method,
-      sharing,
-      ...(sharingReason === undefined ? {} : { sharingReason }),
-      ...(fallback === '' ? {} : { fallback }),
-      ...(stats.snapshotDropped === undefined ? {} : { snapshotDropped: stats.snapshotDropped }),
-      ...(extents === undefined ? {} : { extents }),
-      sampleRun: sampleRunAfter(parent),
-      ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),
+      duration,
+      ...statsOf(plan, snapshot, parent, written),
       ...(fullRead === undefined ? {} : { fullRead }),
     },
     verifiedAt: null,
+  };
+}
+
+function statsOf(
+  plan: RevisionPlan,
+  snapshot: Snapshot,
+  parent: RevisionRecord | undefined,
+  written: Written,
+): Omit<RevisionStats, 'duration' | 'fullRead'> {
+  const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing } = written;
+  const { extents, hintFailures, snapshotDropped } = written;
+  const sharingReason = written.sourceCloned ? ONE_DISK : written.sharingReason;
+  const reasons = [parent ? undefined : whyNoParent(plan), snapshot.fallback, written.fallback];
+  const fallback = reasons.filter((reason) => reason !== undefined).join('; ');
+  return {
+    bytesRead,
+    bytesWritten,
+    bytesChanged,
+    bytesZero,
+    method: methodOf(snapshot, written),
+    sharing,
+    ...(sharingReason === undefined ? {} : { sharingReason }),
+    ...(fallback === '' ? {} : { fallback }),
+    ...(snapshotDropped === undefined ? {} : { snapshotDropped }),
+    ...(extents === undefined ? {} : { extents }),
+    sampleRun: sampleRunAfter(parent),
+    ...(hintFailures.length > 0 ? { hintFailures: badRanges(hintFailures).slice(0, NAMED_RANGES) } : {}),
   };
 }
 

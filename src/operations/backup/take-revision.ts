@@ -41,47 +41,69 @@ export async function takeRevision(
   plan: RevisionPlan,
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
-  const { layout, log } = context;
   const newest = newestGood(plan.revisions);
   const { indexing, writing } = piecesOf(operation, newest);
   const parent = await indexedParent(context, engine, newest, indexing);
-  const idTime = await nextIdTime(layout, plan.revisions, plan.startedAt);
-  const uuid = newRevisionId(idTime, randomBytes(10));
+  const request = await requestOf(context, plan, parent, operation.signal);
   const snapshots = tidying(context, plan.source);
   await snapshots.tidy(parent?.uuid);
-  const image = layout.files(uuid).partialImage;
-  const request = {
-    uuid,
-    parent,
-    image,
-    parentImage: snapshotImage(layout, parent),
-    signal: operation.signal,
-  };
-  const { record, stats } = await withoutRemains(context, engine, snapshots, request, async () => {
-    await announce(engine, layout, uuid, 'revision', plan.startedAt);
-    const snapshot = await plan.source.snapshot(request);
-    snapshots.report();
-    checkSizeLimit(snapshot.name, snapshot.size, plan.sizeLimit);
-    log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
-    const options = writeOptions(layout, plan, snapshot, uuid, parent);
-    const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
-    const snapshotDropped = await whySnapshotGoes(context, plan.source, request, stats);
-    const format = await formatOf(engine, plan, snapshot, image);
-    const facts = { ...stats, snapshotDropped, format };
-    const described = describeRevision(plan, snapshot, request, facts, context.clock());
-    const record = stats.hintFailures.length > 0 ? await nameSuspects(context, plan, described) : described;
-    await sealRevision(engine, layout, record);
-    return { record, stats };
-  });
+  const { record, stats } = await withoutRemains(context, engine, snapshots, request, () =>
+    writeRevision(context, engine, plan, { request, snapshots, writing }),
+  );
   report(context, plan, record, stats);
   // Before the snapshot of the parent goes.
   if (record.suspects)
     await doubtRevisions(context, engine, plan, record, { ...operation, onProgress: undefined });
-  await snapshots.tidy(record.stats.snapshotDropped === undefined ? uuid : undefined);
+  await snapshots.tidy(record.stats.snapshotDropped === undefined ? record.uuid : undefined);
   snapshots.report();
-  const revisions = record.suspects ? (await readRevisions(layout)).revisions : [...plan.revisions, record];
-  await updateLinks(engine, layout, revisions);
+  const isInDoubt = record.suspects !== undefined;
+  const { revisions } = isInDoubt ? await readRevisions(context.layout) : plan;
+  await updateLinks(engine, context.layout, isInDoubt ? revisions : [...revisions, record]);
   return record;
+}
+
+/** Gives the new revision its id and its place. */
+async function requestOf(
+  { layout }: Context,
+  { revisions, startedAt }: RevisionPlan,
+  parent: RevisionRecord | undefined,
+  signal: AbortSignal | undefined,
+): Promise<SnapshotRequest> {
+  const uuid = newRevisionId(await nextIdTime(layout, revisions, startedAt), randomBytes(10));
+  const image = layout.files(uuid).partialImage;
+  return { uuid, parent, image, parentImage: snapshotImage(layout, parent), signal };
+}
+
+/** Takes the snapshot, writes the image and the index, and seals them. */
+async function writeRevision(
+  context: Context,
+  engine: Engine,
+  plan: RevisionPlan,
+  {
+    request,
+    snapshots,
+    writing,
+  }: {
+    readonly request: SnapshotRequest;
+    readonly snapshots: Tidying;
+    readonly writing: OperationOptions;
+  },
+): Promise<{ readonly record: RevisionRecord; readonly stats: WriteStats }> {
+  const { layout, log, clock } = context;
+  const { uuid, parent, image } = request;
+  await announce(engine, layout, uuid, 'revision', plan.startedAt);
+  const snapshot = await plan.source.snapshot(request);
+  snapshots.report();
+  checkSizeLimit(snapshot.name, snapshot.size, plan.sizeLimit);
+  log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
+  const options = writeOptions(layout, plan, snapshot, uuid, parent);
+  const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
+  const snapshotDropped = await whySnapshotGoes(context, plan.source, request, stats);
+  const format = await formatOf(engine, plan, snapshot, image);
+  const described = describeRevision(plan, snapshot, request, { ...stats, snapshotDropped, format }, clock());
+  const record = stats.hintFailures.length > 0 ? await nameSuspects(context, plan, described) : described;
+  await sealRevision(engine, layout, record);
+  return { record, stats };
 }
 
 /** The suspects stand in the record of the revision that proved a hint to be wrong, so they are in doubt from its commit on. */
