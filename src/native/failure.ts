@@ -1,10 +1,6 @@
 import type { Failure } from '#native';
-import { describeBadBlocks } from '../domain/bad-blocks.ts';
-import { adviceOnHolders, describeHolders, describeLocker } from '../domain/holder.ts';
-import { formatSize } from '../domain/size.ts';
-import { LARGEST_SIZE_LIMIT } from '../domain/size-limit.ts';
-import { type BackyError, backyError } from '../errors.ts';
-import { ioError } from '../io-error.ts';
+import type { BackyError } from '../errors.ts';
+import { errorOf, type FailureFacts, STREAM } from './failure-errors.ts';
 
 /** Facts for error texts that only the caller knows. */
 export interface FailureFacts {
