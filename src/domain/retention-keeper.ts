@@ -48,17 +48,66 @@ export function keep(schedule: Schedule, present: readonly Retainable[]): Keeper
   for (const revision of present) admit(revision);
   return {
     add: (revision) => {
-      admit(revision);
-      const nowMs = revision.takenAtMs;
-      for (const [tag, queue] of carriers) expireTag(tag, queue, nowMs);
-      if (bare.length === 0) return;
-      const { verdicts } = planRetention(schedule, [...bare, revision], nowMs);
-      const gone = new Set(verdicts.filter(({ kept }) => !kept).map(({ uuid }) => uuid));
-      for (const uuid of gone) live.delete(uuid);
-      bare = bare.filter(({ uuid }) => !gone.has(uuid));
+      stock.admit(revision);
+      for (const tag of schedule.keys()) expireTag(stock, schedule, tag, revision.takenAtMs);
+      if (stock.bare.length === 0) return;
+      const { verdicts } = planRetention(schedule, [...stock.bare, revision], revision.takenAtMs);
+      stock.remove(new Set(verdicts.filter(({ kept }) => !kept).map(({ uuid }) => uuid)));
     },
-    kept: () => [...live.values()],
+    kept: () => [...stock.live.values()],
   };
+}
+
+/** Takes a tag from the oldest revisions that carry it, as far as the rule allows. */
+function expireTag({ live, carriers, strip }: Stock, schedule: Schedule, tag: string, nowMs: number): void {
+  const { keep: count = 0, intervalMs = 0 } = schedule.get(tag) ?? {};
+  const queue = carriers.get(tag) ?? newQueue();
+  for (let oldest = queue.first(); oldest !== undefined && queue.size() > count; oldest = queue.first()) {
+    const { takenAtMs = nowMs } = live.get(oldest) ?? {};
+    if (nowMs - takenAtMs <= count * intervalMs) return;
+    queue.shift();
+    strip(oldest, tag);
+  }
+}
+
+/** The revisions of the simulated repository. */
+interface Stock {
+  readonly live: ReadonlyMap<string, Retainable>;
+  /** The good revisions with a tag, oldest first. */
+  readonly carriers: ReadonlyMap<string, Queue>;
+  /** Revisions that only a hold, or being the last good one, keeps. */
+  bare: readonly Retainable[];
+  admit(revision: Retainable): void;
+  strip(uuid: string, tag: string): void;
+  remove(gone: ReadonlySet<string>): void;
+}
+
+function newStock(schedule: Schedule): Stock {
+  const live = new Map<string, Retainable>();
+  const carriers = new Map<string, Queue>([...schedule.keys()].map((tag) => [tag, newQueue()]));
+  const stock: Stock = {
+    live,
+    carriers,
+    bare: [],
+    admit: (revision) => {
+      live.set(revision.uuid, revision);
+      if (!revision.isGood) return;
+      for (const tag of new Set(revision.tags)) carriers.get(tag)?.push(revision.uuid);
+      if (revision.tags.length === 0) stock.bare = [...stock.bare, revision];
+    },
+    strip: (uuid, tag) => {
+      const revision = live.get(uuid);
+      if (!revision) return;
+      const stripped = { ...revision, tags: revision.tags.filter((other) => other !== tag) };
+      live.set(uuid, stripped);
+      if (stripped.tags.length === 0) stock.bare = [...stock.bare, stripped];
+    },
+    remove: (gone) => {
+      for (const uuid of gone) live.delete(uuid);
+      stock.bare = stock.bare.filter(({ uuid }) => !gone.has(uuid));
+    },
+  };
+  return stock;
 }
 
 interface Queue {

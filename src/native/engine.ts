@@ -4,7 +4,6 @@ import type {
   Begun,
   CloneOptions,
   CompareStats,
-  Control,
   FreedStats,
   Holder,
   HostProbe,
@@ -28,11 +27,8 @@ import type {
   VerifyStats,
   WriteStats,
 } from '#native';
-import { formatSize } from '../domain/size.ts';
-import { checkBytes, checkOffsets, checkSample, checkSource } from './check-numbers.ts';
-import { isFailure, toBackyError, unwrap } from './failure.ts';
-import { type LoadOptions, type OperationOptions, operate } from './operate.ts';
-import type { CommandInput, SourceInput } from './source-input.ts';
+import type { LoadOptions, OperationOptions } from './operate.ts';
+import type { SourceInput } from './source-input.ts';
 
 export type {
   BadBlock,

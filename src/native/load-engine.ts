@@ -8,7 +8,7 @@ import { loadAddon, OtherVersion, platformName } from './load-addon.ts';
  * @throws BACKY_NATIVE_MISSING naming the package for this platform, BACKY_NATIVE_UNUSABLE with the loader's reason
  */
 export async function loadEngine(): Promise<Engine> {
-  const { createEngine } = await import('./engine.ts');
+  const { createEngine } = await import('./create-engine.ts');
   return createEngine(load());
 }
 

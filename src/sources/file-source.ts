@@ -10,6 +10,7 @@ import { foreignFormat } from './image-format.ts';
 import { type LeftSnapshots, unsavedNotes } from './left-snapshots.ts';
 import { revisionOfSnapshot } from './snapshot-files.ts';
 import {
+  type FoundSnapshot,
   fullReadReason,
   type PathInput,
   type Snapshot,
@@ -50,14 +51,7 @@ export function fileSource(
       return takeOrReadLive(path, facts, snapshots, request, config.sampleRuns);
     },
     room: async (uuid, image) => (config.snapshot === false ? undefined : snapshots.room(uuid, image)),
-    snapshotsThere: async () => {
-      const paths = await snapshots.beside();
-      return paths.map((name) => ({
-        uuid: revisionOfSnapshot(name) ?? '',
-        name,
-        removal: `rm -rf -- ${quoted(name)}`,
-      }));
-    },
+    snapshotsThere: async () => (await snapshots.beside()).map(foundSnapshot),
     reopen: async ({ uuid, source: { snapshotFile: identity } }) => {
       if (identity?.birth === undefined) return undefined;
       const snapshot = await snapshots.fileOf(uuid);
@@ -66,6 +60,10 @@ export function fileSource(
     places: async (uuid) => [await snapshots.fileOf(uuid), path],
     retireSnapshots: (keep) => snapshots.retire(config.snapshot === false ? undefined : keep),
   };
+}
+
+function foundSnapshot(name: string): FoundSnapshot {
+  return { uuid: revisionOfSnapshot(name) ?? '', name, removal: `rm -rf -- ${quoted(name)}` };
 }
 
 async function takeOrReadLive(

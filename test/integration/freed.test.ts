@@ -8,7 +8,7 @@ import { type LoopFilesystem, needsOf, useFilesystem } from '../helpers/loop-fil
 import { describeWith } from '../helpers/needs.ts';
 
 const checkout = new URL('../../', import.meta.url);
-const engineModule = new URL('dist/native/engine.js', checkout).href;
+const engineModule = new URL('dist/native/create-engine.js', checkout).href;
 const addonModule = new URL('dist/native/load-addon.js', checkout).href;
 
 /** The bytes that the filesystem takes and gives back for its own trees. */

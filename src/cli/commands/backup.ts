@@ -6,6 +6,7 @@ import type { Run } from '../command.ts';
 import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
+import type { Session } from '../session.ts';
 import { revisionLine } from '../ui/revision-line.ts';
 
 interface Options extends LoadFlags {
@@ -37,29 +38,29 @@ export function backupCommand(blank: Command, run: Run): Command {
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
     .option('--no-idle', 'wait for nothing else, whatever the configuration says')
-    .action((tags: string | undefined, { force, slot, ...flags }: Options, command: Command) =>
-      run(command, async (session) => {
-        const { backup } = await import('../../operations/backup/backup.ts');
-        const load = loadOf(flags);
-        const context = await session.repository();
-        const forSlot = slot === undefined ? undefined : timeOf(slot);
-        const wanted = tags === undefined ? undefined : splitTags(tags);
-        const result = await session.withProgress('backup', (onProgress) =>
-          backup(context, {
-            tags: wanted,
-            slot: forSlot,
-            force,
-            ...load,
-            signal: session.signal,
-            onProgress,
-          }),
-        );
-        session.announce({ record: result?.record ?? null }, () =>
-          result ? [revisionLine(result.record)] : [],
-        );
-        return SUCCESS;
-      }),
+    .action((tags: string | undefined, options: Options, command: Command) =>
+      run(command, (session) => backUp(session, tags, options)),
     );
+}
+
+async function backUp(
+  session: Session,
+  tags: string | undefined,
+  { force, slot, ...flags }: Options,
+): Promise<number> {
+  const { backup } = await import('../../operations/backup/backup.ts');
+  const load = loadOf(flags);
+  const context = await session.repository();
+  const request = {
+    tags: tags === undefined ? undefined : splitTags(tags),
+    slot: slot === undefined ? undefined : timeOf(slot),
+    force,
+  };
+  const result = await session.withProgress('backup', (onProgress) =>
+    backup(context, { ...request, ...load, signal: session.signal, onProgress }),
+  );
+  session.announce({ record: result?.record ?? null }, () => (result ? [revisionLine(result.record)] : []));
+  return SUCCESS;
 }
 
 function timeOf(text: string): Date {

@@ -46,21 +46,28 @@ export function restoreCommand(blank: Command, run: Run): Command {
     )
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
-    .action((target: string, { revision, force, clone, abandon, ...flags }: Options, command: Command) =>
-      run(command, async (session) => {
-        if (abandon) return abandonTarget(session, target);
-        const load = loadOf(flags);
-        const { restore } = await import('../../operations/restore/restore.ts');
-        const context = await session.repository();
-        if (target === '-') refuseClosedOutput();
-        const result = await session.withProgress('restore', (onProgress) =>
-          restore(context, { revision, target, force, clone, ...load, signal: session.signal, onProgress }),
-        );
-        const announce = target === '-' ? session.announceAside : session.announce;
-        announce(result, () => [resultLine(target, result)]);
-        return SUCCESS;
-      }),
+    .action((target: string, options: Options, command: Command) =>
+      run(command, (session) =>
+        options.abandon ? abandonTarget(session, target) : restoreTo(session, target, options),
+      ),
     );
+}
+
+async function restoreTo(
+  session: Session,
+  target: string,
+  { revision, force, clone, abandon: _, ...flags }: Options,
+): Promise<number> {
+  const load = loadOf(flags);
+  const { restore } = await import('../../operations/restore/restore.ts');
+  const context = await session.repository();
+  if (target === '-') refuseClosedOutput();
+  const result = await session.withProgress('restore', (onProgress) =>
+    restore(context, { revision, target, force, clone, ...load, signal: session.signal, onProgress }),
+  );
+  const announce = target === '-' ? session.announceAside : session.announce;
+  announce(result, () => [resultLine(target, result)]);
+  return SUCCESS;
 }
 
 async function abandonTarget(session: Session, target: string): Promise<number> {

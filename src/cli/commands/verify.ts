@@ -8,6 +8,7 @@ import { withExamples } from '../examples.ts';
 import { FAILURE, SUCCESS } from '../exit-code.ts';
 import { IDLE_OPTION, type LoadFlags, loadOf, RATE_OPTION } from '../load-options.ts';
 import { revisionsOption } from '../revision-option.ts';
+import type { Session } from '../session.ts';
 import { verifyLines } from '../ui/verify-report.ts';
 
 interface Options extends LoadFlags {
@@ -39,32 +40,23 @@ export function verifyCommand(blank: Command, run: Run): Command {
     .option('--accept-records', 'give records that were edited a new checksum')
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
-    .action(
-      (
-        { revision, repair, acceptRecords, newestFirst, olderThan, limit, ...flags }: Options,
-        command: Command,
-      ) =>
-        run(command, async (session) => {
-          const { verify } = await import('../../operations/verify/verify.ts');
-          const load = loadOf(flags);
-          const slice = sliceOf(olderThan, limit);
-          const context = await session.repository();
-          const result = await session.withProgress('verify', (onProgress) =>
-            verify(context, {
-              revisions: revision,
-              newestFirst,
-              ...slice,
-              repair,
-              acceptRecords,
-              ...load,
-              signal: session.signal,
-              onProgress,
-            }),
-          );
-          session.show(result, () => verifyLines(result));
-          return result.good ? SUCCESS : FAILURE;
-        }),
-    );
+    .action((options: Options, command: Command) => run(command, (session) => verifyAll(session, options)));
+}
+
+async function verifyAll(
+  session: Session,
+  { revision, repair, acceptRecords, newestFirst, olderThan, limit, ...flags }: Options,
+): Promise<number> {
+  const { verify } = await import('../../operations/verify/verify.ts');
+  const load = loadOf(flags);
+  const slice = sliceOf(olderThan, limit);
+  const context = await session.repository();
+  const request = { revisions: revision, newestFirst, ...slice, repair, acceptRecords, ...load };
+  const result = await session.withProgress('verify', (onProgress) =>
+    verify(context, { ...request, signal: session.signal, onProgress }),
+  );
+  session.show(result, () => verifyLines(result));
+  return result.good ? SUCCESS : FAILURE;
 }
 
 /** Reads the options that choose a part of the revisions. @throws BACKY_USAGE */

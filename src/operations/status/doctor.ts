@@ -11,7 +11,7 @@ import type { FoundSnapshot } from '../../sources/source.ts';
 import { type Context, openContext } from '../context.ts';
 import { unfinishedText } from '../restore/unfinished-restore.ts';
 import { loadTrustedConfig, openTrustedSnapshotList, requireTrust } from '../trust.ts';
-import { status } from './status.ts';
+import { type Status, status } from './status.ts';
 import { unclaimedSnapshots } from './unclaimed-snapshots.ts';
 import { adviseOnZfs, lookAtZfs, type ZfsReport } from './zfs.ts';
 
@@ -82,21 +82,10 @@ export async function doctor(context: Context): Promise<DoctorReport> {
   const finding: SourceFinding = isRepository ? await lookAtSource(context, engine) : {};
   const { source, room, unclaimed = [], problem: sourceProblem } = finding;
   const contents = isRepository ? await status(context) : undefined;
-  const restores = (contents?.unfinishedRestores ?? []).map((restore) => upperFirst(unfinishedText(restore)));
   const problems = [hostProblem, sourceProblem].filter((problem) => problem !== undefined);
   const newest = newestGood(contents?.revisions ?? []);
   const newestImage = contents?.summary.newestImage;
-  const isFirst = contents?.revisions.length === 0;
-  const limits = host
-    ? [
-        ...restores,
-        ...limitsOf(host),
-        ...(source?.format === undefined ? [] : [formatWarning(source.filename, source.format)]),
-        ...(isFirst && source ? tooLarge(source, host) : []),
-        ...(newest && room ? tooLittleRoom(newest, room) : []),
-        ...(newest && newestImage && host.reflink ? shredded(newest, newestImage) : []),
-      ]
-    : [];
+  const limits = host ? limitsOfAll(host, source, room, contents) : [];
   return {
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
@@ -113,6 +102,27 @@ export async function doctor(context: Context): Promise<DoctorReport> {
     remarks: [...problems, ...limits],
     advice: zfs && host ? adviseOnZfs(zfs, host.reflink) : [],
   };
+}
+
+/** Everything that is not as good as it could be, on a filesystem that can be written to. */
+function limitsOfAll(
+  host: HostProbe,
+  source: SourceReport | undefined,
+  room: GuestRoom | undefined,
+  contents: Status | undefined,
+): readonly string[] {
+  const restores = (contents?.unfinishedRestores ?? []).map((restore) => upperFirst(unfinishedText(restore)));
+  const newest = newestGood(contents?.revisions ?? []);
+  const newestImage = contents?.summary.newestImage;
+  const isFirst = contents?.revisions.length === 0;
+  return [
+    ...restores,
+    ...limitsOf(host),
+    ...(source?.format === undefined ? [] : [formatWarning(source.filename, source.format)]),
+    ...(isFirst && source ? tooLarge(source, host) : []),
+    ...(newest && room ? tooLittleRoom(newest, room) : []),
+    ...(newest && newestImage && host.reflink ? shredded(newest, newestImage) : []),
+  ];
 }
 
 /** A directory that cannot be written to takes no backup. This is one finding; the others are made all the same. */
