@@ -16,36 +16,8 @@ export interface Keeper {
  * @param present oldest first
  */
 export function keep(schedule: Schedule, present: readonly Retainable[]): Keeper {
-  const live = new Map<string, Retainable>();
-  /** The good revisions with each tag, oldest first. */
-  const carriers = new Map<string, Queue>([...schedule.keys()].map((tag) => [tag, newQueue()]));
-  /** Revisions without tags. Only a hold, or being the last good one, keeps them. */
-  let bare: readonly Retainable[] = [];
-
-  const admit = (revision: Retainable): void => {
-    live.set(revision.uuid, revision);
-    if (!revision.isGood) return;
-    for (const tag of new Set(revision.tags)) carriers.get(tag)?.push(revision.uuid);
-    if (revision.tags.length === 0) bare = [...bare, revision];
-  };
-  const strip = (uuid: string, tag: string): void => {
-    const revision = live.get(uuid);
-    if (!revision) return;
-    const stripped = { ...revision, tags: revision.tags.filter((other) => other !== tag) };
-    live.set(uuid, stripped);
-    if (stripped.tags.length === 0) bare = [...bare, stripped];
-  };
-  const expireTag = (tag: string, queue: Queue, nowMs: number): void => {
-    const { keep: count = 0, intervalMs = 0 } = schedule.get(tag) ?? {};
-    for (let oldest = queue.first(); oldest !== undefined && queue.size() > count; oldest = queue.first()) {
-      const { takenAtMs = nowMs } = live.get(oldest) ?? {};
-      if (nowMs - takenAtMs <= count * intervalMs) return;
-      queue.shift();
-      strip(oldest, tag);
-    }
-  };
-
-  for (const revision of present) admit(revision);
+  const stock = newStock(schedule);
+  for (const revision of present) stock.admit(revision);
   return {
     add: (revision) => {
       stock.admit(revision);
@@ -73,9 +45,9 @@ function expireTag({ live, carriers, strip }: Stock, schedule: Schedule, tag: st
 /** The revisions of the simulated repository. */
 interface Stock {
   readonly live: ReadonlyMap<string, Retainable>;
-  /** The good revisions with a tag, oldest first. */
+  /** The good revisions with each tag, oldest first. */
   readonly carriers: ReadonlyMap<string, Queue>;
-  /** Revisions that only a hold, or being the last good one, keeps. */
+  /** Revisions without tags. Only a hold, or being the last good one, keeps them. */
   bare: readonly Retainable[];
   admit(revision: Retainable): void;
   strip(uuid: string, tag: string): void;
@@ -117,7 +89,7 @@ interface Queue {
   size(): number;
 }
 
-/** A queue that removes its first item in constant time. */
+/** A list whose front can be taken off in constant time. */
 function newQueue(): Queue {
   const items: string[] = [];
   let taken = 0;

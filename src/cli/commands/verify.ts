@@ -67,14 +67,14 @@ function sliceOf(
   const age = olderThan === undefined ? undefined : parseDuration(olderThan);
   if (olderThan !== undefined && age === undefined)
     throw backyError('BACKY_USAGE', {
-      problem: `"${olderThan}" is not a duration`,
+      problem: `"${olderThan}" is no duration`,
       advice: `Give ${DURATION_EXPECTED}`,
     });
   if (limit === undefined) return { olderThan: age };
   const [sizeLimit, timeLimit] = [parseSize(limit), parseDuration(limit)];
   if (sizeLimit === undefined && timeLimit === undefined)
     throw backyError('BACKY_USAGE', {
-      problem: `"${limit}" is not a limit`,
+      problem: `"${limit}" is no limit`,
       advice: `Give ${SIZE_EXPECTED}, or ${DURATION_EXPECTED}`,
     });
   return { olderThan: age, ...(sizeLimit === undefined ? { timeLimit } : { sizeLimit }) };
