@@ -8,20 +8,17 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  renameSync,
-  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import type { RevisionRecord } from '../../../src/domain/revision.ts';
-import { expectSameBytes, hashOf, KIB, MIB, randomBytes, writeAt } from '../../helpers/bytes.ts';
+import { hashOf, KIB, MIB, randomBytes, writeAt } from '../../helpers/bytes.ts';
 import { mustRun } from '../../helpers/command.ts';
 import { type LoopFilesystem, needsOf, useFilesystem } from '../../helpers/loop-filesystem.ts';
 import { describeWith } from '../../helpers/needs.ts';
-import { createRepository, PROGRAM, readRecord, type TestRepository } from '../../helpers/repository.ts';
+import { createRepository, PROGRAM, type TestRepository } from '../../helpers/repository.ts';
 import {
   AS_SECOND_USER,
   GROUP_ID,
@@ -30,6 +27,7 @@ import {
   USER_ID,
 } from '../../helpers/second-user.ts';
 import { type Calls, callsNeeds, compileCalls } from '../../torture/tracer/calls.ts';
+import { recordsOf, snapshotsIn } from './snapshot-files.ts';
 
 const diskBytes = MIB;
 
@@ -259,44 +257,6 @@ describeWith([...callsNeeds, ...needsOf('btrfs', 'xfs')], 'a file that is sealed
   });
 });
 
-describeWith(needsOf('btrfs', 'xfs'), 'a snapshot of an earlier version', () => {
-  const filesystems = [useFilesystem('btrfs'), useFilesystem('xfs')] as const;
-
-  it.each([0, 1])('is not compared with, as its record does not name it, and goes (%i)', async (at) => {
-    const [sources, repositories] = at === 0 ? filesystems : [filesystems[1], filesystems[0]];
-    const source = join(sources.scratch(), 'disk.img');
-    writeFileSync(source, randomBytes(diskBytes));
-    const repository = await createRepository(join(repositories.scratch(), 'repository'), source);
-    await repository.backup();
-    asEarlierVersion(repository);
-    writeAt(source, 0, randomBytes(KIB));
-
-    const second = await repository.backup();
-    writeAt(source, 0, randomBytes(KIB));
-    const third = await repository.backup();
-
-    expect(second.stats).toMatchObject({
-      method: 'full',
-      fallback: 'the record of the previous revision does not identify its snapshot',
-    });
-    expect(third.stats.method).toBe('extent-map');
-    expect(third.stats).not.toHaveProperty('fallback');
-    expect(snapshotsIn(dirname(source))).toEqual([expect.stringContaining(third.uuid)]);
-  });
-
-  it('that became the image on its filesystem is not compared with either', async () => {
-    const [btrfs] = filesystems;
-    const source = join(btrfs.scratch(), 'disk.img');
-    writeFileSync(source, randomBytes(diskBytes));
-    const repository = await createRepository(join(btrfs.scratch(), 'repository'), source);
-    await repository.backup();
-    asEarlierVersion(repository);
-    const methods = [await repository.backup(), await repository.backup()].map(({ stats }) => stats.method);
-    expect(methods).toEqual(['full', 'clone']);
-    await expectSameBytes(repository.path('last'), source);
-  });
-});
-
 interface HostilePlace {
   readonly repository: TestRepository;
   /** The directory of the source, which belongs to the second user, as does the source. */
@@ -357,18 +317,7 @@ function sealedIn(repository: TestRepository): Map<string, string> {
   return new Map(recordsOf(repository).map(({ uuid }) => [uuid, hashOf(repository.path(uuid))]));
 }
 
-function recordsOf(repository: TestRepository): readonly RevisionRecord[] {
-  const names = repository.revisionFiles().filter((name) => name.endsWith('.rev'));
-  return names.map((name) => readRecord(repository, name.slice(0, -'.rev'.length)));
-}
-
-function snapshotsIn(directory: string): readonly string[] {
-  return readdirSync(directory)
-    .filter((name) => name.startsWith('.') && name.includes('.backy-'))
-    .sort();
-}
-
-/** Removes what an attack has left. */
+/** Removes the leftovers of an attack. */
 function clearAway({ directory }: HostilePlace): void {
   for (const name of readdirSync(directory)) {
     const path = join(directory, name);
@@ -382,23 +331,4 @@ function permutationsOf(items: readonly number[]): readonly (readonly number[])[
   return items.flatMap((item) =>
     permutationsOf(items.filter((other) => other !== item)).map((rest) => [item, ...rest]),
   );
-}
-
-/** Has a repository look as earlier versions left it: a snapshot has no directory, and no record names one. */
-function asEarlierVersion(repository: TestRepository): void {
-  const directory = dirname(repository.source);
-  for (const name of snapshotsIn(directory)) {
-    const path = join(directory, name);
-    renameSync(join(path, name.slice(-36)), `${path}.moving`);
-    rmdirSync(path);
-    renameSync(`${path}.moving`, path);
-  }
-  for (const record of recordsOf(repository)) {
-    const path = repository.path(`${record.uuid}.rev`);
-    const { snapshotFile, ...source } = record.source;
-    expect(snapshotFile).toBeDefined();
-    chmodSync(path, 0o600);
-    writeFileSync(path, JSON.stringify({ ...record, source }));
-    chmodSync(path, 0o400);
-  }
 }
