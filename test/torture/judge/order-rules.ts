@@ -1,71 +1,96 @@
+/** The state of all files and names after some calls. */
+interface Progress {
+  /** Revisions whose unfinished record is safe. */
+  readonly announced: Set<string>;
+  /** Files with bytes that were not synced. */
+  readonly unsafeFiles: Set<string>;
+  /** Changes to the names of a directory since it was synced. */
+  readonly unsafeNames: Map<string, string[]>;
+}
+
+/** One call, as the tracer lists it. */
+interface Call {
+  readonly text: string;
+  readonly path: string;
+  /** The second path of a rename or a link. */
+  readonly to: string;
+}
+
+/** Takes a call into account. Returns the rules that it breaks. */
+type Rule = (progress: Progress, call: Call) => readonly string[];
+
+const RULES: Readonly<Record<string, Rule>> = {
+  write: changeBytes,
+  truncate: changeBytes,
+  allocate: changeBytes,
+  clone: changeBytes,
+  fsync: sync,
+  mkdir: (progress, { text, path }) => touch(progress, path, text),
+  link: (progress, { text, to }) => touch(progress, to, text),
+  unlink: remove,
+  rmdir: remove,
+  rename,
+};
+
 /**
- * Judges the order of system calls by what POSIX promises, and no more: what a file holds is safe once the file was
- * synced, and that a name was made, changed or removed once its directory was. Filesystems such as btrfs and XFS promise
- * more, and forgive mistakes that another one would not.
+ * Judges the order of system calls by what POSIX promises, and no more. The bytes of a file are safe once the file was
+ * synced. A name that was made, changed or removed is safe once its directory was synced. Filesystems such as btrfs and
+ * XFS promise more, and forgive mistakes that another one would not.
  *
- * @param calls as `calls` lists them
+ * @param calls as the tracer lists them
  * @param repository the directory whose files matter
- * @returns what is wrong, in words; empty when all is well
+ * @returns one sentence for each breach; empty if all is well
  */
 export function breaches(calls: readonly string[], repository: string): readonly string[] {
-  const found: string[] = [];
-  /** Revisions whose unfinished record is safe. */
-  const announced = new Set<string>();
-  /** Files with bytes that were not synced. */
-  const unsafeFiles = new Set<string>();
-  /** Changes to the names of a directory since it was synced. */
-  const unsafeNames = new Map<string, string[]>();
-  const touch = (path: string, what: string): void => {
-    const directory = parentOf(path);
-    unsafeNames.set(directory, [...(unsafeNames.get(directory) ?? []), what]);
-  };
-  for (const call of calls) {
-    const [name = '', path = '', to = ''] = call.split(' ');
-    if ((name !== 'fsync' && !`${path} ${to}`.includes(repository)) || isScratch(path)) continue;
-    switch (name) {
-      case 'write':
-      case 'truncate':
-      case 'allocate':
-      case 'clone':
-        unsafeFiles.add(path);
-        if (isInTheMaking(path) && !announced.has(stemOf(path)))
-          found.push(`${path} is made before a record of it is safe`);
-        break;
-      case 'fsync':
-        unsafeFiles.delete(path);
-        for (const name of unsafeNames.get(path) ?? [])
-          if (name.endsWith('.rev.partial')) announced.add(stemOf(name));
-        unsafeNames.delete(path);
-        break;
-      case 'mkdir':
-        touch(path, call);
-        break;
-      case 'link':
-        touch(to, call);
-        break;
-      case 'unlink':
-      case 'rmdir':
-        unsafeFiles.delete(path);
-        if (!isUnfinished(path)) touch(path, call);
-        break;
-      case 'rename':
-        if (isScratch(to)) {
-          unsafeFiles.delete(path);
-          break;
-        }
-        if (unsafeFiles.delete(path)) found.push(`${to} appears before its bytes are safe`);
-        found.push(...untimely(path, to, unsafeNames));
-        touch(to, call);
-        if (parentOf(path) !== parentOf(to)) touch(path, call);
-        break;
-    }
-  }
-  for (const [directory, names] of unsafeNames)
-    found.push(`success is reported before ${directory} is safe: ${names.join(', ')}`);
+  const progress: Progress = { announced: new Set(), unsafeFiles: new Set(), unsafeNames: new Map() };
+  const found = calls.flatMap((text) => {
+    const [name = '', path = '', to = ''] = text.split(' ');
+    const isElsewhere = name !== 'fsync' && !`${path} ${to}`.includes(repository);
+    return isElsewhere || isScratch(path) ? [] : (RULES[name]?.(progress, { text, path, to }) ?? []);
+  });
+  const unsafe = [...progress.unsafeNames].map(
+    ([directory, names]) => `success is reported before ${directory} is safe: ${names.join(', ')}`,
+  );
+  return [...found, ...unsafe];
+}
+
+function changeBytes({ announced, unsafeFiles }: Progress, { path }: Call): readonly string[] {
+  unsafeFiles.add(path);
+  const isTooEarly = isInTheMaking(path) && !announced.has(stemOf(path));
+  return isTooEarly ? [`${path} is made before a record of it is safe`] : [];
+}
+
+function sync({ announced, unsafeFiles, unsafeNames }: Progress, { path }: Call): readonly string[] {
+  unsafeFiles.delete(path);
+  for (const change of unsafeNames.get(path) ?? [])
+    if (change.endsWith('.rev.partial')) announced.add(stemOf(change));
+  unsafeNames.delete(path);
+  return [];
+}
+
+function remove(progress: Progress, { text, path }: Call): readonly string[] {
+  progress.unsafeFiles.delete(path);
+  return isUnfinished(path) ? [] : touch(progress, path, text);
+}
+
+function rename(progress: Progress, { text, path, to }: Call): readonly string[] {
+  const hasUnsafeBytes = progress.unsafeFiles.delete(path);
+  if (isScratch(to)) return [];
+  const found = hasUnsafeBytes ? [`${to} appears before its bytes are safe`] : [];
+  found.push(...untimely(path, to, progress.unsafeNames));
+  touch(progress, to, text);
+  if (parentOf(path) !== parentOf(to)) touch(progress, path, text);
   return found;
 }
 
-/** A record that appears in a directory seals what is there; one that leaves it takes its revision along. */
+/** Notes a change to the names of a directory. */
+function touch({ unsafeNames }: Progress, path: string, change: string): readonly string[] {
+  const directory = parentOf(path);
+  unsafeNames.set(directory, [...(unsafeNames.get(directory) ?? []), change]);
+  return [];
+}
+
+/** Judges a rename: a record seals its revision when it appears, and must leave the directory first. */
 function untimely(
   from: string,
   to: string,
@@ -101,7 +126,7 @@ function isUnfinished(path: string): boolean {
   return /\.partial$|\/\.tmp-/.test(path);
 }
 
-/** An image or index that nothing but an unfinished record explains. */
+/** Whether a path is an image or index that must have an unfinished record. */
 function isInTheMaking(path: string): boolean {
   return /\/[0-9a-f-]{36}(?:\.hashes)?\.partial$/.test(path);
 }
