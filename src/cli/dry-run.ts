@@ -4,7 +4,7 @@ import type { Session } from './session.ts';
 import { revisionLine } from './ui/revision-line.ts';
 
 /** The option that asks for a plan, in the form that commander takes. */
-export const DRY_RUN_OPTION = ['-n, --dry-run', 'only say what would be done'] as const;
+export const DRY_RUN_OPTION = ['-n, --dry-run', 'only show what would be done'] as const;
 
 /** Prints what was done, unless -q is given. After a dry run it prints the plan, even with -q. */
 export function tellOutcome(

@@ -54,10 +54,10 @@ export function createProgram(version: string): Command {
     .helpCommand('help [COMMAND]', 'print the help of a command')
     .option('-b, --backup-directory <DIR>', 'directory of the repository', '.')
     .option('-l, --log <FILE>', 'log to this file instead of backy.log in the repository')
-    .option('-v, --verbose', 'say more on standard error')
-    .option('-q, --quiet', 'say nothing but what was asked for, and errors')
+    .option('-v, --verbose', 'print more details')
+    .option('-q, --quiet', 'print only requested information and errors')
     .option('--json', 'print machine-readable output')
-    .option('--trust-repository', 'act by the configuration of a repository that other users may write to')
+    .option('--trust-repository', 'trust the configuration of a repository that other users can write to')
     .addHelpText('after', EXAMPLES);
   return withConventions(program);
 }

@@ -19,9 +19,9 @@ export function adoptCommand(blank: Command, run: Run): Command {
       'make a new record for one image',
     ],
   ])
-    .summary('give images that have lost their records new ones')
+    .summary('make new records for images that have lost theirs')
     .description(
-      'Makes a record for each image that has none: of the time in its id, or else of the file; of its index, which is made if it is missing; and of its size. The revisions are distrusted until "verify" has passed, and the tag "manual:adopted" keeps them. With whole IDs it takes only these, also where a record is there and cannot be read.',
+      'Makes a record for each image without one, from its size, its index, and the time in its id or of its file. Makes the index, too, if it is missing. The revisions stay distrusted until "verify" passes, and the tag "manual:adopted" keeps them. With IDs, adopts only these images, even if an unreadable record exists.',
     )
     .argument('[ID...]', 'whole ids of images, as "status" lists them')
     .option(...DRY_RUN_OPTION)

@@ -16,7 +16,7 @@ interface Options extends LoadFlags {
 
 export function backupCommand(blank: Command, run: Run): Command {
   return withExamples(blank, [
-    ['backy -b /srv/backy/web1 backup', 'take what the schedule says is due: a line for cron'],
+    ['backy -b /srv/backy/web1 backup', 'take the revisions that are due; run this from cron'],
     [
       'backy -b /srv/backy/web1 backup manual:before-upgrade --rate 50MiB',
       'take a revision now, and leave disk bandwidth to others',
@@ -24,20 +24,17 @@ export function backupCommand(blank: Command, run: Run): Command {
   ])
     .summary('take a new revision')
     .description(
-      'Takes a new revision for the tags that are due according to the schedule, and does nothing if none is. With TAGS it takes one now. Removes what an interrupted run left behind.',
+      'Takes a new revision for all tags that are due according to the schedule. Does nothing if no tag is due. With TAGS, takes a revision now. Also purges the leftovers of interrupted runs.',
     )
-    .argument('[TAGS]', 'comma list of tags of the schedule, or of tags that begin with "manual:"')
+    .argument('[TAGS]', 'comma-separated tags of the schedule, or tags with the prefix "manual:"')
     .option(
       '--slot <TIME>',
-      'back up for the slot of the schedule that holds this time, such as 2026-01-31T03:00Z: without TAGS for all tags that it lacks; tags that a good revision of the slot already carries are left out',
+      'back up for the slot of the schedule that contains this time, such as 2026-01-31T03:00Z; takes the tags (by default all) that no good revision of the slot has yet',
     )
-    .option(
-      '-f, --force',
-      'accept any tag, a source that is mounted, and one that a restore has left half-done',
-    )
+    .option('-f, --force', 'accept any tag, a mounted source, and a source with an unfinished restore')
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
-    .option('--no-idle', 'wait for nothing else, whatever the configuration says')
+    .option('--no-idle', 'run at normal priority, even if the configuration says otherwise')
     .action((tags: string | undefined, options: Options, command: Command) =>
       run(command, (session) => backUp(session, tags, options)),
     );

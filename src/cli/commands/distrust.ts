@@ -13,11 +13,11 @@ interface Options {
 export function distrustCommand(blank: Command, run: Run): Command {
   return withExamples(blank, [
     ['backy -b /srv/backy/web1 distrust', 'distrust everything after a disk has failed'],
-    ['backy -b /srv/backy/web1 distrust -r 2026-11-01..2026-11-07', 'distrust what was taken within a week'],
+    ['backy -b /srv/backy/web1 distrust -r 2026-11-01..2026-11-07', 'distrust the revisions of one week'],
   ])
-    .summary('mark revisions as not to be relied upon')
+    .summary('mark revisions as unreliable')
     .description(
-      'Marks revisions as not to be relied upon, after a disk or a machine misbehaved: they are not cloned, "last" moves away from them, and the next backup compares every byte. "verify" says which of them are good.',
+      'Marks revisions as unreliable after a disk or a machine has misbehaved. They are not cloned, "last" no longer points to them, and the next backup compares every byte. Use "verify" to find the good ones.',
     )
     .addOption(revisionsOption(blank).default('all'))
     .option(...DRY_RUN_OPTION)

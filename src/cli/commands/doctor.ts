@@ -9,9 +9,9 @@ export function doctorCommand(blank: Command, run: Run): Command {
     ['backy -b /srv/backy/web1 doctor', 'check the filesystem and the source of a repository'],
     ['backy -b /mnt/new-disk doctor', 'check a filesystem before there is a repository'],
   ])
-    .summary('try out what this machine and filesystem can do')
+    .summary('test what this machine and filesystem can do')
     .description(
-      'Tries out with temporary files what the filesystem of the directory can do, and whether the source can be reached. Works before there is a repository, too. The exit code is 1 if backups cannot work.',
+      'Tests the filesystem of the directory with temporary files, and whether the source is reachable. Also works without a repository. The exit code is 1 if backups cannot work.',
     )
     .action((_options: object, command: Command) =>
       run(command, async (session) => {

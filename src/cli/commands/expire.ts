@@ -12,15 +12,15 @@ interface Options {
 
 export function expireCommand(blank: Command, run: Run): Command {
   return withExamples(blank, [
-    ['backy -b /srv/backy/web1 expire -n', 'explain of each revision why it is kept or goes'],
-    ['backy -b /srv/backy/web1 expire', 'move what the schedule no longer keeps to the trash'],
+    ['backy -b /srv/backy/web1 expire -n', 'explain for each revision why it is kept or removed'],
+    ['backy -b /srv/backy/web1 expire', 'move revisions that the schedule no longer keeps to the trash'],
   ])
     .summary('remove the revisions that the schedule no longer keeps')
     .description(
-      'Takes expired tags away and moves revisions that nothing keeps to the trash, and says of each why it is kept or goes. Every backup does this, too. Stops when the clock or the plan is implausible.',
+      'Removes expired tags, moves revisions that nothing keeps to the trash, and explains the decision for each revision. Every backup does the same. Stops if the clock or the plan is implausible.',
     )
     .option(...DRY_RUN_OPTION)
-    .option('--yes', 'do it although the plan is implausible')
+    .option('--yes', 'carry out an implausible plan')
     .action(({ dryRun, yes }: Options, command: Command) =>
       run(command, async (session) => {
         const { expire } = await import('../../operations/removal/expire.ts');

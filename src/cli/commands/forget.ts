@@ -25,11 +25,11 @@ export function forgetCommand(blank: Command, run: Run): Command {
   ])
     .summary('remove revisions')
     .description(
-      'Moves revisions to the trash, whatever their tags. Refuses those that are held, and the last good one. A damaged revision, or an image that has no record, is named by its whole id.',
+      'Moves revisions to the trash, regardless of their tags. Refuses held revisions and the last good one. Name a damaged revision, or an image without a record, by its whole id.',
     )
     .addOption(revisionsOption(blank).makeOptionMandatory())
     .option(...DRY_RUN_OPTION)
-    .option('--yes-the-last', 'remove the last good revision, too')
+    .option('--yes-the-last', 'remove even the last good revision')
     .action(({ revision, dryRun, yesTheLast }: Options, command: Command) =>
       run(command, async (session) => {
         const { forget } = await import('../../operations/removal/forget.ts');

@@ -23,8 +23,8 @@ export function holdCommand(blank: Command, run: Run): Command {
       'keep the two newest revisions until they are released',
     ],
   ])
-    .summary('keep revisions from being removed')
-    .description('Keeps revisions from being removed, by the schedule or by hand, until they are released.')
+    .summary('protect revisions from removal')
+    .description('Protects revisions from removal, by the schedule or by hand, until they are released.')
     .argument('<REASON>', 'why, for people to read in "backy status"')
     .addOption(revisionsOption(blank).default('last'))
     .option('--until <DATE>', 'when the hold ends by itself, such as 2027-01-31 or 2027-01-31T12:00')

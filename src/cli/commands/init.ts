@@ -18,7 +18,7 @@ export function initCommand(blank: Command, run: Run): Command {
   ])
     .summary('make a directory a repository')
     .description(
-      'Makes the directory of -b a repository: writes its configuration, with a schedule of daily, weekly and monthly revisions. Refuses if there is one, or if the directory holds what does not belong to a repository.',
+      'Makes the directory of -b a repository: writes its configuration, with a schedule of daily, weekly and monthly revisions. Refuses if a configuration exists or if the directory holds other files.',
     )
     .argument(
       '<TYPE>',
@@ -28,8 +28,8 @@ export function initCommand(blank: Command, run: Run): Command {
       '<SOURCE>',
       'path of the disk image or block device; VG/LV of a logical volume; POOL/IMAGE or POOL/NAMESPACE/IMAGE of Ceph',
     )
-    .option('-f, --force', 'take a directory that holds other files, too; they are left alone')
-    .option('--require-reflink', 'refuse backups where blocks cannot be shared between revisions')
+    .option('-f, --force', 'accept a directory with other files, and leave them alone')
+    .option('--require-reflink', 'refuse backups that cannot share blocks between revisions')
     .action((type: string, filename: string, { force, requireReflink }: Options, command: Command) =>
       run(command, async (session) => {
         const { init } = await import('../../operations/init.ts');

@@ -14,11 +14,11 @@ interface Options {
 export function purgeCommand(blank: Command, run: Run): Command {
   return withExamples(blank, [
     ['backy -b /srv/backy/web1 purge -n', 'show what would be removed for good'],
-    ['backy -b /srv/backy/web1 purge', 'empty the trash now, to free space'],
+    ['backy -b /srv/backy/web1 purge', 'purge the trash now to free space'],
   ])
-    .summary('empty the trash, and remove what interrupted runs left behind')
+    .summary('purge the trash and the leftovers of interrupted runs')
     .description(
-      'Removes what interrupted runs provably left behind, and empties the trash. Revisions are never touched, nor are images without a record or anything else that backy did not make. Every backup does this, too, but leaves in the trash what has not been there for its time.',
+      'Purges the leftovers of interrupted runs and everything in the trash. Never touches revisions, images without a record, or files that backy did not make. Every backup does the same, but keeps removed revisions in the trash until their grace time ends.',
     )
     .option(...DRY_RUN_OPTION)
     .action(({ dryRun }: Options, command: Command) =>

@@ -26,22 +26,22 @@ export function restoreCommand(blank: Command, run: Run): Command {
   ])
     .summary('write a revision to a file, a device or standard output')
     .description(
-      'Writes the image of a revision to TARGET and checks every block on the way. On an existing file or device only what differs is written. With --clone, TARGET becomes a new file that shares all blocks with the image, which takes no time and checks no block. Success means complete and durable.',
+      'Writes the image of a revision to TARGET and checks every block. On an existing file or device, writes only blocks that differ. With --clone, TARGET becomes a new file that shares all blocks with the image; this takes no time and checks nothing. Success means that TARGET is complete and durable.',
     )
     .argument('<TARGET>', 'new file, existing file, block device, rbd:POOL/IMAGE, or - for standard output')
     .addOption(revisionOption(blank))
-    .option('--force', 'restore what is good of a damaged image; the exit code is 1 all the same')
+    .option('--force', 'restore the good blocks of a damaged image; the exit code is still 1')
     .addOption(
       blank
         .createOption(
           '--clone',
-          'share the blocks of the image with a new file on its filesystem; none is checked',
+          'share the blocks of the image with a new file on the same filesystem, without checking them',
         )
         .conflicts('force'),
     )
     .addOption(
       blank
-        .createOption('--abandon', 'forget that a restore onto TARGET is not complete; write nothing')
+        .createOption('--abandon', 'forget an unfinished restore to TARGET; write nothing')
         .conflicts(['force', 'clone', 'revision']),
     )
     .option(...RATE_OPTION)

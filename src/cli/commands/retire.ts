@@ -15,9 +15,9 @@ export function retireCommand(blank: Command, run: Run): Command {
     ['backy -b /srv/backy/web1 retire -n', 'list the snapshots that this repository left at its source'],
     ['backy -b /srv/backy/web1 retire', 'remove them before you give the repository up'],
   ])
-    .summary('give the repository up: remove its snapshots from the source')
+    .summary('give up the repository: remove its snapshots from the source')
     .description(
-      'Removes every snapshot that the repository has left at its source, also where the source was renamed, is gone or was another one before. Nothing in the repository is removed: its images stay, as plain files. Stop whatever runs backups into it first. A later backup works as ever, and reads everything.',
+      'Removes all snapshots that the repository has left at its source, even if the source was renamed, replaced or removed. Keeps everything in the repository; the images stay as plain files. Stop scheduled backups first. A later backup still works, and reads everything.',
     )
     .option(...DRY_RUN_OPTION)
     .action(({ dryRun }: Options, command: Command) =>

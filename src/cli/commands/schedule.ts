@@ -22,8 +22,8 @@ export function scheduleCommand(blank: Command, run: Run): Command {
     .description(
       'Shows which backups the schedule takes in the next DAYS, which revisions are kept at the end, the largest gap between them, and the space they need. Nothing is changed.',
     )
-    .argument('<DAYS>', 'how far to look ahead')
-    .option('--from-nothing', 'begin with an empty repository instead of the revisions there are')
+    .argument('<DAYS>', 'number of days to simulate')
+    .option('--from-nothing', 'begin with an empty repository instead of the present revisions')
     .action((days: string, { fromNothing }: Options, command: Command) =>
       run(command, async (session) => {
         const { simulate } = await import('../../operations/status/simulate.ts');
@@ -38,7 +38,7 @@ function daysOf(text: string): number {
   const days = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (isNumberOfDays(days)) return days;
   throw backyError('BACKY_USAGE', {
-    problem: `"${text}" is no number of days`,
+    problem: `"${text}" is not a number of days`,
     advice: `Give ${DAYS_EXPECTED}`,
   });
 }

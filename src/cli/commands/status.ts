@@ -16,9 +16,9 @@ export function statusCommand(blank: Command, run: Run): Command {
   ])
     .summary('list the revisions')
     .description(
-      'Lists the revisions, oldest first: date, id, size of the data written, seconds, tags and trust; with -v also how the source was read, what blocks are shared with, and when the revision was verified. What is true of all revisions is in the summary. Damaged revisions and the trash follow; then how each tag of the schedule stands, and how the last run ended. The exit code is 1 if a revision is damaged, without its record, or may not be read by this user; with --all also if a configuration is not valid.',
+      'Lists the revisions, oldest first: date, id, size of the data written, seconds, tags and trust. With -v, also shows the method of reading, the sharing of blocks and the last verification. Damaged revisions and the trash follow, then the state of each tag of the schedule and the outcome of the last run. Remarks that all revisions share are in the summary. The exit code is 1 if a revision is damaged, unreadable or without a record; with --all also if a configuration is not valid.',
     )
-    .option('--all', 'an overview of all repositories right below the directory of -b')
+    .option('--all', 'show an overview of all repositories directly below the directory of -b')
     .action(({ all }: Options, command: Command) =>
       run(command, async (session) => {
         if (all) return showAll(session);

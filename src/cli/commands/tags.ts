@@ -19,16 +19,16 @@ const ACTIONS = ['set', 'add', 'remove'] as const;
 export function tagsCommand(blank: Command, run: Run): Command {
   return withExamples(blank, [
     ['backy -b /srv/backy/web1 tags add manual:golden', 'tag the newest good revision'],
-    ['backy -b /srv/backy/web1 tags remove weekly -r 1 -n', 'show what taking a tag away would change'],
+    ['backy -b /srv/backy/web1 tags remove weekly -r 1 -n', 'show the effect of removing a tag'],
   ])
     .summary('change the tags of revisions')
     .description(
-      'Gives revisions exactly these tags (set), these too (add), or takes them away (remove). A revision without tags goes with the next expiry.',
+      'Replaces the tags of revisions (set), adds tags (add) or removes tags (remove). The next expiry removes a revision without tags.',
     )
     .addArgument(blank.createArgument('<ACTION>', 'what to do').choices(ACTIONS))
-    .argument('<TAGS>', 'comma list of tags of the schedule, or of tags that begin with "manual:"')
+    .argument('<TAGS>', 'comma-separated tags of the schedule, or tags with the prefix "manual:"')
     .addOption(revisionsOption(blank).default('last'))
-    .option('--expect <TAGS>', 'change nothing unless these are the tags now; "" for none')
+    .option('--expect <TAGS>', 'change nothing unless the revisions have exactly these tags now; "" for none')
     .option('-f, --force', 'accept any tag')
     .option(...DRY_RUN_OPTION)
     .action((action: EditTagsOptions['action'], tags: string, options: Options, command: Command) =>

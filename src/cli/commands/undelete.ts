@@ -12,13 +12,13 @@ interface Options {
 export function undeleteCommand(blank: Command, run: Run): Command {
   return withExamples(blank, [
     ['backy -b /srv/backy/web1 undelete -r last', 'bring back the newest revision in the trash'],
-    ['backy -b /srv/backy/web1 undelete -r all', 'bring back all that is in the trash'],
+    ['backy -b /srv/backy/web1 undelete -r all', 'bring back everything in the trash'],
   ])
     .summary('bring removed revisions back')
     .description(
-      'Brings revisions back from the trash, where what was forgotten or has expired stays for a day (grace-time in the configuration). What the schedule would remove again gets the tag "manual:undeleted". A damaged revision is named by its whole id.',
+      'Brings revisions back from the trash. Forgotten and expired revisions stay there for a day (grace-time in the configuration). A revision that the schedule would remove again gets the tag "manual:undeleted". Name a damaged revision by its whole id.',
     )
-    .addOption(revisionsOption(blank, ', of those in the trash').makeOptionMandatory())
+    .addOption(revisionsOption(blank, ', among those in the trash').makeOptionMandatory())
     .action(({ revision }: Options, command: Command) =>
       run(command, async (session) => {
         const { undelete } = await import('../../operations/removal/undelete.ts');

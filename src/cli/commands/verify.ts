@@ -27,17 +27,17 @@ export function verifyCommand(blank: Command, run: Run): Command {
   ])
     .summary('check images against their indexes')
     .description(
-      'Reads whole images and compares every block with the index, naming each bad one. Good revisions become verified, bad ones distrusted. With --repair, blocks get their bytes back from the source or from another revision, if these have them at another place of the disk; what was there is kept. A record that was edited, or has rotted, is named; --accept-records takes it as it is. The exit code is 1 if anything is bad.',
+      'Reads whole images, compares every block with the index and names each bad one. Good revisions become verified, bad ones distrusted. With --repair, restores bad blocks from the source or from another revision that has an intact copy, and keeps the bad data. Also names records that were edited or damaged; --accept-records accepts them. The exit code is 1 if anything is bad.',
     )
-    .addOption(revisionsOption(blank, ' (default: all, and the damaged ones)'))
-    .option('--older-than <DURATION>', 'leave out what was verified less than this long ago, such as 30d')
+    .addOption(revisionsOption(blank, ' (default: all, including damaged ones)'))
+    .option('--older-than <DURATION>', 'skip revisions that were verified within this time, such as 30d')
     .option(
       '--limit <SIZE|DURATION>',
-      'begin no further revision after this much was read or this time has passed, such as 500GiB or 2h; the revision whose verification is longest ago comes first',
+      'start no further revision after reading this much or for this long, such as 500GiB or 2h; begins with the least recently verified revision',
     )
     .option('--newest-first', 'verify the newest revision first')
-    .option('--repair', 'heal bad blocks where the right bytes can be found')
-    .option('--accept-records', 'give records that were edited a new checksum')
+    .option('--repair', 'repair bad blocks if an intact copy exists')
+    .option('--accept-records', 'accept edited records by giving them a new checksum')
     .option(...RATE_OPTION)
     .option(...IDLE_OPTION)
     .action((options: Options, command: Command) => run(command, (session) => verifyAll(session, options)));
