@@ -20,7 +20,7 @@ describe('a dry run', () => {
       /^\S+\.partial\n\S+\.rev\.partial\n\S+ from the trash\n2 files and 1 revision would go for good\n$/,
     ],
     ['expire', [], /nothing expires\n$/],
-  ])('of %s says what would be done, with -q too, and changes nothing', async (name, args, plan) => {
+  ])('of %s prints the plan, with -q too, and changes nothing', async (name, args, plan) => {
     const repository = await makeRepository();
     const before = contentsOf(repository);
 

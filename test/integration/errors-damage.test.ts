@@ -34,7 +34,7 @@ describeWith(['command b3sum'], 'a damaged image', () => {
     await mustRun('test', ['!', '-e', fresh]);
   });
 
-  it('gives what is good of it by force, and says what is not', async () => {
+  it('restores the good blocks with --force, and lists the bad ones', async () => {
     const { scratch, repository } = await damagedRepository(flips);
     const expected = join(scratch, 'expected');
     await mustRun('cp', [repository.source, expected]);
@@ -101,7 +101,7 @@ describeWith(['command b3sum'], 'a damaged image', () => {
     await expectSameBytes(repository.path(next.uuid), repository.source);
   });
 
-  it('is noticed when it is longer, shorter or gone', async () => {
+  it('is noticed if it is longer, shorter or missing', async () => {
     const { repository, record } = await damagedRepository();
     const image = repository.path(record.uuid);
     for (const size of [34 * MIB, 32 * MIB]) {

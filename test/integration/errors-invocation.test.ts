@@ -7,7 +7,7 @@ import { expectFailure, expectOneLine } from '../helpers/failure.ts';
 import { backy, createRepository, PROGRAM, type TestRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
 
-describe('what a command is called with', () => {
+describe('invalid arguments of a command', () => {
   it.each([
     ['a target', 'restore "$(printf "bad\\377")"'],
     ['a repository', '-b "$(printf "bad\\377")" init file ../disk.img'],
@@ -50,7 +50,7 @@ describe('what a command is called with', () => {
     expect(await shell(`-b ${directory} status`, directory, away)).toMatchObject({ exitCode: 0 });
   });
 
-  it.each(['abc', '0', '-1', '1.5', '2000'])('a number of threads that is none: %s', async (count) => {
+  it.each(['abc', '0', '-1', '1.5', '2000'])('an invalid number of threads: %s', async (count) => {
     const { directory } = await makeRepository();
 
     await expectFailure((...args) => backy(directory, args, { env: { BACKY_THREADS: count } }), ['status'], {

@@ -124,7 +124,7 @@ describe('errors of repositories', () => {
     expect(await repository.backy('status')).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
-  it('a broken configuration keeps nobody from what there is', async () => {
+  it('a broken configuration does not block reading and restoring', async () => {
     const repository = await emptyRepository();
     const { uuid } = await repository.backup();
     writeFileSync(repository.path('config'), '[');
@@ -191,7 +191,7 @@ describe('errors of repositories', () => {
       await expectFailure(repository.backy, line, { code: 'BACKY_USAGE', says: [says] });
   });
 
-  it('a repository that is a file, and one whose name would move the cursor', async () => {
+  it('a repository that is a file, and one whose name contains control characters', async () => {
     const scratch = scratchForTest();
     const hostile = join(scratch, 'a\u001b[2Jb\nc\u202e');
     mkdirSync(hostile);

@@ -20,7 +20,7 @@ import { scratchForTest } from '../helpers/scratch.ts';
 import { unwrapped } from '../helpers/unwrapped.ts';
 
 describe('errors of sources', () => {
-  it('a source that is missing fails the backup and keeps what there is', async () => {
+  it('a missing source fails the backup and keeps the revisions', async () => {
     const { repository, source } = await sourceAndRepository();
     const earlier = await repository.backup();
     renameSync(source, `${source}.away`);

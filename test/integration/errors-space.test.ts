@@ -85,7 +85,7 @@ for (const { type, sizeMib } of [
 describeWith(needsOf('xfs'), 'a read-only filesystem', () => {
   const filesystem = useFilesystem('xfs');
 
-  it('takes no backup, and serves what it has', async () => {
+  it('takes no backup, and serves its revisions', async () => {
     const source = join(scratchForTest(), 'disk.img');
     writeFileSync(source, randomBytes(4 * MIB));
     const repository = await createRepository(join(filesystem.directory, 'repository'), source);

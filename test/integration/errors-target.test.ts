@@ -72,7 +72,7 @@ describe('targets of a restore', () => {
     });
   });
 
-  it('have names that leave room for what is written first', async () => {
+  it('have names that leave room for a temporary name', async () => {
     const { scratch, repository } = await filledRepository();
 
     await expectFailure(repository.backy, ['restore', join(scratch, 'a'.repeat(255))], {
@@ -188,7 +188,7 @@ describeWith([...needsOf('ext4'), 'command losetup'], 'devices as targets', () =
 describeWith(['root', ...needsOf('ext4'), 'command losetup', 'command chattr'], 'a protected target', () => {
   const filesystem = useFilesystem('ext4', 64);
 
-  it('is refused with what lifts that, before the image is read', async () => {
+  it('is refused with a remedy before the image is read', async () => {
     const { scratch, repository } = await filledRepository();
     // Whoever read it would say so.
     chmodSync(repository.path('last'), 0o600);

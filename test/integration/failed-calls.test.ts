@@ -76,7 +76,7 @@ describeWith([...needsOf('xfs'), 'command strace'], 'a system call that fails', 
     await expectSameBytes(repository.path('last'), repository.source);
   });
 
-  it('restores while a loop device goes away that has nothing to do with it', async () => {
+  it('restores while an unrelated loop device disappears', async () => {
     const { repository } = await changedRepository(filesystem.scratch());
     const target = join(filesystem.scratch(), 'target');
     // Only a target that exists can be in use as a loop device.

@@ -33,7 +33,7 @@ describeWith([...failingDeviceNeeds, ...needsOf('xfs'), 'command filefrag'], 'a 
     await expectSameBytes(repository.path(uuid), device.disk);
   });
 
-  it('under an image: its unreadable blocks are named, and so is what comes behind them', async () => {
+  it('under an image: its unreadable blocks are named, and the scan continues behind them', async () => {
     const device = await startFailingDevice(400 * MIB);
     const source = join(scratchForTest(), 'disk.img');
     writeFileSync(source, randomBytes(8 * MIB));

@@ -45,7 +45,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
       expect(await repository.verify()).toMatchObject({ good: true });
     });
 
-    it('costs what changed, however large it is', async () => {
+    it('costs only its changes, whatever its size', async () => {
       const costs = [];
       for (const gibibytes of [4, 64]) {
         const source = join(sources.scratch(), 'disk.img');
@@ -106,7 +106,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
       expect(await repository.verify()).toMatchObject({ good: true });
     });
 
-    it('is read whole, and says so, when the snapshot before is gone', async () => {
+    it('is read in full, and says so, without the previous snapshot', async () => {
       const repository = await apart();
       await repository.backup();
       for (const path of snapshotsOf(repository)) rmSync(path, { recursive: true });
@@ -122,7 +122,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
       });
     });
 
-    it('is read whole when a block proves that what is known of it is wrong', async () => {
+    it('is read in full if one block disproves the hints', async () => {
       const repository = await apart();
       configure(repository, 'sample-runs: 1');
       await repository.backup();
@@ -292,7 +292,7 @@ describeWith(needsOf('ext4', 'xfs'), 'a device that is mounted', () => {
     await expectSameBytes(repository.path('last'), device);
   });
 
-  it('is read from the disk: what its filesystem writes never comes to the cache of the device', async () => {
+  it('is read from the disk, because its filesystem bypasses the cache of the device', async () => {
     const { disk, device, repository } = await repositoryOfDevice();
     configure(repository, 'allow-mounted: true');
     await withMounted(device, 'rw', async (directory) => {

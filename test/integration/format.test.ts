@@ -102,7 +102,7 @@ for (const type of types) {
 
     if (type === 'ext4') return;
 
-    it('clones the index: what did not change is shared, too', async () => {
+    it('clones the index and shares its unchanged blocks, too', async () => {
       const scratch = filesystem.scratch();
       const source = join(scratch, 'disk.img');
       const segments = 64;

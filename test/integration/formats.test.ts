@@ -81,7 +81,7 @@ describeWith(['command qemu-img'], 'an image that is not raw', () => {
     expect(repository.revisionFiles()).toEqual([]);
   });
 
-  it('is what its guest wrote, where the configuration says that it is raw', async () => {
+  it('is backed up byte for byte if the configuration says that it is raw', async () => {
     const scratch = scratchForTest();
     const image = join(scratch, 'raw.img');
     writeFileSync(image, 'a raw disk');

@@ -32,7 +32,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
   describeWith(needsOf(type), `space that removing frees on ${type}`, () => {
     const filesystem = useFilesystem(type);
 
-    it('is what it was measured to be', async () => {
+    it('equals the measured space', async () => {
       const scratch = filesystem.scratch();
       const engine = await loadEngine();
       const path = (name: string): string => join(scratch, name);
@@ -53,7 +53,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
 describeWith([...needsOf('btrfs'), 'command btrfs', 'command setpriv'], 'space on btrfs', () => {
   const filesystem = useFilesystem('btrfs');
 
-  it('is known for what is compressed, too', async () => {
+  it('is measured for compressed files, too', async () => {
     const scratch = filesystem.scratch();
     await mustRun('btrfs', ['property', 'set', scratch, 'compression', 'zstd']);
     const [first, second] = [join(scratch, 'first'), join(scratch, 'second')];
@@ -78,7 +78,7 @@ describeWith([...needsOf('btrfs'), 'command btrfs', 'command setpriv'], 'space o
     expect(await offBy(filesystem, bytes, [first])).toBeLessThan(slackBytes);
   });
 
-  it('is an estimate for users who are not told where extents end', async () => {
+  it('is an estimate for users who may not see the ends of extents', async () => {
     const scratch = filesystem.scratch();
     const names = await makeGenerations(scratch);
     const path = (name: string): string => join(scratch, name);

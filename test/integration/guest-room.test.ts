@@ -59,7 +59,7 @@ describeWith([...needsOf('xfs', 'btrfs'), 'command fallocate'], 'a guest whose d
     expect((await repository.backup()).stats).toMatchObject({ method: 'extent-map' });
   });
 
-  it('counts with others on its filesystem, whose snapshots are kept', async () => {
+  it('counts the kept snapshots of other sources on its filesystem', async () => {
     const scratch = small.xfs.scratch();
     const disks = await Promise.all(['a', 'b'].map((name) => preallocatedDisk(scratch, 75, name)));
     for (const [n, disk] of disks.entries()) {

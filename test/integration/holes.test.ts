@@ -34,7 +34,7 @@ for (const type of types) {
       await expectSameBytes(repository.path(uuid), repository.source);
     });
 
-    it('frees what the guest discarded or overwrote with zeros', async () => {
+    it('frees ranges that the guest discarded or overwrote with zeros', async () => {
       const repository = await sparseRepository(filesystem.scratch());
       const first = await repository.backup();
       const discard = ['--punch-hole', '--offset', String(8 * MIB), '--length', String(512 * KIB)];
@@ -50,7 +50,7 @@ for (const type of types) {
       await expectSameBytes(repository.path(second.uuid), repository.source);
     });
 
-    it('restores holes as holes, and zeros over what a target held', async () => {
+    it('restores holes as holes, and writes zeros over old data of a target', async () => {
       const scratch = filesystem.scratch();
       const repository = await sparseRepository(scratch);
       await repository.backup();

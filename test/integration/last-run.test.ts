@@ -58,7 +58,7 @@ describe('the last run', () => {
     });
   });
 
-  it('takes each slot once, whichever way it is asked for, and refuses what is not a time', async () => {
+  it('takes each slot once, in whatever form it is given, and refuses invalid times', async () => {
     const repository = await makeRepository();
     const tagsOf = async (...args: readonly string[]) => {
       const { exitCode, stdout } = await repository.backy('--json', 'backup', ...args);

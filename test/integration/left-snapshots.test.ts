@@ -138,7 +138,7 @@ describeWith(needsOf('xfs', 'btrfs'), 'a snapshot that a repository left at its 
     expect(notesOf(repository)).toEqual([expect.objectContaining({ uuid, identity: expect.anything() })]);
   });
 
-  it('is named by doctor once nobody owns it, with the command that removes it', async () => {
+  it('is named by doctor if it has no owner, with the command that removes it', async () => {
     const { images, repository } = await backedUp();
     const neighbour = await createRepository(`${repository.directory}-beside`, join(images, 'disk.img'));
     await neighbour.backup();
@@ -157,7 +157,7 @@ describeWith(needsOf('xfs', 'btrfs'), 'a snapshot that a repository left at its 
     expect((await backUp(neighbour.directory)).method).toBe('extent-map');
   });
 
-  it('goes when its repository is retired, and the images stay', async () => {
+  it('is removed when its repository is retired, and the images stay', async () => {
     const { images, repository } = await backedUp();
     const [name = ''] = snapshotsIn(images);
 

@@ -158,7 +158,7 @@ describe('verify', () => {
     expect((await repository.backy('status')).stdout).toContain('distrusted');
   });
 
-  it('finds what is bad also where no report of it can be written', async () => {
+  it('finds bad blocks even if no report can be written', async () => {
     const repository = await makeRepository();
     const { uuid } = await repository.backup();
     writeFileSync(repository.path('quarantine'), '');
@@ -172,7 +172,7 @@ describe('verify', () => {
 });
 
 describe('schedule', () => {
-  it('shows backups, what is kept, the largest gap and the space', async () => {
+  it('shows backups, kept revisions, the largest gap and the space', async () => {
     const repository = await makeRepository();
     await expectFailure(repository.backy, ['schedule', 'soon'], { code: 'BACKY_USAGE', says: ['"soon"'] });
     expect((await repository.backy('schedule', '1')).stdout).toContain('disk use unknown');

@@ -39,7 +39,7 @@ for (const type of types) {
       expect(await repository.verify()).toMatchObject({ good: true });
     });
 
-    it('lists both, oldest first, with what the second one cost', async () => {
+    it('lists both, oldest first, with the cost of the second one', async () => {
       const { stdout } = await repository.backy('status');
 
       const line = ({ uuid }: RevisionRecord, tag: string): string =>
@@ -77,7 +77,7 @@ for (const type of types) {
       await mustRun('sh', ['-c', pipe, process.execPath, PROGRAM, repository.directory, spec, original]);
     });
 
-    it('writes only what differs to a block device', async () => {
+    it('writes only the differences to a block device', async () => {
       const disk = join(filesystem.scratch(), 'disk');
       makeSparseFile(disk, statSync(repository.source).size);
       const device = await attachDevice(disk);

@@ -25,7 +25,7 @@ function paths() {
   return { path, image: join(scratch, 'image'), index: join(scratch, 'index') };
 }
 
-describe('a number that is none', () => {
+describe('an invalid number', () => {
   let engine: Engine;
   beforeAll(async () => {
     engine = await loadEngine();

@@ -78,7 +78,7 @@ describeWith([...NEEDS_OF_SECOND_USER, ...needsOf('xfs', 'ext4')], 'the reposito
     expect(looseFilesIn(repository)).toEqual([]);
   });
 
-  it('names what the user may not read, and holds nothing against it', async () => {
+  it('names unreadable records without calling them damaged', async () => {
     const { repository, source } = usersPlace(xfs.scratch(), ext4.scratch());
     const asUser = (...args: readonly string[]) => program.asUser(repository, ...args);
     expect(await asUser('init', 'file', source)).toMatchObject({ exitCode: 0 });

@@ -54,7 +54,7 @@ describe('symbolic links planted in a repository', () => {
     expect(() => lstatSync(elsewhere)).toThrow('ENOENT');
   });
 
-  it('as leftovers are removed, and what they lead to is not', async () => {
+  it('as leftovers are removed, and their targets stay', async () => {
     const id = '01900000-0000-7000-8000-000000000000';
     const temporary = `.tmp-backy-1-2-${(BigInt(Date.now()) * 1_000_000n).toString(16)}`;
     const links = [`${id}.partial`, `${id}.hashes.partial`, id, `${id}.hashes`, temporary];
@@ -70,7 +70,7 @@ describe('symbolic links planted in a repository', () => {
     expect(repository.revisionFiles()).toEqual([]);
   });
 
-  it('as last are replaced, and what they lead to is not', async () => {
+  it('as last are replaced, and their targets stay', async () => {
     for (const name of ['last', 'latest', 'last.rev']) symlinkSync(victim, repository.path(name));
 
     const { uuid } = await repository.backup();
@@ -79,7 +79,7 @@ describe('symbolic links planted in a repository', () => {
     await expectSameBytes(repository.path('last'), repository.source);
   });
 
-  it('as the log are not written to, which is said once', async () => {
+  it('as the log are not written to, with one warning', async () => {
     rmSync(repository.path('backy.log'));
     symlinkSync(victim, repository.path('backy.log'));
 

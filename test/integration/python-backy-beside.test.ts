@@ -16,7 +16,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
   describeWith(needsOf(type), `a repository of the Python backy on ${type}`, () => {
     const filesystem = useFilesystem(type);
 
-    it('shares the blocks of its images with the first backup of ours', async () => {
+    it('shares the blocks of its images with our first backup', async () => {
       const repository = makeLegacyRepository(filesystem.scratch(), '2.4');
       moveElsewhere(repository.source);
       const { stdout } = await backy(repository.directory, ['--json', 'backup', 'manual:ours']);

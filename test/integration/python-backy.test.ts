@@ -108,7 +108,7 @@ describe.each(SHAPES)('a repository of the shape %s', (shape) => {
     expect(factsOf((await ask<Status>(repository, 'status')).revisions)).toEqual(expected);
   });
 
-  it('gets what is missing on the first verification, and is verified on the second', async () => {
+  it('gets missing indexes on the first verification, and is verified on the second', async () => {
     const repository = open();
     const before = await ask<Status>(repository, 'status');
     const texts = before.revisions.map(({ uuid }) => textOf(repository, uuid));
@@ -136,7 +136,7 @@ describe.each(SHAPES)('a repository of the shape %s', (shape) => {
     );
   });
 
-  it('goes on: a backup clones the newest good revision, and what was there stays as it was', async () => {
+  it('continues: a backup clones the newest good revision, and old files stay unchanged', async () => {
     const repository = open();
     const before = await ask<Status>(repository, 'status');
     const texts = new Map(before.revisions.map(({ uuid }) => [uuid, textOf(repository, uuid)]));
@@ -172,7 +172,7 @@ describe.each(SHAPES)('a repository of the shape %s', (shape) => {
     expectNothingLost(repository, uuid, text);
   });
 
-  it('is purged of what never finished, and of nothing else', async () => {
+  it('is purged of unfinished backups only', async () => {
     const repository = open();
     const { removed } = await ask<{ removed: readonly string[] }>(repository, 'purge');
     const gone = (incomplete.get(shape) ?? []).flatMap((uuid) => [uuid, `${uuid}.rev`]);
@@ -238,7 +238,7 @@ it('one that holds chunks hides no other in the overview', async () => {
   ]);
 });
 
-it('a source that is out of reach keeps nobody from what there is', async () => {
+it('an unreachable source does not block reading and restoring', async () => {
   const repository = makeLegacyRepository(scratchForTest(), '2.5');
   writeFileSync(
     join(repository.directory, 'config'),

@@ -103,7 +103,7 @@ for (const type of ['xfs', 'btrfs'] as const) {
       ]);
     });
 
-    it('that no other place can heal is said to be so, and changes nothing', async () => {
+    it('without a good copy is reported and stays unchanged', async () => {
       const { source, repository, first, second, images } = await twoRevisions();
       const needle = readAt(source, badOffset, 64);
       // Caches of a sharer that still have the right bytes are no other place.

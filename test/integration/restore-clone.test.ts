@@ -112,7 +112,7 @@ describeWith(needsOf('btrfs', 'xfs', 'ext4'), 'restore --clone where blocks cann
     await expectSameBytes(target, repository.source);
   });
 
-  it('is refused for what is no file, and with --force', async () => {
+  it('is refused for objects other than files, and with --force', async () => {
     const repository = await smallRepository(xfs.scratch());
     for (const target of ['-', 'rbd:pool/image'])
       await expectFailure(repository.backy, ['restore', '--clone', target], {
@@ -125,7 +125,7 @@ describeWith(needsOf('btrfs', 'xfs', 'ext4'), 'restore --clone where blocks cann
     });
   });
 
-  it('leaves it to XFS how it lays out what is written to the clone', async () => {
+  it('leaves the layout of writes to the clone to XFS', async () => {
     const scratch = xfs.scratch();
     const repository = await smallRepository(scratch);
     // Only an image that is a clone of the one before has the hint that is handed on.

@@ -18,7 +18,7 @@ for (const type of ['btrfs', 'xfs'] as const) {
   describeWith(needsOf(type), `retention on ${type}`, () => {
     const filesystem = useFilesystem(type);
 
-    it('keeps what the schedule keeps, byte for byte, and frees what it said', async () => {
+    it('keeps the scheduled revisions byte for byte, and frees the announced space', async () => {
       const repository = await makeRepository(filesystem);
       const hashes = await backUpDaily(repository);
       // 3 daily ones, those younger than 3 days, and the weekly one of the first day and the one a week later.
@@ -79,7 +79,7 @@ for (const { type, sizeMib } of [
   describeWith(needsOf(type), `removing on a full ${type}`, () => {
     const filesystem = useFilesystem(type, sizeMib);
 
-    it('frees space all the same (I32)', async () => {
+    it('still frees space (I32)', async () => {
       const repository = await makeRepository(filesystem);
       await repository.backup();
       writeAt(repository.source, 0, randomBytes(sourceBytes));

@@ -72,7 +72,7 @@ describeWith([...needsOf('xfs', 'ext4'), 'command losetup', ...qemuNeeds], 'a re
     expect(repository.revisionFiles()).not.toContain(held.uuid);
   });
 
-  it('in the trash stays there, is named, and goes once that ends', async () => {
+  it('in the trash stays there, is named, and is purged after its use ends', async () => {
     const { repository, records } = await filledRepository();
     const [held, other] = records;
     await repository.backy('forget', '-r', '2..1');

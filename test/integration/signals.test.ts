@@ -95,7 +95,7 @@ describeWith([...needsOf('xfs'), ...holdingNeeds], 'in the middle', () => {
     }
   });
 
-  it('a backup goes on beside status, find, restore and verify', async () => {
+  it('a backup continues beside status, find, restore and verify', async () => {
     const scratch = filesystem.scratch();
     const repository = await makeRepository(scratch);
     const earlier = await repository.backup();

@@ -55,7 +55,7 @@ describeWith([...needsOf('xfs'), 'command strace'], 'the source', () => {
     await expectSameBytes(join(scratch, 'target'), source);
   });
 
-  it('may be a file and a device that nobody can write to', async () => {
+  it('may be a read-only file or device', async () => {
     const scratch = filesystem.scratch();
     const file = join(scratch, 'disk.img');
     writeFileSync(file, randomBytes(MIB));

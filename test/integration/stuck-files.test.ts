@@ -59,7 +59,7 @@ describeWith([...needsOf('xfs'), 'command chattr'], 'a file that cannot be moved
     expect(readdirSync(batch)).toEqual(filesOf(first));
   });
 
-  it('as a copy from the trash is a revision again, and the trash is emptied all the same', async () => {
+  it('as a copy from the trash is a revision again, and the trash is still purged', async () => {
     const { repository, first } = await filledRepository();
     await repository.backy('forget', '-r', first.uuid);
     for (const batch of readdirSync(repository.path('.trash')))

@@ -22,7 +22,7 @@ describeWith(needsOf('xfs'), 'a block device that has space for what is written 
     { sectors: 'sectors of 512 bytes', size: 48 * MIB, options: [] },
     { sectors: 'sectors of 4096 bytes', size: 48 * MIB, options: ['--sector-size', '4096'] },
     { sectors: 'an image that ends within a sector', size: 48 * MIB - 1000, options: [] },
-  ])('gets no zeros written, and gives back what it had there: $sectors', async ({ size, options }) => {
+  ])('gets discards instead of zeros, and frees its old blocks: $sectors', async ({ size, options }) => {
     const scratch = filesystem.scratch();
     const source = join(scratch, 'source');
     makeSparseFile(source, size);

@@ -27,7 +27,7 @@ describeWith(needs, 'ZFS', () => {
     return JSON.parse(await guest.mustRun(`${programOn(directory)} --json doctor`));
   }
 
-  it('refuses to clone what was just written, which backy must know', async () => {
+  it('refuses to clone recent writes, which backy must handle', async () => {
     const directory = await dataset('early');
     const attempt = `import os, fcntl, errno
 for megabytes in (1, 200):
@@ -54,7 +54,7 @@ for megabytes in (1, 200):
     { name: 'records of 16 KiB', sizeMib: 20, options: ['recordsize=16K'], wait: 0 },
     { name: 'records of 1 MiB, and a kernel that waits', sizeMib: 8, options: ['recordsize=1M'], wait: 1 },
   ])('with $name', ({ name, sizeMib, options, wait }) => {
-    it('keeps each state of a disk for the price of what changed', async () => {
+    it('stores each state of a disk at the cost of its changes', async () => {
       const home = await dataset(name.replaceAll(/\W/g, ''), ...options);
       const repository = await createFileRepository(guest, `${home}/repository`, `${home}/disk.img`, sizeMib);
       const [saved, allocated] = [await pool.savedBytes(), await pool.allocatedBytes()];
@@ -107,7 +107,7 @@ for megabytes in (1, 200):
       expect(await repository.backy('verify -r all')).toMatchObject({ exitCode: 0 });
     });
 
-    it('gives a revision back as a clone, and says of what expires that the space is an estimate', async () => {
+    it('restores a revision as a clone, and calls the space of expired ones an estimate', async () => {
       const target = '/tank/together/target';
       const before = await pool.savedBytes();
       await guest.mustRun(
@@ -157,7 +157,7 @@ for megabytes in (1, 200):
       );
     });
 
-    it('can be cancelled meanwhile, and says in the end what it waited for', async () => {
+    it('can be cancelled meanwhile, and says at the end why it waited', async () => {
       await withParameter('zfs_dmu_offset_next_sync', 0, async () => {
         // The group that is open ends soon, as the test before has set it.
         await guest.mustRun('zpool sync tank');

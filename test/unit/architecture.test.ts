@@ -190,7 +190,7 @@ describe('the engine', () => {
     );
   });
 
-  it('has rooms that say what they are for, and show it', () => {
+  it('has rooms that state their purpose with an example', () => {
     const silent = [...engine]
       .filter(([name]) => name.endsWith('/mod.rs'))
       .filter(([, text]) => !/^\/\/! .*\n(\/\/!.*\n)*\/\/! ```/.test(text));

@@ -73,7 +73,7 @@ export function changes(bench: CephBench): void {
       ]);
     });
 
-    it('is told of by status and doctor', async () => {
+    it('is shown by status and doctor', async () => {
       expect((await repository.backy('status', '-v')).stdout).toMatch(/manual:2 +\w+ +rbd-diff +reflink/);
       expect((await repository.backy('doctor')).stdout).toContain(`${image} (rbd image, 64.00 MiB)`);
     });
@@ -120,7 +120,7 @@ export function changes(bench: CephBench): void {
     });
   });
 
-  it('is striped, or a clone, or has its data elsewhere, all the same', async () => {
+  it('is backed up if it is striped, a clone, or has a data pool', async () => {
     await cluster.rbd('create', '--size', '20M', 'rbd/base');
     await cluster.write('rbd/base', { offset: 3 * MIB, bytes: randomBytes(2 * MIB) });
     await cluster.rbd('snap', 'create', '--no-progress', 'rbd/base@s');
@@ -145,7 +145,7 @@ export function changes(bench: CephBench): void {
     }
   });
 
-  it('is read in full when the snapshot of the parent is gone, and when the configuration says so', async () => {
+  it('is read in full without the snapshot of the parent, and with full-always', async () => {
     const { image, repository } = await setUp(16 * MIB);
     const { uuid } = await repository.backup();
     await cluster.rbd('snap', 'rm', '--no-progress', `${image}@backy-${uuid}`);
@@ -189,7 +189,7 @@ export function changes(bench: CephBench): void {
     await expectRevision(repository, record, 'other/tenant/disk');
   });
 
-  it('may be named in CEPH_ARGS who we are', async () => {
+  it('is accessed as the user in CEPH_ARGS', async () => {
     const { repository } = await setUp(8 * MIB, {
       CEPH_CONF: '/nonexistent',
       CEPH_ARGS: `--id backy --conf ${cluster.conf}`,

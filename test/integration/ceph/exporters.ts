@@ -66,7 +66,7 @@ export function exporters(bench: CephBench): void {
       ['says nothing', 'exit 0', 'it ends in the middle'],
       ['says too much', '"$RBD" "$@"; echo more', 'there is more behind its end'],
       ['says something else', 'echo "something else"; exit 0', 'it does not start like one'],
-    ])('keeps what it has when the exporter %s', async (_, script, words) => {
+    ])('keeps its revisions if the exporter %s', async (_, script, words) => {
       await withRevision();
       repository.replaceRbd(`case " $* " in *" export-diff "*) ${script} ;; *) exec "$RBD" "$@" ;; esac`);
       const { code, message } = await repository.fail();
@@ -76,7 +76,7 @@ export function exporters(bench: CephBench): void {
       await expectUnharmed();
     });
 
-    it('reads everything, and says so, when what changed was not all that changed', async () => {
+    it('reads everything, and says so, if the stream concealed a change', async () => {
       await withRevision();
       // One block of N, with N = 1: each is compared.
       const becomeUsual = repository.configure('sample-runs: 1');
@@ -92,7 +92,7 @@ export function exporters(bench: CephBench): void {
       becomeUsual();
     });
 
-    it('distrusts what such a stream made of the revision before, and not what equals its snapshot', async () => {
+    it('distrusts an earlier revision made from such a stream, unless it equals its snapshot', async () => {
       await withRevision();
       const trusts = async (): Promise<readonly string[]> => {
         const { stdout } = await repository.backy('--json', 'status');
@@ -210,7 +210,7 @@ export function exporters(bench: CephBench): void {
       await expectNextBackup();
     });
 
-    it('says that the image is gone, in one line', async () => {
+    it('reports a missing image in one line', async () => {
       await withRevision();
       await cluster.rbd('snap', 'purge', '--no-progress', image);
       await cluster.rbd('rm', '--no-progress', image);

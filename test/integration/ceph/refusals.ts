@@ -8,7 +8,7 @@ import type { CephBench } from './bench.ts';
 export function refusals(bench: CephBench): void {
   const { cluster, setUp, expectRevision } = bench;
 
-  it('is refused, with what is needed, where nothing may be written', async () => {
+  it('is refused with a remedy if backy may not write to it', async () => {
     const { image, repository } = await setUp(8 * MIB);
     await repository.backup();
     const before = await cluster.snapshots(image);

@@ -14,7 +14,7 @@ import { type CephBench, until } from './bench.ts';
 export function restores(bench: CephBench): void {
   const { cluster, filesystem, setUp, expectRevision } = bench;
 
-  it('is restored to an image, writing only what differs', async () => {
+  it('is restored to an image by writing only the differences', async () => {
     const { image, repository, scratch } = await setUp(24 * MIB);
     const record = await repository.backup();
     await cluster.rbd('create', '--size', '24M', `${image}-restored`);

@@ -7,7 +7,7 @@ const overflow = 'more than its 1.00 MiB were overwritten meanwhile. Raise snaps
 
 /** A volume that is not thin is read in full, from a temporary snapshot. */
 export function classicVolumes({ guest, classic, overwrite, names }: GuestVolumes): void {
-  it('are read in full from a snapshot that is gone afterwards, also after a run that was killed', async () => {
+  it('are read in full from a temporary snapshot, which is removed even after a killed run', async () => {
     const repository = await classic('db');
     const first = await repository.backup();
     await overwrite('db', MIB, 64 * KIB);

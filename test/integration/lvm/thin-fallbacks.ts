@@ -23,7 +23,7 @@ export function thinFallbacks({ guest, thin, overwrite, names, keepsMetadata }: 
     ({ uuid: parent } = await repository.backup());
   });
 
-  it('when the snapshot of the parent is gone', async () => {
+  it('without the snapshot of the parent', async () => {
     await guest.mustRun(`lvremove -q -y vg-0/web-2.backy-${parent}`);
     await expectFullRead(`the snapshot of revision ${parent} is gone`);
   });
@@ -57,7 +57,7 @@ export function thinFallbacks({ guest, thin, overwrite, names, keepsMetadata }: 
     expect(await keepsMetadata()).toBe(false);
   });
 
-  it('when what it says is not true, which a sample finds out', async () => {
+  it('if its answer is wrong, which a sample reveals', async () => {
     const before = await repository.backup();
     expect(before.stats.method).toBe('thin-delta');
     // Each block is in one of 30 samples, so at most 30 runs are needed; all of the volume is overwritten, so one is.

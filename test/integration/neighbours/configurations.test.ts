@@ -123,7 +123,7 @@ describeWith(NEEDS_OF_SECOND_USER, 'a repository', () => {
     expect(await doctor({}, '--trust-repository')).toMatchObject({ exitCode: 0 });
   });
 
-  it('of root is trusted by every user, and one of a third user by nobody but root and that user', async () => {
+  it('of root is trusted by every user, and one of a third user only by that user', async () => {
     const repository = await repositoryOfRoot();
     const { directory } = repository;
     for (const name of readdirSync(directory)) chmodSync(repository.path(name), 0o644);
@@ -170,7 +170,7 @@ describeWith(NEEDS_OF_SECOND_USER, 'the note of snapshots in a repository', () =
   const noting = (path: string): string =>
     JSON.stringify({ formatVersion: 1, snapshots: [{ type: 'file', uuid, path }] });
 
-  it('counts only if nobody else may have written it', async () => {
+  it('counts only if no other user may write it', async () => {
     const repository = await repositoryOfRoot();
     const snapshot = join(dirname(repository.directory), `.disk.img.backy-12345678-${uuid}`);
     writeFileSync(snapshot, 'of somebody');

@@ -194,7 +194,7 @@ describeWith([...NEEDS_OF_SECOND_USER, ...holdingNeeds, ...needsOf('xfs')], 'lin
     expect(readFileSync(victim).equals(secret)).toBe(true);
   });
 
-  it('are followed as ever where nobody else can make them', async () => {
+  it('are followed in directories that only their owner may write to', async () => {
     const { place, repository, disk } = await filled();
     const [file, deep] = [join(place, 'there/deep/disk.img'), join(place, 'there/deep')];
     mkdirSync(deep, { recursive: true });

@@ -103,7 +103,7 @@ describeWith([...NEEDS_OF_SECOND_USER, 'command flock'], 'a lock that another us
   it.each([
     ['on the target of a restore', (target: string) => ['restore', target]],
     ['on the repository', () => ['backup', 'manual:x']],
-  ])('%s is told with process, program and user', async (where, command) => {
+  ])('%s is named with process, program and user', async (where, command) => {
     const scratch = scratchForTest();
     chmodSync(scratch, 0o755);
     const [source, target, directory] = [join(scratch, 'a.img'), join(scratch, 'b.img'), join(scratch, 'r')];

@@ -141,7 +141,7 @@ describeWith(NEEDS_OF_SECOND_USER, 'a second name of a file of root in the repos
 });
 
 describe('a directory or a pipe in the place of', () => {
-  it.each(['.backup', '.purge'])('%s keeps a backup from running, and nobody waiting', async (name) => {
+  it.each(['.backup', '.purge'])('%s makes a backup fail at once', async (name) => {
     const { repository } = await repositoryWithOne();
     const one = await repository.open();
     for (const make of ['mkdir', 'mkfifo']) {

@@ -169,7 +169,7 @@ describeWith(
       expect(second).toMatchObject({ stats: { method: 'clone' }, source: { snapshotFile: { inode: /\d/ } } });
     });
 
-    it('cannot enter the directory of a snapshot, nor stop others from being removed by what they plant', async () => {
+    it('cannot enter the directory of a snapshot, nor keep other snapshots from being removed', async () => {
       const { repository, directory } = await hostilePlace(filesystems.btrfs, filesystems.xfs);
       await repository.backup();
       const [first = ''] = snapshotsIn(directory);

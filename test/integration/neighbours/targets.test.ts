@@ -107,7 +107,7 @@ describeWith([...NEEDS_OF_SECOND_USER, ...holdingNeeds, ...needsOf('xfs')], 'fil
     });
   });
 
-  describe('that take the place of what a restore writes', () => {
+  describe('that replace the file of a running restore', () => {
     it('are never reported as restored', async () => {
       const directory = directoryOf(home(), 0o755, USER_ID);
       const held = await holdRestore(repository, repository.path(await newest()), directory);

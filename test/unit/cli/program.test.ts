@@ -48,7 +48,7 @@ describe('the command line', () => {
     expect((await parse('restore', '-')).args).toEqual(['-']);
   });
 
-  it('joins what -r names several times, where several revisions may be named', async () => {
+  it('joins several -r options if a command takes several revisions', async () => {
     expect((await parse('forget', '-r', '0', '-r', 'tag:a & 3..5')).options).toMatchObject({
       revision: '0,tag:a & 3..5',
     });
@@ -79,7 +79,7 @@ describe('the command line', () => {
       'Name one revision',
     ],
     [['-b'], "Option '-b, --backup-directory <DIR>' argument missing", '"backy --help" explains it'],
-  ])('explains what is wrong with %s', async (args, message, remedy) => {
+  ])('explains the error in %s', async (args, message, remedy) => {
     await expect(parse(...args)).rejects.toMatchObject({ code: 'BACKY_USAGE', message, remedy });
   });
 

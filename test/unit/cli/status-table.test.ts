@@ -56,7 +56,7 @@ describe('status', () => {
     else process.env.TZ = zone;
   });
 
-  it('names what was read live, because nothing else tells a mixture of states from a power cut', () => {
+  it('names live revisions, because nothing else distinguishes a mixture of states from a power cut', () => {
     const fallback = 'a block device has no snapshot of its own';
     const live = makeRecord({ consistency: 'live', stats: { fallback } });
     const marked = `-  live: read without a snapshot  ${fallback}`;
@@ -167,7 +167,7 @@ newest image: 1,234,567 extents (9,876 per GiB)
 1 revision in the trash`);
   });
 
-  it('fits 100 columns, and says once what is true of all revisions', () => {
+  it('fits 100 columns, and prints common facts of all revisions once', () => {
     const fallback =
       'a block device has no snapshot of its own, so that every backup reads all of its data again';
     const stats = { fallback, sharing: 'none', sharingReason: 'ext4 has no reflinks' };
@@ -210,7 +210,7 @@ newest image: 1,234,567 extents (9,876 per GiB)
     ).toEqual(lines);
   });
 
-  it('goes by the clock on the wall on both sides of a change', () => {
+  it('uses local time on both sides of a clock change', () => {
     const times = [
       '2026-03-29T00:59:59Z',
       '2026-03-29T01:00:00Z',

@@ -63,7 +63,7 @@ describe('a failure', () => {
     expect(failureLine(usage)).toBe("backy: Unknown command 'staus'. Did you mean status?");
   });
 
-  it('that nobody foresaw is a defect, an error of the system is not', () => {
+  it('that is unexpected is a defect, an error of the system is not', () => {
     expect(toReportable(new TypeError('x is undefined'))).toMatchObject({ code: 'BACKY_PANIC' });
     expect(toReportable('a string')).toMatchObject({
       code: 'BACKY_PANIC',

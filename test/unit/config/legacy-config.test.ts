@@ -104,14 +104,14 @@ describe('a configuration of the Python backy', () => {
     'source: {type: file, filename: x, backnd: cowfile}\nschedule: {}',
     'source: {type: file, filename: x}\nschedul: {}',
     'source: {type: file, filename: x}',
-  ])('is not seen in what is a mistake in ours: %s', (text) => {
+  ])('is not assumed for a mistake in our format: %s', (text) => {
     expect(complaint(text)).not.toBe('valid');
   });
 
   it.each([
     '{type: file, filename: x, backend: chunked}',
     'source: {type: file, filename: x, backend: chunked}\nschedule: {}',
-  ])('that has chunks made is refused for what it is: %s', (text) => {
+  ])('for chunked storage is refused as such: %s', (text) => {
     expect(() => parseConfig(text, '/srv/vm/config')).toThrow(
       expect.objectContaining({ code: 'BACKY_CHUNKED_REPOSITORY', details: { path: '/srv/vm' } }),
     );

@@ -58,7 +58,7 @@ describe('parseConfig', () => {
     ['90', 90_000],
     ['0', 0],
     ['"0"', 0],
-  ])('takes %s for the time in which what was removed can be brought back', (text, graceMs) => {
+  ])('takes %s as the time in which removed revisions can be brought back', (text, graceMs) => {
     expect(parseConfig(`${VALID}grace-time: ${text}\n`, 'config').graceMs).toBe(graceMs);
   });
 
@@ -229,7 +229,7 @@ describe('parseConfig', () => {
       '__proto__: 1\n',
       'config:9:1: the document has the key "__proto__"; expected one of source, schedule, time-zone, require-reflink, grace-time, size-limit, rate, idle',
     ],
-  ])('says where and what: %s -> %s', (from, to, expected) => {
+  ])('gives place and reason: %s -> %s', (from, to, expected) => {
     expect(complaint(from, to)).toBe(expected);
   });
 
@@ -242,7 +242,7 @@ describe('parseConfig', () => {
     [/[\s\S]*/, '', /^config:1:1: the document is null/],
     [/$/, '---\nsource: {}\n', /^config:1:1: there is more than one document/],
     [/[\s\S]*/, '- a\n', /^config:1:1: the document is a list/],
-  ])('reports what is no YAML: %s -> %s', (from, to, expected) => {
+  ])('reports invalid YAML: %s -> %s', (from, to, expected) => {
     expect(complaint(from, to)).toMatch(expected);
   });
 
@@ -330,7 +330,7 @@ schedule:
 `);
   });
 
-  it('writes what it can read again, whatever the names are', () => {
+  it('writes a text that it can read again, for all names', () => {
     const tag = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,20}$/);
     const rule = fc.record({
       interval: fc.constantFrom('1d', '90', 90, '2w'),

@@ -41,7 +41,7 @@ describe('suspectsOf', () => {
       ['rbd-diff', 'rbd-diff'],
       [0, 1],
     ],
-  ])('names of %j what rests on hints since the full read', (methods, expected) => {
+  ])('lists the revisions of %j that rest on hints since the full read', (methods, expected) => {
     const revisions = history(methods);
     const parent = revisions.at(-1) ?? expect.unreachable();
     expect(numbersOf(revisions, suspectsOf(parent, revisions))).toEqual(expected);
@@ -61,7 +61,7 @@ describe('suspectsOf', () => {
 });
 
 describe('withDoubts', () => {
-  it('distrusts what another revision doubts, and remembers why', () => {
+  it('distrusts revisions that another one doubts, and keeps the reason', () => {
     const [a, b, c] = history(['full', 'clone', 'full']);
     if (!a || !b || !c) return expect.unreachable();
     const finder = { ...c, suspects: [b.uuid, revisionId(77)] };
@@ -71,7 +71,7 @@ describe('withDoubts', () => {
     expect(two && isDamagedOnDisk(two)).toBe(false);
   });
 
-  it('leaves what was found damaged as it is', () => {
+  it('leaves damaged revisions unchanged', () => {
     const damaged = makeRecord({ uuid: revisionId(1), trust: 'distrusted' });
     const finder = makeRecord({ uuid: revisionId(2), suspects: [damaged.uuid] });
     const [found] = withDoubts([damaged, finder]);

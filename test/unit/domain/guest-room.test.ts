@@ -27,7 +27,7 @@ describe('the room of a guest', () => {
     fc.assert(fc.property(places, (room) => !hasRoom(room) || room.unshareableBytes <= room.freeBytes));
   });
 
-  it('is told with its figures', () => {
+  it('is reported with its figures', () => {
     const room = { unshareableBytes: 400 * MIB, freeBytes: 200 * MIB, totalBytes: 640 * MIB };
     expect(describeRoom(room)).toBe(
       'overwriting all that is shared with snapshots takes 400.00 MiB, 200.00 MiB are free, and 32.00 MiB of that are a reserve',

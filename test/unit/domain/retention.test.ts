@@ -38,7 +38,7 @@ function carriedOut(rules: Schedule, revisions: readonly Retainable[], nowMs: nu
 }
 
 describe('planRetention', () => {
-  it('keeps the newest of each tag, and what is young', () => {
+  it('keeps the newest and the young revisions of each tag', () => {
     const revisions = daily(['daily', 'weekly'], ['daily'], ['daily'], ['daily'], ['daily']);
     const plan = planRetention(schedule, revisions, 0);
     expect(removed(plan)).toEqual([]);
@@ -83,7 +83,7 @@ describe('planRetention', () => {
     ]);
   });
 
-  it('keeps what is held until the hold ends', () => {
+  it('keeps held revisions until the hold ends', () => {
     const hold = { reason: 'audit', since: '2026-01-01T00:00:00.000Z', until: '2026-02-01T00:00:00.000Z' };
     const held = retainableOf(makeRecord({ uuid: 'a', tags: [], hold }));
     const others = ['b', 'c'].map((uuid) => ({ ...held, uuid, tags: ['daily'], heldUntilMs: 0 }));

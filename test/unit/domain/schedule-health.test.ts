@@ -55,7 +55,7 @@ describe('healthOf', () => {
     });
   });
 
-  it('expects what was never taken from when the configuration was written', () => {
+  it('expects a first revision since the configuration was written', () => {
     expect(health([], time(1, 1))).toEqual({
       tag: 'daily',
       isDue: true,
@@ -66,7 +66,7 @@ describe('healthOf', () => {
     expect(health([], time(2, 12))).toMatchObject({ isOverdue: true });
   });
 
-  it('does not count what is in doubt, or dated in the future', () => {
+  it('does not count distrusted or future revisions', () => {
     const bad = { takenAtMs: time(6, 1), tags: ['daily'], isGood: false };
     const early = { takenAtMs: time(5, 1), tags: ['daily', 'x'], isGood: true };
     const ahead = { takenAtMs: time(500), tags: ['daily'], isGood: true };
@@ -83,7 +83,7 @@ describe('healthOf', () => {
     });
   });
 
-  it('agrees with what a backup would take, and is never overdue before it is due', () => {
+  it('agrees with the next backup, and is never overdue before it is due', () => {
     const rules = fc.constantFrom(
       { intervalMs: HOUR_MS, keep: 1 },
       { intervalMs: 7 * HOUR_MS, keep: 1, atMs: 2 * HOUR_MS },

@@ -17,7 +17,7 @@ const schedule: Schedule = new Map([
 ]);
 
 describe('simulate', () => {
-  it('takes what is due and keeps what the schedule keeps', () => {
+  it('takes due backups and keeps the scheduled revisions', () => {
     const { backups, kept, largestGap } = simulate(schedule, [], { startMs: MONDAY_MS, days: 14, zone });
     expect(backups).toHaveLength(15);
     expect(backups[0]).toEqual({ atMs: MONDAY_MS, tags: ['daily', 'weekly'] });

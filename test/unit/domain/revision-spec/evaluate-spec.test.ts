@@ -47,7 +47,7 @@ const leaves: fc.Arbitrary<Spec> = fc.oneof(
 );
 
 describe('evaluateSpec', () => {
-  it('does what the simplest thing does', () => {
+  it('equals the simplest model', () => {
     fc.assert(
       fc.property(histories, treesOf(leaves), (history, spec) => {
         const positions = evaluateSpec(spec, history).map((record) => history.indexOf(record));
@@ -108,7 +108,7 @@ describe('times', () => {
     }
   });
 
-  it('that nobody has seen begin no range', () => {
+  it('without revisions begin no range', () => {
     const history = [makeRecord()];
     expect(findRevisions('2025-12-31..2026-01-02', history)).toEqual(history);
     for (const spec of [

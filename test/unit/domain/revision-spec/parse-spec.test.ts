@@ -90,7 +90,7 @@ describe('parseSpec', () => {
     );
   });
 
-  it('reads anything, or says that it is none', () => {
+  it('reads any text, or rejects it', () => {
     const pieces = [
       '(',
       ')',

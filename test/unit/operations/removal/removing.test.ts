@@ -297,7 +297,7 @@ describe('undelete', () => {
   });
 });
 
-describe('what empties the trash', () => {
+describe('purging the trash', () => {
   it('is purge', async () => {
     const bench = benchWith({}, {});
     await forget(bench.context, { revisions: 'last' });

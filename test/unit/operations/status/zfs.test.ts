@@ -17,7 +17,7 @@ function moduleWith(files: Readonly<Record<string, string>>): string {
   return directory;
 }
 
-describe('what is known of ZFS', () => {
+describe('the facts about ZFS', () => {
   it('is what the kernel module is set to, and the size of a record', async () => {
     const module = moduleWith({
       version: '2.3.2-2',
