@@ -17,10 +17,10 @@ export interface CrashState {
 export interface Disk {
   /** The disk before the first entry. */
   readonly base: string;
-  /** A file to work with: what was flushed so far. */
+  /** A work file that holds the flushed writes. */
   readonly scratch: string;
   readonly entries: readonly Entry[];
-  /** After how many entries the power may be cut. */
+  /** The number of entries before the first cut. */
   readonly first: number;
 }
 
@@ -31,9 +31,8 @@ export const SECTOR_BYTES = 4096;
 const KINDS: readonly CutKind[] = ['prefix', 'torn', 'reordered', 'lost', 'torn', 'reordered'];
 
 /**
- * The disks that a cut may leave, in the order of its time: after each entry exactly what was written by then, and at
- * random times what was flushed by then with any part of the rest. Writes before a flush are on the disk; of those after
- * it any may be missing: all of them (`lost`), some (`reordered`), or some of their sectors (`torn`).
+ * Yields the disks that a cut may leave, in the order of the cuts. Writes before a flush are on the disk. Later writes may
+ * be missing: all of them (`lost`), some (`reordered`), or some of their sectors (`torn`). A `prefix` has them all.
  */
 export function* crashStates(
   { base, scratch, entries, first }: Disk,
@@ -44,7 +43,7 @@ export function* crashStates(
   copyFileSync(base, scratch, constants.COPYFILE_FICLONE);
   let [done, flushed] = [0, 0];
   for (const { after, kind } of cuts) {
-    // `scratch` holds what was flushed; what is not is added to each copy.
+    // `scratch` holds the flushed writes; each copy gets the surviving others.
     const flushedBy = lastFlush(entries, after, flushed);
     writeAll(scratch, entries.slice(done, flushedBy));
     [done, flushed] = [flushedBy, flushedBy];

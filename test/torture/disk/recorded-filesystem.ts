@@ -10,7 +10,7 @@ export type RecordedType = 'btrfs' | 'xfs';
 /** The requirements of a recording. */
 export const recordingNeeds: readonly Need[] = ['root', 'FUSE', 'loop devices', 'command nbdfuse'];
 
-/** Everything that happened on the disk of a filesystem. */
+/** All requests to the disk of a filesystem. */
 export interface Recording {
   readonly type: RecordedType;
   /** The disk at the beginning. */
@@ -20,7 +20,7 @@ export interface Recording {
 
 const SIZE_MIB: Readonly<Record<RecordedType, number>> = { btrfs: 128, xfs: 304 };
 
-/** One copy of what the filesystem itself knows, so that no other one hides what a cut does to it. */
+/** Filesystems keep one copy of their metadata, so that no second copy hides the damage of a cut. */
 const MAKERS: Readonly<Record<RecordedType, readonly string[]>> = {
   btrfs: ['mkfs.btrfs', '--quiet', '--metadata', 'single', '--data', 'single'],
   xfs: ['mkfs.xfs', '-q', '-m', 'reflink=1', '-s', `size=${SECTOR_BYTES}`],
@@ -98,7 +98,7 @@ async function untilFree(disk: string): Promise<void> {
   await patiently(check, 1200, 100);
 }
 
-/** Something of this machine may look at a new filesystem for a moment. */
+/** Retries, because another program of this machine may open a new filesystem for a moment. */
 async function unmount(mountpoint: string): Promise<void> {
   await patiently(() => mustRun('umount', [mountpoint]), 100, 100);
 }

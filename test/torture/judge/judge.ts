@@ -15,8 +15,8 @@ export interface Expectation {
 }
 
 /**
- * Everything that must hold right after an interruption and after the run that comes next: every revision is in its old
- * state or in the new one, none is lost, none has changed, the locks are free, nothing is left behind.
+ * Checks a repository right after an interruption and after the next run: every revision is in its old state or in the
+ * new one, none is lost, none has changed, the locks are free, nothing is left behind.
  */
 export async function judgeRepository(
   engine: Engine,
@@ -64,13 +64,13 @@ function checkListed(state: State, { old, goals, mayAppear }: Expectation, viola
       if (!values.some((value) => value === now[key]))
         violations.push(`${uuid}: ${key} is ${now[key]}, not ${values.join(' or ')}`);
     }
-    // Not even what is being removed may change.
+    // Not even a revision that is being removed may change.
     for (const key of ['digest', 'size', 'badCount'] as const)
       if (now[key] !== before[key]) violations.push(`${uuid}: ${key} is ${now[key]}, not ${before[key]}`);
   }
 }
 
-/** It leads to the newest revision of the old state or of a new one, or to one that has just come. */
+/** Checks that `last` leads to the newest revision of the old state or a new one, or to a new revision. */
 function checkLast(
   repository: string,
   state: State,
@@ -105,7 +105,7 @@ async function checkLocks(engine: Engine, repository: string, violations: Violat
   }
 }
 
-/** Only what the interrupted run was to remove for good may be gone. */
+/** Checks that only revisions that the interrupted run removes for good are missing. */
 function checkNoneLost(state: State, { old, goals }: Expectation, violations: Violations): void {
   for (const uuid of old.keys())
     if (!state.has(uuid) && goals.every((goal) => goal.has(uuid))) violations.push(`${uuid} is lost`);

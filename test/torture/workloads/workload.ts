@@ -26,15 +26,15 @@ export interface Staging {
   readonly program: string;
   readonly calls: Calls;
   readonly interference: Interference;
-  /** It is taken to have succeeded when it prints this, and not at its end. */
+  /** The command counts as successful when it prints this, and not at its end. */
   readonly reportsBy?: string | undefined;
-  /** Gets the calls that it made. */
+  /** Receives the calls of the command. */
   readonly onCalls: (calls: readonly string[]) => void;
 }
 
 const change = [0, 2];
 
-/** Everything that writes: each command once or twice, revisions that come, go and come back. */
+/** All commands that write, once or twice: revisions are created, removed and brought back. */
 export const WORKLOAD: readonly Step[] = [
   { args: ['init', 'file'] },
   { args: ['backup', 'manual:1'] },
@@ -118,7 +118,7 @@ async function runStaged(
   return early ?? position();
 }
 
-/** As a child process sees it. */
+/** Reads the state in a child process. */
 export async function statusOf(repository: string): Promise<State> {
   const command = [PROGRAM, '-b', repository, '--json', 'status'];
   const { revisions, trash }: Status = JSON.parse(await mustRun(process.execPath, command));
