@@ -23,9 +23,9 @@ const ERRORS = {
     remedy: 'Edit that file to change source or schedule, or name another directory with -b',
   },
   BACKY_DIRECTORY_OCCUPIED: {
-    message: '{path} holds what does not belong to a repository: {names}',
+    message: '{path} holds files that do not belong to a repository: {names}',
     remedy:
-      'Name a new or an empty directory with -b; "backy init --force" takes this one, and leaves those files alone',
+      'Name a new or empty directory with -b; "backy init --force" accepts this one and leaves those files alone',
   },
   BACKY_CONFIG_INVALID: {
     message: '{path}:{line}:{column}: {problem}',
@@ -71,11 +71,11 @@ const ERRORS = {
   BACKY_SOURCE_MOUNTED: {
     message: 'The source {path} is mounted or otherwise in use',
     remedy:
-      'Unmount it, or back up a snapshot of it; to read it all the same, set allow-mounted: true in its configuration',
+      'Unmount it, or back up a snapshot of it; to read it anyway, set allow-mounted: true in its configuration',
   },
   BACKY_SOURCE_RESIZED: {
     message: 'The size of the source {path} changed while it was read',
-    remedy: 'Back up again when its size is settled',
+    remedy: 'Back up again when its size no longer changes',
   },
   BACKY_SOURCE_SHORT: {
     message: 'The source {path} ended early, at byte {offset}',
@@ -91,16 +91,16 @@ const ERRORS = {
     remedy: '{advice}',
   },
   BACKY_SOURCE_DIFFERS: {
-    message: 'The source {path} is another one when it is read again, at byte {offset}',
+    message: 'The source {path} has other data when it is read again, at byte {offset}',
     remedy: 'Check the storage of the source and the memory of this machine before you trust either',
   },
   BACKY_DIFF_DAMAGED: {
-    message: 'The changes that {path} hands over are not what they should be, at byte {offset}: {detail}',
+    message: 'The stream of changes from {path} is malformed at byte {offset}: {detail}',
     remedy: 'Back up again; if it happens again, report it with the versions of backy and Ceph',
   },
   BACKY_PROGRAM_FAILED: {
     message: 'The program behind {path} failed: {detail}',
-    remedy: 'Correct what it complains of and try again',
+    remedy: 'Correct the reported problem and try again',
   },
   BACKY_SOURCE_NAME: {
     message: '"{name}" does not name a source of the type {type}',
@@ -133,7 +133,7 @@ const ERRORS = {
   },
   BACKY_TOOL_FAILED: {
     message: '{tool} failed: {reason}',
-    remedy: 'Run it by hand to see more; its manual page explains what it says',
+    remedy: 'Run it by hand for details; its manual page explains its messages',
   },
 
   // Tags and revisions
@@ -172,11 +172,11 @@ const ERRORS = {
   // Removing revisions
   BACKY_LAST_GOOD: {
     message: 'Revision {uuid} is the last good one of {path}',
-    remedy: 'Take a backup first, or say --yes-the-last if it must go',
+    remedy: 'Take a backup first, or use --yes-the-last to remove it anyway',
   },
   BACKY_HELD: {
     message: 'Revision {uuid} is held: {reason}',
-    remedy: 'Release it first with "backy release -r {uuid}", if that reason has gone',
+    remedy: 'Release it first with "backy release -r {uuid}", if the reason no longer applies',
   },
   BACKY_REVISION_BUSY: {
     message: 'The image {path} is in use: {holders}',
@@ -184,7 +184,7 @@ const ERRORS = {
   },
   BACKY_EXPIRY_STOPPED: {
     message: 'Nothing expires in {path}: {problem}',
-    remedy: 'Look at "backy expire -n" and the clock; "backy expire --yes" does it all the same',
+    remedy: 'Check "backy expire -n" and the clock; "backy expire --yes" carries out the plan anyway',
   },
   BACKY_NOT_IN_TRASH: {
     message: 'No removed revision matches "{spec}": {reason}',
@@ -202,8 +202,7 @@ const ERRORS = {
   },
   BACKY_RECORD_DAMAGED: {
     message: 'The record {path} is damaged: {problem}',
-    remedy:
-      'Take another revision; the image beside it can still be copied with dd, but nothing vouches for it',
+    remedy: 'Use another revision; dd can still copy the image beside it, but nothing proves that it is good',
   },
 
   // Writing, checking and restoring images
@@ -213,21 +212,20 @@ const ERRORS = {
       'Use btrfs, XFS or another filesystem with reflinks, or take require-reflink out of the configuration',
   },
   BACKY_SEAL_REFUSED: {
-    message: 'The file {path} cannot be sealed, because it is not ours alone: {detail}',
+    message: 'The file {path} cannot be sealed, because others can change it: {detail}',
     remedy: 'Find out who else can write to the repository, then back up again',
   },
   BACKY_READ_BACK: {
-    message: 'What was written to {path} reads back differently at byte {offset}',
-    remedy: 'Check the storage that it is on before you trust it again',
+    message: 'Data written to {path} reads back differently at byte {offset}',
+    remedy: 'Check its storage before you trust it again',
   },
   BACKY_INDEX_DAMAGED: {
     message: 'The block index {path} is damaged: {detail}',
-    remedy:
-      'Take another revision; the image beside it can still be copied with dd, but nothing vouches for it',
+    remedy: 'Use another revision; dd can still copy the image beside it, but nothing proves that it is good',
   },
   BACKY_IMAGE_DAMAGED: {
     message: 'The image {path} is damaged: {ranges}',
-    remedy: 'Take another revision, or restore what is good of this one with --force',
+    remedy: 'Use another revision, or restore the good blocks of this one with --force',
   },
   BACKY_RESTORE_INCOMPLETE: {
     message: 'Not everything was restored from {path}: {ranges}',
@@ -235,7 +233,7 @@ const ERRORS = {
   },
   BACKY_TARGET_NAME: {
     message: '"{target}" does not name a target',
-    remedy: 'Behind "rbd:" name {expected}',
+    remedy: 'After "rbd:", name {expected}',
   },
   BACKY_TARGET_MISSING: {
     message: 'The target {path} does not exist',
@@ -258,7 +256,7 @@ const ERRORS = {
     remedy: '{advice}, or restore to another target',
   },
   BACKY_TARGET_STALLED: {
-    message: 'The target {path} takes nothing: {reason}',
+    message: 'The target {path} accepts no data: {reason}',
     remedy: '{advice}',
   },
   BACKY_CLONE_REFUSED: {
@@ -290,7 +288,7 @@ const ERRORS = {
 
   // Everything else
   BACKY_NO_PLACE: {
-    message: 'No file can be kept at {path}: {reason}',
+    message: '{path} cannot hold a file: {reason}',
     remedy: 'Correct the path; "lsblk" lists the devices that are attached',
   },
   BACKY_IO: {
@@ -319,7 +317,7 @@ const ERRORS = {
     remedy: 'Correct the call; its documentation names the valid values',
   },
   BACKY_PANIC: {
-    message: 'backy failed in a way it should not: {detail}',
+    message: 'backy failed unexpectedly: {detail}',
     remedy: 'Please report this as a defect, with what was running and the log',
   },
 } as const;

@@ -1,7 +1,7 @@
 import { asText, asWholeNumber, type Field, ShapeError } from '../domain/shape.ts';
 import { parseSize, SIZE_EXPECTED } from '../domain/size.ts';
 
-/** A setting that is only there when its key is. */
+/** Decodes an optional setting. Returns an empty object if its key is missing. */
 export function optional<Key extends string, Value>(
   key: Key,
   field: Field,
@@ -13,14 +13,14 @@ export function optional<Key extends string, Value>(
   return setting;
 }
 
-/** True or false; false when it is missing. */
+/** Decodes true or false; false if the key is missing. @throws ShapeError */
 export function decodeFlag(flag: Field): boolean {
   const { value = false } = flag;
   if (typeof value !== 'boolean') throw new ShapeError(flag, 'true or false');
   return value;
 }
 
-/** YAML 1.2 reads `off` as a text; people who grew up with 1.1 mean false. */
+/** Decodes on or off. YAML 1.2 reads `off` as a text, YAML 1.1 as false. @throws ShapeError */
 export function decodeSwitch(field: Field): boolean {
   const { value } = field;
   if (value === 'on' || value === true) return true;
@@ -28,16 +28,16 @@ export function decodeSwitch(field: Field): boolean {
   throw new ShapeError(field, 'on or off');
 }
 
-/** The format of a source, where somebody says it. */
+/** Decodes the declared format of a source. @throws ShapeError */
 export function decodeFormat(field: Field): 'raw' {
   if (field.value === 'raw') return 'raw';
   throw new ShapeError(field, 'raw, the only format that can be declared');
 }
 
-/** The engine has 32 bits for it. */
+/** The engine stores this number in 32 bits. */
 const MOST_RUNS = 2 ** 32 - 1;
 
-/** A number of backups. */
+/** Decodes a number of runs. @throws ShapeError */
 export function decodeRuns(field: Field): number {
   const expected = `a whole number of runs, 1 to ${MOST_RUNS}`;
   const runs = asWholeNumber(field, expected, 1);
@@ -45,7 +45,7 @@ export function decodeRuns(field: Field): number {
   return runs;
 }
 
-/** A size in bytes, with its unit. */
+/** Decodes a size with its unit. Returns bytes. @throws ShapeError */
 export function decodeSize(field: Field): number {
   const size = parseSize(asText(field, SIZE_EXPECTED));
   if (size === undefined) throw new ShapeError(field, SIZE_EXPECTED);

@@ -20,7 +20,7 @@ export function decodeSource(given: Field): SourceConfig {
   }
 }
 
-/** The Python backy has other names for an image of Ceph; where it told a guest to freeze, the guest goes on now. */
+/** Translates the Python backy's types for images of Ceph. Drops their settings for freezing the guest. */
 function withoutAlias({ path, value }: Field): Field {
   const { type, ...settings } = asObject({ path, value });
   if (type !== 'rbd' && type !== 'flyingcircus') return { path, value };
@@ -58,7 +58,7 @@ function decodeLvmName(field: Field): string {
   throw new ShapeError(field, 'a name that LVM takes: letters, digits and + _ . -, with no hyphen in front');
 }
 
-/** Which size makes sense depends on the volume, but whether it is one does not. */
+/** Decodes the size of a snapshot. The volume decides later whether it makes sense. @throws ShapeError */
 function decodeSnapshotSize(field: Field): string {
   const size = asText(field, SNAPSHOT_ROOM_EXPECTED);
   if (snapshotRoom(size, 1) === undefined) throw new ShapeError(field, SNAPSHOT_ROOM_EXPECTED);

@@ -30,7 +30,7 @@ export function keep(schedule: Schedule, present: readonly Retainable[]): Keeper
   };
 }
 
-/** Takes a tag from the oldest revisions that carry it, as far as the rule allows. */
+/** Removes a tag from the oldest revisions with it, as far as the rule allows. */
 function expireTag({ live, carriers, strip }: Stock, schedule: Schedule, tag: string, nowMs: number): void {
   const { keep: count = 0, intervalMs = 0 } = schedule.get(tag) ?? {};
   const queue = carriers.get(tag) ?? newQueue();
@@ -42,7 +42,7 @@ function expireTag({ live, carriers, strip }: Stock, schedule: Schedule, tag: st
   }
 }
 
-/** The revisions of the simulated repository. */
+/** The revisions of the simulated repository, with an index by tag. */
 interface Stock {
   readonly live: ReadonlyMap<string, Retainable>;
   /** The good revisions with each tag, oldest first. */
@@ -89,7 +89,7 @@ interface Queue {
   size(): number;
 }
 
-/** A list whose front can be taken off in constant time. */
+/** A queue that removes its first item in constant time. */
 function newQueue(): Queue {
   const items: string[] = [];
   let taken = 0;

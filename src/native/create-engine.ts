@@ -18,7 +18,7 @@ export function createEngine(addon: Addon): Engine {
   };
 }
 
-/** Calls that write images, and what is restored from them. */
+/** Calls that write images or restore them. */
 function writingCalls(
   addon: Addon,
 ): Pick<Engine, 'writeImage' | 'restoreImage' | 'indexImage' | 'repairImage'> {
@@ -89,7 +89,7 @@ function sourceCalls(
   };
 }
 
-/** Calls about the places of files, and about who uses them. */
+/** Calls about paths, their users and their space. */
 function placeCalls(
   addon: Addon,
 ): Pick<
@@ -125,7 +125,7 @@ function placeCalls(
   };
 }
 
-/** Calls that change small files and names, durably. */
+/** Calls that change small files and names, durably; and the version. */
 function fileCalls(
   addon: Addon,
 ): Pick<
@@ -165,7 +165,7 @@ const COMPARING = { work: 'comparison', aftermath: 'nothing is known of the revi
 const LOOKING = { work: 'look at the files', aftermath: 'nothing was changed' };
 const VERIFYING = { work: 'verification', aftermath: 'what it had not finished is unchanged' };
 
-/** The addon takes arrays that it could change. */
+/** Copies arrays, because the addon's types require mutable ones. */
 function forAddon({ source, ...options }: WriteOptions): Native.WriteOptions {
   return { ...options, source: sourceForAddon(source) };
 }

@@ -6,17 +6,17 @@ import { LARGEST_SIZE_LIMIT } from '../domain/size-limit.ts';
 import { type BackyError, backyError, type ErrorCode } from '../errors.ts';
 import { ioError } from '../io-error.ts';
 
-/** Facts that the caller knows and the engine does not, for the texts of errors. */
+/** Facts for error texts that only the caller knows. */
 export interface FailureFacts {
-  /** The work that was being done, such as `backup`. */
+  /** The work, such as `backup`. */
   readonly work?: string;
-  /** In which state a cancelled operation leaves things. */
+  /** The state after a cancelled operation. */
   readonly aftermath?: string;
-  /** The size of the revision that is restored, formatted. */
+  /** The formatted size of the revision to restore. */
   readonly size?: string;
 }
 
-/** A failure of the engine without gaps, with the facts of the caller. */
+/** A failure with a value for each fact, and the facts of the caller. */
 export interface Facts extends Required<FailureFacts> {
   readonly failure: Failure;
   readonly path: string;
@@ -34,7 +34,7 @@ interface More {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** The error of backy for a failure of the engine. A code that is not in the table is a defect of the engine. */
+/** Turns a failure of the engine into an error. A code outside of the table is a defect of the engine. */
 export function errorOf(facts: Facts): BackyError {
   const { failure } = facts;
   const more = { cause: failure, details: failure.begun ? { begun: true } : {} };
@@ -95,7 +95,7 @@ const BY_CODE: Partial<Readonly<Record<ErrorCode, Build>>> = {
   BACKY_NO_PLACE: ({ path, detail }, more) => backyError('BACKY_NO_PLACE', { path, reason: detail }, more),
 
   BACKY_IMAGE_DAMAGED: ({ path, detail, failure: { badBlocks = [], badCount = 0 } }, more) => {
-    // A problem of the image as a whole is no range of it.
+    // Damage to the image as a whole has no ranges.
     const ranges = badBlocks.length > 0 ? describeBadBlocks(badBlocks, badCount) : detail;
     const details = { ...more.details, badBlocks, badCount };
     return backyError('BACKY_IMAGE_DAMAGED', { path, ranges }, { ...more, details });
@@ -120,7 +120,7 @@ const BY_CODE: Partial<Readonly<Record<ErrorCode, Build>>> = {
 
 const BUILDERS: ReadonlyMap<string, Build> = new Map(Object.entries(BY_CODE));
 
-/** The obstacle to writing, by the engine's name for it, and advice. */
+/** Reason and advice for a write protection, by the engine's name for it. */
 function protectionText(
   protection: string,
   path: string,

@@ -9,13 +9,13 @@ export function isFailure(outcome: unknown): outcome is Failure {
   return typeof outcome === 'object' && outcome !== null && 'failed' in outcome && outcome.failed === true;
 }
 
-/** The result of a call, or its failure thrown as BackyError. */
+/** Returns the result of a call. @throws BackyError if the call failed */
 export function unwrap<Result>(outcome: Result | Failure): Result {
   if (isFailure(outcome)) throw toBackyError(outcome);
   return outcome;
 }
 
-/** Rebuilds the error of the engine with the words of the one table of errors. */
+/** Turns a failure of the engine into an error of the table in errors.ts. */
 export function toBackyError(
   failure: Failure,
   { work = 'work', aftermath = '', size = '' }: FailureFacts = {},

@@ -44,7 +44,7 @@ export function doctorLines(report: DoctorReport, look: Look = createLook()): re
   ];
 }
 
-/** A repository in another place may need them, so that removing them is for a person. */
+/** Snapshots of unknown owners. A repository elsewhere may need them, so only a person may remove them. */
 function unclaimedLines({ unclaimedSnapshots }: DoctorReport): readonly string[] {
   if (unclaimedSnapshots.length === 0) return [];
   return [

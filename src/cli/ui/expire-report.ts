@@ -8,7 +8,7 @@ import type { FreedStats } from '../../operations/removal/freed-space.ts';
 import { escapeText } from './escape.ts';
 import { formatLocalTime } from './words.ts';
 
-/** The lines of `backy expire`: each revision with its reasons, then what that frees. */
+/** The lines of `backy expire`: each revision with its reasons, then the space that is freed. */
 export function expireLines({ verdicts, alarm, freed, dryRun }: ExpireResult): readonly string[] {
   const going = verdicts.filter(({ kept }) => !kept).length;
   const verb = dryRun ? 'would go' : 'went to the trash';
@@ -19,7 +19,7 @@ export function expireLines({ verdicts, alarm, freed, dryRun }: ExpireResult): r
   ];
 }
 
-/** The space that removing gives back: `24.34 MiB free once the trash is emptied`. */
+/** The freed space: `24.34 MiB free once the trash is emptied`. */
 export function describeFreed({ bytes, estimated, reason }: FreedStats): string {
   const how = estimated ? ` (estimated: ${escapeText(reason ?? 'the filesystem does not say')})` : '';
   return `${formatSize(bytes)} free once the trash is emptied${how}`;

@@ -13,7 +13,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'Newest good' },
 ];
 
-/** The lines of `backy status --all`: name, number of revisions, data written, newest good revision, what is wrong, which tags are overdue. */
+/** The lines of `backy status --all`: name, revisions, data written, newest good revision, problems, overdue tags. */
 export function fleetLines(
   { repositories, summary }: FleetStatus,
   look: Look = createLook(),

@@ -10,8 +10,8 @@ export const DURATION_WIDTH = 6;
 const LIVE = 'live: read without a snapshot';
 
 /**
- * The line of one revision: when, id, data written, seconds, tags, trust, how it was read, what it shares, when it
- * was verified; then whatever there is to say of it.
+ * The line of one revision: time, id, data written, seconds, tags, trust, method, sharing and time of the last
+ * verification, then remarks.
  */
 export function revisionLine(record: RevisionRecord): string {
   const [time, uuid, size, duration, ...words] = factsOf(record);
@@ -24,7 +24,7 @@ export function revisionLine(record: RevisionRecord): string {
   });
 }
 
-/** The columns that the Python backy had as well. */
+/** The columns of the Python backy. */
 export type Facts = readonly [
   time: string,
   uuid: string,
@@ -85,7 +85,7 @@ function describeHold({ reason, until }: Hold): string {
   return `held${until === null ? '' : ` until ${formatLocalTime(new Date(until))}`}: ${reason}`;
 }
 
-/** The line of a revision that is damaged: its id, and why. */
+/** The line of a damaged revision: its id and the reason. */
 export function damagedLine(revision: DamagedRevision): string {
   const { uuid, reason } = revision;
   return line({ time: '-', uuid, size: '-', duration: '-', words: ['-', 'damaged', '-', '-', reason] });

@@ -7,7 +7,7 @@ import { tableLines } from './columns.ts';
 import { createLook, type Look } from './look.ts';
 import { formatLocalTime, formatTags } from './words.ts';
 
-/** The lines of `backy schedule`: every backup, then what is left of them. */
+/** The lines of `backy schedule`: every backup, then the remaining revisions. */
 export function scheduleLines(result: SimulateResult, look: Look = createLook()): readonly string[] {
   const { backups, kept, largestGap, predictedBytes, end, tags } = result;
   return [

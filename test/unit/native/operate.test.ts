@@ -56,7 +56,7 @@ describe('operate', () => {
     const failure: Failure = { failed: true, code: 'BACKY_READ_BACK', message: 'm', path: '/x', offset: 512 };
     await expect(operate(addon, async () => failure, {}, FACTS)).rejects.toMatchObject({
       code: 'BACKY_READ_BACK',
-      message: 'What was written to /x reads back differently at byte 512',
+      message: 'Data written to /x reads back differently at byte 512',
       cause: failure,
     });
   });
