@@ -217,7 +217,7 @@ const ERRORS = {
   },
   BACKY_READ_BACK: {
     message: 'Data written to {path} reads back differently at byte {offset}',
-    remedy: 'Check its storage before you trust it again',
+    remedy: 'Check the storage below it before you trust it again',
   },
   BACKY_INDEX_DAMAGED: {
     message: 'The block index {path} is damaged: {detail}',
