@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { fromNodeError } from '../io-error.ts';
 import type { Layout } from './layout.ts';
 
-/** The trash is emptied early when less than this share of the filesystem is free. */
+/** The trash is purged early when less than this share of the filesystem is free. */
 const SHORT_SHARE = 0.05;
 
 /** Returns whether the filesystem of the repository is nearly full. @throws BACKY_IO */

@@ -5,7 +5,7 @@ import type { Layout } from './layout.ts';
 
 /**
  * Finds the revisions whose images are open elsewhere, for example in a loop device, a virtual machine or its overlay.
- * The caller holds the purge lock, which rules out readers of backy itself.
+ * The caller holds the removal lock, which rules out readers of backy itself.
  *
  * @returns for each such id, an error that names the holders
  * @throws BACKY_IO

@@ -8,20 +8,20 @@ export interface Layout {
   readonly config: string;
   readonly log: string;
   /** A writer of revisions or records holds this lock. */
-  readonly backupLock: string;
+  readonly writerLock: string;
   /** A remover of files holds this lock exclusively, and readers share it. */
-  readonly purgeLock: string;
+  readonly removalLock: string;
   /** List of the unfinished restores; absent when there are none. */
   readonly restoring: string;
   /** A process that changes the list of unfinished restores holds this lock. */
-  readonly restoringLock: string;
+  readonly restoresLock: string;
   /** Cache of the totals over all revisions. The records remain authoritative. */
   readonly totals: string;
   /** List of the snapshots that exist at sources. */
   readonly snapshots: string;
   /** Note of the last run of `backup`. */
   readonly lastRun: string;
-  /** Directory of removed revisions that can still be restored to the list. */
+  /** Directory of removed revisions that can still be brought back. */
   readonly trash: string;
   /** Symbolic links to the image of the newest good revision. */
   readonly imageLinks: readonly string[];
@@ -96,10 +96,10 @@ export function layoutOf(directory: string): Layout {
     directory: absolute,
     config: inside('config'),
     log: inside('backy.log'),
-    backupLock: inside('.backup'),
-    purgeLock: inside('.purge'),
+    writerLock: inside('.backup'),
+    removalLock: inside('.purge'),
     restoring: inside('.restoring'),
-    restoringLock: inside('.restoring.lock'),
+    restoresLock: inside('.restoring.lock'),
     totals: inside('.revisions'),
     snapshots: inside('.snapshots'),
     lastRun: inside('.last-run'),

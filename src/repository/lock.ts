@@ -105,19 +105,19 @@ interface LockRequest {
   readonly directory: string;
 }
 
-function writerLock({ backupLock: path, directory }: Layout): LockRequest {
+function writerLock({ writerLock: path, directory }: Layout): LockRequest {
   return { path, mode: 'exclusive', work: 'backup', directory };
 }
 
-function removalLock({ purgeLock: path, directory }: Layout): LockRequest {
+function removalLock({ removalLock: path, directory }: Layout): LockRequest {
   return { path, mode: 'exclusive', work: 'backup, restore or verification', directory };
 }
 
-function readerLock({ purgeLock: path, directory }: Layout): LockRequest {
+function readerLock({ removalLock: path, directory }: Layout): LockRequest {
   return { path, mode: 'shared', work: 'purge', directory };
 }
 
-function restoresLock({ restoringLock: path, directory }: Layout): LockRequest {
+function restoresLock({ restoresLock: path, directory }: Layout): LockRequest {
   return { path, mode: 'exclusive', work: 'restore', directory };
 }
 

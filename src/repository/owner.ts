@@ -26,6 +26,6 @@ function isImage(layout: Layout, name: string): boolean {
 }
 
 /** Requires a file of backy besides `config`, because `config` is a common name. */
-function isRepository({ config, backupLock, purgeLock, log }: Layout): boolean {
-  return existsSync(config) && [backupLock, purgeLock, log].some((path) => existsSync(path));
+function isRepository({ config, writerLock, removalLock, log }: Layout): boolean {
+  return existsSync(config) && [writerLock, removalLock, log].some((path) => existsSync(path));
 }

@@ -85,7 +85,7 @@ async function purgeBatch(
   return gone;
 }
 
-/** Removes a second name of a record, which a power cut during an undelete leaves behind. Its batch has no data. */
+/** Removes the second name of a record that a power cut during an undelete has left, unless its batch has data. */
 async function removeSecondName(engine: Engine, batch: Layout, id: string): Promise<void> {
   const { record, index, image } = batch.files(id);
   if (exists(index) || exists(image)) return;

@@ -66,7 +66,7 @@ interface StreamCommands {
 /** Time in which a cluster must answer, unless configured otherwise. */
 const DEFAULT_TIMEOUT_MS = 120_000;
 
-/** @throws, in all calls, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_SOURCE_MISSING */
+/** Opens an image. @throws, in all calls, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_SOURCE_MISSING */
 export function rbdCluster(config: CephRbdSourceConfig): RbdCluster {
   const timeoutMs = (config.timeout && parseDuration(config.timeout)) || DEFAULT_TIMEOUT_MS;
   const rbd = commandsOf(config, timeoutMs);

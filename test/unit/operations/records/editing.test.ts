@@ -48,7 +48,7 @@ describe('editTags', () => {
     const { locks, replaceFile } = bench.engine;
     const held: unknown[] = [];
     bench.engine.replaceFile = (...args) => {
-      held.push(locks.get(bench.context.layout.purgeLock));
+      held.push(locks.get(bench.context.layout.removalLock));
       return replaceFile(...args);
     };
     await editTags(bench.context, { action: 'set', tags: ['weekly'] });
@@ -100,7 +100,7 @@ describe('editTags', () => {
 
   it('is for one at a time', async () => {
     const bench = benchWith(1);
-    bench.engine.locks.set(bench.context.layout.backupLock, 'exclusive');
+    bench.engine.locks.set(bench.context.layout.writerLock, 'exclusive');
     expect((await failure(editTags(bench.context, { action: 'set', tags: ['daily'] }))).code).toBe(
       'BACKY_LOCKED',
     );

@@ -110,7 +110,7 @@ describe('expire', () => {
 
   it('waits while somebody reads', async () => {
     const bench = benchWith(...five);
-    bench.engine.locks.set(bench.context.layout.purgeLock, 1);
+    bench.engine.locks.set(bench.context.layout.removalLock, 1);
     await backup(bench.context);
     expect(await trashed(bench)).toEqual([]);
     expect(bench.log).toContainEqual(['info', 'expiry is left to the next backup: somebody reads here']);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseVolumes, type Volume } from '../../../../src/sources/lvm/volumes.ts';
 
-/** What a command printed in a guest, see test/fixtures/lvm. */
+/** Returns the output of a command in a guest, see test/fixtures/lvm. */
 export function fixture(name: string): string {
   return readFileSync(join(import.meta.dirname, '../../../fixtures/lvm', name), 'utf8');
 }
