@@ -308,6 +308,27 @@ const ERRORS = {
     message: 'The native engine {package} is installed but does not load: {reason}',
     remedy: '{advice}',
   },
+  BACKY_JOB_UNKNOWN: {
+    message: 'There is no job "{job}"',
+    remedy: '"backy jobs" lists the jobs of the configuration',
+  },
+  BACKY_JOB_PAUSED: {
+    message: 'The job "{job}" is paused: {reason}',
+    remedy: '"backy resume {job}" ends the pause',
+  },
+  BACKY_SERVICE_STOPPING: {
+    message: 'The service is stopping and begins no run',
+    remedy: 'Wait until it has started again',
+  },
+  BACKY_SERVICE_RUNNING: {
+    message: 'Another service runs for {path} ({holder})',
+    remedy: 'Stop it first; there is one service for each base directory',
+  },
+  BACKY_SERVICE_ABSENT: {
+    message: 'No service answers at {path}: {reason}',
+    remedy: 'Start it with "backy scheduler" or systemctl, or name its configuration with -c',
+  },
+
   BACKY_USAGE: {
     message: '{problem}',
     remedy: '{advice}',

@@ -37,7 +37,7 @@ export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireRefli
 }
 
 /** A source with the keys of the file, such as `volume-group` for `volumeGroup`, and `on` or `off` for `snapshot`. */
-function formatSource(source: SourceConfig): object {
+export function formatSource(source: SourceConfig): object {
   const written = Object.entries(source).map(([key, value]) => [
     key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
     key === 'snapshot' ? (value ? 'on' : 'off') : value,

@@ -14,12 +14,8 @@ export interface ServiceConfig {
   readonly workers: Readonly<Record<Pool, number>>;
   /** Started after each successful run with the name of the job; it reads the job's status as YAML from its standard input. */
   readonly completedCallback?: string;
-  /** The time zone of every schedule; absent: that of this machine. */
-  readonly timeZone?: string;
   /** Milliseconds that the service waits for runs when it stops. */
   readonly shutdownTimeoutMs: number;
-  /** Milliseconds in which removed revisions can be brought back. */
-  readonly graceMs: number;
   readonly jobs: ReadonlyMap<string, JobConfig>;
   readonly windows: ReadonlyMap<string, Window>;
   /** Number of runs that may read from one place at once, by place, such as `ceph:rbd` or `disk:8:16`. */
@@ -49,6 +45,10 @@ export interface JobConfig {
   /** Verify what was not verified for this long; absent: verify nothing on its own. */
   readonly verifyMs?: number;
   readonly hooks: Hooks;
+  /** The time zone of the schedule; absent: that of this machine. */
+  readonly timeZone?: string;
+  /** Milliseconds in which removed revisions can be brought back. */
+  readonly graceMs: number;
   readonly requireReflink: boolean;
   /** Bytes that a run reads in a second, at most. */
   readonly rate?: number;

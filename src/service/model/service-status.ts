@@ -1,3 +1,4 @@
+import type { Verdict } from '../../domain/job-verdict.ts';
 import type { RunOutcome } from '../../domain/run-note.ts';
 import type { Pool } from './service-config.ts';
 
@@ -66,9 +67,6 @@ export interface JobStatus {
  * after a failure.
  */
 export type Phase = 'waiting' | 'queued' | 'running' | 'verifying' | 'paused' | 'backing-off';
-
-/** As Nagios counts: `unknown` is worse than `ok`, and better than `warning`. */
-export type Verdict = 'ok' | 'warning' | 'critical' | 'unknown';
 
 export interface LastRevision {
   readonly uuid: string;

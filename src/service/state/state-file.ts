@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { isObject } from '../../domain/shape.ts';
+import { readPlainFile } from '../../plain-file.ts';
+import type { JobMemory } from '../model/job-memory.ts';
+
+/** The path of the state of the service of a base directory. */
+export function stateFile(baseDirectory: string): string {
+  return join(baseDirectory, 'state.json');
+}
+
+/** The memory of the service. It is a cache: without it, back-off begins anew and pauses are over. */
+export interface ServiceState {
+  readonly jobs: ReadonlyMap<string, JobMemory>;
+}
+
+const FORMAT_VERSION = 1;
+
+/** Reads the state. One that is lost or broken is empty. */
+export function readState(baseDirectory: string): ServiceState {
+  try {
+    const state: unknown = JSON.parse(readPlainFile(stateFile(baseDirectory)).toString());
+    if (!isObject(state) || state.formatVersion !== FORMAT_VERSION || !isObject(state.jobs))
+      return { jobs: new Map() };
+    return { jobs: new Map(Object.entries(state.jobs).flatMap(([name, value]) => memoryOf(name, value))) };
+  } catch {
+    return { jobs: new Map() };
+  }
+}
+
+/** The text of the state file. */
+export function formatState({ jobs }: ServiceState): string {
+  return `${JSON.stringify({ formatVersion: FORMAT_VERSION, jobs: Object.fromEntries(jobs) })}\n`;
+}
+
+function memoryOf(name: string, value: unknown): readonly [string, JobMemory][] {
+  if (!isObject(value)) return [];
+  const { firstSeenMs, failures, retryAtMs, pause, history } = value;
+  if (typeof firstSeenMs !== 'number' || typeof failures !== 'number' || !Array.isArray(history)) return [];
+  const isPause = isObject(pause) && typeof pause.reason === 'string' && typeof pause.since === 'string';
+  const memory: JobMemory = {
+    firstSeenMs,
+    failures,
+    retryAtMs: typeof retryAtMs === 'number' ? retryAtMs : undefined,
+    pause: isPause
+      ? {
+          reason: String(pause.reason),
+          by: String(pause.by),
+          since: String(pause.since),
+          until: typeof pause.until === 'string' ? pause.until : null,
+        }
+      : undefined,
+    history: history.filter(isObject).map((run) => JSON.parse(JSON.stringify(run))),
+  };
+  return [[name, memory]];
+}
