@@ -1,14 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { isNodeError } from '../io-error.ts';
 import { checkInvocation } from './check-invocation.ts';
 import type { Run } from './command.ts';
-import { FAILURE, SUCCESS } from './exit-code.ts';
+import { FAILURE, SUCCESS, UNAVAILABLE } from './exit-code.ts';
 import { watchExitSignals } from './exit-signals.ts';
 import { causeLines, failureJson, failureLine, failureText, toReportable } from './failure.ts';
 import { outliveTerminal } from './lost-terminal.ts';
 import { addCommands, createProgram, isAnswered } from './program.ts';
 import { createSession, type GlobalOptions, type Session } from './session.ts';
 import { createTerminal } from './terminal.ts';
+import { readVersion } from './version.ts';
 
 /**
  * Runs the command line.
@@ -43,6 +43,7 @@ export async function main(args: readonly string[]): Promise<number> {
     session?.log('error', failureText(error));
     terminal.tell(json ? failureJson(error) : failureLine(error));
     if (verbose && !json) for (const line of causeLines(error)) terminal.tell(line);
+    if (error.code === 'BACKY_SERVICE_RUNNING') return UNAVAILABLE;
     return (error.code === 'BACKY_CANCELLED' && signals.exitCode()) || FAILURE;
   }
 }
@@ -55,11 +56,4 @@ function workingDirectory(): string | undefined {
     if (isNodeError(error)) return undefined;
     throw error;
   }
-}
-
-function readVersion(): string {
-  const manifest: { readonly version: string } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  );
-  return manifest.version;
 }

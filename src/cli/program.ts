@@ -31,6 +31,11 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Describe>> = new Map([
   ['schedule', async () => (await import('./commands/schedule.ts')).scheduleCommand],
   ['purge', async () => (await import('./commands/purge.ts')).purgeCommand],
   ['retire', async () => (await import('./commands/retire.ts')).retireCommand],
+  ['scheduler', async () => (await import('./commands/scheduler.ts')).schedulerCommand],
+  ['jobs', async () => (await import('./commands/jobs.ts')).jobsCommand],
+  ['run', async () => (await import('./commands/run.ts')).runCommand],
+  ['check', async () => (await import('./commands/check.ts')).checkCommand],
+  ['config', async () => (await import('./commands/config.ts')).configCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],
 ]);
 
@@ -53,6 +58,7 @@ export function createProgram(version: string): Command {
     .version(version, '--version', 'print the version')
     .helpCommand('help [COMMAND]', 'print the help of a command')
     .option('-b, --backup-directory <DIR>', 'directory of the repository', '.')
+    .option('-c, --config <FILE>', 'configuration of the service', '/etc/backy.conf')
     .option('-l, --log <FILE>', 'log to this file instead of backy.log in the repository')
     .option('-v, --verbose', 'print more details')
     .option('-q, --quiet', 'print only requested information and errors')

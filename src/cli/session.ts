@@ -7,6 +7,7 @@ import { createLook, type Look } from './ui/look.ts';
 /** The options that every command has. */
 export interface GlobalOptions {
   readonly backupDirectory: string;
+  readonly config: string;
   readonly log?: string;
   readonly verbose?: boolean;
   readonly quiet?: boolean;

@@ -5,6 +5,8 @@ import type { Zone } from './time-zone.ts';
 
 /** The time over which jobs are spread if their schedule names a time of day, and after an outage. */
 const SHORT_SPREAD_MS = 3_600_000;
+/** The longest time between two revisions, in slots, unless runs fail. */
+const LONGEST_GAP = 1.25;
 
 /** The time at which a tag is to be taken. Milliseconds since 1970. */
 export interface TagDue {
@@ -76,8 +78,22 @@ function caughtUpAt(current: Slot, newestMs: number | undefined, { sinceMs, spre
   return Math.max(current.startMs, halfLater(current, newestMs), sinceMs + jitter);
 }
 
+/** The moment in a slot: the nominal one, but neither too soon after the newest revision nor too long after it. */
 function inSlot(slot: Slot, rule: ScheduleRule, newestMs: number | undefined, clock: JobClock): number {
-  return Math.max(nominalMs(slot, rule, clock), halfLater(slot, newestMs));
+  const latestMs = newestMs === undefined ? Number.POSITIVE_INFINITY : longAfter(newestMs, slot, rule, clock);
+  return Math.max(Math.min(nominalMs(slot, rule, clock), latestMs), halfLater(slot, newestMs), slot.startMs);
+}
+
+/**
+ * The latest moment of the next revision. One that was taken early in its slot, to catch up, brings the next one forward,
+ * so that the time between the two stays below one and a half intervals. Tags of several days keep their time of day.
+ */
+function longAfter(newestMs: number, slot: Slot, rule: ScheduleRule, { spreadMs, zone }: JobClock): number {
+  const latestMs = newestMs + LONGEST_GAP * (slot.endMs - slot.startMs);
+  if (rule.intervalMs <= DAY_MS) return latestMs;
+  const timeMs = (rule.atMs ?? 0) + (spreadMs % (rule.atMs === undefined ? DAY_MS : SHORT_SPREAD_MS));
+  const wallMs = latestMs + zone.offsetMs(latestMs);
+  return zone.momentOf(Math.floor((wallMs - timeMs) / DAY_MS) * DAY_MS + timeMs);
 }
 
 function halfLater(slot: Slot, newestMs: number | undefined): number {

@@ -56,6 +56,8 @@ export interface JobStatus {
   readonly newestDistrusted: boolean;
   /** Good revisions by the time of their last verification: the oldest of these times; null: one was never verified. */
   readonly verifiedSince: string | null;
+  /** The time of its oldest good revision; null without one. */
+  readonly oldest: string | null;
   /** The greatest age of a verification that the job allows, in seconds; null: it does not verify. */
   readonly verifyEvery: number | null;
   /** Bytes that its revisions occupy, estimated. */

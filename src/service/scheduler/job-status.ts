@@ -32,6 +32,7 @@ export function jobStatus(job: Job, windows: ServiceConfig['windows'], nowMs: nu
     damaged: facts.damaged,
     newestDistrusted: facts.newestDistrusted,
     verifiedSince: facts.verifiedSinceMs === undefined ? null : isoTime(facts.verifiedSinceMs),
+    oldest: facts.oldestMs === undefined ? null : isoTime(facts.oldestMs),
     verifyEvery: config.verifyMs === undefined ? null : config.verifyMs / 1000,
     bytes: facts.bytes,
   };

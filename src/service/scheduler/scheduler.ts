@@ -8,7 +8,16 @@ import type { Runner, RunResult } from '../model/runner.ts';
 import type { JobConfig, Pool, ServiceConfig } from '../model/service-config.ts';
 import type { RunTicket, ServiceEvent } from '../model/service-control.ts';
 import type { JobStatus, PoolStatus, RunSummary } from '../model/service-status.ts';
-import { isPlanned, isVerifyDue, type Job, LONGEST_HISTORY, newJob, nextMs, type PendingRun, plan } from './job.ts';
+import {
+  isPlanned,
+  isVerifyDue,
+  type Job,
+  LONGEST_HISTORY,
+  newJob,
+  nextMs,
+  type PendingRun,
+  plan,
+} from './job.ts';
 import { jobStatus } from './job-status.ts';
 import { chooseNext, POOLS, type Usage, usageOf } from './queue.ts';
 
@@ -139,7 +148,12 @@ export class Scheduler {
     return usageOf(this.#jobs.values(), this.#config).pools;
   }
 
-  /** What to remember of each job. */
+  /** The jobs, to simulate them. */
+  plans(): Iterable<Job> {
+    return this.#jobs.values();
+  }
+
+  /** The memory of each job. */
   memories(): ReadonlyMap<string, JobMemory> {
     return new Map(
       [...this.#jobs].map(([name, { firstSeenMs, failures, retryAtMs, pause, history }]) => [

@@ -1,4 +1,4 @@
-import type { Runner, RunRequest, RunResult } from '../../../src/service/model/runner.ts';
+import type { RunRequest, RunResult } from '../../../src/service/model/runner.ts';
 import { type JobFacts, NO_FACTS } from '../../../src/service/model/runner.ts';
 import type { JobConfig, ServiceConfig } from '../../../src/service/model/service-config.ts';
 import { Scheduler } from '../../../src/service/scheduler/scheduler.ts';
@@ -53,16 +53,23 @@ export interface SimulatedRun extends RunRequest {
   cancelled: boolean;
 }
 
+/** The end of a simulated run. */
+export interface Ending {
+  readonly result?: Partial<RunResult>;
+  /** Milliseconds that it takes. */
+  readonly ms?: number;
+}
+
 /** A scheduler in a world of its own: a clock that jumps from event to event, and runs that take as long as told. */
 export class Simulation {
   nowMs: number;
   readonly runs: SimulatedRun[] = [];
-  readonly facts = new Map<string, JobFacts>();
+  readonly facts: Map<string, JobFacts> = new Map();
   readonly scheduler: Scheduler;
   /** The result and the duration of a run, in milliseconds. */
-  outcomeOf: (run: SimulatedRun) => { result?: Partial<RunResult>; ms?: number } = () => ({});
-  placeOf: Runner['placeOf'] = () => undefined;
-  spreadOf: (name: string) => number = () => 0;
+  outcomeOf: (run: SimulatedRun) => Ending = (): Ending => ({});
+  placeOf: (job: JobConfig) => string | undefined = (): string | undefined => undefined;
+  spreadOf: (name: string) => number = (): number => 0;
   #wakeMs = Number.POSITIVE_INFINITY;
   #ends: { atMs: number; end: () => void }[] = [];
   #count = 0;

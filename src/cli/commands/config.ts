@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { counted } from '../../domain/counted.ts';
+import type { Run } from '../command.ts';
+import { withExamples } from '../examples.ts';
+import { SUCCESS } from '../exit-code.ts';
+import type { GlobalOptions } from '../session.ts';
+
+export function configCommand(blank: Command, run: Run): Command {
+  return withExamples(blank, [
+    ['backy config check', 'check /etc/backy.conf before the service reads it'],
+    ['backy -c ./site.conf config check', 'check another configuration'],
+  ])
+    .summary('check the configuration of the service')
+    .description(
+      'Reads the configuration of the service with all files that it includes, and names the first mistake with its file, line and column. Settings that have no effect are listed.',
+    )
+    .addArgument(blank.createArgument('<ACTION>', 'what to do').choices(['check']))
+    .action((_: string, __: object, command: Command) =>
+      run(command, async (session) => {
+        const { loadServiceConfig } = await import('../../service/config/load-service-config.ts');
+        const { path, baseDirectory, jobs, warnings } = loadServiceConfig(
+          command.optsWithGlobals<GlobalOptions>().config,
+        );
+        const result = { path, baseDirectory, jobs: [...jobs.keys()], warnings };
+        session.show(result, () => [
+          ...warnings.map((warning) => `warning: ${warning}`),
+          `${path} is valid: ${counted(jobs.size, 'job')} in ${baseDirectory}`,
+        ]);
+        return SUCCESS;
+      }),
+    );
+}
