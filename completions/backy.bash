@@ -3,14 +3,14 @@
 
 _backy() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands='init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire doctor help'
+  local commands='init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire scheduler jobs run check config doctor help'
   local command='' directory=. operands=0 index word
   COMPREPLY=()
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=${COMP_WORDS[index]}
     case $word in
       -b | --backup-directory) directory=${COMP_WORDS[index += 1]} ;;
-      -l | --log | --slot | --rate | -r | --revision | --older-than | --limit | --expect | --until) ((index += 1)) ;;
+      -c | --config | -l | --log | --slot | --rate | -r | --revision | --older-than | --limit | --expect | --until | --all) ((index += 1)) ;;
       -?*) ;;
       *) if [[ -z $command ]]; then command=$word; else ((operands += 1)); fi ;;
     esac
@@ -18,6 +18,7 @@ _backy() {
 
   case $previous in
     -b | --backup-directory) _backy_paths -d && return ;;
+    -c | --config) _backy_paths -f && return ;;
     -l | --log) _backy_paths -f && return ;;
     --slot) return 0 && return ;;
     --rate) return 0 && return ;;
@@ -26,9 +27,10 @@ _backy() {
     --limit) return 0 && return ;;
     --expect) return 0 && return ;;
     --until) return 0 && return ;;
+    --all) _backy_paths -d && return ;;
   esac
 
-  local options='--version -b --backup-directory -l --log -v --verbose -q --quiet --json --trust-repository -h --help'
+  local options='--version -b --backup-directory -c --config -l --log -v --verbose -q --quiet --json --trust-repository -h --help'
   case $command in
     '') [[ $current == -* ]] || { _backy_words "$commands" && return; } ;;
     help) _backy_words "$commands" && return ;;
@@ -98,6 +100,26 @@ _backy() {
       ;;
     retire)
       options+=' -n --dry-run'
+      ;;
+    scheduler)
+      options+=''
+      ;;
+    jobs)
+      options+=''
+      ;;
+    run)
+      options+=' --all'
+      ;;
+    check)
+      options+=' --all'
+      ;;
+    config)
+      options+=''
+      if [[ $current != -* ]]; then
+        case $operands in
+          0) _backy_words 'check' && return ;;
+        esac
+      fi
       ;;
     doctor)
       options+=''

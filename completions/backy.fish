@@ -12,7 +12,7 @@ function __backy_operands
             continue
         end
         switch $word
-            case -b --backup-directory -l --log --slot --rate -r --revision --older-than --limit --expect --until
+            case -b --backup-directory -c --config -l --log --slot --rate -r --revision --older-than --limit --expect --until --all
                 set is_value 1
             case '-?*'
             case '*'
@@ -55,6 +55,7 @@ end
 complete -c backy -f
 complete -c backy -l version -d 'print the version'
 complete -c backy -s b -l backup-directory -x -a '(__fish_complete_directories)' -d 'directory of the repository'
+complete -c backy -s c -l config -r -F -d 'configuration of the service'
 complete -c backy -s l -l log -r -F -d 'log to this file instead of backy.log in the repository'
 complete -c backy -s v -l verbose -d 'print more details'
 complete -c backy -s q -l quiet -d 'print only requested information and errors'
@@ -78,9 +79,14 @@ complete -c backy -n __backy_needs_command -a distrust -d 'mark revisions as unr
 complete -c backy -n __backy_needs_command -a schedule -d 'simulate the schedule into the future'
 complete -c backy -n __backy_needs_command -a purge -d 'purge the trash and the leftovers of interrupted runs'
 complete -c backy -n __backy_needs_command -a retire -d 'give up the repository: remove its snapshots from the source'
+complete -c backy -n __backy_needs_command -a scheduler -d 'run the service'
+complete -c backy -n __backy_needs_command -a jobs -d 'list the jobs of the service'
+complete -c backy -n __backy_needs_command -a run -d 'back jobs up now'
+complete -c backy -n __backy_needs_command -a check -d 'judge the service or repositories, for monitoring'
+complete -c backy -n __backy_needs_command -a config -d 'check the configuration of the service'
 complete -c backy -n __backy_needs_command -a doctor -d 'test what this machine and filesystem can do'
 complete -c backy -n __backy_needs_command -a help -d 'print the help of a command'
-complete -c backy -n '__backy_is help 0' -a 'init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire doctor'
+complete -c backy -n '__backy_is help 0' -a 'init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire scheduler jobs run check config doctor'
 complete -c backy -n '__backy_is init' -s f -l force -d 'accept a directory with other files, and leave them alone'
 complete -c backy -n '__backy_is init' -l require-reflink -d 'refuse backups that cannot share blocks between revisions'
 complete -c backy -n '__backy_is init 0' -a 'file lvm ceph-rbd' -d TYPE
@@ -127,3 +133,6 @@ complete -c backy -n '__backy_is distrust' -s n -l dry-run -d 'only show what wo
 complete -c backy -n '__backy_is schedule' -l from-nothing -d 'begin with an empty repository instead of the present revisions'
 complete -c backy -n '__backy_is purge' -s n -l dry-run -d 'only show what would be done'
 complete -c backy -n '__backy_is retire' -s n -l dry-run -d 'only show what would be done'
+complete -c backy -n '__backy_is run' -l all -d 'all jobs of the configuration'
+complete -c backy -n '__backy_is check' -l all -x -a '(__fish_complete_directories)' -d 'judge all repositories right below this directory'
+complete -c backy -n '__backy_is config 0' -a 'check' -d ACTION

@@ -316,6 +316,10 @@ const ERRORS = {
     message: 'The job "{job}" is paused: {reason}',
     remedy: '"backy resume {job}" ends the pause',
   },
+  BACKY_HOOK_FAILED: {
+    message: 'The hook before the backup of {job} failed: {reason}',
+    remedy: 'Correct the command hooks.before of the job; there is no backup without it',
+  },
   BACKY_SERVICE_STOPPING: {
     message: 'The service is stopping and begins no run',
     remedy: 'Wait until it has started again',

@@ -57,7 +57,7 @@ const ROOMS_OF_SERVICE: Readonly<Record<string, readonly string[]>> = {
   check: ['model', 'config', 'state'],
   notify: ['model', 'state'],
   scheduler: ['model', 'state'],
-  runs: ['model', 'state'],
+  runs: ['model', 'config'],
   http: ['model', 'state'],
   client: ['model', 'config', 'state'],
   daemon: ['model', 'config', 'state', 'check', 'notify', 'scheduler', 'runs', 'http'],

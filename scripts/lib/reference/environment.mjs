@@ -35,6 +35,48 @@ export const VARIABLES = [
       'The signals that the caller ignores, such as `SIGHUP` below `nohup`. The start script `bin/backy` sets it; nobody else needs to.',
   },
   {
+    name: 'BACKY_JOB',
+    reader: 'hooks and the callback',
+    unset: 'set by the service',
+    meaning: 'The name of the job.',
+  },
+  {
+    name: 'BACKY_DIRECTORY',
+    reader: 'hooks and the callback',
+    unset: 'set by the service',
+    meaning: 'The directory of its repository.',
+  },
+  {
+    name: 'BACKY_TAGS',
+    reader: 'hooks and the callback',
+    unset: 'set by the service',
+    meaning: 'The tags of the run, separated by commas.',
+  },
+  {
+    name: 'BACKY_SLOT',
+    reader: 'hooks and the callback',
+    unset: 'set by the service',
+    meaning: 'A moment of the slot that the run is for; absent for a run that somebody asked for.',
+  },
+  {
+    name: 'BACKY_OUTCOME',
+    reader: 'hooks and the callback',
+    unset: 'set by the service',
+    meaning: '`ok`, `failed`, `cancelled`, `busy` or `nothing-due`; only after the run.',
+  },
+  {
+    name: 'BACKY_CODE',
+    reader: 'hooks and the callback',
+    unset: 'set by the service',
+    meaning: 'The code of the error, or nothing; only after the run.',
+  },
+  {
+    name: 'BACKY_REVISION',
+    reader: 'hooks and the callback',
+    unset: 'set by the service',
+    meaning: 'The id of the new revision, or nothing; only after the run.',
+  },
+  {
     name: 'NO_COLOR',
     reader: 'the command line',
     unset: 'colours on a terminal',

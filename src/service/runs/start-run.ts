@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { type BackyError, backyError, isBackyError } from '../../errors.ts';
 import { prepareRepository } from '../config/prepare-repository.ts';
 import type { RunHandle, RunRequest, RunResult } from '../model/runner.ts';
 import type { JobConfig } from '../model/service-config.ts';
@@ -81,13 +82,13 @@ async function attempt(
   try {
     await prepareRepository(job);
   } catch (error) {
-    return failed('BACKY_IO', error instanceof Error ? error.message : String(error));
+    return isBackyError(error) ? failedBy(error) : failed('BACKY_PANIC', String(error));
   }
   if (kind === 'backup' && job.hooks.before) {
     const ended = await run(job.hooks.before, { env, timeoutMs: HOOK_TIMEOUT_MS });
     if (isCancelled()) return CANCELLED;
     if (ended.exitCode !== 0)
-      return failed('BACKY_HOOK_FAILED', `the hook before the backup failed: ${reasonOf(ended)}`);
+      return failedBy(backyError('BACKY_HOOK_FAILED', { job: job.name, reason: reasonOf(ended) }));
   }
   const slot = slotMs === undefined ? [] : ['--slot', new Date(slotMs).toISOString()];
   const verify = [
@@ -109,6 +110,10 @@ function failed(code: string | null, message: string): RunResult {
   return { ...NOTHING, outcome: 'failed', code, message: message.replace(/\s+/g, ' ').slice(0, 1000) };
 }
 
+function failedBy({ code, message }: BackyError): RunResult {
+  return failed(code, message);
+}
+
 /** Reads the documents that a command prints with `--json`. */
 function resultOf(ended: Ended, kind: RunRequest['kind']): RunResult {
   const error = lastDocument(ended.stderr, 'code');
@@ -119,7 +124,7 @@ function resultOf(ended: Ended, kind: RunRequest['kind']): RunResult {
   if (ended.exitCode === 0 && document)
     return kind === 'verify' ? { ...NOTHING, outcome: 'ok' } : backupResult(document);
   if (kind === 'verify' && document)
-    return failed('BACKY_VERIFY_BAD', 'a revision is bad: "backy verify" names it');
+    return failed('BACKY_IMAGE_DAMAGED', 'a revision is bad: "backy verify" names it');
   return failed(code, message ?? reasonOf(ended));
 }
 

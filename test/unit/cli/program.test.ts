@@ -32,6 +32,7 @@ describe('the command line', () => {
       args: ['out.img'],
       options: {
         backupDirectory: '/r',
+        config: '/etc/backy.conf',
         log: 'x.log',
         verbose: true,
         quiet: true,
@@ -43,8 +44,12 @@ describe('the command line', () => {
   });
 
   it('has the current directory and the last revision for defaults', async () => {
-    expect((await parse('restore', '-')).options).toEqual({ backupDirectory: '.', revision: 'last' });
-    expect((await parse('verify')).options).toEqual({ backupDirectory: '.' });
+    expect((await parse('restore', '-')).options).toEqual({
+      backupDirectory: '.',
+      config: '/etc/backy.conf',
+      revision: 'last',
+    });
+    expect((await parse('verify')).options).toEqual({ backupDirectory: '.', config: '/etc/backy.conf' });
     expect((await parse('restore', '-')).args).toEqual(['-']);
   });
 
@@ -90,7 +95,7 @@ describe('the command line', () => {
       return program.commands.map((command) => command.name());
     };
     const all = await namesFor();
-    expect(all).toHaveLength(18);
+    expect(all).toHaveLength(23);
     for (const name of all) expect(await namesFor(name)).toEqual([name]);
     for (const name of ['help', 'staus', '']) expect(await namesFor(name)).toEqual(all);
   });
