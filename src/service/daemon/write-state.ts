@@ -26,7 +26,7 @@ export class StateWriter {
   #take: (() => Snapshot) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
-  #writtenMs = 0;
+  #writtenMs = Number.NEGATIVE_INFINITY;
   #problem: string | undefined;
 
   constructor(engine: Engine, onProblem: (message: string) => void) {

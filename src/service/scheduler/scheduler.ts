@@ -36,7 +36,7 @@ export interface SchedulerDependencies {
 
 /** Clocks jump, so the scheduler looks around this often. */
 const LONGEST_SLEEP_MS = 30_000;
-const BUSY_RETRY_MS = 60_000;
+const BUSY_RETRY_MS = 10_000;
 /** A tag for runs that somebody asks for while no tag is due. */
 const RUN_TAG = 'manual:run';
 

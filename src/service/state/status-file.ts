@@ -104,9 +104,16 @@ function parseOld(text: string): readonly OldJobStatus[] {
     return {
       job,
       sla: typeof sla === 'string' ? sla : '',
-      lastTime:
-        lastTime instanceof Date ? lastTime.toISOString() : typeof lastTime === 'string' ? lastTime : null,
+      lastTime: timeOf(lastTime),
       reports: typeof reports === 'number' ? reports : 0,
     };
   });
+}
+
+/** A time as YAML 1.1 has it, or as a text. */
+function timeOf(value: unknown): string | null {
+  if (value instanceof Date) return value.toISOString();
+  if (typeof value !== 'string') return null;
+  const timeMs = Date.parse(value);
+  return Number.isNaN(timeMs) ? value : new Date(timeMs).toISOString();
 }
