@@ -391,6 +391,11 @@ export function isBackyError(error: unknown, ...codes: readonly ErrorCode[]): er
   return error instanceof BackyError && (codes.length === 0 || codes.includes(error.code));
 }
 
+/** Whether a text is the code of an error. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERRORS, text);
+}
+
 /** All errors with the templates of their texts, for documentation and tests. */
 export function errorTable(): ReadonlyMap<string, ErrorText> {
   return new Map(Object.entries(ERRORS));

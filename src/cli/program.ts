@@ -34,6 +34,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Describe>> = new Map([
   ['scheduler', async () => (await import('./commands/scheduler.ts')).schedulerCommand],
   ['jobs', async () => (await import('./commands/jobs.ts')).jobsCommand],
   ['run', async () => (await import('./commands/run.ts')).runCommand],
+  ['pause', async () => (await import('./commands/pause.ts')).pauseCommand],
+  ['resume', async () => (await import('./commands/resume.ts')).resumeCommand],
   ['check', async () => (await import('./commands/check.ts')).checkCommand],
   ['config', async () => (await import('./commands/config.ts')).configCommand],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctorCommand],

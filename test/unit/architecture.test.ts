@@ -20,6 +20,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   service: [
     'js-yaml',
     'hono',
+    'hono/body-limit',
+    'hono/html',
+    'hono/utils/http-status',
     '@hono/node-server',
     'prom-client',
     'operations',

@@ -18,6 +18,7 @@ import { startRun } from '../runs/start-run.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { simulateJobs } from '../scheduler/simulate-jobs.ts';
 import { readState } from '../state/state-file.ts';
+import { AuditLog } from './audit-log.ts';
 import { filesystemsOf } from './filesystems.ts';
 import { DirectoryWatch } from './watch-directories.ts';
 import { StateWriter } from './write-state.ts';
@@ -51,6 +52,7 @@ export class Service implements ServiceControl {
   #events = 0;
   #timer: NodeJS.Timeout | undefined;
   #ended: Promise<void> | undefined;
+  #api: { close(): void } | undefined;
 
   private constructor(config: ServiceConfig, engine: Engine, lock: Lock, options: ServiceOptions) {
     this.#config = config;
@@ -84,6 +86,7 @@ export class Service implements ServiceControl {
     const service = new Service(config, engine, acquire(engine, config.baseDirectory), options);
     for (const warning of config.warnings) service.#log('warning', warning);
     await service.#configure(config);
+    await service.#listen();
     service.#log('info', `serving ${config.jobs.size} jobs in ${config.baseDirectory}`);
     return service;
   }
@@ -177,6 +180,7 @@ export class Service implements ServiceControl {
       if (!(await this.#idleWithin(TERM_GRACE_MS))) this.#scheduler.cancelAll('SIGKILL');
     }
     clearTimeout(this.#timer);
+    this.#api?.close();
     this.#watch.close();
     await this.#writer.close(this.#config, this.status(), { jobs: this.#scheduler.memories() });
     this.#lock.release();
@@ -198,6 +202,18 @@ export class Service implements ServiceControl {
     await this.#scheduler.configure(config, (name) => state.jobs.get(name));
     this.#watch.watch(config.jobs.values(), MINUTE_MS);
     this.#write();
+  }
+
+  /** Loads the web server, which no other command needs. */
+  async #listen(): Promise<void> {
+    const { listen } = await import('../http/listen.ts');
+    const audit = new AuditLog(this.#config.baseDirectory, (message) => this.#log('warning', message));
+    this.#api = await listen({
+      control: this,
+      api: () => this.#config.api,
+      audit: (entry) => audit.add(entry),
+      onProblem: (message) => this.#log('warning', message),
+    });
   }
 
   #runSettings() {

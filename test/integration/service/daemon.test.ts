@@ -191,6 +191,91 @@ describe('the service', () => {
   });
 });
 
+describe('a running service', () => {
+  it('runs a job now, pauses it with a reason over a restart, and resumes it', async () => {
+    const { start, status, backy, path } = site(1);
+    const first = await start();
+    await soon(async () => expect((await status()).jobs[0]?.revisions).toBe(1));
+
+    const now = await backy('run', 'vm654');
+    expect([now.exitCode, now.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^vm654 {2}ok {2}[0-9a-f-]{36}\n1 of 1 job/),
+    ]);
+
+    const paused = await backy('pause', 'vm654', '--reason', 'moving the disk', '--for', '2d');
+    expect([paused.exitCode, paused.stderr]).toEqual([0, '']);
+    await stop(first);
+    const second = await start();
+    const refused = await backy('run', 'vm654');
+    expect([refused.exitCode, refused.stdout]).toEqual([
+      1,
+      expect.stringContaining('is paused: moving the disk'),
+    ]);
+    expect((await backy('jobs')).stdout).toMatch(/paused by api socket: moving the disk/);
+
+    expect((await backy('resume', 'vm654')).exitCode).toBe(0);
+    expect((await backy('run', 'vm654')).exitCode).toBe(0);
+    expect((await backy('pause', 'nobody', '--reason', 'x')).stderr).toContain('There is no job "nobody"');
+    const actions = readFileSync(path('base/audit.log'), 'utf8').trimEnd().split('\n');
+    expect(actions.map((line) => JSON.parse(line).result)).toEqual([
+      'ok',
+      'ok',
+      'BACKY_JOB_PAUSED',
+      'ok',
+      'ok',
+      'BACKY_JOB_UNKNOWN',
+    ]);
+    expect(await stop(second)).toBe(0);
+    expect((await backy('resume', 'vm654')).stderr).toContain('No service answers at');
+  });
+
+  it('opens sockets with the permissions of their roles, and replaces those of a dead service', async () => {
+    const { start, path, backy } = site(1);
+    const first = await start();
+    const modes = ['.api.sock', '.status.sock'].map((name) => statSync(path(`base/${name}`)).mode & 0o777);
+    expect(modes).toEqual([0o600, 0o660]);
+    first.kill('SIGKILL');
+    await once(first, 'exit');
+    const second = await start();
+    expect((await backy('run', 'vm654')).exitCode).toBe(0);
+    expect(await stop(second)).toBe(0);
+  });
+
+  it('runs the hooks around each backup, and the callback after good ones', async () => {
+    const { config, path, backy } = site(1);
+    const hook = path('hook.sh');
+    writeFileSync(
+      hook,
+      `#!/bin/sh\nread -r line\necho "$1 $BACKY_JOB $BACKY_OUTCOME $line" >> ${path('hooks.log')}\n[ "$1" != fail ]\n`,
+      { mode: 0o755 },
+    );
+    const base = readFileSync(config, 'utf8').replace(
+      'status-interval',
+      `backup-completed-callback: ${hook}, status-interval`,
+    );
+    const withHooks = (before: string): string =>
+      base.replace(/vm654: \{/, `vm654: {hooks: {before: ${hook} ${before}, after: [${hook}, after]}, `);
+    writeFileSync(config, withHooks('before'));
+    expect((await backy('run', 'vm654')).exitCode).toBe(0);
+    const [before, after, callback] = readFileSync(path('hooks.log'), 'utf8').trimEnd().split('\n');
+    expect([before, after]).toEqual(
+      ['before vm654', 'after vm654 ok'].map((line) => expect.stringContaining(line)),
+    );
+    expect(callback).toMatch(/^vm654 vm654 {2}\[\{"formatVersion":1,/);
+
+    writeFileSync(config, withHooks('fail'));
+    const failed = await backy('run', 'vm654');
+    expect([failed.exitCode, failed.stdout]).toEqual([
+      1,
+      expect.stringContaining('The hook before the backup of vm654 failed'),
+    ]);
+    expect(readFileSync(path('hooks.log'), 'utf8').trimEnd().split('\n').at(-1)).toContain(
+      'after vm654 failed',
+    );
+  });
+});
+
 describe('check', () => {
   it('is critical when the status file is old, however good it says things are', async () => {
     const { start, path, backy } = site(1);

@@ -1,0 +1,126 @@
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { isObject } from '../../domain/shape.ts';
+import { type BackyError, type ErrorCode, isBackyError } from '../../errors.ts';
+import type { ApiConfig, TokenOwner } from '../model/service-config.ts';
+import type { ServiceControl } from '../model/service-control.ts';
+import { callerOf, type Listener, mayAct } from './caller.ts';
+import { metricsText } from './metrics.ts';
+import { openApi } from './open-api.ts';
+import { pageOf } from './page.ts';
+import { ROUTES, type Route } from './routes.ts';
+
+/** The surroundings of the API. */
+export interface AppOptions {
+  readonly control: ServiceControl;
+  readonly api: () => Pick<ApiConfig, 'tokens'>;
+  readonly listener: Listener;
+  /** Takes a line of JSON for each action. */
+  readonly audit: (entry: Readonly<Record<string, unknown>>) => void;
+}
+
+type Env = { Variables: { caller: TokenOwner } };
+
+const LARGEST_BODY = 64 * 1024;
+const HEADERS: readonly (readonly [string, string])[] = [
+  ['X-Content-Type-Options', 'nosniff'],
+  ['Referrer-Policy', 'no-referrer'],
+  ['Cache-Control', 'no-store'],
+  [
+    'Content-Security-Policy',
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  ],
+];
+
+/** The HTTP application of one listener: the routes of the table, metrics, health, and the page. */
+export function createApp(options: AppOptions): Hono<Env> {
+  const { control, listener, api } = options;
+  const app = new Hono<Env>();
+  app.use(
+    bodyLimit({
+      maxSize: LARGEST_BODY,
+      onError: (c) => refuse(c, 413, 'BACKY_USAGE', 'The body is too large'),
+    }),
+  );
+  app.use(async (c, next) => {
+    for (const [name, value] of HEADERS) c.header(name, value);
+    const caller = callerOf(listener, c.req.header('authorization'), api());
+    if (!caller) return refuse(c, 401, 'BACKY_UNAUTHORIZED', 'A valid bearer token is needed');
+    // A page of somebody else may make a browser send requests, but not with this content type, nor from its own origin.
+    if (c.req.method !== 'GET' && c.req.header('origin') !== undefined)
+      return refuse(c, 403, 'BACKY_UNAUTHORIZED', 'Requests of other pages are refused');
+    c.set('caller', caller);
+    return next();
+  });
+  for (const route of ROUTES)
+    app.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options));
+  app.get('/healthz', (c) => c.json({ ok: true, configOk: control.status().configOk }));
+  app.get('/metrics', async (c) => c.text(await metricsText(control.status(), Date.now())));
+  app.get('/openapi.json', (c) => c.json(openApi()));
+  app.get('/', (c) => c.html(pageOf(control.status())));
+  app.notFound((c) => refuse(c, 404, 'BACKY_USAGE', 'There is nothing at this path'));
+  app.onError((error, c) => failure(c, error));
+  return app;
+}
+
+async function answer(c: Context<Env>, route: Route, { control, audit }: AppOptions): Promise<Response> {
+  const caller = c.get('caller');
+  const what = `${route.method} ${c.req.path}`;
+  if (!mayAct(caller.role, route.role))
+    return refuse(
+      c,
+      403,
+      'BACKY_UNAUTHORIZED',
+      `${caller.name} may not do this: the role ${route.role} is needed`,
+    );
+  const record = (result: string): void => {
+    if (route.method !== 'GET') audit({ time: new Date().toISOString(), who: caller.name, what, result });
+  };
+  try {
+    const body = await bodyOf(c);
+    const params = c.req.param();
+    const result = await route.handle({ control, params, query: c.req.query(), body, by: caller.name });
+    record('ok');
+    return c.json(result, route.status);
+  } catch (error) {
+    record(isBackyError(error) ? error.code : 'BACKY_PANIC');
+    throw error;
+  }
+}
+
+async function bodyOf(c: Context): Promise<Readonly<Record<string, unknown>>> {
+  if (c.req.method === 'GET') return {};
+  const text = await c.req.text();
+  if (text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isObject(value)) return value;
+  } catch {
+    // Reported below.
+  }
+  throw new SyntaxError('The body is not a JSON object');
+}
+
+const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
+  BACKY_JOB_UNKNOWN: 404,
+  BACKY_JOB_PAUSED: 409,
+  BACKY_SERVICE_STOPPING: 503,
+  BACKY_INVALID_ARGUMENT: 400,
+  BACKY_CONFIG_INVALID: 409,
+};
+
+function failure(c: Context, error: unknown): Response {
+  if (error instanceof SyntaxError) return refuse(c, 400, 'BACKY_USAGE', error.message);
+  if (!isBackyError(error))
+    return refuse(c, 500, 'BACKY_PANIC', 'The service met a defect; its log has more');
+  return c.json(errorBody(error), STATUS[error.code] ?? 500);
+}
+
+function errorBody({ code, message, remedy }: BackyError) {
+  return { code, message, remedy };
+}
+
+function refuse(c: Context, status: ContentfulStatusCode, code: string, message: string): Response {
+  return c.json({ code, message, remedy: '/openapi.json describes the API' }, status);
+}

@@ -1,0 +1,114 @@
+import { Gauge, Registry } from 'prom-client';
+import type { JobStatus, ServiceStatus } from '../model/service-status.ts';
+
+/** A gauge with its labels, and its samples in a state of the service. */
+interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly samples: (status: ServiceStatus, nowMs: number) => readonly Sample[];
+}
+
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
+
+const seconds = (time: string | null): number | undefined =>
+  time === null ? undefined : Date.parse(time) / 1000;
+
+function ofJobs(value: (job: JobStatus, nowMs: number) => number | undefined): Metric['samples'] {
+  return ({ jobs }, nowMs) =>
+    jobs.flatMap((job): readonly Sample[] => {
+      const number = value(job, nowMs);
+      return number === undefined ? [] : [[{ job: job.job }, number]];
+    });
+}
+
+/** The metrics. Their names are a promise. */
+export const METRICS: readonly Metric[] = [
+  {
+    name: 'backy_job_last_success_timestamp_seconds',
+    help: 'Time of the newest good revision that carries a tag',
+    labels: ['job', 'tag'],
+    samples: ({ jobs }) =>
+      jobs.flatMap(({ job, tags }) =>
+        tags.flatMap(({ tag, last }): readonly Sample[] =>
+          last === null ? [] : [[{ job, tag }, Date.parse(last) / 1000]],
+        ),
+      ),
+  },
+  {
+    name: 'backy_job_info',
+    help: 'Facts about a job; always 1',
+    labels: ['job', 'schedule', 'method'],
+    samples: ({ jobs }) =>
+      jobs.map(({ job, schedule, last }): Sample => [{ job, schedule, method: last?.method ?? '' }, 1]),
+  },
+  {
+    name: 'backy_job_sla_overdue_seconds',
+    help: 'Seconds by which the worst tag of a job is beyond its SLA; 0 within it',
+    labels: ['job'],
+    samples: ofJobs(({ tags }) => Math.max(0, ...tags.map(({ overdue }) => overdue))),
+  },
+  {
+    name: 'backy_job_next_run_timestamp_seconds',
+    help: 'Time of the next run',
+    labels: ['job'],
+    samples: ofJobs(({ next }) => seconds(next?.time ?? null)),
+  },
+  {
+    name: 'backy_job_running',
+    help: 'Whether a run of the job is under way',
+    labels: ['job'],
+    samples: ofJobs(({ phase }) => (phase === 'running' || phase === 'verifying' ? 1 : 0)),
+  },
+  {
+    name: 'backy_job_failures',
+    help: 'Failed runs since one went well',
+    labels: ['job'],
+    samples: ofJobs(({ failures }) => failures),
+  },
+  {
+    name: 'backy_verified_age_seconds',
+    help: 'Age of the oldest verification of a good revision',
+    labels: ['job'],
+    samples: ofJobs(({ verifiedSince }, nowMs) => {
+      const since = seconds(verifiedSince);
+      return since === undefined ? undefined : nowMs / 1000 - since;
+    }),
+  },
+  ...(['limit', 'busy', 'queued'] as const).map(
+    (key): Metric => ({
+      name: `backy_pool_${key}`,
+      help: { limit: 'Workers of a pool', busy: 'Runs under way', queued: 'Runs that wait' }[key],
+      labels: ['pool'],
+      samples: ({ pools }) => Object.entries(pools).map(([pool, values]): Sample => [{ pool }, values[key]]),
+    }),
+  ),
+  {
+    name: 'backy_config_ok',
+    help: 'Whether the configuration in force is the one on the disk',
+    labels: [],
+    samples: ({ configOk }) => [[{}, configOk ? 1 : 0]],
+  },
+  {
+    name: 'backy_fs_size_bytes',
+    help: 'Size of a filesystem',
+    labels: ['path'],
+    samples: ({ filesystems }) => filesystems.map(({ path, size }): Sample => [{ path }, size]),
+  },
+  {
+    name: 'backy_fs_free_bytes',
+    help: 'Free space of a filesystem',
+    labels: ['path'],
+    samples: ({ filesystems }) => filesystems.map(({ path, free }): Sample => [{ path }, free]),
+  },
+];
+
+/** The metrics of a state in the text format of Prometheus. */
+export async function metricsText(status: ServiceStatus, nowMs: number): Promise<string> {
+  const registry = new Registry();
+  for (const { name, help, labels, samples } of METRICS) {
+    const gauge = new Gauge({ name, help, labelNames: [...labels], registers: [registry] });
+    for (const [values, value] of samples(status, nowMs)) gauge.set(values, value);
+  }
+  return registry.metrics();
+}
