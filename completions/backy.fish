@@ -12,7 +12,7 @@ function __backy_operands
             continue
         end
         switch $word
-            case -b --backup-directory -c --config -l --log --slot --rate -r --revision --older-than --limit --expect --until --all
+            case -b --backup-directory -c --config -l --log --slot --rate -r --revision --older-than --limit --expect --until --reason --for --all
                 set is_value 1
             case '-?*'
             case '*'
@@ -82,11 +82,13 @@ complete -c backy -n __backy_needs_command -a retire -d 'give up the repository:
 complete -c backy -n __backy_needs_command -a scheduler -d 'run the service'
 complete -c backy -n __backy_needs_command -a jobs -d 'list the jobs of the service'
 complete -c backy -n __backy_needs_command -a run -d 'back jobs up now'
+complete -c backy -n __backy_needs_command -a pause -d 'begin no run of a job'
+complete -c backy -n __backy_needs_command -a resume -d 'end the pause of a job'
 complete -c backy -n __backy_needs_command -a check -d 'judge the service or repositories, for monitoring'
 complete -c backy -n __backy_needs_command -a config -d 'check the configuration of the service'
 complete -c backy -n __backy_needs_command -a doctor -d 'test what this machine and filesystem can do'
 complete -c backy -n __backy_needs_command -a help -d 'print the help of a command'
-complete -c backy -n '__backy_is help 0' -a 'init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire scheduler jobs run check config doctor'
+complete -c backy -n '__backy_is help 0' -a 'init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire scheduler jobs run pause resume check config doctor'
 complete -c backy -n '__backy_is init' -s f -l force -d 'accept a directory with other files, and leave them alone'
 complete -c backy -n '__backy_is init' -l require-reflink -d 'refuse backups that cannot share blocks between revisions'
 complete -c backy -n '__backy_is init 0' -a 'file lvm ceph-rbd' -d TYPE
@@ -134,5 +136,8 @@ complete -c backy -n '__backy_is schedule' -l from-nothing -d 'begin with an emp
 complete -c backy -n '__backy_is purge' -s n -l dry-run -d 'only show what would be done'
 complete -c backy -n '__backy_is retire' -s n -l dry-run -d 'only show what would be done'
 complete -c backy -n '__backy_is run' -l all -d 'all jobs of the configuration'
+complete -c backy -n '__backy_is pause' -l reason -x -d 'the reason, for others'
+complete -c backy -n '__backy_is pause' -l for -x -d 'end the pause after this time, such as 2d'
+complete -c backy -n '__backy_is pause' -l until -x -d 'end the pause at this date or time, such as 2026-01-31T03:00'
 complete -c backy -n '__backy_is check' -l all -x -a '(__fish_complete_directories)' -d 'judge all repositories right below this directory'
 complete -c backy -n '__backy_is config 0' -a 'check' -d ACTION

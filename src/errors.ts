@@ -328,6 +328,10 @@ const ERRORS = {
     message: 'Another service runs for {path} ({holder})',
     remedy: 'Stop it first; there is one service for each base directory',
   },
+  BACKY_UNAUTHORIZED: {
+    message: 'The service refuses the request: {reason}',
+    remedy: 'Use a token or a socket whose role may do it; api.tokens in the configuration lists the tokens',
+  },
   BACKY_SERVICE_ABSENT: {
     message: 'No service answers at {path}: {reason}',
     remedy: 'Start it with "backy scheduler" or systemctl, or name its configuration with -c',

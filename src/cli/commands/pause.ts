@@ -27,7 +27,7 @@ export function pauseCommand(blank: Command, run: Run): Command {
     .option('--for <DURATION>', 'end the pause after this time, such as 2d')
     .addOption(
       blank
-        .createOption('--until <TIME>', 'end the pause at this time, such as 2026-01-31T03:00')
+        .createOption('--until <DATE>', 'end the pause at this date or time, such as 2026-01-31T03:00')
         .conflicts('for'),
     )
     .action((job: string, options: Options, command: Command) =>

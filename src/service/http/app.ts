@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { isObject } from '../../domain/shape.ts';
-import { type BackyError, type ErrorCode, isBackyError } from '../../errors.ts';
+import { type BackyError, backyError, type ErrorCode, isBackyError } from '../../errors.ts';
 import type { ApiConfig, TokenOwner } from '../model/service-config.ts';
 import type { ServiceControl } from '../model/service-control.ts';
 import { callerOf, type Listener, mayAct } from './caller.ts';
@@ -46,10 +46,10 @@ export function createApp(options: AppOptions): Hono<Env> {
   app.use(async (c, next) => {
     for (const [name, value] of HEADERS) c.header(name, value);
     const caller = callerOf(listener, c.req.header('authorization'), api());
-    if (!caller) return refuse(c, 401, 'BACKY_UNAUTHORIZED', 'A valid bearer token is needed');
+    if (!caller) return forbid(c, 401, 'a valid bearer token is needed');
     // A page of somebody else may make a browser send requests, but not with this content type, nor from its own origin.
     if (c.req.method !== 'GET' && c.req.header('origin') !== undefined)
-      return refuse(c, 403, 'BACKY_UNAUTHORIZED', 'Requests of other pages are refused');
+      return forbid(c, 403, 'it comes from the page of somebody else');
     c.set('caller', caller);
     return next();
   });
@@ -67,13 +67,7 @@ export function createApp(options: AppOptions): Hono<Env> {
 async function answer(c: Context<Env>, route: Route, { control, audit }: AppOptions): Promise<Response> {
   const caller = c.get('caller');
   const what = `${route.method} ${c.req.path}`;
-  if (!mayAct(caller.role, route.role))
-    return refuse(
-      c,
-      403,
-      'BACKY_UNAUTHORIZED',
-      `${caller.name} may not do this: the role ${route.role} is needed`,
-    );
+  if (!mayAct(caller.role, route.role)) return forbid(c, 403, `${caller.name} lacks the role ${route.role}`);
   const record = (result: string): void => {
     if (route.method !== 'GET') audit({ time: new Date().toISOString(), who: caller.name, what, result });
   };
@@ -115,6 +109,10 @@ function failure(c: Context, error: unknown): Response {
   if (!isBackyError(error))
     return refuse(c, 500, 'BACKY_PANIC', 'The service met a defect; its log has more');
   return c.json(errorBody(error), STATUS[error.code] ?? 500);
+}
+
+function forbid(c: Context, status: 401 | 403, reason: string): Response {
+  return c.json(errorBody(backyError('BACKY_UNAUTHORIZED', { reason })), status);
 }
 
 function errorBody({ code, message, remedy }: BackyError) {
