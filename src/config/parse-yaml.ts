@@ -82,7 +82,10 @@ function readNode(text: string, next: () => Event, event: Event, vacancy: number
   const offset = startOf(event) ?? vacancy;
   const entries = new Map<string, { keyOffset: number; value: Place }>();
   if (event.type === EVENT_ID.SEQUENCE) {
-    for (let item = next(); item.type !== EVENT_ID.POP; item = next()) readNode(text, next, item, offset);
+    for (let item = next(); item.type !== EVENT_ID.POP; item = next()) {
+      const value = readNode(text, next, item, offset);
+      entries.set(String(entries.size), { keyOffset: value.offset, value });
+    }
   }
   if (event.type === EVENT_ID.MAPPING) {
     for (let key = next(); key.type !== EVENT_ID.POP; key = next()) {

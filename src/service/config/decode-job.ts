@@ -34,7 +34,7 @@ const KEYS = [
   'idle',
 ] as const;
 /** The service's own files in the base directory begin with a dot or are named in `global`. */
-const NAME = /^[^./\p{Cc}\p{Cf}\p{Zl}\p{Zp}][^/\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u;
+const NAME = /^[^.\-/\p{Cc}\p{Cf}\p{Zl}\p{Zp}][^/\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u;
 const LONGEST_NAME_BYTES = 200;
 const RESERVED = ['status', 'state.json', 'audit.log'];
 /** A revision may be half an interval late before its absence counts. */
@@ -77,7 +77,11 @@ function orDefault(field: Field, value: unknown): Field {
 function checkName(name: string, job: Field): void {
   const field = { ...job, value: name };
   if (!NAME.test(name))
-    throw new ShapeError(field, 'a name without /, that does not begin with a dot', 'key');
+    throw new ShapeError(
+      field,
+      'a name without / and control characters that begins with neither a dot nor a hyphen',
+      'key',
+    );
   if (Buffer.byteLength(name) > LONGEST_NAME_BYTES)
     throw new ShapeError(field, `a name of at most ${LONGEST_NAME_BYTES} bytes`, 'key');
   if (RESERVED.includes(name))

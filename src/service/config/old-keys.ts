@@ -16,13 +16,20 @@ const OLD_KEYS: ReadonlyMap<string, string> = new Map([
   ['cow', 'every revision is an image'],
 ]);
 
-/** Checks the keys of an object. A key of the Python backy causes a warning. @throws ShapeError */
+/** Checks the keys of an object. A key of the Python backy causes a warning, once for all jobs. @throws ShapeError */
 export function checkKeysWithWarnings(field: Field, known: readonly string[], warnings: string[]): void {
   const keys = Object.keys(asObject(field, `the keys ${known.join(', ')}`));
   for (const key of keys) {
     const reason = known.includes(key) ? undefined : OLD_KEYS.get(key);
-    if (reason !== undefined) warnings.push(`${[...field.path, key].join('.')} has no effect: ${reason}`);
+    if (reason === undefined) continue;
+    const warning = `${placeOf([...field.path, key])} has no effect: ${reason}`;
+    if (!warnings.includes(warning)) warnings.push(warning);
   }
   const old = keys.filter((key) => OLD_KEYS.has(key));
   checkKeys(field, [...known, ...old]);
+}
+
+/** The path of a key. Jobs have one path together, because all jobs of a site tend to have the same old keys. */
+function placeOf(path: readonly string[]): string {
+  return path.map((key, depth) => (depth === 1 && path[0] === 'jobs' ? '*' : key)).join('.');
 }

@@ -1,34 +1,67 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dump } from 'js-yaml';
 import { DEFAULT_GRACE_MS } from '../../config/config.ts';
+import { parseConfig } from '../../config/load-config.ts';
 import { formatSource, HEADING } from '../../config/write-config.ts';
 import { isTag } from '../../domain/tags.ts';
-import { backyError } from '../../errors.ts';
-import { fromNodeError, isNodeError } from '../../io-error.ts';
+import { backyError, isBackyError } from '../../errors.ts';
+import { fromNodeError, isNodeError, unfitFile } from '../../io-error.ts';
 import { loadEngine } from '../../native/load-engine.ts';
 import { readPlainFile } from '../../plain-file.ts';
-import { layoutOf } from '../../repository/layout.ts';
+import { hasChunks } from '../../repository/chunked.ts';
+import { type Layout, layoutOf } from '../../repository/layout.ts';
+import { strangersIn } from '../../repository/strangers.ts';
 import type { JobConfig } from '../model/service-config.ts';
 
-const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
 const SECOND_MS = 1000;
+/** The number of files of somebody else that an error names. */
+const SHOWN_STRANGERS = 5;
 
 /**
  * Makes the repository of a job if it is missing, and writes its configuration if that differs. The base directory is
  * never made: a filesystem that is not mounted must not be backed up into. Revisions are not touched.
  *
  * @returns whether something was written
- * @throws BACKY_NO_PLACE, BACKY_IO
+ * @throws BACKY_NO_PLACE, BACKY_FILE_UNFIT, BACKY_CHUNKED_REPOSITORY, BACKY_DIRECTORY_OCCUPIED, BACKY_IO
  */
 export async function prepareRepository(job: JobConfig): Promise<boolean> {
-  const { config } = layoutOf(job.directory);
-  makeDirectory(job.directory);
+  const layout = layoutOf(job.directory);
+  await makeDirectory(job.directory);
   const text = configOf(job);
-  if (textOf(config) === text) return false;
+  const current = textOf(layout.config);
+  if (current === text) return false;
+  refuseForeign(layout, current);
   const engine = await loadEngine();
-  await engine.replaceFile(config, text, PRIVATE_FILE);
+  await engine.replaceFile(layout.config, text, PRIVATE_FILE);
   return true;
+}
+
+/** Refuses a directory that holds chunks of the Python backy, or files of somebody else. */
+function refuseForeign(layout: Layout, config: string | undefined): void {
+  if (hasChunks(layout)) throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
+  if (config === undefined) refuseOccupied(layout);
+  else refuseChunked(layout, config);
+}
+
+function refuseOccupied(layout: Layout): void {
+  const names = strangersIn(layout);
+  if (names.length === 0) return;
+  const shown = names.slice(0, SHOWN_STRANGERS).join(', ');
+  const rest = names.length - SHOWN_STRANGERS;
+  throw backyError('BACKY_DIRECTORY_OCCUPIED', {
+    path: layout.directory,
+    names: rest > 0 ? `${shown} and ${rest} more` : shown,
+  });
+}
+
+/** A broken configuration is replaced: the one of the service is complete. */
+function refuseChunked(layout: Layout, config: string): void {
+  try {
+    parseConfig(config, layout.config);
+  } catch (error) {
+    if (!isBackyError(error, 'BACKY_CONFIG_INVALID')) throw error;
+  }
 }
 
 /** The configuration of a job's repository, as its file. */
@@ -61,18 +94,16 @@ function clockTime(atMs: number): string {
   return `${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`;
 }
 
-function makeDirectory(directory: string): void {
+/** The directory may be a link to another disk. A new one is durable before anything is written into it. */
+async function makeDirectory(directory: string): Promise<void> {
   try {
-    if (!statSync(directory).isDirectory())
-      throw backyError('BACKY_NO_PLACE', { path: directory, reason: 'it is not a directory' });
+    if (statSync(directory).isDirectory()) return;
   } catch (error) {
     if (!isNodeError(error, 'ENOENT')) throw fromNodeError(error);
-    try {
-      mkdirSync(directory, { mode: PRIVATE_DIRECTORY });
-    } catch (cause) {
-      throw fromNodeError(cause);
-    }
+    const engine = await loadEngine();
+    return engine.makeDirectory(directory);
   }
+  throw backyError('BACKY_NO_PLACE', { path: directory, reason: 'it is not a directory' });
 }
 
 function textOf(path: string): string | undefined {
@@ -80,6 +111,6 @@ function textOf(path: string): string | undefined {
     return readPlainFile(path).toString();
   } catch (error) {
     if (isNodeError(error, 'ENOENT')) return undefined;
-    throw fromNodeError(error);
+    throw error instanceof SyntaxError ? unfitFile(path, error) : fromNodeError(error);
   }
 }

@@ -193,8 +193,27 @@ jobs: {test01: {schedule: default, source: {type: rbd, pool: rbd, image: test01.
     ['global: {base-dir: /s}\napi: {listen: host}', 'backy.conf:2:15: api.listen'],
     ['global: {base-dir: /s, include: /a/*/b.yml}', 'with * in the last part only'],
     ['jobs: [', 'backy.conf:'],
+    ["global: {base-dir: /s}\njobs: {'-rf': {}}", 'backy.conf:2:8: jobs has the key "-rf"'],
+    [
+      'global: {base-dir: /s}\nnotify:\n  - {type: ping, url: https://x}\n  - {type: ping, url: 3}',
+      'backy.conf:4:23: notify.1.url is 3',
+    ],
+    ['global: {base-dir: /s}\napi:\n  listen:\n    - /a\n    - "b c"', 'backy.conf:5:7: api.listen.1'],
   ])('refuses %s with its place', (text, expected) => {
     expect(problemOf(write(text))).toContain(expected);
+  });
+
+  it('says once what has no effect, for however many jobs', () => {
+    const source = '{type: flyingcircus, pool: rbd, image: a, vm: a, consul_acl_token: s}';
+    const jobs = Array.from(
+      { length: 300 },
+      (_, index) => `  vm${index}: {schedule: d, source: ${source}}\n`,
+    );
+    const main = 'global: {base-dir: /s}\nschedules: {d: {daily: {interval: 1d, keep: 2}}}\njobs:\n';
+    expect(loadServiceConfig(write(main + jobs.join(''))).warnings).toEqual([
+      'jobs.*.source.vm has no effect: the guest is not asked to freeze its filesystems',
+      'jobs.*.source.consul_acl_token has no effect: the guest is not asked to freeze its filesystems',
+    ]);
   });
 
   it('names the included file of a mistake, and both files of a job that is there twice', () => {
