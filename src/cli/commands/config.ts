@@ -12,15 +12,16 @@ export function configCommand(blank: Command, run: Run): Command {
   ])
     .summary('check the configuration of the service')
     .description(
-      'Reads the configuration of the service with all files that it includes, and names the first mistake with its file, line and column. Settings that have no effect are listed.',
+      'Reads the configuration of the service with all files that it includes, and names the first mistake with its file, line and column. Warnings name settings that have no effect, missing sources, and files that others may change.',
     )
     .addArgument(blank.createArgument('<ACTION>', 'what to do').choices(['check']))
     .action((_: string, __: object, command: Command) =>
       run(command, async (session) => {
         const { loadServiceConfig } = await import('../../service/config/load-service-config.ts');
-        const { path, baseDirectory, jobs, warnings } = loadServiceConfig(
-          command.optsWithGlobals<GlobalOptions>().config,
-        );
+        const { siteWarnings } = await import('../../service/config/site-warnings.ts');
+        const config = loadServiceConfig(command.optsWithGlobals<GlobalOptions>().config);
+        const { path, baseDirectory, jobs } = config;
+        const warnings = siteWarnings(config, process.geteuid?.());
         const result = { path, baseDirectory, jobs: [...jobs.keys()], warnings };
         session.show(result, () => [
           ...warnings.map((warning) => `warning: ${warning}`),
