@@ -24,7 +24,7 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 describe('completion in bash', () => {
   it.each([
     ['a command', ['sta'], ['status']],
-    ['several', ['re'], ['restore', 'release', 'retire']],
+    ['several', ['re'], ['restore', 'release', 'retire', 'resume']],
     ['a command behind a directory', ['-b', 'repository', 'ver'], ['verify']],
     ['what help explains', ['help', 'und'], ['undelete']],
     ['options of a command', ['restore', '--a'], ['--abandon']],
