@@ -65,3 +65,16 @@ export type { AlteredRecord } from './operations/verify/altered-record.ts';
 export type { Verdict } from './operations/verify/record-verdict.ts';
 export type { HealedBlock, LeftBlock, Repair, SharedDamage } from './operations/verify/repair-result.ts';
 export type { VerifyOptions, VerifyResult } from './operations/verify/verify.ts';
+export { openService, type ServiceHandle } from './service/client/open-service.ts';
+export type { PlannedRun, RunTicket, ServiceEvent } from './service/model/service-control.ts';
+export type {
+  FilesystemStatus,
+  JobStatus,
+  LastRevision,
+  NotifierStatus,
+  Pause,
+  Phase,
+  PoolStatus,
+  RunSummary,
+  ServiceStatus,
+} from './service/model/service-status.ts';

@@ -33,6 +33,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Describe>> = new Map([
   ['retire', async () => (await import('./commands/retire.ts')).retireCommand],
   ['scheduler', async () => (await import('./commands/scheduler.ts')).schedulerCommand],
   ['jobs', async () => (await import('./commands/jobs.ts')).jobsCommand],
+  ['add', async () => (await import('./commands/add.ts')).addCommand],
   ['run', async () => (await import('./commands/run.ts')).runCommand],
   ['pause', async () => (await import('./commands/pause.ts')).pauseCommand],
   ['resume', async () => (await import('./commands/resume.ts')).resumeCommand],

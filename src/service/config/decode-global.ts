@@ -28,7 +28,7 @@ const MOST_WORKERS = 1000;
 /** The settings of the service as a whole. */
 export type Global = Omit<
   ServiceConfig,
-  'path' | 'jobs' | 'windows' | 'limits' | 'notify' | 'api' | 'warnings'
+  'path' | 'jobs' | 'schedules' | 'windows' | 'limits' | 'notify' | 'api' | 'warnings'
 > & {
   readonly jobDefaults: JobDefaults;
 };

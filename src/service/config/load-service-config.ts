@@ -19,11 +19,15 @@ const INCLUDED_KEYS = ['schedules', 'jobs', 'windows'] as const;
 /**
  * Reads the configuration of the service with all files that it includes.
  *
+ * @param added files that are not there yet, to try them
  * @throws BACKY_CONFIG_INVALID with file, line and column, BACKY_IO
  */
-export function loadServiceConfig(path: string = DEFAULT_CONFIG_PATH): ServiceConfig {
+export function loadServiceConfig(
+  path: string = DEFAULT_CONFIG_PATH,
+  added: readonly ConfigDocument[] = [],
+): ServiceConfig {
   const main = readDocument(path);
-  const included = readIncluded(main);
+  const included = [...readIncluded(main), ...added];
   const warnings: string[] = [];
   for (const document of [main, ...included])
     inDocument(document, () =>
@@ -40,6 +44,7 @@ export function loadServiceConfig(path: string = DEFAULT_CONFIG_PATH): ServiceCo
     path,
     ...global,
     jobs: readJobs(documents, surroundings),
+    schedules: [...schedules.keys()],
     windows,
     ...inDocument(main, () => ({
       limits: decodeLimits(part(main, 'limits')),

@@ -12,12 +12,14 @@ import { loadServiceConfig } from '../config/load-service-config.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { PlannedRun, RunTicket, ServiceControl, ServiceEvent } from '../model/service-control.ts';
 import type { JobStatus, RunSummary, ServiceStatus } from '../model/service-status.ts';
+import { Notifier } from '../notify/notifier.ts';
+import { send } from '../notify/send.ts';
 import { readJobFacts } from '../runs/job-facts.ts';
 import { placeOfSource } from '../runs/place-of-source.ts';
 import { startRun } from '../runs/start-run.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { simulateJobs } from '../scheduler/simulate-jobs.ts';
-import { readState } from '../state/state-file.ts';
+import { readState, type ServiceState } from '../state/state-file.ts';
 import { AuditLog } from './audit-log.ts';
 import { filesystemsOf } from './filesystems.ts';
 import { DirectoryWatch } from './watch-directories.ts';
@@ -45,6 +47,7 @@ export class Service implements ServiceControl {
   readonly #scheduler: Scheduler;
   readonly #watch: DirectoryWatch;
   readonly #writer: StateWriter;
+  readonly #notifier: Notifier;
   readonly #listeners = new Set<(event: ServiceEvent) => void>();
   readonly #started = new Date().toISOString();
   #config: ServiceConfig;
@@ -72,6 +75,15 @@ export class Service implements ServiceControl {
       onEvent: (event) => this.#emit(event),
     });
     this.#watch = new DirectoryWatch((name) => void this.#scheduler.reread(name));
+    this.#notifier = new Notifier(
+      {
+        send,
+        now: Date.now,
+        later: (ms, work) => void setTimeout(work, ms).unref(),
+        onProblem: (message) => this.#log('warning', message),
+      },
+      readState(config.baseDirectory).told,
+    );
     this.#writer = new StateWriter(this.#engine, (message) => this.#log('warning', message));
   }
 
@@ -101,7 +113,7 @@ export class Service implements ServiceControl {
       configProblem: this.#configProblem,
       jobs: this.#scheduler.statuses(),
       filesystems: filesystemsOf(this.#config),
-      notifiers: [],
+      notifiers: this.#notifier.statuses(),
       pools: this.#scheduler.pools(),
     };
   }
@@ -182,7 +194,7 @@ export class Service implements ServiceControl {
     clearTimeout(this.#timer);
     this.#api?.close();
     this.#watch.close();
-    await this.#writer.close(this.#config, this.status(), { jobs: this.#scheduler.memories() });
+    await this.#writer.close(this.#config, this.status(), this.#state());
     this.#lock.release();
     this.#log('info', 'stopped');
   }
@@ -200,6 +212,7 @@ export class Service implements ServiceControl {
     const state = readState(config.baseDirectory);
     this.#config = config;
     await this.#scheduler.configure(config, (name) => state.jobs.get(name));
+    this.#notifier.configure(config.notify);
     this.#watch.watch(config.jobs.values(), MINUTE_MS);
     this.#write();
   }
@@ -229,6 +242,7 @@ export class Service implements ServiceControl {
   #wake(): void {
     this.#scheduler.wake();
     this.#writer.refresh(this.#config.statusIntervalMs);
+    this.#notifier.observe(this.status());
   }
 
   #emit(event: Omit<ServiceEvent, 'id' | 'time'>): void {
@@ -253,8 +267,12 @@ export class Service implements ServiceControl {
     this.#writer.schedule(() => ({
       config: this.#config,
       status: this.status(),
-      state: { jobs: this.#scheduler.memories() },
+      state: this.#state(),
     }));
+  }
+
+  #state(): ServiceState {
+    return { jobs: this.#scheduler.memories(), told: this.#notifier.told() };
   }
 
   #log(level: 'info' | 'warning', message: string): void {

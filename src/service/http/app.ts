@@ -6,6 +6,7 @@ import { type BackyError, backyError, type ErrorCode, isBackyError } from '../..
 import type { ApiConfig, TokenOwner } from '../model/service-config.ts';
 import type { ServiceControl } from '../model/service-control.ts';
 import { callerOf, type Listener, mayAct } from './caller.ts';
+import { streamEvents } from './events.ts';
 import { metricsText } from './metrics.ts';
 import { openApi } from './open-api.ts';
 import { pageOf } from './page.ts';
@@ -55,6 +56,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   });
   for (const route of ROUTES)
     app.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options));
+  app.get('/v1/events', (c) => streamEvents(c, control));
   app.get('/healthz', (c) => c.json({ ok: true, configOk: control.status().configOk }));
   app.get('/metrics', async (c) => c.text(await metricsText(control.status(), Date.now())));
   app.get('/openapi.json', (c) => c.json(openApi()));

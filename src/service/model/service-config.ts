@@ -17,6 +17,8 @@ export interface ServiceConfig {
   /** Milliseconds that the service waits for runs when it stops. */
   readonly shutdownTimeoutMs: number;
   readonly jobs: ReadonlyMap<string, JobConfig>;
+  /** The names of the schedules. */
+  readonly schedules: readonly string[];
   readonly windows: ReadonlyMap<string, Window>;
   /** Number of runs that may read from one place at once, by place, such as `ceph:rbd` or `disk:8:16`. */
   readonly limits: ReadonlyMap<string, number>;

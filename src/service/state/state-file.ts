@@ -11,25 +11,37 @@ export function stateFile(baseDirectory: string): string {
 /** The memory of the service. It is a cache: without it, back-off begins anew and pauses are over. */
 export interface ServiceState {
   readonly jobs: ReadonlyMap<string, JobMemory>;
+  /** The conditions that people were told of, by key. */
+  readonly told: Readonly<Record<string, { readonly subject: string; readonly toldMs: number }>>;
 }
 
 const FORMAT_VERSION = 1;
+const EMPTY: ServiceState = { jobs: new Map(), told: {} };
 
 /** Reads the state. One that is lost or broken is empty. */
 export function readState(baseDirectory: string): ServiceState {
   try {
     const state: unknown = JSON.parse(readPlainFile(stateFile(baseDirectory)).toString());
-    if (!isObject(state) || state.formatVersion !== FORMAT_VERSION || !isObject(state.jobs))
-      return { jobs: new Map() };
-    return { jobs: new Map(Object.entries(state.jobs).flatMap(([name, value]) => memoryOf(name, value))) };
+    if (!isObject(state) || state.formatVersion !== FORMAT_VERSION || !isObject(state.jobs)) return EMPTY;
+    const jobs = Object.entries(state.jobs).flatMap(([name, value]) => memoryOf(name, value));
+    return { jobs: new Map(jobs), told: toldOf(state.told) };
   } catch {
-    return { jobs: new Map() };
+    return EMPTY;
   }
 }
 
 /** The text of the state file. */
-export function formatState({ jobs }: ServiceState): string {
-  return `${JSON.stringify({ formatVersion: FORMAT_VERSION, jobs: Object.fromEntries(jobs) })}\n`;
+export function formatState({ jobs, told }: ServiceState): string {
+  return `${JSON.stringify({ formatVersion: FORMAT_VERSION, jobs: Object.fromEntries(jobs), told })}\n`;
+}
+
+function toldOf(value: unknown): ServiceState['told'] {
+  if (!isObject(value)) return {};
+  const entries = Object.entries(value).flatMap(([key, told]) => {
+    if (!isObject(told) || typeof told.subject !== 'string' || typeof told.toldMs !== 'number') return [];
+    return [[key, { subject: told.subject, toldMs: told.toldMs }] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 function memoryOf(name: string, value: unknown): readonly [string, JobMemory][] {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { load } from 'js-yaml';
 import { afterEach, describe, expect, it } from 'vitest';
+import { openService } from '../../../src/index.ts';
 import type { ServiceStatus } from '../../../src/service/model/service-status.ts';
 import { MIB, randomBytes } from '../../helpers/bytes.ts';
 import { run } from '../../helpers/command.ts';
@@ -228,6 +229,44 @@ describe('a running service', () => {
     ]);
     expect(await stop(second)).toBe(0);
     expect((await backy('resume', 'vm654')).stderr).toContain('No service answers at');
+  });
+
+  it('takes a new job from the command line', async () => {
+    const { start, config, path, backy, status } = site(1);
+    const text = readFileSync(config, 'utf8').replace('{base-dir', "{include: 'backy.d/*.yml', base-dir");
+    writeFileSync(config, text);
+    const service = await start();
+
+    const added = await backy('add', 'vm969', 'file', path('vm654.img'));
+
+    expect([added.exitCode, added.stderr]).toEqual([0, '']);
+    expect(readFileSync(path('backy.d/vm969.yml'), 'utf8')).toContain('schedule: default');
+    await soon(async () => expect((await status()).jobs.map(({ revisions }) => revisions)).toEqual([1, 1]));
+    const again = await backy('add', 'vm969', 'file', path('vm654.img'));
+    expect([again.exitCode, again.stderr]).toEqual([1, expect.stringContaining('jobs.vm969 is in ')]);
+    expect((await backy('add', 'x/y', 'file', '/z')).stderr).toContain('a name without /');
+    expect((await backy('add', 'other', 'tape', '/z')).stderr).toContain('There is no source type "tape"');
+    expect(await stop(service)).toBe(0);
+  });
+
+  it('tells programs what happens', async () => {
+    const { start, config } = site(2);
+    const service = await start();
+    const handle = await openService(config);
+    const seen: string[] = [];
+    const events = handle.events();
+    const ticket = await handle.run('vm657');
+    for await (const { type, run: ended } of events) {
+      seen.push(type);
+      if (type === 'run-ended' && ended?.id === ticket.run) break;
+    }
+    expect(seen).toContain('run-ended');
+    expect(await handle.runs('vm657')).toMatchObject([{ id: ticket.run, outcome: 'ok' }]);
+    expect((await handle.jobs()).map(({ job }) => job)).toEqual(['vm654', 'vm657']);
+    await expect(handle.run('nobody')).rejects.toMatchObject({ code: 'BACKY_JOB_UNKNOWN' });
+    expect((await handle.simulate(3)).length).toBeGreaterThan(2);
+    expect(await stop(service)).toBe(0);
+    await expect(handle.jobs()).rejects.toMatchObject({ code: 'BACKY_SERVICE_ABSENT' });
   });
 
   it('opens sockets with the permissions of their roles, and replaces those of a dead service', async () => {

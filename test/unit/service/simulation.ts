@@ -35,6 +35,7 @@ export function makeServiceConfig(
     workers: { fast: 2, slow: 1 },
     shutdownTimeoutMs: 1000,
     jobs: new Map(jobs.map((job) => [job.name, job])),
+    schedules: ['default'],
     windows: new Map(),
     limits: new Map(),
     notify: [],
