@@ -3,14 +3,14 @@
 
 _backy() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands='init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire scheduler jobs run pause resume check config doctor help'
+  local commands='init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire scheduler jobs add run pause resume check config doctor help'
   local command='' directory=. operands=0 index word
   COMPREPLY=()
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=${COMP_WORDS[index]}
     case $word in
       -b | --backup-directory) directory=${COMP_WORDS[index += 1]} ;;
-      -c | --config | -l | --log | --slot | --rate | -r | --revision | --older-than | --limit | --expect | --until | --reason | --for | --all) ((index += 1)) ;;
+      -c | --config | -l | --log | --slot | --rate | -r | --revision | --older-than | --limit | --expect | --until | --schedule | --reason | --for | --all) ((index += 1)) ;;
       -?*) ;;
       *) if [[ -z $command ]]; then command=$word; else ((operands += 1)); fi ;;
     esac
@@ -27,6 +27,7 @@ _backy() {
     --limit) return 0 && return ;;
     --expect) return 0 && return ;;
     --until) return 0 && return ;;
+    --schedule) return 0 && return ;;
     --reason) return 0 && return ;;
     --for) return 0 && return ;;
     --all) _backy_paths -d && return ;;
@@ -108,6 +109,15 @@ _backy() {
       ;;
     jobs)
       options+=''
+      ;;
+    add)
+      options+=' --schedule'
+      if [[ $current != -* ]]; then
+        case $operands in
+          1) _backy_words 'file lvm ceph-rbd' && return ;;
+          2) _backy_paths -f && return ;;
+        esac
+      fi
       ;;
     run)
       options+=' --all'

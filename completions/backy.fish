@@ -12,7 +12,7 @@ function __backy_operands
             continue
         end
         switch $word
-            case -b --backup-directory -c --config -l --log --slot --rate -r --revision --older-than --limit --expect --until --reason --for --all
+            case -b --backup-directory -c --config -l --log --slot --rate -r --revision --older-than --limit --expect --until --schedule --reason --for --all
                 set is_value 1
             case '-?*'
             case '*'
@@ -81,6 +81,7 @@ complete -c backy -n __backy_needs_command -a purge -d 'purge the trash and the 
 complete -c backy -n __backy_needs_command -a retire -d 'give up the repository: remove its snapshots from the source'
 complete -c backy -n __backy_needs_command -a scheduler -d 'run the service'
 complete -c backy -n __backy_needs_command -a jobs -d 'list the jobs of the service'
+complete -c backy -n __backy_needs_command -a add -d 'add a job to the service'
 complete -c backy -n __backy_needs_command -a run -d 'back jobs up now'
 complete -c backy -n __backy_needs_command -a pause -d 'begin no run of a job'
 complete -c backy -n __backy_needs_command -a resume -d 'end the pause of a job'
@@ -88,7 +89,7 @@ complete -c backy -n __backy_needs_command -a check -d 'judge the service or rep
 complete -c backy -n __backy_needs_command -a config -d 'check the configuration of the service'
 complete -c backy -n __backy_needs_command -a doctor -d 'test what this machine and filesystem can do'
 complete -c backy -n __backy_needs_command -a help -d 'print the help of a command'
-complete -c backy -n '__backy_is help 0' -a 'init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire scheduler jobs run pause resume check config doctor'
+complete -c backy -n '__backy_is help 0' -a 'init backup status restore find verify expire forget adopt undelete tags hold release distrust schedule purge retire scheduler jobs add run pause resume check config doctor'
 complete -c backy -n '__backy_is init' -s f -l force -d 'accept a directory with other files, and leave them alone'
 complete -c backy -n '__backy_is init' -l require-reflink -d 'refuse backups that cannot share blocks between revisions'
 complete -c backy -n '__backy_is init 0' -a 'file lvm ceph-rbd' -d TYPE
@@ -135,6 +136,9 @@ complete -c backy -n '__backy_is distrust' -s n -l dry-run -d 'only show what wo
 complete -c backy -n '__backy_is schedule' -l from-nothing -d 'begin with an empty repository instead of the present revisions'
 complete -c backy -n '__backy_is purge' -s n -l dry-run -d 'only show what would be done'
 complete -c backy -n '__backy_is retire' -s n -l dry-run -d 'only show what would be done'
+complete -c backy -n '__backy_is add' -l schedule -x -d 'schedule of the job (default: "default", or the only one)'
+complete -c backy -n '__backy_is add 1' -a 'file lvm ceph-rbd' -d TYPE
+complete -c backy -n '__backy_is add 2' -F -d SOURCE
 complete -c backy -n '__backy_is run' -l all -d 'all jobs of the configuration'
 complete -c backy -n '__backy_is pause' -l reason -x -d 'the reason, for others'
 complete -c backy -n '__backy_is pause' -l for -x -d 'end the pause after this time, such as 2d'

@@ -1,9 +1,10 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { DOCUMENTS, readShapes } from '../../scripts/lib/reference/json-model.mjs';
 import { addCommands, createProgram } from '../../src/cli/program.ts';
+import { Service } from '../../src/service/daemon/service.ts';
 import { randomBytes } from '../helpers/bytes.ts';
 import { createRepository } from '../helpers/repository.ts';
 import { scratchForTest } from '../helpers/scratch.ts';
@@ -92,9 +93,26 @@ it('every command prints the document that the reference describes', async () =>
   expect(await repository.backy('--json', '-b', scratch, 'status', '--all')).toMatchObject({ exitCode: 0 });
   await ask('status --all', '-b', scratch, 'status', '--all');
 
+  const conf = join(scratch, 'backy.conf');
+  mkdirSync(join(scratch, 'base'));
+  writeFileSync(
+    conf,
+    `global: {base-dir: ${join(scratch, 'base')}, include: 'backy.d/*.yml'}\nschedules: {default: {daily: {interval: 1d, keep: 9}}}\n`,
+  );
+  await ask('add', '-c', conf, 'add', 'web1', 'file', source);
+  await ask('config', '-c', conf, 'config', 'check');
+  await ask('run', '-c', conf, 'run', 'web1');
+  const service = await Service.start(conf, { version: '3' });
+  await ask('pause', '-c', conf, 'pause', 'web1', '--reason', 'moving');
+  await ask('resume', '-c', conf, 'resume', 'web1');
+  await service.stop();
+  await ask('jobs', '-c', conf, 'jobs');
+  await ask('check', '-c', conf, 'check');
+
   expect([...printed].sort()).toEqual([...DOCUMENTS.keys()].sort());
   const program = createProgram('');
   await addCommands(program, async () => {});
-  const commands = new Set([...DOCUMENTS.keys()].map((document) => document.split(' ')[0]));
+  // The service has a log instead of a document.
+  const commands = new Set(['scheduler', ...[...DOCUMENTS.keys()].map((document) => document.split(' ')[0])]);
   expect([...commands].sort()).toEqual(program.commands.map((command) => command.name()).sort());
 });

@@ -32,6 +32,13 @@ export const DOCUMENTS = new Map([
   ['purge', 'PurgeResult'],
   ['retire', 'RetireResult'],
   ['doctor', 'DoctorReport'],
+  ['jobs', 'ServiceStatus'],
+  ['run', 'RunsResult'],
+  ['add', 'AddResult'],
+  ['pause', 'JobResult'],
+  ['resume', 'JobResult'],
+  ['check', 'CheckReport'],
+  ['config', 'ConfigResult'],
 ]);
 
 const BACKUP = {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { isBackyError } from '../../errors.ts';
+import type { AddResult } from '../../service/config/add-job.ts';
 import type { Run } from '../command.ts';
 import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
@@ -28,7 +29,7 @@ export function addCommand(blank: Command, run: Run): Command {
         const path = command.optsWithGlobals<GlobalOptions>().config;
         const { job, file } = await addJob(path, { name, type, source, schedule });
         const isServed = await reload(session, path);
-        const result = {
+        const result: AddResult = {
           job: job.name,
           file,
           directory: job.directory,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { counted } from '../../domain/counted.ts';
+import type { ConfigResult } from '../../service/config/load-service-config.ts';
 import type { Run } from '../command.ts';
 import { withExamples } from '../examples.ts';
 import { SUCCESS } from '../exit-code.ts';
@@ -22,7 +23,7 @@ export function configCommand(blank: Command, run: Run): Command {
         const config = loadServiceConfig(command.optsWithGlobals<GlobalOptions>().config);
         const { path, baseDirectory, jobs } = config;
         const warnings = siteWarnings(config, process.geteuid?.());
-        const result = { path, baseDirectory, jobs: [...jobs.keys()], warnings };
+        const result: ConfigResult = { path, baseDirectory, jobs: [...jobs.keys()], warnings };
         session.show(result, () => [
           ...warnings.map((warning) => `warning: ${warning}`),
           `${path} is valid: ${counted(jobs.size, 'job')} in ${baseDirectory}`,

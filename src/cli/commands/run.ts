@@ -68,7 +68,11 @@ async function runAll(
     );
   const { runDirectly } = await import('../../service/runs/run-directly.ts');
   const { fast, slow } = config.workers;
-  return runDirectly(config, jobs, fast + slow, { signal, onWarning: (message) => log('warning', message) });
+  const runs = await runDirectly(config, jobs, fast + slow, {
+    signal,
+    onWarning: (message) => log('warning', message),
+  });
+  return runs.map(({ job, outcome, uuid, message }) => ({ job, outcome, uuid, message }));
 }
 
 function jobOf({ jobs }: ServiceConfig, name: string): JobConfig {

@@ -14,6 +14,11 @@ export interface AskedRun {
   readonly message: string | null;
 }
 
+/** The results of runs that somebody asked for. */
+export interface RunsResult {
+  readonly runs: readonly AskedRun[];
+}
+
 /** Whether a service answers. */
 export async function isServing(client: ServiceClient): Promise<boolean> {
   try {

@@ -30,6 +30,19 @@ export interface AddedJob {
   readonly file: string;
 }
 
+/** The outcome of `backy add`. */
+export interface AddResult {
+  readonly job: string;
+  /** The file that was written. */
+  readonly file: string;
+  /** The repository of the job. */
+  readonly directory: string;
+  /** The name of its schedule. */
+  readonly schedule: string;
+  /** Whether a service runs and knows of the job. */
+  readonly served: boolean;
+}
+
 const PRIVATE_FILE = 0o600;
 
 /**

@@ -13,6 +13,15 @@ import { checkKeysWithWarnings } from './old-keys.ts';
 /** The file that the service reads by default. */
 export const DEFAULT_CONFIG_PATH = '/etc/backy.conf';
 
+/** The outcome of `backy config check`. */
+export interface ConfigResult {
+  readonly path: string;
+  readonly baseDirectory: string;
+  /** The names of the jobs. */
+  readonly jobs: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 const KEYS = ['global', 'schedules', 'jobs', 'windows', 'limits', 'notify', 'api'] as const;
 const INCLUDED_KEYS = ['schedules', 'jobs', 'windows'] as const;
 

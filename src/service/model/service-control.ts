@@ -43,6 +43,11 @@ export interface PlannedRun {
   readonly tags: readonly string[];
 }
 
+/** The answer to a change of a job. */
+export interface JobResult {
+  readonly status: JobStatus;
+}
+
 /** Something happened. `id` grows by one with each event of a service's life. */
 export interface ServiceEvent {
   readonly id: number;

@@ -37,7 +37,7 @@ export interface JobStatus {
   /** The newest good revision; null without one. */
   readonly last: LastRevision | null;
   readonly next: { readonly time: string; readonly tags: readonly string[] } | null;
-  readonly tags: readonly TagStatus[];
+  readonly tags: readonly JobTagStatus[];
   /** The run under way, or the last one; null when none was seen. */
   readonly run: RunSummary | null;
   /** Failures since a run went well. */
@@ -80,7 +80,7 @@ export interface LastRevision {
   readonly fallback: string | null;
 }
 
-export interface TagStatus {
+export interface JobTagStatus {
   readonly tag: string;
   /** The newest good revision that carries it. */
   readonly last: string | null;

@@ -3,7 +3,7 @@ import { type JobFactsForVerdict, judgeJob, overdueMs } from '../../domain/job-v
 import { carriersOf, newestAt } from '../../domain/schedule.ts';
 import { isoTime } from '../../domain/time-span.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
-import type { JobStatus, Phase, TagStatus } from '../model/service-status.ts';
+import type { JobStatus, JobTagStatus, Phase } from '../model/service-status.ts';
 import { type Job, nextMs, poolOf } from './job.ts';
 
 /** The status of a job at a moment, in milliseconds since 1970. */
@@ -72,7 +72,7 @@ function tagStatus(
   { due, firstSeenMs }: Job,
   judged: JobFactsForVerdict['tags'][number],
   nowMs: number,
-): TagStatus {
+): JobTagStatus {
   const next = due.find(({ tag }) => tag === judged.tag);
   return {
     tag: judged.tag,
