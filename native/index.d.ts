@@ -21,6 +21,8 @@ export declare class FileLock {
 export declare class Verified {
   /** Nothing is verified yet. */
   constructor()
+  /** Closes the files of the last image. Otherwise they stay open until the garbage is collected. */
+  release(): void
 }
 
 /** Appends a line to a log file, a terminal or a pipe. Nothing is waited for. */

@@ -103,7 +103,7 @@ export function fakeEngine(): FakeEngine {
         }
         return stats;
       }),
-    createVerified: () => ({}),
+    createVerified: () => ({ release: () => {} }),
     compareSource: (options) => call('compareSource', options, () => engine.compareStats),
     repairImage: (options) => call('repairImage', options, () => engine.repaired),
     findSharers: (options) => call('findSharers', options, () => engine.sharers),

@@ -70,6 +70,12 @@ impl Verified {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Closes the files of the last image. Otherwise they stay open until the garbage is collected.
+    #[napi]
+    pub fn release(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = backy_core::Verified::default();
+    }
 }
 
 /// Compares one image of several with its index. It reads no block that the image before has at the same place.

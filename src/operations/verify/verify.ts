@@ -77,25 +77,41 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
     const all = await readRevisions(layout);
     const { damaged, unreadable, ...selected } = select(layout, all, options.revisions);
     const revisions = ordered(selected.revisions, options, context.clock().getTime());
-    const verdicts: Verdict[] = unreadable.map(unreadableVerdict);
-    const follow = followAll(options, revisions);
-    const verified = revisions.length > 1 ? engine.createVerified() : undefined;
-    const isUsedUp = limitOf(options, context.clock);
-    let count = 0;
-    for (const [number, record] of revisions.entries()) {
-      if (count > 0 && isUsedUp(verdicts)) break;
-      const verdict = await judge(context, engine, { record, verified, ...all }, options, follow(number));
-      const alteredRecord = await judgeRecord(context, engine, record.uuid, options.acceptRecords ?? false);
-      verdicts.push({ ...verdict, alteredRecord });
-      count += 1;
-    }
+    const judged = await judgeAll(context, engine, { chosen: revisions, all: all.revisions }, options);
+    const verdicts = [...unreadable.map(unreadableVerdict), ...judged];
     return {
       good: damaged.length === 0 && verdicts.every(isAllGood),
       verdicts,
       damaged,
-      remaining: revisions.length - count,
+      remaining: revisions.length - judged.length,
     };
   });
+}
+
+/** Verifies revisions one after the other, until a limit is used up. */
+async function judgeAll(
+  context: Context,
+  engine: Engine,
+  { chosen, all }: { readonly chosen: readonly RevisionRecord[]; readonly all: readonly RevisionRecord[] },
+  options: VerifyOptions,
+): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  const follow = followAll(options, chosen);
+  const isUsedUp = limitOf(options, context.clock);
+  const verified = chosen.length > 1 ? engine.createVerified() : undefined;
+  try {
+    for (const [number, record] of chosen.entries()) {
+      if (number > 0 && isUsedUp(verdicts)) break;
+      const series = { record, verified, revisions: all };
+      const verdict = await judge(context, engine, series, options, follow(number));
+      const alteredRecord = await judgeRecord(context, engine, record.uuid, options.acceptRecords ?? false);
+      verdicts.push({ ...verdict, alteredRecord });
+    }
+    return verdicts;
+  } finally {
+    // It holds an image open, whose space would stay taken if the revision were removed.
+    verified?.release();
+  }
 }
 
 function checkLimits(options: VerifyOptions): void {
