@@ -21,7 +21,7 @@ import { Scheduler } from '../scheduler/scheduler.ts';
 import { simulateJobs } from '../scheduler/simulate-jobs.ts';
 import { readState, type ServiceState } from '../state/state-file.ts';
 import { AuditLog } from './audit-log.ts';
-import { filesystemsOf } from './filesystems.ts';
+import { FilesystemWatch } from './filesystems.ts';
 import { DirectoryWatch } from './watch-directories.ts';
 import { StateWriter } from './write-state.ts';
 
@@ -48,6 +48,7 @@ export class Service implements ServiceControl {
   readonly #watch: DirectoryWatch;
   readonly #writer: StateWriter;
   readonly #notifier: Notifier;
+  readonly #filesystems = new FilesystemWatch();
   readonly #listeners = new Set<(event: ServiceEvent) => void>();
   readonly #started = new Date().toISOString();
   #config: ServiceConfig;
@@ -112,7 +113,7 @@ export class Service implements ServiceControl {
       configOk: this.#configProblem === null,
       configProblem: this.#configProblem,
       jobs: this.#scheduler.statuses(),
-      filesystems: filesystemsOf(this.#config),
+      filesystems: this.#filesystems.statuses(),
       notifiers: this.#notifier.statuses(),
       pools: this.#scheduler.pools(),
     };
@@ -194,6 +195,7 @@ export class Service implements ServiceControl {
     clearTimeout(this.#timer);
     this.#api?.close();
     this.#watch.close();
+    this.#filesystems.close();
     await this.#writer.close(this.#config, this.status(), this.#state());
     this.#lock.release();
     this.#log('info', 'stopped');
@@ -214,6 +216,7 @@ export class Service implements ServiceControl {
     await this.#scheduler.configure(config, (name) => state.jobs.get(name));
     this.#notifier.configure(config.notify);
     this.#watch.watch(config.jobs.values(), MINUTE_MS);
+    this.#filesystems.watch(config, state.samples, MINUTE_MS);
     this.#write();
   }
 
@@ -272,7 +275,11 @@ export class Service implements ServiceControl {
   }
 
   #state(): ServiceState {
-    return { jobs: this.#scheduler.memories(), told: this.#notifier.told() };
+    return {
+      jobs: this.#scheduler.memories(),
+      told: this.#notifier.told(),
+      samples: this.#filesystems.samples(),
+    };
   }
 
   #log(level: 'info' | 'warning', message: string): void {

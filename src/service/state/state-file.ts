@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { SpaceSample } from '../../domain/fill-forecast.ts';
 import { isObject } from '../../domain/shape.ts';
 import { readPlainFile } from '../../plain-file.ts';
 import type { JobMemory } from '../model/job-memory.ts';
@@ -13,10 +14,12 @@ export interface ServiceState {
   readonly jobs: ReadonlyMap<string, JobMemory>;
   /** The conditions that people were told of, by key. */
   readonly told: Readonly<Record<string, { readonly subject: string; readonly toldMs: number }>>;
+  /** The free space of filesystems over the last weeks, by a directory on each. */
+  readonly samples: Readonly<Record<string, readonly SpaceSample[]>>;
 }
 
 const FORMAT_VERSION = 1;
-const EMPTY: ServiceState = { jobs: new Map(), told: {} };
+const EMPTY: ServiceState = { jobs: new Map(), told: {}, samples: {} };
 
 /** Reads the state. One that is lost or broken is empty. */
 export function readState(baseDirectory: string): ServiceState {
@@ -24,15 +27,29 @@ export function readState(baseDirectory: string): ServiceState {
     const state: unknown = JSON.parse(readPlainFile(stateFile(baseDirectory)).toString());
     if (!isObject(state) || state.formatVersion !== FORMAT_VERSION || !isObject(state.jobs)) return EMPTY;
     const jobs = Object.entries(state.jobs).flatMap(([name, value]) => memoryOf(name, value));
-    return { jobs: new Map(jobs), told: toldOf(state.told) };
+    return { jobs: new Map(jobs), told: toldOf(state.told), samples: samplesOf(state.samples) };
   } catch {
     return EMPTY;
   }
 }
 
 /** The text of the state file. */
-export function formatState({ jobs, told }: ServiceState): string {
-  return `${JSON.stringify({ formatVersion: FORMAT_VERSION, jobs: Object.fromEntries(jobs), told })}\n`;
+export function formatState({ jobs, told, samples }: ServiceState): string {
+  const state = { formatVersion: FORMAT_VERSION, jobs: Object.fromEntries(jobs), told, samples };
+  return `${JSON.stringify(state)}\n`;
+}
+
+function samplesOf(value: unknown): ServiceState['samples'] {
+  if (!isObject(value)) return {};
+  const entries = Object.entries(value).map(([path, samples]) => {
+    const list: readonly unknown[] = Array.isArray(samples) ? samples : [];
+    return [path, list.filter(isSample)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function isSample(value: unknown): value is SpaceSample {
+  return isObject(value) && [value.atMs, value.size, value.free].every(Number.isFinite);
 }
 
 function toldOf(value: unknown): ServiceState['told'] {
