@@ -110,9 +110,7 @@ describe('expire', () => {
     expect(preview).toContain('3 revisions would go: ');
     expect(preview).toContain('stopped until it is confirmed with --yes');
     // A backup warns, and is none the worse for it.
-    expect((await repository.backy('backup', 'daily')).stderr).toContain(
-      'would go. Look at "backy expire -n"',
-    );
+    expect((await repository.backy('backup', 'daily')).stderr).toContain('would go. Check "backy expire -n"');
     expect(await json(repository, 'expire', '--yes')).toMatchObject({ dryRun: false });
     expect((await repository.status()).revisions.map((record) => record.uuid)).toContain(uuid);
     expect((await repository.status()).trash.map(({ record }) => record.uuid)).toEqual(

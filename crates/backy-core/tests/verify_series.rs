@@ -58,7 +58,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let bench = Self { directory: tempfile::tempdir().unwrap(), sealed: Vec::new() };
-        fs::write(bench.next(), bytes(7, SPACE)).unwrap();
+        fs::write(bench.next(), noise()).unwrap();
         bench
     }
 
@@ -108,6 +108,19 @@ impl Bench {
         let verify = |options| verify_next_image(options, None, &mut verified, &Control::default()).unwrap();
         self.sealed.iter().map(verify).collect()
     }
+}
+
+/// Bytes that no filesystem can compress, and so places literally. <https://prng.di.unimi.it/splitmix64.c>
+fn noise() -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed.to_le_bytes()
+    };
+    let mut noise: Vec<u8> = (0..=SPACE / 8).flat_map(|_| next()).collect();
+    noise.truncate(usize::try_from(SPACE).unwrap());
+    noise
 }
 
 fn bytes(value: u8, length: u64) -> Vec<u8> {
@@ -184,7 +197,7 @@ fn an_image_whose_extents_moved_since_it_was_read_vouches_for_nothing() {
     let mut verified = Verified::default();
     verify_next_image(&bench.sealed[0], None, &mut verified, &Control::default()).unwrap();
     // The same bytes, written anew: they may lie anywhere, and so may those of others.
-    write(&bench.sealed[0].image, 0, &bytes(7, SPACE));
+    write(&bench.sealed[0].image, 0, &noise());
     let next = verify_next_image(&bench.sealed[1], None, &mut verified, &Control::default()).unwrap();
     if shares_blocks(&bench) {
         assert_eq!((next.bytes_read, next.bytes_shared), (SPACE, 0));

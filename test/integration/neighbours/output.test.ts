@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -74,7 +74,44 @@ const COMMANDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   purge: [['-n'], []],
   retire: [['-n'], []],
   doctor: [[]],
+  scheduler: [['-c', NASTY]],
+  jobs: [
+    ['-c', 'site.conf'],
+    ['-c', 'site.conf', NASTY],
+    ['-c', NASTY],
+  ],
+  run: [
+    ['-c', 'site.conf', '--all'],
+    ['-c', 'site.conf', NASTY],
+  ],
+  add: [
+    ['-c', 'site.conf', NASTY, 'file', NASTY],
+    ['-c', 'site.conf', 'new', NASTY, NASTY],
+  ],
+  pause: [['-c', 'site.conf', NASTY, '--reason', NASTY]],
+  resume: [['-c', 'site.conf', NASTY]],
+  check: [['-c', 'site.conf'], ['-c', NASTY], ['--all', '.'], []],
+  config: [
+    ['-c', 'site.conf', 'check'],
+    ['-c', NASTY, 'check'],
+    ['-c', 'broken.conf', 'check'],
+  ],
 };
+
+/** The configuration of a service whose source has a nasty name, one with a nasty key, and a status file with both. */
+function nastySite(scratch: string): void {
+  const base = join(scratch, 'base');
+  mkdirSync(base);
+  const source = { type: 'file', filename: join(scratch, `${NASTY}.missing`) };
+  const site = {
+    global: { 'base-dir': base },
+    schedules: { [`s${NASTY}`]: { daily: { interval: '1d', keep: 2 } } },
+    jobs: { web1: { schedule: `s${NASTY}`, source } },
+  };
+  writeFileSync(join(scratch, 'site.conf'), JSON.stringify(site));
+  writeFileSync(join(scratch, 'broken.conf'), JSON.stringify({ ...site, [NASTY]: 1 }));
+  writeFileSync(join(base, 'status'), `- {job: ${JSON.stringify(NASTY)}, sla: TOO OLD, last_time: null}\n`);
+}
 
 describe('names, tags, paths and messages of others', () => {
   it('have every command of the program in this test', async () => {
@@ -87,6 +124,7 @@ describe('names, tags, paths and messages of others', () => {
 
   it('reach no terminal, in no command, as text or JSON, nor the log', async () => {
     const { scratch, directory, log } = await nastyRepository();
+    nastySite(scratch);
     const runs = Object.entries(COMMANDS).flatMap(([command, all]) => all.map((args) => [command, ...args]));
     const [forPeople, forPrograms] = [runs, runs.map((args) => ['--json', ...args])];
     for (const [at, args] of [...forPeople, ...forPrograms].entries()) {
