@@ -12,8 +12,8 @@ import { type RevisionList, readRevisions } from '../../repository/read-revision
 import { purgeTrash } from '../../repository/trash-upkeep.ts';
 import { openSource } from '../../sources/open-source.ts';
 import type { Context } from '../context.ts';
-import { cleanUp, warningOf, warnOfUnrecorded } from '../removal/clean-up.ts';
 import { expireAfterBackup } from '../removal/expire.ts';
+import { purgeAll, warningOf, warnOfUnrecorded } from '../removal/purge-all.ts';
 import { refuseHalfRestored } from '../restore/refuse-half-restored.ts';
 import { loadTrustedConfig, openTrustedSnapshotList } from '../trust.ts';
 import { chooseTags, logNothingDue } from './choose-tags.ts';
@@ -73,8 +73,8 @@ async function run(
   const tags = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);
   const engine = await context.engine();
   return withWriterLock(engine, context.layout, async () => {
-    await ifNobodyReads(context, engine, 'cleaning up', () =>
-      orWarn(context, 'not all was cleaned up', () => tidyUp(context, engine, config.graceMs)),
+    await ifNobodyReads(context, engine, 'the purge', () =>
+      orWarn(context, 'not all leftovers were purged', () => purgeBefore(context, engine, config.graceMs)),
     );
     const work = { ...options, tags, config, engine, begin };
     const record = await withReaderLock(engine, context.layout, options.signal, () => take(context, work));
@@ -177,9 +177,9 @@ async function ifNobodyReads(
 }
 
 /** Takes away what interrupted runs left, and what has been in the trash for its time. */
-async function tidyUp(context: Context, engine: Engine, graceMs: number): Promise<void> {
+async function purgeBefore(context: Context, engine: Engine, graceMs: number): Promise<void> {
   const nowMs = context.clock().getTime();
-  await cleanUp(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
+  await purgeAll(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
 }
 
 /** Leftovers of interrupted runs keep nobody from taking a backup. */

@@ -26,9 +26,9 @@ import type { Context } from '../context.ts';
 import { indexRevision } from '../verify/index-revision.ts';
 import { wholeProgress } from '../whole-progress.ts';
 import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revision.ts';
+import { type Retiring, retiring } from './retiring.ts';
 import type { RevisionPlan } from './revision-plan.ts';
 import { whySnapshotGoes } from './snapshot-keeping.ts';
-import { type Tidying, tidying } from './tidying.ts';
 
 /**
  * Writes, checks and seals a revision, and points the links to it. The caller holds the locks.
@@ -45,8 +45,8 @@ export async function takeRevision(
   const { indexing, writing } = piecesOf(operation, newest);
   const parent = await indexedParent(context, engine, newest, indexing);
   const request = await requestOf(context, plan, parent, operation.signal);
-  const snapshots = tidying(context, plan.source);
-  await snapshots.tidy(parent?.uuid);
+  const snapshots = retiring(context, plan.source);
+  await snapshots.retire(parent?.uuid);
   const { record, stats } = await withoutRemains(context, engine, snapshots, request, () =>
     writeRevision(context, engine, plan, { request, snapshots, writing }),
   );
@@ -54,7 +54,7 @@ export async function takeRevision(
   // Before the snapshot of the parent goes.
   if (record.suspects)
     await doubtRevisions(context, engine, plan, record, { ...operation, onProgress: undefined });
-  await snapshots.tidy(record.stats.snapshotDropped === undefined ? record.uuid : undefined);
+  await snapshots.retire(record.stats.snapshotDropped === undefined ? record.uuid : undefined);
   snapshots.report();
   const isInDoubt = record.suspects !== undefined;
   const { revisions } = isInDoubt ? await readRevisions(context.layout) : plan;
@@ -85,7 +85,7 @@ async function writeRevision(
     writing,
   }: {
     readonly request: SnapshotRequest;
-    readonly snapshots: Tidying;
+    readonly snapshots: Retiring;
     readonly writing: OperationOptions;
   },
 ): Promise<{ readonly record: RevisionRecord; readonly stats: WriteStats }> {
@@ -235,7 +235,7 @@ function writeOptions(
 async function withoutRemains<Result>(
   { layout, log }: Context,
   engine: Engine,
-  snapshots: Tidying,
+  snapshots: Retiring,
   { uuid, parent }: SnapshotRequest,
   work: () => Promise<Result>,
 ): Promise<Result> {
@@ -249,7 +249,7 @@ async function withoutRemains<Result>(
       const reason = error instanceof Error ? error.message : String(error);
       log('warning', `the unfinished revision ${uuid} could not be removed: ${reason}`);
     }
-    await snapshots.tidy(parent?.uuid);
+    await snapshots.retire(parent?.uuid);
     snapshots.report(failure);
     throw failure;
   }

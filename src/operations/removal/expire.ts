@@ -8,8 +8,8 @@ import { readRevisions } from '../../repository/read-revisions.ts';
 import { rewriteRecord } from '../../repository/seal-revision.ts';
 import type { Context } from '../context.ts';
 import { requireTrust } from '../trust.ts';
-import { warningOf } from './clean-up.ts';
 import { measureFreed } from './freed-space.ts';
+import { warningOf } from './purge-all.ts';
 import { removeRevisions, whileAlone } from './removing.ts';
 
 /** Settings of an expiry. */

@@ -9,9 +9,9 @@ import type { Context } from '../context.ts';
 import { fittingIndex } from '../records/adopt.ts';
 import { adoptedRecord } from '../records/adopted-record.ts';
 import { requireTrust } from '../trust.ts';
-import { warningOf } from './clean-up.ts';
 import { measureFreed } from './freed-space.ts';
 import { graceOf } from './grace.ts';
+import { warningOf } from './purge-all.ts';
 import { removeImage, removeRevisions, whileAlone } from './removing.ts';
 
 /** The revisions to forget. */

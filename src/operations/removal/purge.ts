@@ -2,7 +2,7 @@ import { withRemovalLock } from '../../repository/lock.ts';
 import { readUnrecorded, type Unrecorded } from '../../repository/unrecorded.ts';
 import type { Context } from '../context.ts';
 import { requireTrust } from '../trust.ts';
-import { type CleanUpResult, cleanUp, warnOfUnrecorded } from './clean-up.ts';
+import { type PurgedFiles, purgeAll, warnOfUnrecorded } from './purge-all.ts';
 
 /** Settings of a purge. */
 export interface PurgeOptions {
@@ -11,7 +11,7 @@ export interface PurgeOptions {
 }
 
 /** The result of a purge, done or planned, and the files that it leaves alone. */
-export interface PurgeResult extends CleanUpResult, Unrecorded {
+export interface PurgeResult extends PurgedFiles, Unrecorded {
   readonly dryRun: boolean;
 }
 
@@ -27,7 +27,7 @@ export async function purge(context: Context, { dryRun = false }: PurgeOptions =
   const purging = dryRun ? onlyLooking(context) : context;
   const engine = await purging.engine();
   return withRemovalLock(engine, context.layout, async () => {
-    const result = await cleanUp(purging, engine, () => true);
+    const result = await purgeAll(purging, engine, () => true);
     const left = await readUnrecorded(context.layout);
     warnOfUnrecorded(context, left.unrecorded);
     return { ...result, ...left, dryRun };

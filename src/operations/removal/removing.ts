@@ -11,7 +11,7 @@ import { unseal } from '../../repository/seal-revision.ts';
 import { moveImageToTrash, moveToTrash } from '../../repository/trash.ts';
 import { purgeTrash } from '../../repository/trash-upkeep.ts';
 import type { Context } from '../context.ts';
-import { warningOf } from './clean-up.ts';
+import { warningOf } from './purge-all.ts';
 
 /**
  * Runs `work` while nobody else writes, reads or removes a revision.

@@ -13,7 +13,7 @@ import { moveFromTrash, readTrash, type TrashBatch } from '../../repository/tras
 import { finishTrashMoves } from '../../repository/trash-upkeep.ts';
 import type { Context } from '../context.ts';
 import { requireTrust } from '../trust.ts';
-import { warningOf } from './clean-up.ts';
+import { warningOf } from './purge-all.ts';
 import { whileAlone } from './removing.ts';
 
 /** The revisions that were brought back. */

@@ -93,10 +93,10 @@ async function judgeCut(
 }
 
 async function heal(engine: Engine, repository: string, source: string): Promise<void> {
-  // A backup is taken although not all could be cleaned up; here that is a failure.
+  // A backup is taken although not all could be purged; here that is a failure.
   const complaints: string[] = [];
   const log: Log = (_level, message) => {
-    if (/^not all was cleaned up|^cleaning up is left| stays where it is: /.test(message))
+    if (/^not all leftovers were purged|^the purge is left| stays where it is: /.test(message))
       complaints.push(message);
   };
   const context = createContext(repository, { engine: async () => engine, log });

@@ -12,7 +12,7 @@ const full = ioError({ path: '/x', syscall: 'pwrite', errnoName: 'ENOSPC' });
 
 describe('a backup that cannot recover first', () => {
   it.each([
-    ['removeFiles', 'not all was cleaned up'],
+    ['removeFiles', 'not all leftovers were purged'],
     ['replaceLinks', 'the links were not set right'],
   ] as const)('is taken all the same, and says so: %s', async (method, words) => {
     const bench = workbench();

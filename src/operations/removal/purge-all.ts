@@ -12,7 +12,7 @@ import type { Context } from '../context.ts';
 const NAMED_IMAGES = 10;
 
 /** The result of a purge of leftovers. */
-export interface CleanUpResult {
+export interface PurgedFiles {
   /** Names of the files that interrupted runs had left behind. */
   readonly removed: readonly string[];
   /** Ids of the revisions that were in the trash. */
@@ -25,11 +25,11 @@ export interface CleanUpResult {
  *
  * @param isDue whether what was removed at a time has been there for long enough
  */
-export async function cleanUp(
+export async function purgeAll(
   context: Context,
   engine: Engine,
   isDue: (removedAt: Date) => boolean,
-): Promise<CleanUpResult> {
+): Promise<PurgedFiles> {
   const { layout, log } = context;
   const onStuck = warningOf(context);
   await finishTrashMoves(engine, layout, onStuck);

@@ -3,9 +3,9 @@ import { OUT_OF_REACH, type Source } from '../../sources/source.ts';
 import type { Context } from '../context.ts';
 
 /** Removes old snapshots of a source, before and after a backup. */
-export interface Tidying {
+export interface Retiring {
   /** Removes all but that of the revision `keep`. Those that stay cost space and nothing else, so it never fails. */
-  tidy(keep: string | undefined): Promise<void>;
+  retire(keep: string | undefined): Promise<void>;
   /**
    * Warns of what went wrong, once for each reason.
    *
@@ -14,12 +14,12 @@ export interface Tidying {
   report(failure?: unknown): void;
 }
 
-/** @see Tidying */
-export function tidying({ log }: Context, source: Source): Tidying {
+/** @see Retiring */
+export function retiring({ log }: Context, source: Source): Retiring {
   const problems = new Set<string>();
   const told = new Set<string>();
   return {
-    tidy: async (keep) => {
+    retire: async (keep) => {
       try {
         for (const name of await source.retireSnapshots(keep)) log('info', `removed the snapshot ${name}`);
       } catch (error) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backyError } from '../../../../src/errors.ts';
-import { tidying } from '../../../../src/operations/backup/tidying.ts';
+import { retiring } from '../../../../src/operations/backup/retiring.ts';
 import type { Source } from '../../../../src/sources/source.ts';
 import { workbench } from '../workbench.ts';
 
@@ -24,19 +24,19 @@ function bench(...failures: readonly Error[]) {
     snapshot: nothing,
     retireSnapshots,
   };
-  return { snapshots: tidying(context, source), warnings };
+  return { snapshots: retiring(context, source), warnings };
 }
 
 describe('snapshots that cannot be removed', () => {
   it('are warned of, once for each reason', async () => {
     const { snapshots, warnings } = bench(toolFailed, toolFailed, missing);
-    await snapshots.tidy('x');
+    await snapshots.retire('x');
     expect(warnings()).toEqual([]);
     snapshots.report();
-    await snapshots.tidy('x');
+    await snapshots.retire('x');
     snapshots.report(new Error('something else'));
-    await snapshots.tidy('x');
-    await snapshots.tidy('x');
+    await snapshots.retire('x');
+    await snapshots.retire('x');
     snapshots.report();
     expect(warnings()).toEqual(
       [toolFailed, missing].map(
@@ -47,8 +47,8 @@ describe('snapshots that cannot be removed', () => {
 
   it.each([missing, toolFailed])('are not worth a word where there is no source: %s', async (failure) => {
     const { snapshots, warnings } = bench(toolFailed, toolFailed);
-    await snapshots.tidy('x');
-    await snapshots.tidy('x');
+    await snapshots.retire('x');
+    await snapshots.retire('x');
     snapshots.report(failure);
     expect(warnings()).toEqual([]);
   });
