@@ -10,7 +10,7 @@ _backy() {
     word=${COMP_WORDS[index]}
     case $word in
       -b | --backup-directory) directory=${COMP_WORDS[index += 1]} ;;
-      -c | --config | -l | --log | --slot | --rate | -r | --revision | --older-than | --limit | --expect | --until | --schedule | --reason | --for | --all) ((index += 1)) ;;
+      -c | --config | -l | --log | --slot | --rate | -r | --revision | --older-than | --limit | --expect | --until | --schedule | --reason | --for | --all | --format | --output) ((index += 1)) ;;
       -?*) ;;
       *) if [[ -z $command ]]; then command=$word; else ((operands += 1)); fi ;;
     esac
@@ -31,6 +31,8 @@ _backy() {
     --reason) return 0 && return ;;
     --for) return 0 && return ;;
     --all) _backy_paths -d && return ;;
+    --format) return 0 && return ;;
+    --output) _backy_paths -f && return ;;
   esac
 
   local options='--version -b --backup-directory -c --config -l --log -v --verbose -q --quiet --json --trust-repository -h --help'
@@ -129,7 +131,7 @@ _backy() {
       options+=''
       ;;
     check)
-      options+=' --all'
+      options+=' --all --format --output'
       ;;
     config)
       options+=''

@@ -12,7 +12,7 @@ function __backy_operands
             continue
         end
         switch $word
-            case -b --backup-directory -c --config -l --log --slot --rate -r --revision --older-than --limit --expect --until --schedule --reason --for --all
+            case -b --backup-directory -c --config -l --log --slot --rate -r --revision --older-than --limit --expect --until --schedule --reason --for --all --format --output
                 set is_value 1
             case '-?*'
             case '*'
@@ -144,4 +144,6 @@ complete -c backy -n '__backy_is pause' -l reason -x -d 'the reason, for others'
 complete -c backy -n '__backy_is pause' -l for -x -d 'end the pause after this time, such as 2d'
 complete -c backy -n '__backy_is pause' -l until -x -d 'end the pause at this date or time, such as 2026-01-31T03:00'
 complete -c backy -n '__backy_is check' -l all -x -a '(__fish_complete_directories)' -d 'judge all repositories right below this directory'
+complete -c backy -n '__backy_is check' -l format -x -d 'a verdict for Nagios, or metrics for Prometheus'
+complete -c backy -n '__backy_is check' -l output -r -F -d 'write the metrics to this file'
 complete -c backy -n '__backy_is config 0' -a 'check' -d ACTION

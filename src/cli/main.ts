@@ -1,7 +1,7 @@
 import { isNodeError } from '../io-error.ts';
 import { checkInvocation } from './check-invocation.ts';
 import type { Run } from './command.ts';
-import { FAILURE, SUCCESS, UNAVAILABLE } from './exit-code.ts';
+import { FAILURE, SUCCESS, UNAVAILABLE, UNKNOWN } from './exit-code.ts';
 import { watchExitSignals } from './exit-signals.ts';
 import { causeLines, failureJson, failureLine, failureText, toReportable } from './failure.ts';
 import { outliveTerminal } from './lost-terminal.ts';
@@ -24,6 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
   });
   let exitCode = SUCCESS;
   let session: Session | undefined;
+  let commandName: string | undefined;
   const run: Run = async (command, work) => {
     checkInvocation(args, workingDirectory(), process.env);
     session = await createSession(command.optsWithGlobals<GlobalOptions>(), signals.signal);
@@ -32,7 +33,8 @@ export async function main(args: readonly string[]): Promise<number> {
   const program = createProgram(readVersion());
   try {
     const { operands, unknown } = program.parseOptions([...args]);
-    await addCommands(program, run, operands[0]);
+    commandName = operands[0];
+    await addCommands(program, run, commandName);
     if (operands.length + unknown.length === 0) program.outputHelp();
     else await program.parseAsync(args, { from: 'user' });
     return exitCode;
@@ -44,6 +46,7 @@ export async function main(args: readonly string[]): Promise<number> {
     terminal.tell(json ? failureJson(error) : failureLine(error));
     if (verbose && !json) for (const line of causeLines(error)) terminal.tell(line);
     if (error.code === 'BACKY_SERVICE_RUNNING') return UNAVAILABLE;
+    if (commandName === 'check') return UNKNOWN;
     return (error.code === 'BACKY_CANCELLED' && signals.exitCode()) || FAILURE;
   }
 }

@@ -1,4 +1,5 @@
 import { Gauge, Registry } from 'prom-client';
+import { overdueMs } from '../../domain/job-verdict.ts';
 import type { JobStatus, ServiceStatus } from '../model/service-status.ts';
 
 /** A gauge with its labels, and its samples in a state of the service. */
@@ -46,7 +47,18 @@ export const METRICS: readonly Metric[] = [
     name: 'backy_job_sla_overdue_seconds',
     help: 'Seconds by which the worst tag of a job is beyond its SLA; 0 within it',
     labels: ['job'],
-    samples: ofJobs(({ tags }) => Math.max(0, ...tags.map(({ overdue }) => overdue))),
+    // A status that was written a while ago is overdue by more than it says.
+    samples: ofJobs(({ tags, firstSeen }, nowMs) => {
+      const firstSeenMs = Date.parse(firstSeen);
+      const overdue = tags.map(({ tag, last, sla }) =>
+        overdueMs(
+          { tag, lastMs: last === null ? undefined : Date.parse(last), slaMs: sla * 1000 },
+          firstSeenMs,
+          nowMs,
+        ),
+      );
+      return Math.max(0, ...overdue) / 1000;
+    }),
   },
   {
     name: 'backy_job_next_run_timestamp_seconds',
@@ -59,6 +71,12 @@ export const METRICS: readonly Metric[] = [
     help: 'Whether a run of the job is under way',
     labels: ['job'],
     samples: ofJobs(({ phase }) => (phase === 'running' || phase === 'verifying' ? 1 : 0)),
+  },
+  {
+    name: 'backy_job_damaged',
+    help: 'Damaged revisions and reports of verification that nobody has dealt with',
+    labels: ['job'],
+    samples: ofJobs(({ damaged, newestDistrusted }) => Math.max(damaged, newestDistrusted ? 1 : 0)),
   },
   {
     name: 'backy_job_failures',
@@ -90,6 +108,19 @@ export const METRICS: readonly Metric[] = [
     samples: ({ configOk }) => [[{}, configOk ? 1 : 0]],
   },
   {
+    name: 'backy_status_timestamp_seconds',
+    help: 'Time of the state that these metrics tell of',
+    labels: [],
+    samples: ({ time }) => [[{}, Date.parse(time) / 1000]],
+  },
+  {
+    name: 'backy_notifier_ok',
+    help: 'Whether the last notification by a target went out',
+    labels: ['notifier'],
+    samples: ({ notifiers }) =>
+      notifiers.map(({ name, problem }): Sample => [{ notifier: name }, problem === null ? 1 : 0]),
+  },
+  {
     name: 'backy_fs_size_bytes',
     help: 'Size of a filesystem',
     labels: ['path'],
@@ -100,6 +131,15 @@ export const METRICS: readonly Metric[] = [
     help: 'Free space of a filesystem',
     labels: ['path'],
     samples: ({ filesystems }) => filesystems.map(({ path, free }): Sample => [{ path }, free]),
+  },
+  {
+    name: 'backy_fs_full_timestamp_seconds',
+    help: 'Time when a filesystem will be full at the pace of two weeks; absent if that is not in sight',
+    labels: ['path'],
+    samples: ({ filesystems }) =>
+      filesystems.flatMap(({ path, fullAt }): readonly Sample[] =>
+        fullAt === null ? [] : [[{ path }, Date.parse(fullAt) / 1000]],
+      ),
   },
 ];
 
