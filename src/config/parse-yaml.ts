@@ -31,11 +31,15 @@ export interface YamlProblem {
 /** Limit of aliases in a document, as a defence against alias bombs. */
 const MOST_ALIASES = 100;
 
-/** Parses YAML 1.2 (of which JSON is a subset). An empty text stands for null. */
-export function parseYaml(text: string): YamlDocument | YamlProblem {
+/**
+ * Parses YAML 1.2 (of which JSON is a subset). An empty text stands for null.
+ *
+ * @param maxAliases limit of aliases in the text
+ */
+export function parseYaml(text: string, maxAliases: number = MOST_ALIASES): YamlDocument | YamlProblem {
   try {
     const events = parseEvents(text, {});
-    const options = { source: text, schema: CORE_SCHEMA, maxAliases: MOST_ALIASES };
+    const options = { source: text, schema: CORE_SCHEMA, maxAliases };
     const [value = null, ...others] = constructFromEvents(events, options);
     if (others.length > 0) return { problem: 'there is more than one document', position: at(text) };
     return { value, locate: (path, part) => at(text, offsetOf(readPlaces(text, events), path, part)) };

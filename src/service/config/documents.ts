@@ -5,6 +5,9 @@ import { parseYaml, type YamlDocument } from '../../config/parse-yaml.ts';
 import { asList, asText, type Field, member, root, ShapeError } from '../../domain/shape.ts';
 import { fromNodeError, isNodeError } from '../../io-error.ts';
 
+/** Each of a thousand jobs may refer to hooks and limits that are written once. */
+const MOST_ALIASES = 2000;
+
 /** A file of the configuration. */
 export interface ConfigDocument {
   readonly path: string;
@@ -19,7 +22,7 @@ export function readDocument(path: string): ConfigDocument {
 
 /** Reads a file from its text. @throws BACKY_CONFIG_INVALID with line and column */
 export function parseDocument(path: string, text: string): ConfigDocument {
-  const document = parseYaml(text);
+  const document = parseYaml(text, MOST_ALIASES);
   if ('problem' in document) throw invalidConfig(path, document.position, document.problem);
   return { path, content: root(document.value ?? {}), locate: document.locate };
 }

@@ -216,6 +216,22 @@ jobs: {test01: {schedule: default, source: {type: rbd, pool: rbd, image: test01.
     ]);
   });
 
+  it('takes hooks that a thousand jobs refer to, and no bomb of aliases', () => {
+    const source = '{type: file, filename: /x}';
+    const jobs = Array.from(
+      { length: 999 },
+      (_, index) => `  vm${index}: {schedule: d, source: ${source}, hooks: *h}\n`,
+    );
+    const first = `  vm: {schedule: d, source: ${source}, hooks: &h {before: /bin/true}}\n`;
+    const main = 'global: {base-dir: /s}\nschedules: {d: {daily: {interval: 1d, keep: 2}}}\njobs:\n';
+    expect(loadServiceConfig(write(main + first + jobs.join(''))).jobs.size).toBe(1000);
+    const levels = Array.from(
+      { length: 300 },
+      (_, index) => `a${index + 1}: &a${index + 1} [${`*a${index}, `.repeat(9)}]`,
+    );
+    expect(problemOf(write(['a0: &a0 x', ...levels].join('\n')))).toContain('aliases exceeded');
+  });
+
   it('names the included file of a mistake, and both files of a job that is there twice', () => {
     const main =
       "global: {base-dir: /s, include: 'backy.d/*.yml'}\nschedules: {d: {daily: {interval: 1d, keep: 2}}}\n";
