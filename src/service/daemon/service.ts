@@ -48,6 +48,8 @@ export class Service implements ServiceControl {
   readonly #watch: DirectoryWatch;
   readonly #writer: StateWriter;
   readonly #notifier: Notifier;
+  /** Gives up the messages that are under way. */
+  readonly #closing = new AbortController();
   readonly #filesystems = new FilesystemWatch();
   readonly #listeners = new Set<(event: ServiceEvent) => void>();
   readonly #started = new Date().toISOString();
@@ -78,7 +80,8 @@ export class Service implements ServiceControl {
     this.#watch = new DirectoryWatch((name) => void this.#scheduler.reread(name));
     this.#notifier = new Notifier(
       {
-        send,
+        send: (channel, changes) => send(channel, changes, this.#closing.signal),
+        isClosed: () => this.#closing.signal.aborted,
         now: Date.now,
         later: (ms, work) => void setTimeout(work, ms).unref(),
         onProblem: (message) => this.#log('warning', message),
@@ -196,6 +199,7 @@ export class Service implements ServiceControl {
     this.#api?.close();
     this.#watch.close();
     this.#filesystems.close();
+    this.#closing.abort();
     await this.#writer.close(this.#config, this.status(), this.#state());
     this.#lock.release();
     this.#log('info', 'stopped');

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
 /** The end of a program. */
@@ -24,8 +25,10 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Bytes for its standard input; none by default. */
   readonly input?: string;
-  /** Milliseconds after which it is killed; none by default. */
+  /** Milliseconds after which it is killed with all that it started; none by default. */
   readonly timeoutMs?: number;
+  /** Kills it with all that it started. */
+  readonly signal?: AbortSignal;
 }
 
 const KEPT = 64 * 1024;
@@ -36,7 +39,7 @@ const KEPT = 64 * 1024;
  */
 export function runProgram(
   command: readonly string[],
-  { cwd, env = {}, input, timeoutMs }: ProgramOptions = {},
+  { cwd, env = {}, input, timeoutMs, signal }: ProgramOptions = {},
 ): Program {
   const [file = '', ...args] = command;
   const child = spawn(file, args, {
@@ -48,16 +51,30 @@ export function runProgram(
   const [stdout, stderr] = [keepEnd(child.stdout), keepEnd(child.stderr)];
   child.stdin.on('error', () => {});
   child.stdin.end(input ?? '');
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+  const end = (): void => endGroup(child);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(end, timeoutMs);
+  signal?.addEventListener('abort', end);
   const done = new Promise<Ended>((resolve) => {
-    const end = (facts: Pick<Ended, 'exitCode' | 'signal' | 'problem'>): void => {
+    const finish = (facts: Pick<Ended, 'exitCode' | 'signal' | 'problem'>): void => {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
       resolve({ ...facts, stdout: stdout(), stderr: stderr() });
     };
-    child.once('error', (error) => end({ exitCode: null, signal: null, problem: error.message }));
-    child.once('close', (exitCode, signal) => end({ exitCode, signal, problem: null }));
+    child.once('error', (error) => finish({ exitCode: null, signal: null, problem: error.message }));
+    child.once('close', (exitCode, by) => finish({ exitCode, signal: by, problem: null }));
   });
   return { done, kill: (signal) => void child.kill(signal) };
+}
+
+/** Kills the session of a program. A process that has left it may hold the outputs open, so they are closed here. */
+function endGroup({ pid, stdout, stderr }: ChildProcessByStdio<Writable, Readable, Readable>): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+  stdout.destroy();
+  stderr.destroy();
 }
 
 function keepEnd(stream: NodeJS.ReadableStream): () => string {

@@ -12,11 +12,13 @@ export function stateFile(baseDirectory: string): string {
 /** The memory of the service. It is a cache: without it, back-off begins anew and pauses are over. */
 export interface ServiceState {
   readonly jobs: ReadonlyMap<string, JobMemory>;
-  /** The conditions that people were told of, by key. */
-  readonly told: Readonly<Record<string, { readonly subject: string; readonly toldMs: number }>>;
+  /** The conditions that each target was told of, by its name and by a key. */
+  readonly told: Readonly<Record<string, ToldToOne>>;
   /** The free space of filesystems over the last weeks, by a directory on each. */
   readonly samples: Readonly<Record<string, readonly SpaceSample[]>>;
 }
+
+type ToldToOne = Readonly<Record<string, { readonly subject: string; readonly toldMs: number }>>;
 
 const FORMAT_VERSION = 1;
 const EMPTY: ServiceState = { jobs: new Map(), told: {}, samples: {} };
@@ -53,6 +55,11 @@ function isSample(value: unknown): value is SpaceSample {
 }
 
 function toldOf(value: unknown): ServiceState['told'] {
+  if (!isObject(value)) return {};
+  return Object.fromEntries(Object.entries(value).map(([name, told]) => [name, toldToOne(told)]));
+}
+
+function toldToOne(value: unknown): ToldToOne {
   if (!isObject(value)) return {};
   const entries = Object.entries(value).flatMap(([key, told]) => {
     if (!isObject(told) || typeof told.subject !== 'string' || typeof told.toldMs !== 'number') return [];

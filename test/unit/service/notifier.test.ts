@@ -10,6 +10,7 @@ import type { Change } from '../../../src/service/notify/message.ts';
 import { textOf, titleOf } from '../../../src/service/notify/message.ts';
 import { Notifier } from '../../../src/service/notify/notifier.ts';
 import { send } from '../../../src/service/notify/send.ts';
+import { patiently } from '../../helpers/patiently.ts';
 import { scratchDirectory } from '../scratch.ts';
 import { jobStatus, statusOf } from './statuses.ts';
 
@@ -35,6 +36,7 @@ function simulate(targets: readonly NotifyTarget[], isBroken: () => boolean = ()
     now: () => nowMs,
     later: (ms, work) => void waiting.push({ atMs: nowMs + ms, work }),
     onProblem: (message) => problems.push(message),
+    isClosed: () => false,
   });
   notifier.configure(targets);
   const until = async (endMs: number): Promise<void> => {
@@ -84,6 +86,56 @@ describe('the notifier', () => {
     expect(textOf(sent[0] ?? []).split('\n').length).toBe(51);
   });
 
+  it('sends few messages while jobs fail one after the other for a day', async () => {
+    const { notifier, sent, until } = simulate([target]);
+    for (let count = 1; count <= 288; count += 1) {
+      notifier.observe(failing(count));
+      await until(count * 5 * MINUTE);
+    }
+    expect(sent.length).toBeLessThan(32);
+    expect(new Set(sent.flat().map(({ subject }) => subject)).size).toBeGreaterThan(270);
+  });
+
+  it('tells a target that was away for days one message, of what is wrong by then', async () => {
+    let isAway = true;
+    const { notifier, sent, until } = simulate([target], () => isAway);
+    for (let hour = 1; hour <= 72; hour += 1) {
+      notifier.observe(failing(hour));
+      await until(hour * 60 * MINUTE);
+      // A kill at this moment loses nothing: what was not delivered is not remembered.
+      expect(notifier.told()).toEqual({ ops: {} });
+    }
+    isAway = false;
+    notifier.observe(failing(3));
+    await until(75 * 60 * MINUTE);
+    expect(sent.map((changes) => changes.map(({ subject }) => subject))).toEqual([
+      ['job-0', 'job-1', 'job-2'],
+    ]);
+  });
+
+  it('tells of a return of what was over, also a target that does not want to hear of the end', async () => {
+    const { notifier, sent, until } = simulate([{ ...target, when: ['failed'] }]);
+    for (const [index, status] of [failing(1), failing(0), failing(1)].entries()) {
+      notifier.observe(status);
+      await until((index + 1) * 10 * MINUTE);
+    }
+    expect(sent.flat().map(({ occasion }) => occasion)).toEqual(['failed', 'failed']);
+  });
+
+  it('pings every few minutes, by the state of the moment', async () => {
+    const { notifier, sent, until } = simulate([
+      { ...target, channel: { type: 'ping', url: 'http://localhost/uuid' } },
+    ]);
+    for (let minute = 1; minute <= 60; minute += 1) {
+      notifier.observe(failing(minute < 31 ? 0 : 1));
+      await until(minute * MINUTE);
+    }
+    expect(sent.length).toBeGreaterThanOrEqual(10);
+    expect(sent.length).toBeLessThanOrEqual(13);
+    expect(sent[0]).toEqual([]);
+    expect(sent.at(-1)).toMatchObject([{ occasion: 'failed' }]);
+  });
+
   it('tells each target what it wants to hear', async () => {
     const { notifier, sent, until } = simulate([{ ...target, when: ['damaged'] }]);
     notifier.observe(failing(2));
@@ -104,7 +156,7 @@ describe('the notifier', () => {
     await until(DAY / 2);
     expect(sent.length).toBe(1);
     expect(notifier.statuses()).toMatchObject([{ problem: null }]);
-    expect(notifier.told()).toMatchObject({ 'failed job-0': { subject: 'job-0' } });
+    expect(notifier.told()).toMatchObject({ ops: { 'failed job-0': { subject: 'job-0' } } });
   });
 });
 
@@ -174,15 +226,58 @@ describe('the channels', () => {
     writeFileSync(program, `#!/bin/sh\ncat > ${out}\n`);
     chmodSync(program, 0o755);
     await send({ type: 'sendmail', to: 'ops@example.com', program }, [changes[0] as Change]);
-    const [headers = ''] = readFileSync(out, 'utf8').split('\n\n');
-    expect(headers.split('\n').map((line) => line.split(':')[0])).toEqual([
+    const [headers = '', body = ''] = readFileSync(out, 'utf8').split('\n\n');
+    expect(headers.split('\n').every((line) => line.length <= 78)).toBe(true);
+    const subject = headers.replaceAll('\n ', '').match(/(?<==\?UTF-8\?B\?)[^?]+/g) ?? [];
+    expect(Buffer.concat(subject.map((word) => Buffer.from(word, 'base64'))).toString()).toBe(
+      'backy: web1\nBcc: x@example.com: failed',
+    );
+    expect(
+      headers
+        .replaceAll('\n ', '')
+        .split('\n')
+        .map((line) => line.split(':')[0]),
+    ).toEqual([
       'To',
       'Subject',
+      'MIME-Version',
       'Content-Type',
+      'Content-Transfer-Encoding',
       'Auto-Submitted',
     ]);
+    expect(Buffer.from(body, 'base64').toString()).toBe('web1 Bcc: x@example.com: failed: broken\n');
     await send({ type: 'command', command: [program] }, changes);
     expect(JSON.parse(readFileSync(out, 'utf8')).changes).toEqual(changes);
     await expect(send({ type: 'command', command: ['false'] }, changes)).rejects.toThrow('exit code 1');
+  });
+
+  it('call nobody in Slack by the name of a job', async () => {
+    const [slack] = await received((url) =>
+      send({ type: 'slack', url }, [{ occasion: 'failed', subject: '<!channel>', text: 'a & b' }]),
+    );
+    expect(JSON.parse(slack?.body ?? '').text).toContain('&lt;!channel&gt;: failed: a &amp; b');
+  });
+
+  it('give up a command with all that it started, and a server that does not answer', async () => {
+    const directory = scratchDirectory();
+    const alive = join(directory, 'alive');
+    const closing = new AbortController();
+    const script = `setsid sleep 600 & echo $! > ${alive}; sleep 600 & wait`;
+    const command = send({ type: 'command', command: ['sh', '-c', script] }, changes, closing.signal);
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const web = send({ type: 'webhook', url: `http://127.0.0.1:${port}` }, changes, closing.signal);
+    const both = Promise.allSettled([command, web]);
+    await patiently(async () => expect(readFileSync(alive, 'utf8')).toMatch(/\n/), 100, 20);
+    closing.abort();
+    expect((await both).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    silent.close();
+    process.kill(Number(readFileSync(alive, 'utf8')));
+  });
+
+  it('keep the outputs of a command to themselves', async () => {
+    const command = ['sh', '-c', 'echo token >&2; exit 3'];
+    await expect(send({ type: 'command', command }, changes)).rejects.toThrow(/^sh ended with exit code 3$/);
   });
 });
