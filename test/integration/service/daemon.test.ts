@@ -178,7 +178,7 @@ describe('the service', () => {
   it('goes on when its base directory is gone, and says so', async () => {
     const { start, path, backy, log } = site(1);
     const service = await start();
-    rmSync(path('base'), { recursive: true });
+    rmSync(path('base'), { recursive: true, maxRetries: 5 });
 
     await soon(async () => expect(log()).toContain('the state cannot be written'));
 
