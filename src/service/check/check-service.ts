@@ -2,9 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { counted } from '../../domain/counted.ts';
 import { DAY_MS, formatDuration } from '../../domain/duration.ts';
 import { judgeJob, type Verdict } from '../../domain/job-verdict.ts';
-import { isBackyError } from '../../errors.ts';
 import { fromNodeError, isNodeError } from '../../io-error.ts';
-import { loadServiceConfig } from '../config/load-service-config.ts';
 import { statusFileIn } from '../config/status-file-in.ts';
 import type { JobStatus, ServiceStatus } from '../model/service-status.ts';
 import { type OldJobStatus, parseStatusFile } from '../state/status-file.ts';
@@ -21,26 +19,11 @@ const FULL_NOW_MS = 3 * DAY_MS;
  * @throws BACKY_CONFIG_INVALID, BACKY_IO
  */
 export function checkService(path: string, nowMs: number): CheckReport {
-  const { statusFile, problem } = findStatusFile(path);
-  const read = readStatusFile(statusFile);
+  const read = readStatusFile(statusFileIn(path));
   if (typeof read === 'string') return unknown(read);
-  const isKnown = 'jobs' in read.status && !read.status.configOk;
-  const refused = problem !== undefined && !isKnown ? [finding('warning', 'configuration', problem)] : [];
-  const findings = [...stale(nowMs - read.writtenMs), ...refused, ...findingsOf(read.status, nowMs)];
+  const findings = [...stale(nowMs - read.writtenMs), ...findingsOf(read.status, nowMs)];
   const jobs = 'jobs' in read.status ? read.status.jobs.length : read.status.length;
   return reportOf(jobs, findings);
-}
-
-/** The place of the status file, also if there is a mistake elsewhere in the configuration. */
-function findStatusFile(path: string): { readonly statusFile: string; readonly problem?: string } {
-  try {
-    return { statusFile: loadServiceConfig(path).statusFile };
-  } catch (error) {
-    if (!isBackyError(error, 'BACKY_CONFIG_INVALID')) throw error;
-    const statusFile = statusFileIn(path);
-    if (statusFile === undefined) throw error;
-    return { statusFile, problem: error.message };
-  }
 }
 
 function unknown(summary: string): CheckReport {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { backyError } from '../../errors.ts';
 import { fromNodeError, isNodeError } from '../../io-error.ts';
-import { loadServiceConfig } from '../config/load-service-config.ts';
+import { statusFileIn } from '../config/status-file-in.ts';
 import type { ServiceStatus } from '../model/service-status.ts';
 import { parseStatusFile } from '../state/status-file.ts';
 
@@ -12,7 +12,7 @@ import { parseStatusFile } from '../state/status-file.ts';
  * @throws BACKY_SERVICE_ABSENT, BACKY_CONFIG_INVALID, BACKY_IO
  */
 export function readServiceStatus(path: string): ServiceStatus {
-  const { statusFile } = loadServiceConfig(path);
+  const statusFile = statusFileIn(path);
   const absent = (reason: string) => backyError('BACKY_SERVICE_ABSENT', { path: statusFile, reason });
   try {
     const status = parseStatusFile(readFileSync(statusFile, 'utf8'));
