@@ -264,7 +264,8 @@ export class Scheduler {
     job.pending = undefined;
     if (!pending) return;
     plan(job, nowMs);
-    const taken = pending.kind === 'backup' ? takenNow(job.due, nowMs) : undefined;
+    const due = pending.isUrgent ? withoutDelay(job.due, nowMs) : job.due;
+    const taken = pending.kind === 'backup' ? takenNow(due, nowMs) : undefined;
     // Somebody else has taken the revision meanwhile.
     if (pending.kind === 'backup' && !taken && !pending.isUrgent) return;
     const tags = pending.kind === 'verify' ? [] : (taken?.tags ?? [RUN_TAG]);
@@ -343,6 +344,11 @@ export class Scheduler {
     this.#world.onEvent({ type: 'job-changed', job: job.config.name, status });
     return status;
   }
+}
+
+/** Missed tags wait a little after a start; a person who asks for a run does not. */
+function withoutDelay(due: Job['due'], nowMs: number): Job['due'] {
+  return due.map((tag) => (tag.isMissed ? { ...tag, atMs: Math.min(tag.atMs, nowMs) } : tag));
 }
 
 function begun(

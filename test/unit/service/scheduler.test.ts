@@ -130,6 +130,16 @@ describe('the scheduler', () => {
     expect(() => simulation.scheduler.run('nobody', 'backup', 'root')).toThrow('no job');
   });
 
+  it('takes the due tags of a job that was never backed up, without the delay of the service', async () => {
+    const config = makeServiceConfig([makeJob('web1')]);
+    const simulation = await simulate(config);
+    simulation.spreadOf = () => 4 * MINUTE;
+    await begin(simulation, config);
+    simulation.scheduler.run('web1', 'backup', 'root');
+    await simulation.until(start + HOUR);
+    expect(simulation.runs.map(({ tags, startMs }) => [tags, startMs])).toEqual([[['daily'], start]]);
+  });
+
   it('pauses a job with a reason, until its end', async () => {
     const config = makeServiceConfig([makeJob('web1')]);
     const simulation = await simulate(config);
