@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUpTo } from '../../domain/mersenne-twister.ts';
 import type { RevisionRecord } from '../../domain/revision.ts';
@@ -128,6 +129,7 @@ export class Service implements ServiceControl {
 
   async revisions(name: string): Promise<readonly RevisionRecord[]> {
     const { directory } = this.#scheduler.status(name);
+    if (!existsSync(directory)) return [];
     return (await readRevisions(layoutOf(directory))).revisions.toReversed();
   }
 

@@ -7,16 +7,20 @@ import type { ApiConfig, TokenOwner } from '../model/service-config.ts';
 import type { ServiceControl } from '../model/service-control.ts';
 import { callerOf, type Listener, mayAct } from './caller.ts';
 import { streamEvents } from './events.ts';
+import { jobPage } from './job-page.ts';
 import { metricsText } from './metrics.ts';
 import { openApi } from './open-api.ts';
 import { pageOf } from './page.ts';
-import { ROUTES, type Route } from './routes.ts';
+import type { Route } from './route.ts';
+import { ROUTES } from './routes.ts';
+import type { RunMetrics } from './run-metrics.ts';
 
 /** The surroundings of the API. */
 export interface AppOptions {
   readonly control: ServiceControl;
   readonly api: () => Pick<ApiConfig, 'tokens'>;
   readonly listener: Listener;
+  readonly runMetrics: RunMetrics;
   /** Takes a line of JSON for each action. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void;
 }
@@ -34,9 +38,19 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ],
 ];
 
+const PATHS: readonly string[] = [
+  ...new Set(ROUTES.map(pathOf)),
+  '/',
+  '/jobs/:job',
+  '/healthz',
+  '/v1/events',
+  '/metrics',
+  '/openapi.json',
+];
+
 /** The HTTP application of one listener: the routes of the table, metrics, health, and the page. */
 export function createApp(options: AppOptions): Hono<Env> {
-  const { control, listener, api } = options;
+  const { listener, api } = options;
   const app = new Hono<Env>();
   app.use(
     bodyLimit({
@@ -54,16 +68,45 @@ export function createApp(options: AppOptions): Hono<Env> {
     c.set('caller', caller);
     return next();
   });
-  for (const route of ROUTES)
-    app.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ':$1'), (c) => answer(c, route, options));
-  app.get('/v1/events', (c) => streamEvents(c, control));
-  app.get('/healthz', (c) => c.json({ ok: true, configOk: control.status().configOk }));
-  app.get('/metrics', async (c) => c.text(await metricsText(control.status(), Date.now())));
-  app.get('/openapi.json', (c) => c.json(openApi()));
-  app.get('/', (c) => c.html(pageOf(control.status())));
+  for (const route of ROUTES) app.on(route.method, pathOf(route), (c) => answer(c, route, options));
+  addPages(app, options);
+  refuseOtherMethods(app);
   app.notFound((c) => refuse(c, 404, 'BACKY_USAGE', 'There is nothing at this path'));
   app.onError((error, c) => failure(c, error));
   return app;
+}
+
+/** Everything beside the table: events, metrics, health, and the pages. */
+function addPages(app: Hono<Env>, { control, runMetrics }: AppOptions): void {
+  app.get('/v1/events', (c) => streamEvents(c, control));
+  app.all('/v1/backups/:job/purge', refuseRemoval);
+  app.get('/healthz', (c) => c.json({ ok: true, configOk: control.status().configOk }));
+  app.get('/metrics', async (c) =>
+    c.text((await metricsText(control.status(), Date.now())) + (await runMetrics.text())),
+  );
+  app.get('/openapi.json', (c) => c.json(openApi()));
+  app.get('/', (c) => c.html(pageOf(control.status())));
+  app.get('/jobs/:job', async (c) => {
+    const job = control.job(c.req.param('job'));
+    return c.html(jobPage(job, await control.revisions(job.job), control.status()));
+  });
+}
+
+/** Answers 405 on a path that takes other methods. Routes before it come first. */
+function refuseOtherMethods(app: Hono<Env>): void {
+  for (const path of PATHS)
+    app.all(path, (c) => refuse(c, 405, 'BACKY_USAGE', `${c.req.path} does not take ${c.req.method}`));
+}
+
+/** The Python backy removed over HTTP. This one never does. */
+function refuseRemoval(c: Context): Response {
+  const message = 'The service removes nothing over HTTP';
+  const remedy = 'Run "backy purge" in the repository';
+  return c.json({ code: 'BACKY_UNAUTHORIZED', message, remedy }, 403);
+}
+
+function pathOf({ path }: Route): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
 async function answer(c: Context<Env>, route: Route, { control, audit }: AppOptions): Promise<Response> {

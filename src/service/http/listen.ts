@@ -7,6 +7,7 @@ import type { ApiConfig } from '../model/service-config.ts';
 import type { ServiceControl } from '../model/service-control.ts';
 import { createApp } from './app.ts';
 import type { Listener } from './caller.ts';
+import { RunMetrics } from './run-metrics.ts';
 
 /** The surroundings of the listeners. */
 export interface ListenOptions {
@@ -22,7 +23,8 @@ const GROUP_TOO = 0o117;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Opens the sockets of the API and, if the configuration says so, TCP ports. One that cannot be opened is reported. */
-export async function listen(options: ListenOptions): Promise<{ close(): void }> {
+export async function listen(given: ListenOptions): Promise<{ close(): void }> {
+  const options = { ...given, runMetrics: new RunMetrics(given.control) };
   const { socket, statusSocket, addresses } = options.api();
   const servers = await Promise.all([
     open(options, 'api-socket', socket, (server) => onSocket(server, socket, ADMIN_ONLY)),
@@ -45,12 +47,12 @@ export async function listen(options: ListenOptions): Promise<{ close(): void }>
 }
 
 async function open(
-  options: ListenOptions,
+  { runMetrics, ...options }: ListenOptions & { readonly runMetrics: RunMetrics },
   listener: Listener,
   place: string,
   start: (server: Server) => Promise<void>,
 ): Promise<Server | undefined> {
-  const app = createApp({ ...options, listener });
+  const app = createApp({ ...options, listener, runMetrics });
   const server = createAdaptorServer({ fetch: app.fetch, createServer });
   if (!(server instanceof Server)) throw new TypeError('the server speaks HTTP/1');
   server.requestTimeout = REQUEST_TIMEOUT_MS;

@@ -5,6 +5,7 @@ import { createApp } from '../../../src/service/http/app.ts';
 import type { Listener } from '../../../src/service/http/caller.ts';
 import { METRICS } from '../../../src/service/http/metrics.ts';
 import { ROUTES } from '../../../src/service/http/routes.ts';
+import { RunMetrics } from '../../../src/service/http/run-metrics.ts';
 import type { TokenOwner } from '../../../src/service/model/service-config.ts';
 import type { ServiceControl } from '../../../src/service/model/service-control.ts';
 import type { JobStatus } from '../../../src/service/model/service-status.ts';
@@ -51,6 +52,7 @@ function appOf(listener: Listener, jobs: readonly JobStatus[] = [jobStatus('web1
     control,
     api: () => ({ tokens }),
     listener,
+    runMetrics: new RunMetrics(control),
     audit: (entry) => audited.push(entry),
   });
   return { app, done, audited };
@@ -105,7 +107,10 @@ describe('the API', () => {
   it.each([
     ['GET', '/v1/jobs/nobody', undefined, 404, 'BACKY_JOB_UNKNOWN'],
     ['GET', '/v1/nothing', undefined, 404, 'BACKY_USAGE'],
-    ['DELETE', '/v1/jobs/web1', undefined, 404, 'BACKY_USAGE'],
+    ['DELETE', '/v1/jobs/web1', undefined, 405, 'BACKY_USAGE'],
+    ['POST', '/metrics', undefined, 405, 'BACKY_USAGE'],
+    ['GET', '/jobs/nobody', undefined, 404, 'BACKY_JOB_UNKNOWN'],
+    ['POST', '/v1/backups/web1/purge', undefined, 403, 'BACKY_UNAUTHORIZED'],
     ['POST', '/v1/jobs/web1/pause', '{}', 400, 'BACKY_INVALID_ARGUMENT'],
     ['POST', '/v1/jobs/web1/pause', '[1', 400, 'BACKY_USAGE'],
     ['POST', '/v1/jobs/web1/pause', '{"reason":"x","until":"soon"}', 400, 'BACKY_INVALID_ARGUMENT'],
