@@ -4,6 +4,7 @@ import { type Config, SOURCE_TYPES, type SourceConfig } from '../config/config.t
 import { parseConfig } from '../config/load-config.ts';
 import { nameOfSource, sourceOfName } from '../config/source-name.ts';
 import { formatConfig, type ScheduleInput } from '../config/write-config.ts';
+import { checkSizeLimit } from '../domain/size-limit.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
@@ -76,12 +77,21 @@ function checkType(type: string): SourceConfig['type'] {
   throw backyError('BACKY_SOURCE_TYPE_UNKNOWN', { type, known: SOURCE_TYPES.join(', ') });
 }
 
-/** A source may appear later, or only be readable later, but a directory will never be one. */
-async function checkSource({ layout, log }: Context, engine: Engine, { source }: Config): Promise<void> {
+/**
+ * Refuses a source that can never be backed up, such as a directory. Warns of one that is missing, unreadable or too
+ * large, because the next backup may find it changed, or a higher limit in the configuration.
+ */
+async function checkSource(
+  { layout, log }: Context,
+  engine: Engine,
+  { source, sizeLimit }: Config,
+): Promise<void> {
   try {
-    const { name, format } = await openSource(source, layout.directory, engine).describe();
+    const { name, format, size } = await openSource(source, layout.directory, engine).describe();
     if (format !== undefined) log('warning', formatWarning(name, format));
+    checkSizeLimit(name, size, sizeLimit);
   } catch (error) {
+    if (isBackyError(error, 'BACKY_TOO_LARGE')) return log('warning', `${error.message}. ${error.remedy}`);
     if (!isBackyError(error, ...OUT_OF_REACH)) throw error;
     log('warning', `${error.message}; backups will fail until it can be read`);
   }

@@ -48,6 +48,17 @@ describeWith(
       expect(unwrapped((await repository.backy('status')).stdout)).toContain(
         `is not complete: finish it with ${finish}`,
       );
+      const { exitCode, stdout } = await run(process.execPath, [
+        PROGRAM,
+        '-b',
+        dirname(repository.directory),
+        'status',
+        '--all',
+      ]);
+      expect({ exitCode, stdout: unwrapped(stdout) }).toEqual({
+        exitCode: 0,
+        stdout: expect.stringContaining(`is not complete: finish it with ${finish}`),
+      });
       expect(unwrapped((await repository.backy('doctor')).stdout)).toContain(
         `is not complete: finish it with ${finish}`,
       );

@@ -1,6 +1,7 @@
 import { counted } from '../../domain/counted.ts';
 import type { Run } from '../../domain/run-note.ts';
 import { formatSize } from '../../domain/size.ts';
+import { unfinishedText } from '../../operations/restore/unfinished-restore.ts';
 import type { FleetStatus, RepositoryStatus } from '../../operations/status/status-all.ts';
 import { type Column, type Row, tableLines } from './columns.ts';
 import { createLook, type Look } from './look.ts';
@@ -13,7 +14,10 @@ const COLUMNS: readonly Column[] = [
   { title: 'Newest good' },
 ];
 
-/** The lines of `backy status --all`: name, revisions, data written, newest good revision, problems, overdue tags. */
+/**
+ * The lines of `backy status --all`: name, revisions, data written, newest good revision, problems, overdue tags and
+ * unfinished restores.
+ */
 export function fleetLines(
   { repositories, summary }: FleetStatus,
   look: Look = createLook(),
@@ -33,17 +37,19 @@ export function fleetLines(
       ...(summary.overdue > 0 ? [`${summary.overdue} overdue`] : []),
       ...(summary.failing > 0 ? [`${summary.failing} failing`] : []),
     ].map(look.alarm),
+    ...(summary.unfinishedRestores > 0 ? [counted(summary.unfinishedRestores, 'unfinished restore')] : []),
   ];
 }
 
 function repositoryRow(repository: RepositoryStatus): Row {
-  const { name, totals, problem = '' } = repository;
+  const { name, totals, problem = '', unfinishedRestores = [] } = repository;
   if (!totals) return { cells: [name, '-', '-', 'unreadable'], remarks: [problem], isAlarming: true };
   const { revisions, bytesWritten, newest } = totals;
   const time = newest === null ? 'no good revision' : formatLocalTime(new Date(newest));
-  const remarks = [...troubles(totals), ...runTroubles(repository)];
+  const alarms = [...troubles(totals), ...runTroubles(repository)];
+  const remarks = [...alarms, ...unfinishedRestores.map(unfinishedText)];
   const cells = [name, String(revisions), formatSize(bytesWritten), time];
-  return { cells, remarks, isAlarming: remarks.length > 0 };
+  return { cells, remarks, isAlarming: alarms.length > 0 };
 }
 
 function troubles(

@@ -63,7 +63,7 @@ export function ownRemarks(record: RevisionRecord): readonly string[] {
   const { source, distrustedBecause, hold, consistency, adopted, unfinishedRestore } = record;
   const { fallback, snapshotDropped } = record.stats;
   return [
-    ...(consistency === 'live' && !adopted ? [LIVE] : []),
+    ...(consistency === 'live' && source.type !== 'unknown' ? [LIVE] : []),
     ...(adopted ? [describeAdoption(adopted)] : []),
     ...(source.format === undefined ? [] : [`a ${source.format} image, not a raw disk`]),
     ...(unfinishedRestore === undefined ? [] : [`taken of the unfinished restore of ${unfinishedRestore}`]),

@@ -62,7 +62,7 @@ async function adoptAll(
   for (const image of images) {
     try {
       adopted.push(
-        await (dryRun ? preview(layout, engine, image, options) : adoptOne(context, engine, image, options)),
+        await (dryRun ? preview(context, engine, image, options) : adoptOne(context, engine, image, options)),
       );
       if (!dryRun) log('info', `${image.uuid} was adopted`);
     } catch (error) {
@@ -101,14 +101,16 @@ function isRecordUnreadable(layout: Layout, id: string): boolean {
   }
 }
 
+/** The record that adopting an image would make. */
 async function preview(
-  layout: Layout,
+  { layout, clock }: Context,
   engine: Engine,
   image: UnrecordedImage,
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
-  const index = image.indexed ? await fittingIndex(layout, engine, image, operation) : undefined;
-  return adoptedRecord(image, index);
+  const at = clock().toISOString();
+  if (!image.indexed) return adoptedRecord(image, undefined, { at, index: 'made' });
+  return adoptedRecord(image, await fittingIndex(layout, engine, image, operation), { at, index: 'found' });
 }
 
 async function adoptOne(

@@ -18,7 +18,7 @@ export interface UnfinishedRestore {
 }
 
 /** The unfinished restores from a repository, the oldest first. @throws BACKY_IO */
-export function unfinishedRestores({ layout }: Context): readonly UnfinishedRestore[] {
+export function unfinishedRestores({ layout }: Pick<Context, 'layout'>): readonly UnfinishedRestore[] {
   return readRestoreMarks(layout).marks.map((mark) => describeUnfinished(layout.directory, mark));
 }
 

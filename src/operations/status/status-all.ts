@@ -9,6 +9,7 @@ import { countRecords, readRevisions } from '../../repository/read-revisions.ts'
 import { readTotals, type Totals } from '../../repository/totals.ts';
 import { checkDirectory } from '../check-arguments.ts';
 import { type Dependencies, missingConfig } from '../context.ts';
+import { type UnfinishedRestore, unfinishedRestores } from '../restore/unfinished-restore.ts';
 import { overdueTags, scheduleStatus } from './schedule-status.ts';
 
 export type { Totals } from '../../repository/totals.ts';
@@ -34,6 +35,8 @@ export interface RepositoryStatus {
   readonly overdue?: readonly string[];
   /** Its last run of `backup`; absent when none is known of. */
   readonly lastRun?: RunNote;
+  /** Restores from it that have begun and are not complete, oldest first. Absent if it cannot be read. */
+  readonly unfinishedRestores?: readonly UnfinishedRestore[];
 }
 
 /** Totals over the readable repositories. */
@@ -46,6 +49,8 @@ export interface FleetSummary {
   readonly overdue: number;
   /** Repositories whose last runs have failed. */
   readonly failing: number;
+  /** Unfinished restores from all repositories. */
+  readonly unfinishedRestores: number;
   readonly revisions: number;
   readonly damaged: number;
   readonly unrecorded: number;
@@ -77,6 +82,7 @@ export async function statusOfAll(
       misconfigured: count(({ misconfigured }) => misconfigured !== undefined),
       overdue: count(({ overdue = [] }) => overdue.length > 0),
       failing: count(({ lastRun }) => (lastRun?.failures ?? 0) > 0),
+      unfinishedRestores: repositories.flatMap((repository) => repository.unfinishedRestores ?? []).length,
       revisions: sum('revisions'),
       damaged: sum('damaged'),
       unrecorded: sum('unrecorded'),
@@ -146,7 +152,7 @@ async function look(name: string, layout: Layout, now: Date): Promise<Look> {
   }
 }
 
-type Runs = Pick<RepositoryStatus, 'misconfigured' | 'overdue' | 'lastRun'>;
+type Runs = Pick<RepositoryStatus, 'misconfigured' | 'overdue' | 'lastRun' | 'unfinishedRestores'>;
 
 async function lookAtRuns(layout: Layout, totals: Totals, now: Date): Promise<Runs> {
   const lastRun = readLastRun(layout);
@@ -155,6 +161,7 @@ async function lookAtRuns(layout: Layout, totals: Totals, now: Date): Promise<Ru
   return {
     ...(problem === undefined ? { overdue: overdueTags(schedule) } : { misconfigured: problem }),
     ...(lastRun ? { lastRun } : {}),
+    unfinishedRestores: unfinishedRestores({ layout }),
   };
 }
 

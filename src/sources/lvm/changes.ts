@@ -41,7 +41,12 @@ export async function findChanges(comparison: Comparison): Promise<Changes> {
   try {
     const pair = { left: Number(before.thinId), right: Number(snapshot.thinId) };
     const pool = { volumeGroup, pool: snapshot.pool };
-    const changed = await withMetadataSnapshot(engine, pool, (device) => compare(device, pair, signal));
+    const changed = await withMetadataSnapshot(
+      engine,
+      pool,
+      (device) => compare(device, pair, signal),
+      signal,
+    );
     return { changed: changesOfImage(changed, parent.size, snapshot.size) };
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;

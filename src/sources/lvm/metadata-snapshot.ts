@@ -26,15 +26,17 @@ const TAG = 'backy.metadata-snapshot';
  * holds one such snapshot, so runs wait for each other. A snapshot that a killed run left behind is released first.
  *
  * @param work gets the path of the metadata device
+ * @param signal ends the wait for other runs
  * @throws BACKY_LOCKED, BACKY_SNAPSHOT_FAILED when another program holds a metadata snapshot, BACKY_TOOL_MISSING,
- *   BACKY_TOOL_FAILED, BACKY_IO, and what `work` throws
+ *   BACKY_TOOL_FAILED, BACKY_CANCELLED, BACKY_IO, and what `work` throws
  */
 export async function withMetadataSnapshot<Result>(
   engine: Engine,
   pool: Pool,
   work: (device: string) => Promise<Result>,
+  signal?: AbortSignal,
 ): Promise<Result> {
-  const lock = await lockPool(engine, pool);
+  const lock = await lockPool(engine, pool, signal);
   try {
     if (await hasMetadataSnapshot(pool)) {
       await refuseUnlessOurs(pool);
@@ -97,7 +99,11 @@ async function refuseUnlessOurs({ volumeGroup, pool }: Pool): Promise<void> {
 }
 
 /** Locks a pool. Two pools may share a lock name, and then wait for each other without harm. */
-async function lockPool(engine: Engine, { volumeGroup, pool }: Pool): Promise<Lock> {
+async function lockPool(
+  engine: Engine,
+  { volumeGroup, pool }: Pool,
+  signal: AbortSignal | undefined,
+): Promise<Lock> {
   try {
     await mkdir(LOCKS, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -110,8 +116,15 @@ async function lockPool(engine: Engine, { volumeGroup, pool }: Pool): Promise<Lo
       if (!isBackyError(cause, 'BACKY_LOCKED')) throw cause;
       if (waitedMs >= PATIENCE_MS) throw busy(`${volumeGroup}/${pool}`, cause);
     }
-    await sleep(RETRY_INTERVAL_MS);
+    // The sleep rejects only when the signal ends it.
+    await sleep(RETRY_INTERVAL_MS, undefined, signal && { signal }).catch(() => undefined);
+    if (signal?.aborted) throw cancelled(signal);
   }
+}
+
+function cancelled({ reason: cause }: AbortSignal): BackyError {
+  const facts = { work: 'wait for another comparison of volumes', aftermath: 'nothing was written' };
+  return backyError('BACKY_CANCELLED', facts, { cause });
 }
 
 function busy(pool: string, cause: BackyError): BackyError {

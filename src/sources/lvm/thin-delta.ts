@@ -6,7 +6,7 @@ export interface Extent {
 
 /** Parses the output of thin_delta(8) incrementally. */
 export interface ThinDeltaReader {
-  /** Parses the next piece. @throws Error for any other kind of text */
+  /** Parses the next piece. @throws Error for any other kind of text, and for more than `MOST_RANGES` ranges */
   feed(text: string): void;
   /** Returns the ranges that differ, in ascending order. @throws Error when the output is incomplete */
   finish(): readonly Extent[];
@@ -21,6 +21,10 @@ export interface ThinPair {
 const SECTOR_BYTES = 512;
 /** Ranges with a smaller gap are merged. Both blocks are read and hashed as a whole anyway. */
 const NEAR_BYTES = 256 * 1024;
+/** More ranges would take too much memory, and reading everything would take little longer. */
+export const MOST_RANGES = 1_000_000;
+/** Characters of an element. Those of thin_delta have less than 200. */
+const LONGEST_ELEMENT = 10_000;
 /** The elements of a delta, and whether each one means a change. */
 const CHANGED: ReadonlyMap<string, boolean> = new Map([
   ['same', false],
@@ -49,7 +53,7 @@ export function createThinDeltaReader({ left, right }: ThinPair): ThinDeltaReade
     const changed = CHANGED.get(name.slice(1));
     if (changed !== undefined && depth === 2) takeRange(attributes, changed);
     else if (name === FRAME[depth]) takeFrame(attributes);
-    else throw new Error(`unexpected ${element.trim().slice(0, 80)}>`);
+    else throw unexpected(element);
   }
 
   function takeFrame(attributes: string): void {
@@ -71,6 +75,7 @@ export function createThinDeltaReader({ left, right }: ThinPair): ThinDeltaReade
     feed: (text) => {
       const elements = (rest + text).split('>');
       rest = elements.pop() ?? '';
+      if (rest.length > LONGEST_ELEMENT) throw unexpected(rest);
       elements.forEach(take);
     },
     finish: () => {
@@ -84,7 +89,12 @@ function append(extents: Extent[], offset: number, end: number): void {
   const last = extents.at(-1);
   const isNear = last && offset - last.offset - last.length < NEAR_BYTES;
   if (isNear) extents[extents.length - 1] = { offset: last.offset, length: end - last.offset };
-  else extents.push({ offset, length: end - offset });
+  else if (extents.length < MOST_RANGES) extents.push({ offset, length: end - offset });
+  else throw new Error(`it lists more than ${MOST_RANGES.toLocaleString('en')} changed ranges`);
+}
+
+function unexpected(element: string): Error {
+  return new Error(`unexpected ${element.trim().slice(0, 80)}>`);
 }
 
 function numberIn(attributes: string, name: keyof typeof ATTRIBUTES, least = 0): number {

@@ -172,6 +172,14 @@ describe('init', () => {
     expect(bench.warnings()).toEqual([expect.stringContaining('/no/such/disk does not exist')]);
   });
 
+  it('accepts a source beyond the size limit, with the warning that backups end with', async () => {
+    const bench = fresh();
+    bench.engine.describeSource = async () => ({ kind: 'file', size: 2 ** 51, busy: false });
+    await init(bench.context, { type: 'file', filename: bench.source });
+    const warning = `${bench.source} has 2.00 PiB, more than the limit of 1.00 PiB. Check that it is the right disk; `;
+    expect(bench.warnings()).toEqual([expect.stringContaining(warning)]);
+  });
+
   it('takes a logical volume by its name', async () => {
     const bench = fresh();
     const result = await init(bench.context, { type: 'lvm', filename: '/dev/no-such-group/web1' });

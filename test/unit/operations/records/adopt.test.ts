@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { revisionLine } from '../../../../src/cli/ui/revision-line.ts';
 import { backyError } from '../../../../src/errors.ts';
 import { backup } from '../../../../src/operations/backup/backup.ts';
 import { adopt } from '../../../../src/operations/records/adopt.ts';
@@ -113,6 +114,17 @@ describe('adopt', () => {
     const { adopted, dryRun } = await adopt(bench.context, { dryRun: true });
     expect([adopted.length, dryRun]).toEqual([2, true]);
     expect(bench.names()).toEqual(before);
+    const lines = adopted.map(revisionLine);
+    expect((await adopt(bench.context)).adopted.map(({ adopted: how }) => how)).toEqual(
+      adopted.map(({ adopted: how }) => how),
+    );
+    expect(lines.join()).not.toContain('live');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/ adopted 2026-03-01 [^,]+$/),
+        expect.stringMatching(/ adopted 2026-03-01 .*, its index made from the image$/),
+      ]),
+    );
   });
 
   it('takes the images that are named, and no other', async () => {
@@ -173,7 +185,9 @@ describe('forget', () => {
     expect(after.unrecorded).toMatchObject([{ uuid: OTHER }]);
     expect(after.trash).toMatchObject([{ record: { uuid: ID, trust: 'distrusted' } }]);
     await undelete(bench.context, ID);
-    expect((await status(bench.context)).revisions).toMatchObject([{ uuid: ID, trust: 'distrusted' }]);
+    const { revisions } = await status(bench.context);
+    expect(revisions).toMatchObject([{ uuid: ID, trust: 'distrusted' }]);
+    expect(revisions.map(revisionLine).join()).not.toContain('live');
   });
 
   it('has it gone for good with the trash', async () => {

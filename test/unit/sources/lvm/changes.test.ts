@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { changesOfImage, findChanges } from '../../../../src/sources/lvm/changes.ts';
 import { statusHasSnapshot } from '../../../../src/sources/lvm/metadata-snapshot.ts';
 import type { Volume } from '../../../../src/sources/lvm/volumes.ts';
 import { fakeEngine } from '../../fake-engine.ts';
 import { makeRecord } from '../../records.ts';
+import { scratchDirectory } from '../../scratch.ts';
 import { fixtureVolume, NEWER, OLDER } from './fixtures.ts';
 
 const changed = [
@@ -51,6 +54,79 @@ describe('findChanges', () => {
     [{ size: 1024 }, `the snapshot web-1.backy-${OLDER} has 1.00 KiB, the revision has 64.00 MiB`],
   ])('explains a missing comparison: %o', async (change, fallback) => {
     expect(await reason([{ ...before, ...change }, now])).toEqual({ fallback });
+  });
+});
+
+/** The lock of the pool is in /run. */
+describe.runIf(process.geteuid?.() === 0)('a comparison by thin_delta', () => {
+  const before = fixtureVolume(`web-1.backy-${OLDER}`);
+  const now = fixtureVolume(`web-1.backy-${NEWER}`);
+  const parent = makeRecord({ uuid: OLDER, size: before.size });
+  const lock = `/run/backy/lvm-vg0-${now.pool}.lock`;
+  const path = process.env.PATH;
+  let [directory, engine] = ['', fakeEngine()];
+
+  beforeEach(() => {
+    [directory, engine] = [scratchDirectory(), fakeEngine()];
+    process.env.PATH = `${directory}:${path}`;
+    toolIs('lvchange', 'true');
+    toolIs(
+      'dmsetup',
+      `echo "$*" >>${directory}/calls; echo "0 65536 thin-pool 4 113/1024 69/512 - rw no_discard_passdown"`,
+    );
+  });
+
+  afterEach(() => {
+    process.env.PATH = path;
+  });
+
+  function toolIs(name: string, script: string): void {
+    writeFileSync(join(directory, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+
+  function compare(signal?: AbortSignal): Promise<unknown> {
+    const volumes = [before, now];
+    return findChanges({ engine, volumeGroup: 'vg0', volumes, snapshot: now, parent, signal });
+  }
+
+  /** The messages that the pool got. */
+  function messages(): readonly string[] {
+    const calls = readFileSync(join(directory, 'calls'), 'utf8').split('\n');
+    return calls.flatMap((call) => /^message \S+ 0 (\w+)$/.exec(call)?.[1] ?? []);
+  }
+
+  const frame = `<superblock uuid="" time="1" transaction="2" data_block_size="128" nr_data_blocks="0">
+    <diff left="${before.thinId}" right="${now.thinId}">`;
+
+  it('reads everything if the list of changes is too long', async () => {
+    toolIs(
+      'thin_delta',
+      `echo '${frame}'; seq 0 8 8000001 | sed 's|.*|<different begin="&" length="1"/>|'; echo '</diff></superblock>'`,
+    );
+    expect(await compare()).toEqual({
+      fallback: 'thin_delta failed: it lists more than 1,000,000 changed ranges',
+    });
+    expect(messages()).toEqual(['reserve_metadata_snap', 'release_metadata_snap']);
+  });
+
+  it('ends when it is cancelled, and releases the metadata of the pool', async () => {
+    toolIs('thin_delta', `echo '${frame}'; touch ${directory}/begun; exec sleep 600`);
+    const cancel = new AbortController();
+    const comparison = compare(cancel.signal);
+    await vi.waitUntil(() => existsSync(join(directory, 'begun')), { timeout: 20_000 });
+    cancel.abort();
+    await expect(comparison).rejects.toMatchObject({ code: 'BACKY_CANCELLED' });
+    expect(messages()).toEqual(['reserve_metadata_snap', 'release_metadata_snap']);
+    expect(engine.locks.size).toBe(0);
+  });
+
+  it('can be cancelled while another run compares', async () => {
+    engine.locks.set(lock, 'exclusive');
+    const cancel = new AbortController();
+    const comparison = compare(cancel.signal);
+    await vi.waitUntil(() => engine.calls.some(([method]) => method === 'lockFile'), { timeout: 20_000 });
+    cancel.abort();
+    await expect(comparison).rejects.toMatchObject({ code: 'BACKY_CANCELLED' });
   });
 });
 

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createThinDeltaReader, type Extent, type ThinPair } from '../../../../src/sources/lvm/thin-delta.ts';
+import {
+  createThinDeltaReader,
+  type Extent,
+  MOST_RANGES,
+  type ThinPair,
+} from '../../../../src/sources/lvm/thin-delta.ts';
 import { fixture } from './fixtures.ts';
 
 const KIB = 1024;
@@ -77,6 +82,25 @@ describe('the reader of thin_delta', () => {
   ])('rejects %s changed to %s', (from, to, says) => {
     expect(delta).toContain(from);
     expect(() => read([delta.replace(from, to)])).toThrow(says);
+  });
+
+  it('rejects a list that takes too much memory', () => {
+    const reader = createThinDeltaReader(pair);
+    const [frame = ''] = /^.*?<diff[^>]*>/s.exec(delta) ?? [];
+    reader.feed(frame);
+    const feed = (from: number, to: number): void => {
+      for (let range = from; range < to; range += 1)
+        reader.feed(`<different begin="${range * 8}" length="1"/>`);
+    };
+    feed(0, MOST_RANGES);
+    expect(() => feed(MOST_RANGES, MOST_RANGES + 1)).toThrow('it lists more than 1,000,000 changed ranges');
+  });
+
+  it('rejects an element that never ends', () => {
+    const reader = createThinDeltaReader(pair);
+    expect(() => {
+      for (let piece = 0; piece < 1000; piece += 1) reader.feed(`<superblock ${'x'.repeat(100)}`);
+    }).toThrow('unexpected <superblock xxx');
   });
 
   it('covers exactly the changed blocks and small gaps between them', () => {
