@@ -34,7 +34,7 @@ export const DATE: Kind = {
   expected: 'a Date of a year before 10000',
   fits: (value) => value instanceof Date && !(value.getTime() > LATEST_MS),
 };
-/** The code that works with a number knows its limits. */
+/** Any number. The code that uses it checks its range. */
 export const NUMBER: Kind = { expected: 'a number', fits: () => true };
 
 /** A moment that can lie in a slot of the schedule. */
@@ -43,7 +43,7 @@ export const SLOT: Kind = {
   fits: (value) => value instanceof Date && value.getTime() >= 0 && value.getTime() <= LATEST_MS,
 };
 
-/** One of a few words. */
+/** A kind that accepts a few words only. */
 export function oneOf(...words: readonly string[]): Kind {
   return {
     expected: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
@@ -51,18 +51,19 @@ export function oneOf(...words: readonly string[]): Kind {
   };
 }
 
-/** The same kind of value, which must be there. */
+/** Makes a kind mandatory. */
 export function required(kind: Kind): Kind {
   return { ...kind, isRequired: true };
 }
 
-/** The kind of each option of a call. The compiler sees that none is missing. */
+/** The kind of each option of a call. The compiler reports missing ones. */
 export type OptionTable<Options> = Readonly<Record<keyof Options, Kind>>;
 
 /**
- * The options of a public call, when they are what they must be: not every caller has a compiler to tell.
+ * Checks the options of a public call, because JavaScript callers have no compiler.
  *
- * @param table of all options that the call has; any other one is refused, as it may be a misspelt one
+ * @param table all options of the call; other names are refused, because they may be misspelt
+ * @returns the options, unchanged
  * @throws BACKY_INVALID_ARGUMENT
  */
 export function checkOptions<Options extends object>(options: Options, table: OptionTable<Options>): Options {
@@ -82,13 +83,13 @@ function unknownOption(name: string, known: readonly string[]): BackyError {
   return backyError('BACKY_INVALID_ARGUMENT', { detail: `there is no option ${inspect(name)}: ${advice}` });
 }
 
-/** The path of a directory, likewise. @throws BACKY_INVALID_ARGUMENT */
+/** Checks the path of a directory. @throws BACKY_INVALID_ARGUMENT */
 export function checkDirectory(directory: string): string {
   check('directory', directory, PATH);
   return directory;
 }
 
-/** A revision spec, likewise. @throws BACKY_INVALID_ARGUMENT */
+/** Checks a revision spec. @throws BACKY_INVALID_ARGUMENT */
 export function checkSpec(spec: string): string {
   check('spec', spec, TEXT);
   return spec;

@@ -10,7 +10,7 @@ import { type Layout, layoutOf } from '../repository/layout.ts';
 /** Severity of a message. */
 export type LogLevel = 'info' | 'warning' | 'error';
 
-/** Takes what an operation has to tell beside its result, one sentence a call, without a full stop. */
+/** Receives the messages of an operation: one sentence per call, without a full stop. */
 export type Log = (level: LogLevel, message: string) => void;
 
 /** Dependencies of the operations. Each has a default. */
@@ -18,29 +18,43 @@ export interface Dependencies {
   /** The time now. */
   readonly clock?: (() => Date) | undefined;
   readonly log?: Log | undefined;
-  /** The native engine; loaded when it is needed first. */
+  /** Loads the native engine. Called when the engine is first needed. */
   readonly engine?: (() => Promise<Engine>) | undefined;
-  /** Aborting it ends the wait for another process; long calls have a signal of their own, too. */
+  /** Aborting it ends a wait for another process. Long calls have a signal of their own, too. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Act by the configuration although another user may write it: run the programs and read the files that it names.
-   * False by default: what needs the configuration then ends with BACKY_UNTRUSTED.
+   * Accept a configuration that another user may write: run the programs and read the files that it names. False by
+   * default; an operation that needs the configuration then fails with BACKY_UNTRUSTED.
    */
   readonly trustRepository?: boolean | undefined;
 }
 
-/** The surroundings of every operation on a repository. */
-export interface Context {
+/** A repository and the dependencies of work on it that needs no engine. */
+export interface PlainContext {
   readonly layout: Layout;
   readonly clock: () => Date;
   readonly log: Log;
-  readonly engine: () => Promise<Engine>;
   readonly signal?: AbortSignal | undefined;
-  /** Whether a person trusts the repository, whoever may write to it. */
+  /** Whether a person trusts the repository, regardless of who may write to it. */
   readonly isTrusted: boolean;
 }
 
-/** Fills in the defaults; whether there is a repository is not looked at. */
+/** The context of every operation on a repository. It loads the engine on demand. */
+export interface Context extends PlainContext {
+  readonly engine: () => Promise<Engine>;
+}
+
+/** A context with the engine loaded. */
+export interface EngineContext extends PlainContext {
+  readonly engine: Engine;
+}
+
+/** Loads the engine. @throws BACKY_NATIVE_MISSING */
+export async function withEngine(context: Context): Promise<EngineContext> {
+  return { ...context, engine: await context.engine() };
+}
+
+/** Fills in the defaults. Does not check whether the repository exists. */
 export function createContext(directory: string, dependencies: Dependencies = {}): Context {
   const { clock = () => new Date(), log = () => {}, engine = loadEngine } = dependencies;
   const { signal, trustRepository: isTrusted = false } = dependencies;
@@ -48,7 +62,7 @@ export function createContext(directory: string, dependencies: Dependencies = {}
 }
 
 /**
- * The context of the repository in `directory`.
+ * Creates the context of the repository in `directory`, and checks that it exists.
  *
  * @throws BACKY_NO_REPOSITORY, BACKY_CONFIG_MISSING, BACKY_CHUNKED_REPOSITORY, BACKY_IO
  */
@@ -64,7 +78,10 @@ export async function openContext(directory: string, dependencies: Dependencies 
   }
 }
 
-/** A directory with revisions has lost its configuration. The advice must not send people elsewhere. */
+/**
+ * Returns the error for a missing configuration. A directory that holds revisions is a repository that has lost its
+ * configuration, and the user must not be told to create another one.
+ */
 export async function missingConfig({ directory, config }: Layout, cause?: unknown): Promise<BackyError> {
   const { countRecords } = await import('../repository/read-revisions.ts');
   const records = await countRecords(directory);
@@ -76,16 +93,16 @@ export async function missingConfig({ directory, config }: Layout, cause?: unkno
 /** Matches the configuration of a repository that keeps chunks. */
 const MENTIONS_CHUNKS = /\bbackend["']?\s*:\s*["']?chunked\b/;
 
-/** Chunks must not be taken for images: neither listed, nor written between. */
+/** Refuses a repository of chunks, because its files must neither be listed as images nor written between. */
 async function refuseChunks(layout: Layout): Promise<void> {
   if (hasChunks(layout)) throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
   try {
-    // Only a look, for most commands get by without reading the configuration.
+    // A text search is enough here: most commands never parse the configuration.
     if (!MENTIONS_CHUNKS.test(readConfigFile(layout.config))) return;
     const { loadConfig } = await import('../config/load-config.ts');
     await loadConfig(layout.config);
   } catch (error) {
-    // A broken configuration keeps nobody from what there is.
+    // A broken configuration must not block access to the revisions.
     if (!isBackyError(error, 'BACKY_CONFIG_INVALID', 'BACKY_IO')) throw error;
   }
 }

@@ -13,26 +13,28 @@ import { strangersIn } from '../repository/strangers.ts';
 import { formatWarning } from '../sources/image-format.ts';
 import { openSource } from '../sources/open-source.ts';
 import { OUT_OF_REACH } from '../sources/source.ts';
-import type { Context } from './context.ts';
+import { type Context, type EngineContext, withEngine } from './context.ts';
 
 /** The source and settings of a new repository. */
 export interface InitOptions {
-  /** The type of the source; `file` stands for files and block devices, `lvm` for logical volumes, `ceph-rbd` for images of Ceph. */
+  /**
+   * Type of the source: `file` for files and block devices, `lvm` for logical volumes, `ceph-rbd` for images of Ceph.
+   */
   readonly type: string;
   /**
-   * Path of the file or block device, which is made absolute, while links in it are kept as they are; `VG/LV` of a
-   * logical volume; or `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE` of an image of Ceph.
+   * Path of the file or block device, which is made absolute without resolving links; `VG/LV` of a logical volume; or
+   * `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE` of an image of Ceph.
    */
   readonly filename: string;
-  /** The tags with their intervals and numbers; by default daily, weekly and monthly. */
+  /** Tags with interval and number to keep; by default daily, weekly and monthly. */
   readonly schedule?: ScheduleInput | undefined;
-  /** Take a directory that holds what does not belong to a repository; it stays as it is. */
+  /** Accept a directory with foreign files, which stay as they are. */
   readonly force?: boolean | undefined;
-  /** Refuse to back up where blocks cannot be shared. */
+  /** Refuse backups that cannot share blocks. */
   readonly requireReflink?: boolean | undefined;
 }
 
-/** A repository that was made. */
+/** A new repository. */
 export interface InitResult {
   readonly directory: string;
   /** Path of the configuration. */
@@ -40,7 +42,7 @@ export interface InitResult {
   readonly source: SourceConfig;
   /** The name of the source for people. */
   readonly name: string;
-  /** The tags of its schedule. */
+  /** The tags of the schedule. */
   readonly tags: readonly string[];
 }
 
@@ -49,7 +51,7 @@ const PRIVATE_FILE = 0o600;
 const OTHERS = 0o077;
 
 /**
- * Makes a directory a repository by writing its configuration. A source that is not there yet is fine.
+ * Makes a directory a repository by writing its configuration. The source may be missing for now.
  *
  * @throws BACKY_CONFIG_EXISTS, BACKY_DIRECTORY_OCCUPIED, BACKY_SOURCE_TYPE_UNKNOWN, BACKY_SOURCE_NAME,
  *   BACKY_SOURCE_KIND, BACKY_SOURCE_UNFIT, BACKY_NO_PLACE, BACKY_CONFIG_INVALID, BACKY_IO
@@ -61,10 +63,11 @@ export async function init(context: Context, options: InitOptions): Promise<Init
   const config = parseConfig(text, layout.config);
   await refuseExisting(layout.config);
   if (!options.force) refuseOccupied(layout);
-  const engine = await context.engine();
+  const loaded = await withEngine(context);
+  const { engine } = loaded;
   await engine.checkPlace(layout.directory);
-  await checkSource(context, engine, config);
-  await prepareDirectory(context, engine);
+  await checkSource(loaded, config);
+  await prepareDirectory(loaded);
   await createConfig(engine, layout.config, text);
   context.log('info', `created ${layout.config} for ${nameOfSource(source)}`);
   const { directory, config: path } = layout;
@@ -82,8 +85,7 @@ function checkType(type: string): SourceConfig['type'] {
  * large, because the next backup may find it changed, or a higher limit in the configuration.
  */
 async function checkSource(
-  { layout, log }: Context,
-  engine: Engine,
+  { layout, log, engine }: EngineContext,
   { source, sizeLimit }: Config,
 ): Promise<void> {
   try {
@@ -97,7 +99,7 @@ async function checkSource(
   }
 }
 
-async function prepareDirectory({ layout: { directory }, log }: Context, engine: Engine): Promise<void> {
+async function prepareDirectory({ layout: { directory }, log, engine }: EngineContext): Promise<void> {
   try {
     await makeDirectory(engine, directory);
     const { mode, uid } = await stat(directory);
@@ -115,18 +117,18 @@ async function prepareDirectory({ layout: { directory }, log }: Context, engine:
 }
 
 /**
- * Makes a directory that survives a power cut, as the configuration in it does. A run that was killed may have left
- * directories that do not, so those are made durable, too.
+ * Makes a directory and its missing parents durable, so that they survive a power cut. A killed run may have made some
+ * of them without fsync, so the existing ones are synced, too.
  */
 async function makeDirectory(engine: Engine, directory: string): Promise<void> {
   const topmost = await makeMissing(directory);
   const made = topmost === undefined ? 0 : depthOf(directory) - depthOf(topmost) + 1;
   for (const [index, path] of (await lineageOf(directory)).entries()) {
     try {
-      // They are there: this is for the fsync of what each of them is in.
+      // The directories exist already. This call syncs the parent of each.
       await engine.makeDirectory(path);
     } catch (error) {
-      // Nobody made anything on our behalf in a place that we cannot read.
+      // We cannot have made a directory in a parent that we may not read.
       if (index < made || !isIoError(error, 'EACCES')) throw error;
     }
   }
@@ -136,7 +138,7 @@ function depthOf(path: string): number {
   return path.split('/').length;
 }
 
-/** A directory and those above it, as far as their filesystem goes. */
+/** Returns a directory and its parents on the same filesystem. */
 async function lineageOf(directory: string): Promise<readonly string[]> {
   const lineage = [await realpath(directory)];
   for (let path = lineage[0] ?? ''; path !== dirname(path); path = dirname(path)) {
@@ -144,13 +146,13 @@ async function lineageOf(directory: string): Promise<readonly string[]> {
     if (here.dev !== above.dev) break;
     lineage.push(dirname(path));
   }
-  // The directory above the outermost one belongs to another filesystem, or is the outermost one.
+  // The parent of the outermost one belongs to another filesystem, or is the root.
   return lineage.slice(0, -1);
 }
 
 /**
- * Returns the topmost directory that was missing. Node reports ENOENT for whatever goes wrong in a recursive mkdir, so
- * that comes second.
+ * Creates missing directories, and returns the topmost of them. Node reports ENOENT for every failure of a recursive
+ * mkdir, so a plain mkdir comes first.
  */
 async function makeMissing(directory: string): Promise<string | undefined> {
   try {
@@ -162,7 +164,7 @@ async function makeMissing(directory: string): Promise<string | undefined> {
   }
 }
 
-/** Early and for the sake of the message; what counts is that the file is created exclusively. */
+/** Refuses an existing configuration early, for a clear message. The exclusive creation later is what counts. */
 async function refuseExisting(path: string): Promise<void> {
   try {
     await lstat(path);
@@ -173,10 +175,10 @@ async function refuseExisting(path: string): Promise<void> {
   throw exists(path);
 }
 
-/** Number of names in the message. */
+/** Maximum number of names in the message. */
 const NAMED_STRANGERS = 5;
 
-/** Somebody keeps files there, and would not expect a repository among them: `-b .` is the default. */
+/** Refuses a directory with foreign files. `-b .` is the default, so an accident is likely. */
 function refuseOccupied(layout: Layout): void {
   const strangers = strangersIn(layout);
   if (strangers.length === 0) return;

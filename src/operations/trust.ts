@@ -5,46 +5,49 @@ import { type FileRights, whoElseWrites } from '../domain/file-trust.ts';
 import type { LeftSnapshots } from '../domain/left-snapshot.ts';
 import { type BackyError, backyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
-import type { Engine } from '../native/engine.ts';
 import { openSnapshotList } from '../repository/left-snapshots.ts';
-import type { Context } from './context.ts';
+import type { EngineContext, PlainContext } from './context.ts';
 
-/** Directories that a person trusts whoever owns them, separated by colons; `/srv/backy/*` stands for all in /srv/backy. */
+/**
+ * Environment variable with directories to trust regardless of their owners, separated by colons. `/srv/backy/*` stands
+ * for all directories in /srv/backy.
+ */
 const TRUSTED = 'BACKY_TRUSTED_REPOSITORIES';
 const ALL_BELOW = '/*';
 
 /**
- * Refuses a repository that somebody else may steer: another user owns its directory or its configuration, or may write
- * to them. The configuration decides which programs run and what root reads, and what is noted beside it decides what
- * is removed elsewhere. The directories above are not looked at: whatever their owners put in the place of the
- * repository must belong to this user or to root as well.
+ * Refuses a repository that another user controls: somebody else owns its directory or its configuration, or may write
+ * to them. The configuration decides which programs run and which files root reads, and the list of snapshots decides
+ * what is removed at the sources. Parent directories need no check, because a replaced repository would have to belong
+ * to this user or to root as well.
  *
  * @throws BACKY_UNTRUSTED, BACKY_IO
  */
-export function requireTrust(context: Context): void {
+export function requireTrust(context: PlainContext): void {
   const { directory, config } = context.layout;
   for (const path of [directory, config]) {
     const rights = rightsOf(path);
-    // Without a configuration nothing can be taken from it, and what needs one says so.
+    // A missing configuration is harmless here. Operations that need it report that.
     if (rights) checkRights(context, path, rights);
   }
 }
 
 /**
- * The configuration of a repository that is trusted. It is the very file that is read whose owner counts.
+ * Loads the configuration of a trusted repository. It checks the owner of the opened file, so the file cannot be
+ * replaced in between.
  *
  * @throws BACKY_UNTRUSTED, and what `loadConfig` throws
  */
-export async function loadTrustedConfig(context: Context): Promise<Config> {
+export async function loadTrustedConfig(context: PlainContext): Promise<Config> {
   requireTrust(context);
   const { loadConfig } = await import('../config/load-config.ts');
   const { config } = context.layout;
   return loadConfig(config, (stats) => checkRights(context, config, stats));
 }
 
-/** The list of snapshots at the sources of a repository, likewise. @throws BACKY_UNTRUSTED, BACKY_IO */
-export function openTrustedSnapshotList(context: Context, engine: Engine): Promise<LeftSnapshots> {
-  const { layout } = context;
+/** Opens the list of snapshots at the sources with the same check. @throws BACKY_UNTRUSTED, BACKY_IO */
+export function openTrustedSnapshotList(context: EngineContext): Promise<LeftSnapshots> {
+  const { layout, engine } = context;
   return openSnapshotList(engine, layout, (stats) => checkRights(context, layout.snapshots, stats));
 }
 
@@ -56,7 +59,7 @@ function rightsOf(path: string): FileRights | undefined {
   }
 }
 
-function checkRights(context: Context, path: string, rights: FileRights): void {
+function checkRights(context: PlainContext, path: string, rights: FileRights): void {
   const user = process.geteuid?.();
   const reason = user === undefined ? undefined : whoElseWrites(rights, user);
   if (reason === undefined || context.isTrusted || isListed(context.layout.directory)) return;
@@ -76,7 +79,7 @@ function isListed(directory: string): boolean {
   });
 }
 
-/** The path itself where nothing is. */
+/** Returns the path itself if it does not exist. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

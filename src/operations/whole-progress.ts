@@ -3,10 +3,10 @@ import type { Progress } from '../native/engine.ts';
 type OnProgress = (progress: Progress) => void;
 
 /**
- * Joins the progress of pieces of work, done one after the other, into that of the whole, which never goes back.
+ * Combines the progress of consecutive pieces of work. The total never goes back.
  *
- * @param sizes of the pieces in bytes; they say how much of the whole each one is
- * @returns the observers of the pieces. A single piece is observed as it is.
+ * @param sizes of the pieces in bytes, which determine their shares
+ * @returns one observer for each piece; a single piece gets `onProgress` itself
  */
 export function wholeProgress(onProgress: OnProgress, sizes: readonly number[]): readonly OnProgress[] {
   if (sizes.length === 1) return [onProgress];

@@ -4,14 +4,14 @@ import type { RevisionRecord } from '../../domain/revision.ts';
 import { checkTags } from '../../domain/tags.ts';
 import { backyError, isBackyError } from '../../errors.ts';
 import { isIoError } from '../../io-error.ts';
-import type { Engine, OperationOptions } from '../../native/engine.ts';
+import type { OperationOptions } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
 import { updateLinks } from '../../repository/links.ts';
 import { tryRemovalLock, withReaderLock, withWriterLock } from '../../repository/lock.ts';
 import { type RevisionList, readRevisions } from '../../repository/read-revisions.ts';
 import { purgeTrash } from '../../repository/trash-upkeep.ts';
 import { openSource } from '../../sources/open-source.ts';
-import type { Context } from '../context.ts';
+import { type Context, type EngineContext, type PlainContext, withEngine } from '../context.ts';
 import { expireAfterBackup } from '../removal/expire.ts';
 import { purgeAll, warningOf, warnOfUnrecorded } from '../removal/purge-all.ts';
 import { refuseHalfRestored } from '../restore/refuse-half-restored.ts';
@@ -21,29 +21,29 @@ import { notingRun, type OnBegin } from './note-last-run.ts';
 import type { RevisionPlan } from './revision-plan.ts';
 import { takeRevision } from './take-revision.ts';
 
-/** The purpose of a backup. The configuration limits its load, unless it is given here. */
+/** Options of a backup. The configuration provides the default load limits. */
 export interface BackupOptions extends OperationOptions {
-  /** Tags of the new revision, one at least; absent: those that are due. */
+  /** Tags of the new revision, at least one. By default, those that are due. */
   readonly tags?: readonly string[] | undefined;
   /**
-   * A moment of the slot that the run is for. Tags that a good revision of that slot already carries are left out, so
-   * that asking again takes nothing twice; without `tags`, all tags of the schedule that the slot lacks are taken.
+   * A moment in the slot of the run. Tags that a good revision of that slot already carries are skipped, so a repeated
+   * call takes nothing twice. Without `tags`, the run takes all tags of the schedule that the slot lacks.
    */
   readonly slot?: Date | undefined;
-  /** Take tags that the schedule does not have, read a device that is mounted, and a source that a restore left half-done. */
+  /** Accept tags that are not in the schedule, a mounted device, and a source with an unfinished restore. */
   readonly force?: boolean | undefined;
 }
 
-/** A backup that was made. */
+/** A finished backup. */
 export interface BackupResult {
   readonly record: RevisionRecord;
 }
 
 /**
- * Takes a new revision of the source, then expires. The revision is complete, durable and listed when this returns.
- * After a failure nothing of it is left, unless its record was in place already: then it is listed and complete, and
- * what did not work is the links or what comes after. What a crash leaves, wrong links too, the next run sets right.
- * A note in the repository says how the run ended.
+ * Takes a new revision of the source, then expires old ones. The revision is complete, durable and listed when this
+ * returns. A failure leaves no trace of it, with one exception: once the record is in place, the revision is complete
+ * and listed, and only the links or the expiry have failed. After a crash, the next run purges the leftovers and
+ * corrects the links. A note in the repository holds the outcome of the run.
  *
  * @returns undefined when no tag is due
  * @throws BACKY_UNTRUSTED, BACKY_LOCKED when another backup runs, BACKY_CONFIG_INVALID, BACKY_CHUNKED_REPOSITORY, BACKY_TAG_INVALID,
@@ -65,38 +65,38 @@ export async function backup(
 }
 
 async function run(
-  context: Context,
+  unloaded: Context,
   options: BackupOptions,
   begin: OnBegin,
 ): Promise<BackupResult | undefined> {
-  const config = await loadTrustedConfig(context);
+  const config = await loadTrustedConfig(unloaded);
   const tags = options.tags && checkTags(options.tags, options.force ? undefined : config.schedule);
-  const engine = await context.engine();
-  return withWriterLock(engine, context.layout, async () => {
-    await ifNobodyReads(context, engine, 'the purge', () =>
-      orWarn(context, 'not all leftovers were purged', () => purgeBefore(context, engine, config.graceMs)),
+  const context = await withEngine(unloaded);
+  const { engine, layout } = context;
+  return withWriterLock(engine, layout, async () => {
+    await ifNobodyReads(context, 'the purge', () =>
+      orWarn(context, 'not all leftovers were purged', () => purgeBefore(context, config.graceMs)),
     );
-    const work = { ...options, tags, config, engine, begin };
-    const record = await withReaderLock(engine, context.layout, options.signal, () => take(context, work));
+    const work = { ...options, tags, config, begin };
+    const record = await withReaderLock(engine, layout, options.signal, () => take(context, work));
     if (!record) return undefined;
-    await ifNobodyReads(context, engine, 'expiry', () => expireAfterBackup(context, engine));
+    await ifNobodyReads(context, 'expiry', () => expireAfterBackup(context));
     return { record };
   });
 }
 
 interface Work extends BackupOptions {
   readonly config: Config;
-  readonly engine: Engine;
   readonly begin: OnBegin;
 }
 
-/** Takes a revision for the tags that are wanted or due. The caller holds the locks. */
-async function take(context: Context, work: Work): Promise<RevisionRecord | undefined> {
-  const { config, engine, begin, slot } = work;
+/** Takes a revision for the requested tags, or for those that are due. The caller holds the locks. */
+async function take(context: EngineContext, work: Work): Promise<RevisionRecord | undefined> {
+  const { config, begin, slot } = work;
   try {
     const startedAt = context.clock();
     const list = await readRevisions(context.layout);
-    await settle(context, engine, list);
+    await repairState(context, list);
     const request = { tags: work.tags, slot };
     const tags = chooseTags(config, list.revisions, request, startedAt);
     begin(tags);
@@ -106,23 +106,24 @@ async function take(context: Context, work: Work): Promise<RevisionRecord | unde
     }
     const plan = await planRevision(context, work, list, { tags, startedAt, slot });
     const { rate = config.rate, idle = config.idle } = work;
-    return await takeRevision(context, engine, plan, { ...work, rate, idle });
+    return await takeRevision(context, plan, { ...work, rate, idle });
   } catch (error) {
-    if (isIoError(error, 'ENOSPC', 'EDQUOT')) await makeSpace(context, engine);
+    if (isIoError(error, 'ENOSPC', 'EDQUOT')) await makeSpace(context);
     throw error;
   }
 }
 
-/** Opens the source and decides everything else that a revision needs. */
+/** Opens the source and collects everything else that a revision needs. */
 async function planRevision(
-  context: Context,
-  { config, engine, force = false }: Work,
+  context: EngineContext,
+  { config, force = false }: Work,
   { revisions, damaged, unreadable }: RevisionList,
   moment: Pick<RevisionPlan, 'tags' | 'startedAt' | 'slot'>,
 ): Promise<RevisionPlan> {
-  const left = await openTrustedSnapshotList(context, engine);
-  const source = openSource(withForce(config.source, force), context.layout.directory, engine, left);
-  const unfinished = await refuseHalfRestored(context, engine, source.target, force);
+  const { layout, engine } = context;
+  const left = await openTrustedSnapshotList(context);
+  const source = openSource(withForce(config.source, force), layout.directory, engine, left);
+  const unfinished = await refuseHalfRestored(context, source.target, force);
   const { requireReflink, sizeLimit } = config;
   return {
     config: config.source,
@@ -137,38 +138,36 @@ async function planRevision(
   };
 }
 
-/** Warns of files that the run leaves alone, and sets right what earlier runs left wrong. */
-async function settle(
-  context: Context,
-  engine: Engine,
+/** Warns of unusable files, and repairs the links and doubts that an interrupted run left unfinished. */
+async function repairState(
+  context: EngineContext,
   { revisions, unreadable, unrecorded }: RevisionList,
 ): Promise<void> {
   for (const { uuid, reason } of unreadable)
     context.log('warning', `revision ${uuid} is left out: ${reason}`);
   warnOfUnrecorded(context, unrecorded);
-  await orWarn(context, 'the links were not set right', () => updateLinks(engine, context.layout, revisions));
-  await orWarn(context, 'not all doubts were written down', () => finishDoubts(context, engine, revisions));
+  await orWarn(context, 'the links were not set right', () =>
+    updateLinks(context.engine, context.layout, revisions),
+  );
+  await orWarn(context, 'not all doubts were written down', () => finishDoubts(context, revisions));
 }
 
-/** Finishes the work of a run that was interrupted after it had found a wrong hint. */
-async function finishDoubts(
-  context: Context,
-  engine: Engine,
-  revisions: readonly RevisionRecord[],
-): Promise<void> {
+/** Finishes marking revisions as doubtful, if a run was interrupted after it had found a wrong hint. */
+async function finishDoubts(context: EngineContext, revisions: readonly RevisionRecord[]): Promise<void> {
   if (revisions.every(({ suspects = [] }) => suspects.length === 0)) return;
-  const { settleDoubts } = await import('./doubt-revisions.ts');
-  await settleDoubts(context, engine, revisions);
+  const { markSuspects } = await import('./doubt-revisions.ts');
+  await markSuspects(context, revisions);
 }
 
 function withForce(source: SourceConfig, force = false): SourceConfig {
   return force && source.type === 'file' ? { ...source, allowMounted: true } : source;
 }
 
-/** Removing is for when nobody restores or verifies: they would miss what goes. The next backup makes up for it. */
+/**
+ * Runs `work`, which removes files, unless a restore or a verification is using files. The next backup makes up for it.
+ */
 async function ifNobodyReads(
-  { layout, log }: Context,
-  engine: Engine,
+  { layout, log, engine }: EngineContext,
   what: string,
   work: () => Promise<void>,
 ): Promise<void> {
@@ -176,14 +175,14 @@ async function ifNobodyReads(
   if (!isDone) log('info', `${what} is left to the next backup: somebody reads here`);
 }
 
-/** Takes away what interrupted runs left, and what has been in the trash for its time. */
-async function purgeBefore(context: Context, engine: Engine, graceMs: number): Promise<void> {
+/** Purges leftovers of interrupted runs, and removed revisions whose grace period is over. */
+async function purgeBefore(context: EngineContext, graceMs: number): Promise<void> {
   const nowMs = context.clock().getTime();
-  await purgeAll(context, engine, (removedAt) => nowMs - removedAt.getTime() > graceMs);
+  await purgeAll(context, (removedAt) => nowMs - removedAt.getTime() > graceMs);
 }
 
-/** Leftovers of interrupted runs keep nobody from taking a backup. */
-async function orWarn({ log }: Context, what: string, work: () => Promise<void>): Promise<void> {
+/** Runs `work` and turns I/O errors into warnings, because they must not prevent the backup. */
+async function orWarn({ log }: PlainContext, what: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
@@ -192,9 +191,9 @@ async function orWarn({ log }: Context, what: string, work: () => Promise<void>)
   }
 }
 
-/** The disk is full: what was removed before goes for good, so that the next backup has its space. */
-async function makeSpace(context: Context, engine: Engine): Promise<void> {
-  const { layout, log } = context;
+/** Empties the trash when the disk is full, so that the next backup has space. */
+async function makeSpace(context: EngineContext): Promise<void> {
+  const { layout, log, engine } = context;
   const gone = await purgeTrash(engine, layout, () => true, warningOf(context));
   if (gone.length > 0)
     log('warning', `the trash was emptied to make space: ${counted(gone.length, 'revision')}`);

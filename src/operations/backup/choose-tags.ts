@@ -4,17 +4,17 @@ import { dueTags, missingTags, NOTHING_EVER } from '../../domain/schedule.ts';
 import { zoneOf } from '../../domain/time-zone.ts';
 import type { Log } from '../context.ts';
 
-/** The request of a run. */
+/** The tags and the slot that a run was asked for. */
 export interface Request {
-  /** Absent: the tags of the schedule. */
+  /** By default, the tags of the schedule. */
   readonly tags?: readonly string[] | undefined;
-  /** A moment of the slot; absent: what is due now. */
+  /** A moment in the slot. Absent if the run takes what is due now. */
   readonly slot?: Date | undefined;
 }
 
 /**
- * The tags for which a run takes a revision; none when nothing is due. By slot these are the tags that no good
- * revision of that slot carries, so that however often a run is asked for there is one.
+ * Returns the tags of the next revision; none if nothing is due. With a slot, these are the tags that no good revision
+ * of that slot carries, so repeated runs take only one revision.
  */
 export function chooseTags(
   { schedule, timeZone }: Config,
@@ -27,7 +27,7 @@ export function chooseTags(
   return missingTags(wanted, slot.getTime(), { schedule, revisions, zone: zoneOf(timeZone) });
 }
 
-/** Logs that nothing is due; warns when that will never change. */
+/** Logs that nothing is due. Warns if the schedule is empty, because nothing will ever be due. */
 export function logNothingDue(log: Log, { schedule }: Config, { tags, slot }: Request): void {
   const isFutile = !tags && schedule.size === 0;
   const reason = slot

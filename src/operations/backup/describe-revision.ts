@@ -6,28 +6,28 @@ import { FORMAT_VERSION } from '../../repository/record.ts';
 import type { Snapshot, SnapshotRequest } from '../../sources/source.ts';
 import type { RevisionPlan } from './revision-plan.ts';
 
-/** The count of runs starts over here: far beyond any real count, and still a safe integer. */
+/** The sample counter wraps here: beyond any real count, and a safe integer. */
 const SAMPLE_RUN_CYCLE = 2 ** 31;
-/** Ranges in which a hint was wrong that a record names. */
+/** Maximum number of wrongly hinted ranges in a record. */
 const NAMED_RANGES = 100;
 const ONE_DISK = 'with the source, as both live on one disk';
 
-/** The facts about a revision that was written. */
+/** The outcome of writing a revision. */
 type Written = WriteStats & {
+  readonly finishedAt: Date;
   readonly snapshotDropped?: string | undefined;
   readonly format?: string | undefined;
 };
 
-/** The record of a revision that was written. */
+/** Builds the record of a written revision. */
 export function describeRevision(
   plan: RevisionPlan,
   snapshot: Snapshot,
   { uuid, parent }: SnapshotRequest,
   written: Written,
-  finishedAt: Date,
 ): RevisionRecord {
   const { source, tags, startedAt, slot, unfinished } = plan;
-  const { size, digest, blockSize, format } = written;
+  const { size, digest, blockSize, format, finishedAt } = written;
   const duration = Math.max(0, finishedAt.getTime() - startedAt.getTime()) / 1000;
   const fullRead = written.narrowed ? parent && fullReadOf(parent, plan.revisions) : uuid;
   return {
@@ -62,7 +62,7 @@ function statsOf(
   const { bytesRead, bytesWritten, bytesChanged, bytesZero, sharing } = written;
   const { extents, hintFailures, snapshotDropped } = written;
   const sharingReason = written.sourceCloned ? ONE_DISK : written.sharingReason;
-  const reasons = [parent ? undefined : whyNoParent(plan), snapshot.fallback, written.fallback];
+  const reasons = [parent ? undefined : reasonForNoParent(plan), snapshot.fallback, written.fallback];
   const fallback = reasons.filter((reason) => reason !== undefined).join('; ');
   return {
     bytesRead,
@@ -80,8 +80,8 @@ function statsOf(
   };
 }
 
-/** The reason why a revision starts from nothing; undefined for the first one. */
-export function whyNoParent({ revisions, damaged, unreadable }: RevisionPlan): string | undefined {
+/** Returns the reason why a revision has no parent; undefined for the first revision. */
+export function reasonForNoParent({ revisions, damaged, unreadable }: RevisionPlan): string | undefined {
   const counts = [
     [revisions.length, 'distrusted'],
     [damaged, 'damaged'],
@@ -91,12 +91,15 @@ export function whyNoParent({ revisions, damaged, unreadable }: RevisionPlan): s
   return bad.length > 0 ? `no earlier revision is good (${bad.join(', ')})` : undefined;
 }
 
-/** Each run reads another sample. Counted from revision to revision, because their number stays the same one day. */
+/**
+ * Returns the number of the next sample. Each run reads other blocks. The number of revisions would not do, because it
+ * becomes constant once old revisions expire.
+ */
 export function sampleRunAfter(parent: RevisionRecord | undefined): number {
   return parent?.stats.sampleRun === undefined ? 0 : (parent.stats.sampleRun + 1) % SAMPLE_RUN_CYCLE;
 }
 
-/** The method that was really used, which may be less than the source had planned. */
+/** Returns the method that was used. The source may have planned a faster one. */
 function methodOf({ method }: Snapshot, { narrowed, sourceCloned }: WriteStats): string {
   if (!narrowed) return 'full';
   return sourceCloned ? 'clone' : method;

@@ -10,9 +10,12 @@ import { readRecord } from '../../repository/read-revisions.ts';
 import { rewriteRecord } from '../../repository/seal-revision.ts';
 import { readTrash } from '../../repository/trash.ts';
 import type { Source } from '../../sources/source.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext } from '../context.ts';
 
-/** The revisions that may lack changes when a hint for a child of `parent` was wrong; those in the trash, too. */
+/**
+ * Finds the revisions that may lack changes because a hint for a child of `parent` was wrong, including those in the
+ * trash.
+ */
 export async function findSuspects(
   layout: Layout,
   parent: RevisionRecord,
@@ -23,19 +26,18 @@ export async function findSuspects(
 }
 
 /**
- * Writes into the records of revisions that others doubt them. The record of the doubting one names them until that is
- * done, so an interrupted run is finished by the next. The caller holds the locks.
+ * Marks the suspects of each revision as doubtful in their records. The revision names its suspects until all are
+ * marked, so the next run can finish an interrupted one. The caller holds the locks.
  *
  * @param revisions all there are
  */
-export async function settleDoubts(
-  context: Context,
-  engine: Engine,
+export async function markSuspects(
+  context: EngineContext,
   revisions: readonly RevisionRecord[],
 ): Promise<void> {
   for (const { uuid, suspects = [] } of revisions) {
     if (suspects.length === 0) continue;
-    const { layout, log } = context;
+    const { layout, log, engine } = context;
     const reason = describeDoubt(uuid);
     const here = suspects.filter((suspect) => revisions.some((record) => record.uuid === suspect));
     for (const suspect of here) await markDoubted(engine, layout, suspect, reason);
@@ -57,27 +59,26 @@ async function markDoubted(engine: Engine, layout: Layout, uuid: string, reason:
   if (after !== before) await rewriteRecord(engine, layout, after);
 }
 
-/** A revision in doubt, and where it came from. */
+/** A doubtful revision and its source. */
 interface Doubted {
   readonly source: Source;
-  /** As it was before anybody doubted it. */
+  /** The record before the doubt. */
   readonly record: RevisionRecord;
 }
 
 /**
- * Compares a revision in doubt with the snapshot that it was made of, if that is still there. If they are equal, it is
- * trusted again. Whatever keeps it from being compared leaves it in doubt. The caller holds the locks.
+ * Compares a doubtful revision with its snapshot, if that still exists. An equal revision is trusted again. If the
+ * comparison fails, the doubt remains. The caller holds the locks.
  */
 export async function compareWithSnapshot(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   { source, record }: Doubted,
   operation: OperationOptions,
 ): Promise<void> {
-  const { layout, log } = context;
+  const { layout, log, engine } = context;
   const { uuid } = record;
   try {
-    const stats = await compare(layout, engine, { source, record }, operation);
+    const stats = await compare(context, { source, record }, operation);
     if (!stats) return log('info', `the snapshot of ${uuid} is gone, so it stays in doubt`);
     const { different, differentCount } = stats;
     if (differentCount === 0) {
@@ -95,15 +96,14 @@ export async function compareWithSnapshot(
 }
 
 async function compare(
-  layout: Layout,
-  engine: Engine,
+  { engine, layout }: EngineContext,
   { source, record }: Doubted,
   operation: OperationOptions,
 ): Promise<CompareStats | undefined> {
   if (!isIndexed(record)) return undefined;
   const { uuid, size, digest } = record;
   const { image, index } = layout.files(uuid);
-  // An image that began as the snapshot still is it.
+  // An image that was cloned from the snapshot is still equal to it.
   const input = sharesWithSource(record) ? { path: image } : await source.reopen?.(record);
   return input && engine.compareSource({ source: input, image, index, size, digest }, operation);
 }

@@ -4,15 +4,15 @@ import { fromNodeError, isNodeError } from '../../io-error.ts';
 import { readLastRun, writeLastRun } from '../../repository/last-run.ts';
 import type { Context } from '../context.ts';
 
-/** Is told for which tags a run takes a revision, as soon as nobody else can be in the middle of one. */
+/** Receives the tags of a run, once the run holds the writer lock. */
 export type OnBegin = (tags: readonly string[]) => void;
 
-/** More than any error says; the note stays small whatever the names in it. */
+/** Characters. Limits the size of the note, because messages contain names. */
 const LONGEST_MESSAGE = 1000;
 
 /**
- * Runs a backup, and notes in the repository that it began, and how it ended, whatever comes of it. That this is not
- * possible is warned of, and keeps no backup from its end.
+ * Runs a backup, and notes its start and its outcome in the repository. A note that cannot be written causes a warning,
+ * and the backup goes on.
  */
 export async function notingRun<Result>(
   context: Context,
@@ -62,7 +62,7 @@ function update(
     const after = change(before);
     if (after && after !== before) writeLastRun(layout, after);
   } catch (error) {
-    // A read-only filesystem takes no note; nobody needs to hear that.
+    // A read-only filesystem is no news to anybody.
     if (isNodeError(error, 'EROFS')) return;
     log('warning', `the run could not be noted in ${layout.lastRun}: ${describe(error)}`);
   }

@@ -1,13 +1,16 @@
 import { isBackyError } from '../../errors.ts';
 import { OUT_OF_REACH, type Source } from '../../sources/source.ts';
-import type { Context } from '../context.ts';
+import type { PlainContext } from '../context.ts';
 
-/** Removes old snapshots of a source, before and after a backup. */
+/** Retires old snapshots of a source, before and after a backup. */
 export interface Retiring {
-  /** Removes all but that of the revision `keep`. Those that stay cost space and nothing else, so it never fails. */
+  /**
+   * Removes all snapshots except that of the revision `keep`. Never fails, because a remaining snapshot only costs
+   * space.
+   */
   retire(keep: string | undefined): Promise<void>;
   /**
-   * Warns of what went wrong, once for each reason.
+   * Warns of failed removals, once for each reason.
    *
    * @param failure of the backup; if that was for want of the source, it says it all
    */
@@ -15,7 +18,7 @@ export interface Retiring {
 }
 
 /** @see Retiring */
-export function retiring({ log }: Context, source: Source): Retiring {
+export function retiring({ log }: PlainContext, source: Source): Retiring {
   const problems = new Set<string>();
   const told = new Set<string>();
   return {

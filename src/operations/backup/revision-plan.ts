@@ -3,23 +3,23 @@ import type { RevisionRecord } from '../../domain/revision.ts';
 import type { Source } from '../../sources/source.ts';
 import type { UnfinishedRestore } from '../restore/unfinished-restore.ts';
 
-/** Everything that is decided before a revision is taken. */
+/** Decisions and facts from before a revision is taken. */
 export interface RevisionPlan {
   readonly config: SourceConfig;
   readonly source: Source;
   /** The revisions of the repository, oldest first. */
   readonly revisions: readonly RevisionRecord[];
-  /** Number of damaged revisions beside them. */
+  /** Number of damaged revisions. */
   readonly damaged: number;
-  /** Number of revisions beside them whose records may not be read. */
+  /** Number of revisions whose records this user may not read. */
   readonly unreadable: number;
   readonly tags: readonly string[];
   readonly startedAt: Date;
-  /** A moment of the slot that it is asked for. */
+  /** A moment in the requested slot. */
   readonly slot?: Date | undefined;
   readonly requireReflink: boolean;
-  /** Bytes of the largest source that is taken. */
+  /** Size limit of the source, in bytes. */
   readonly sizeLimit: number;
-  /** The restore that has left the source half-done, if it is taken all the same. */
+  /** The unfinished restore to the source, if `force` accepts it. */
   readonly unfinished?: UnfinishedRestore | undefined;
 }

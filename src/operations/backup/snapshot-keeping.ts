@@ -2,17 +2,16 @@ import { describeRoom, hasRoom } from '../../domain/guest-room.ts';
 import { isBackyError } from '../../errors.ts';
 import type { WriteStats } from '../../native/engine.ts';
 import type { Source } from '../../sources/source.ts';
-import type { Context } from '../context.ts';
+import type { PlainContext } from '../context.ts';
 
 /**
- * The reason why the snapshot of a revision must not outlive its backup. A guest that overwrites blocks of a snapshot
- * takes new space, and without space its writes fail. A snapshot that has become the image stays all the same, and the
- * log warns.
+ * Returns the reason why a snapshot must be removed after its backup. Overwriting blocks of a snapshot takes space; if
+ * there is none, writes of the guest fail. A snapshot that was cloned as the image cannot be removed, so the log warns.
  *
  * @returns undefined when the snapshot may stay
  */
-export async function whySnapshotGoes(
-  { log }: Context,
+export async function reasonToDropSnapshot(
+  { log }: PlainContext,
   source: Source,
   { uuid, image }: { readonly uuid: string; readonly image: string },
   { sourceCloned }: WriteStats,

@@ -22,13 +22,13 @@ import { discardRevision, sealRevision } from '../../repository/seal-revision.ts
 import { announce } from '../../repository/unfinished.ts';
 import { foreignFormat, formatWarning } from '../../sources/image-format.ts';
 import { DEFAULT_SAMPLE_RUNS, type Snapshot, type SnapshotRequest } from '../../sources/source.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext, PlainContext } from '../context.ts';
 import { indexRevision } from '../verify/index-revision.ts';
 import { wholeProgress } from '../whole-progress.ts';
-import { describeRevision, sampleRunAfter, whyNoParent } from './describe-revision.ts';
+import { describeRevision, reasonForNoParent, sampleRunAfter } from './describe-revision.ts';
 import { type Retiring, retiring } from './retiring.ts';
 import type { RevisionPlan } from './revision-plan.ts';
-import { whySnapshotGoes } from './snapshot-keeping.ts';
+import { reasonToDropSnapshot } from './snapshot-keeping.ts';
 
 /**
  * Writes, checks and seals a revision, and points the links to it. The caller holds the locks.
@@ -36,35 +36,33 @@ import { whySnapshotGoes } from './snapshot-keeping.ts';
  * @throws what `backup` throws; nothing of the revision is left then
  */
 export async function takeRevision(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   plan: RevisionPlan,
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
   const newest = newestGood(plan.revisions);
   const { indexing, writing } = piecesOf(operation, newest);
-  const parent = await indexedParent(context, engine, newest, indexing);
+  const parent = await indexedParent(context, newest, indexing);
   const request = await requestOf(context, plan, parent, operation.signal);
   const snapshots = retiring(context, plan.source);
   await snapshots.retire(parent?.uuid);
-  const { record, stats } = await withoutRemains(context, engine, snapshots, request, () =>
-    writeRevision(context, engine, plan, { request, snapshots, writing }),
+  const { record, stats } = await discardingOnFailure(context, snapshots, request, () =>
+    writeRevision(context, plan, { request, snapshots, writing }),
   );
   report(context, plan, record, stats);
-  // Before the snapshot of the parent goes.
-  if (record.suspects)
-    await doubtRevisions(context, engine, plan, record, { ...operation, onProgress: undefined });
+  // This needs the snapshot of the parent, which is retired next.
+  if (record.suspects) await doubtRevisions(context, plan, record, { ...operation, onProgress: undefined });
   await snapshots.retire(record.stats.snapshotDropped === undefined ? record.uuid : undefined);
   snapshots.report();
   const isInDoubt = record.suspects !== undefined;
   const { revisions } = isInDoubt ? await readRevisions(context.layout) : plan;
-  await updateLinks(engine, context.layout, isInDoubt ? revisions : [...revisions, record]);
+  await updateLinks(context.engine, context.layout, isInDoubt ? revisions : [...revisions, record]);
   return record;
 }
 
-/** Gives the new revision its id and its place. */
+/** Chooses the id and the paths of the new revision. */
 async function requestOf(
-  { layout }: Context,
+  { layout }: PlainContext,
   { revisions, startedAt }: RevisionPlan,
   parent: RevisionRecord | undefined,
   signal: AbortSignal | undefined,
@@ -76,8 +74,7 @@ async function requestOf(
 
 /** Takes the snapshot, writes the image and the index, and seals them. */
 async function writeRevision(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   plan: RevisionPlan,
   {
     request,
@@ -89,26 +86,27 @@ async function writeRevision(
     readonly writing: OperationOptions;
   },
 ): Promise<{ readonly record: RevisionRecord; readonly stats: WriteStats }> {
-  const { layout, log, clock } = context;
-  const { uuid, parent, image } = request;
+  const { layout, log, clock, engine } = context;
+  const { uuid, image } = request;
   await announce(engine, layout, uuid, 'revision', plan.startedAt);
   const snapshot = await plan.source.snapshot(request);
   snapshots.report();
   checkSizeLimit(snapshot.name, snapshot.size, plan.sizeLimit);
   log('info', `backing up ${snapshot.name} as ${uuid} for ${plan.tags.join(', ')}`);
-  const options = writeOptions(layout, plan, snapshot, uuid, parent);
+  const options = writeOptions(layout, plan, snapshot, request);
   const stats = await checkingAfterwards(snapshot, () => engine.writeImage(options, writing));
-  const snapshotDropped = await whySnapshotGoes(context, plan.source, request, stats);
+  const snapshotDropped = await reasonToDropSnapshot(context, plan.source, request, stats);
   const format = await formatOf(engine, plan, snapshot, image);
-  const described = describeRevision(plan, snapshot, request, { ...stats, snapshotDropped, format }, clock());
+  const written = { ...stats, snapshotDropped, format, finishedAt: clock() };
+  const described = describeRevision(plan, snapshot, request, written);
   const record = stats.hintFailures.length > 0 ? await nameSuspects(context, plan, described) : described;
   await sealRevision(engine, layout, record);
   return { record, stats };
 }
 
-/** The suspects stand in the record of the revision that proved a hint to be wrong, so they are in doubt from its commit on. */
+/** Adds the suspects to the record of the revision that proved a hint wrong. They are in doubt from its commit on. */
 async function nameSuspects(
-  { layout }: Context,
+  { layout }: PlainContext,
   { revisions }: RevisionPlan,
   record: RevisionRecord,
 ): Promise<RevisionRecord> {
@@ -119,28 +117,27 @@ async function nameSuspects(
   return suspects.length > 0 ? { ...record, suspects } : record;
 }
 
-/** A hint was wrong: what rests on those before it may be, too. */
+/** Marks revisions as doubtful that rest on wrong hints. */
 async function doubtRevisions(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   { source, revisions }: RevisionPlan,
   record: RevisionRecord,
   operation: OperationOptions,
 ): Promise<void> {
-  // Loaded when it is needed, which is hardly ever.
-  const { compareWithSnapshot, settleDoubts } = await import('./doubt-revisions.ts');
+  // Loaded late, because wrong hints are rare.
+  const { compareWithSnapshot, markSuspects } = await import('./doubt-revisions.ts');
   try {
-    await settleDoubts(context, engine, [...revisions, record]);
+    await markSuspects(context, [...revisions, record]);
   } catch (error) {
     if (!isBackyError(error)) throw error;
     context.log('warning', `the next backup writes down what is in doubt: ${error.message}`);
   }
   const parent = revisions.find(({ uuid }) => uuid === record.parent);
   if (!parent || !record.suspects?.includes(parent.uuid)) return;
-  await compareWithSnapshot(context, engine, { source, record: parent }, operation);
+  await compareWithSnapshot(context, { source, record: parent }, operation);
 }
 
-/** The format of what was read, whatever kind of source it comes from. @throws BACKY_SOURCE_FORMAT */
+/** Detects the format of the image, for all kinds of sources. @throws BACKY_SOURCE_FORMAT */
 async function formatOf(
   engine: Engine,
   { config }: RevisionPlan,
@@ -150,7 +147,7 @@ async function formatOf(
   return foreignFormat(name, await engine.describeSource(image), config);
 }
 
-/** Codes of a failure that the loss of a snapshot may have caused. */
+/** Codes of failures that may be caused by a lost snapshot. */
 const MAY_BE_LOSS = [
   'BACKY_IO',
   'BACKY_SOURCE_SHORT',
@@ -160,7 +157,7 @@ const MAY_BE_LOSS = [
   'BACKY_DIFF_DAMAGED',
 ] as const;
 
-/** Making an index of the parent first is about half of the work. */
+/** Splits the progress if the parent needs an index first, which is about half of the work. */
 function piecesOf(
   operation: OperationOptions,
   parent: RevisionRecord | undefined,
@@ -171,16 +168,15 @@ function piecesOf(
   return { indexing: { ...operation, onProgress: indexing }, writing: { ...operation, onProgress: writing } };
 }
 
-/** A parent without an index costs a full comparison anyway, and with that it gets one. */
+/** Makes the index of the parent if it has none. A full comparison would take as long. */
 async function indexedParent(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   parent: RevisionRecord | undefined,
   operation: OperationOptions,
 ): Promise<RevisionRecord | undefined> {
   if (!parent || isIndexed(parent)) return parent;
   try {
-    return await indexRevision(context, engine, parent.uuid, operation);
+    return await indexRevision(context, parent.uuid, operation);
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
     context.log('warning', `the parent ${parent.uuid} has no index: ${error.message}`);
@@ -188,7 +184,7 @@ async function indexedParent(
   }
 }
 
-/** A snapshot that is lost cannot be read either; that it is lost, or out of reach, says more. */
+/** Runs `read` and checks the snapshot afterwards, because a lost snapshot is a clearer reason than a failed read. */
 async function checkingAfterwards<Result>(snapshot: Snapshot, read: () => Promise<Result>): Promise<Result> {
   try {
     const result = await read();
@@ -201,7 +197,7 @@ async function checkingAfterwards<Result>(snapshot: Snapshot, read: () => Promis
   }
 }
 
-/** The image of a revision that was the source's snapshot. */
+/** Returns the image of the parent if it was cloned from the snapshot of the source. */
 function snapshotImage(layout: Layout, parent: RevisionRecord | undefined): string | undefined {
   return parent && sharesWithSource(parent) ? layout.files(parent.uuid).image : undefined;
 }
@@ -210,8 +206,7 @@ function writeOptions(
   layout: Layout,
   { revisions, requireReflink }: RevisionPlan,
   snapshot: Snapshot,
-  uuid: string,
-  parent: RevisionRecord | undefined,
+  { uuid, parent }: SnapshotRequest,
 ): WriteOptions {
   const { partialImage, partialIndex } = layout.files(uuid);
   const options = {
@@ -224,17 +219,16 @@ function writeOptions(
   };
   if (!parent) return options;
   const { image: parentImage, index: parentIndex }: RevisionFiles = layout.files(parent.uuid);
-  // After one revision was found damaged, hashes alone no longer prove the bytes on the disk.
+  // After one revision was found damaged, hashes no longer prove the bytes on the disk.
   const known = isIndexed(parent)
     ? { parentImage, parentIndex, parentDigest: parent.digest }
     : { parentImage };
   return { ...options, ...known, compareBytes: revisions.some(isDamagedOnDisk) };
 }
 
-/** Runs `work`; when it fails, removes the unfinished revision before the failure is passed on. */
-async function withoutRemains<Result>(
-  { layout, log }: Context,
-  engine: Engine,
+/** Runs `work`. If it fails, discards the unfinished revision, then passes the failure on. */
+async function discardingOnFailure<Result>(
+  { layout, log, engine }: EngineContext,
   snapshots: Retiring,
   { uuid, parent }: SnapshotRequest,
   work: () => Promise<Result>,
@@ -242,7 +236,7 @@ async function withoutRemains<Result>(
   try {
     return await work();
   } catch (failure) {
-    // The first failure is the one to report; the next backup cleans up.
+    // The first failure matters more. The next backup purges the rest.
     try {
       await discardRevision(engine, layout, uuid);
     } catch (error) {
@@ -255,9 +249,9 @@ async function withoutRemains<Result>(
   }
 }
 
-/** Nothing degrades silently. */
+/** Logs the result, and warns of everything that made it worse than it could be. */
 function report(
-  { log }: Context,
+  { log }: PlainContext,
   plan: RevisionPlan,
   { uuid, parent, size, source, stats }: RevisionRecord,
   { fallback, hintFailures }: WriteStats,
@@ -266,7 +260,7 @@ function report(
   const { method, sharing, sharingReason = 'unknown reason', bytesWritten, duration } = stats;
   log('info', `sealed ${uuid}: ${method}, ${formatSize(bytesWritten)} written in ${Math.round(duration)} s`);
   if (source.format !== undefined) log('warning', formatWarning(nameOfSource(plan.config), source.format));
-  const unshared = sharing === 'none' ? sharingReason : parent === null ? whyNoParent(plan) : undefined;
+  const unshared = sharing === 'none' ? sharingReason : parent === null ? reasonForNoParent(plan) : undefined;
   if (unshared !== undefined) log('warning', `revision ${uuid} shares no blocks with others: ${unshared}`);
   if (fallback !== undefined) log('warning', `revision ${uuid} took longer than need be: ${fallback}`);
   if (hintFailures.length > 0) {

@@ -3,55 +3,54 @@ import { sizeLimitOf } from '../../config/size-limit-of.ts';
 import type { IndexFacts, RevisionRecord } from '../../domain/revision.ts';
 import { checkSizeLimit } from '../../domain/size-limit.ts';
 import { backyError, isBackyError } from '../../errors.ts';
-import type { Engine, OperationOptions } from '../../native/engine.ts';
+import type { OperationOptions } from '../../native/engine.ts';
 import { discardAdoptedIndex, sealAdopted, setRecordAside } from '../../repository/adopt-image.ts';
 import type { Layout } from '../../repository/layout.ts';
 import { withReaderLock, withWriterLock } from '../../repository/lock.ts';
 import { type RevisionList, readRecord, readRevisions } from '../../repository/read-revisions.ts';
 import { announce } from '../../repository/unfinished.ts';
 import { describeImage, type UnrecordedImage } from '../../repository/unrecorded.ts';
-import type { Context } from '../context.ts';
+import { type Context, type EngineContext, withEngine } from '../context.ts';
 import { requireTrust } from '../trust.ts';
 import { adoptedRecord } from './adopted-record.ts';
 
 /** The images to adopt. */
 export interface AdoptOptions extends Omit<OperationOptions, 'onProgress'> {
-  /** Ids of images; by default all that have no record. One whose record cannot be read must be named. */
+  /** Ids of images; by default all images without a record. An image with an unreadable record must be named. */
   readonly ids?: readonly string[] | undefined;
-  /** Only say what would be done. */
+  /** Report the changes without making them. */
   readonly dryRun?: boolean | undefined;
 }
 
 /** The images that were adopted, or would be. */
 export interface AdoptResult {
-  /** The new records, oldest first. In a dry run one whose index would be made has no digest. */
+  /** The new records, oldest first. In a dry run, a record has no digest if its index would have to be made. */
   readonly adopted: readonly RevisionRecord[];
-  /** Images that stay without a record, and why. */
+  /** Images that stay without a record, with the reasons. */
   readonly refused: readonly { readonly uuid: string; readonly reason: string }[];
   readonly dryRun: boolean;
 }
 
 /**
- * Gives images a record that have none, or one that cannot be read; that one is kept in `quarantine`. A missing index is
- * made from the image. The revisions are distrusted until `verify` has passed, and stay until a person removes their tag
- * `manual:adopted`. Not the source is proven by that, only that an image equals its index.
+ * Makes new records for images that have none, or an unreadable one, which is moved to `quarantine`. Makes a missing
+ * index from the image. The revisions are distrusted until `verify` passes, which proves that the image matches its
+ * index, not that it matches the source. The tag `manual:adopted` protects them until a person removes it.
  *
  * @throws BACKY_UNTRUSTED, BACKY_NOT_ADOPTABLE for an id that needs no adoption or has no image; nothing is changed then. BACKY_LOCKED,
  *   BACKY_IO, BACKY_CANCELLED
  */
 export async function adopt(context: Context, options: AdoptOptions = {}): Promise<AdoptResult> {
   requireTrust(context);
-  const { layout } = context;
-  const engine = await context.engine();
+  const loaded = await withEngine(context);
+  const { engine, layout } = loaded;
   const { dryRun = false } = options;
-  const work = (): Promise<AdoptResult> => adoptAll(context, engine, { ...options, dryRun });
+  const work = (): Promise<AdoptResult> => adoptAll(loaded, { ...options, dryRun });
   if (dryRun) return work();
   return withWriterLock(engine, layout, () => withReaderLock(engine, layout, options.signal, work));
 }
 
 async function adoptAll(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   options: AdoptOptions & { readonly dryRun: boolean },
 ): Promise<AdoptResult> {
   const { layout, log } = context;
@@ -61,12 +60,10 @@ async function adoptAll(
   const refused: { uuid: string; reason: string }[] = [];
   for (const image of images) {
     try {
-      adopted.push(
-        await (dryRun ? preview(context, engine, image, options) : adoptOne(context, engine, image, options)),
-      );
+      adopted.push(await (dryRun ? preview(context, image, options) : adoptOne(context, image, options)));
       if (!dryRun) log('info', `${image.uuid} was adopted`);
     } catch (error) {
-      // One image that does not fit keeps nobody from the others.
+      // One unfit image must not block the others.
       if (!isBackyError(error, 'BACKY_INDEX_DAMAGED', 'BACKY_TOO_LARGE', 'BACKY_IO')) throw error;
       refused.push({ uuid: image.uuid, reason: error.message });
       log('warning', `${image.uuid} stays without a record: ${error.message}. ${error.remedy}`);
@@ -75,7 +72,7 @@ async function adoptAll(
   return { adopted, refused, dryRun };
 }
 
-/** The images that are meant; those whose record is there and cannot be read only when they are named. */
+/** Returns the images to adopt. An image with an unreadable record is included only if it is named. */
 function select(
   layout: Layout,
   { unrecorded, damaged }: RevisionList,
@@ -101,29 +98,27 @@ function isRecordUnreadable(layout: Layout, id: string): boolean {
   }
 }
 
-/** The record that adopting an image would make. */
+/** Builds the record that `adoptOne` would write. */
 async function preview(
-  { layout, clock }: Context,
-  engine: Engine,
+  context: EngineContext,
   image: UnrecordedImage,
   operation: OperationOptions,
 ): Promise<RevisionRecord> {
-  const at = clock().toISOString();
+  const at = context.clock().toISOString();
   if (!image.indexed) return adoptedRecord(image, undefined, { at, index: 'made' });
-  return adoptedRecord(image, await fittingIndex(layout, engine, image, operation), { at, index: 'found' });
+  return adoptedRecord(image, await fittingIndex(context, image, operation), { at, index: 'found' });
 }
 
 async function adoptOne(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   image: UnrecordedImage,
   operation: AdoptOptions,
 ): Promise<RevisionRecord> {
-  const { layout, clock } = context;
+  const { layout, clock, engine } = context;
   const at = clock().toISOString();
   if (image.indexed) {
-    const index = await fittingIndex(layout, engine, image, operation);
-    return seal(engine, layout, adoptedRecord(image, index, { at, index: 'found' }));
+    const index = await fittingIndex(context, image, operation);
+    return seal(context, adoptedRecord(image, index, { at, index: 'found' }));
   }
   const { uuid } = image;
   const { image: path, partialIndex } = layout.files(uuid);
@@ -131,24 +126,27 @@ async function adoptOne(
   await announce(engine, layout, uuid, 'index', clock());
   try {
     const { size, ...index } = await engine.indexImage({ image: path, index: partialIndex }, operation);
-    return await seal(engine, layout, adoptedRecord({ ...image, size }, index, { at, index: 'made' }));
+    return await seal(context, adoptedRecord({ ...image, size }, index, { at, index: 'made' }));
   } catch (error) {
-    // The first failure is the one to report; the next backup cleans up.
+    // The first failure matters more. The next backup purges the index.
     await discardAdoptedIndex(engine, layout, uuid).catch(() => undefined);
     throw error;
   }
 }
 
-async function seal(engine: Engine, layout: Layout, record: RevisionRecord): Promise<RevisionRecord> {
+async function seal({ engine, layout }: EngineContext, record: RevisionRecord): Promise<RevisionRecord> {
   if (existsSync(layout.files(record.uuid).record)) await setRecordAside(engine, layout, record);
   await sealAdopted(engine, layout, record);
   return record;
 }
 
-/** An image that is still being copied has an index of another size. @throws BACKY_INDEX_DAMAGED, BACKY_IO, BACKY_CANCELLED */
+/**
+ * Reads the index of an image, and checks that both have the same size. They differ while an image is being copied.
+ *
+ * @throws BACKY_INDEX_DAMAGED, BACKY_IO, BACKY_CANCELLED
+ */
 export async function fittingIndex(
-  layout: Layout,
-  engine: Engine,
+  { engine, layout }: EngineContext,
   { uuid, size }: UnrecordedImage,
   { signal }: OperationOptions = {},
 ): Promise<IndexFacts> {

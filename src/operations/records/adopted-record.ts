@@ -2,12 +2,13 @@ import type { IndexFacts, RevisionRecord } from '../../domain/revision.ts';
 import { FORMAT_VERSION } from '../../repository/record.ts';
 import type { UnrecordedImage } from '../../repository/unrecorded.ts';
 
-/** Keeps what was adopted: no schedule knows how long it was meant to stay. */
+/** Protects adopted revisions from expiry, because their tags are lost. */
 const ADOPTED_TAG = 'manual:adopted';
 
 /**
- * The record of an image that has lost its own. It claims no more than the files show: how the source was read is
- * unknown, so the weakest consistency stands there, and nothing has compared the image with anything yet.
+ * Builds a record for an image that has lost its own. It claims no more than the files show: the way the source was
+ * read is unknown, so the record has the weakest consistency. The revision is distrusted, because nothing has checked
+ * the image yet.
  *
  * @param index undefined as long as there is none
  * @param adoption absent for an image that is on its way to the trash

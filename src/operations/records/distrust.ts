@@ -3,8 +3,8 @@ import type { Context } from '../context.ts';
 import { type EditOptions, type EditResult, editRecords } from './edit-records.ts';
 
 /**
- * Marks revisions as not to be relied upon: they are not cloned, `last` moves away from them, and the next backup
- * compares every byte. Verifying them says whether they are.
+ * Marks revisions as distrusted. backy does not clone them, `last` moves away from them, and the next backup compares
+ * every byte. `verify` shows whether they are good.
  *
  * @param revisions which; `all` by default
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO

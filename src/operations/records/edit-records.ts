@@ -11,13 +11,13 @@ import { requireTrust } from '../trust.ts';
 
 /** Settings of a change of records. */
 export interface EditOptions {
-  /** Only say what would be done. */
+  /** Report the changes without making them. */
   readonly dryRun?: boolean | undefined;
 }
 
 /** The result of a change of records, done or planned. */
 export interface EditResult {
-  /** The records as they are then, oldest first; unchanged ones among them. */
+  /** The records after the change, oldest first, including unchanged ones. */
   readonly revisions: readonly RevisionRecord[];
   /** Number of records written. */
   readonly changed: number;
@@ -25,8 +25,9 @@ export interface EditResult {
 }
 
 /**
- * Changes the records of some revisions: all of them are worked out before the first is written, so that a mistake
- * changes nothing. Images and indexes stay as they are. A record that is changed is accepted as it is otherwise.
+ * Changes the records of some revisions. It computes all changes before it writes the first, so a mistake changes
+ * nothing. Images and indexes stay as they are. A changed record gets a new checksum, also if it was edited by hand
+ * before.
  *
  * @param edit returns the new record, or the one it got when nothing is to be changed
  * @throws BACKY_UNTRUSTED, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_RECORD_DAMAGED,
@@ -43,7 +44,7 @@ export async function editRecords(
   if (dryRun) return resultOf(await workOut(layout, spec, edit), dryRun);
   const engine = await load();
   return withWriterLock(engine, layout, () =>
-    // A purge would take a record that is being written for a leftover.
+    // A purge would treat a record that is being written as a leftover.
     withReaderLock(engine, layout, signal, async () => {
       const edits = await workOut(layout, spec, edit);
       await carryOut(engine, layout, edits);
@@ -53,10 +54,10 @@ export async function editRecords(
 }
 
 interface Edits {
-  /** All revisions as they are then. */
+  /** All revisions after the change. */
   readonly all: readonly RevisionRecord[];
   readonly chosen: readonly RevisionRecord[];
-  /** Those of the chosen ones that become others. */
+  /** The chosen ones that differ from before. */
   readonly changed: readonly RevisionRecord[];
 }
 

@@ -7,14 +7,14 @@ import { type EditOptions, type EditResult, editRecords } from './edit-records.t
 
 /** A change of tags. */
 export interface EditTagsOptions extends EditOptions {
-  /** Give exactly these tags, give these too, or take these away. */
+  /** Replace the tags, add to them, or remove from them. */
   readonly action: 'set' | 'add' | 'remove';
   readonly tags: readonly string[];
-  /** Which revisions; `last` by default. */
+  /** A revision spec; `last` by default. */
   readonly revisions?: string | undefined;
-  /** Change nothing unless every one of them has exactly these tags now, in any order. */
+  /** Change nothing unless every revision has exactly these tags now, in any order. */
   readonly expected?: readonly string[] | undefined;
-  /** Take tags that the schedule does not have. */
+  /** Accept tags that are not in the schedule. */
   readonly force?: boolean | undefined;
 }
 
@@ -39,7 +39,7 @@ export async function editTags(context: Context, options: EditTagsOptions): Prom
   return result;
 }
 
-/** Only tags that are given are checked: what a revision has can be taken away, whatever it is called. */
+/** Checks the tags to add. Tags to remove are not checked, because existing tags may have any name. */
 async function checkedTags(
   { layout }: Context,
   tags: readonly string[],

@@ -4,19 +4,19 @@ import { type EditResult, editRecords } from './edit-records.ts';
 
 /** A hold to place on revisions. */
 export interface HoldOptions {
-  /** For people: why they must not be removed. */
+  /** The reason, shown to people. */
   readonly reason: string;
-  /** When the hold ends by itself; absent: when it is released. */
+  /** End of the hold. Absent if only `release` ends it. */
   readonly until?: Date | undefined;
-  /** Which revisions; `last` by default. */
+  /** A revision spec; `last` by default. */
   readonly revisions?: string | undefined;
 }
 
-/** Enough to say why; records are read by the thousand. */
+/** Characters. Commands read thousands of records, so they must stay small. */
 const LONGEST_REASON = 1000;
 
 /**
- * Keeps revisions from being removed, by the schedule or by a person. Holding again replaces reason and end.
+ * Protects revisions from removal, by the schedule and by people. A second hold replaces reason and end.
  *
  * @throws BACKY_HOLD_INVALID without a reason, with one of more than 1,000 characters, or when the end is past; BACKY_REVISION_UNKNOWN,
  *   BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO
@@ -40,7 +40,7 @@ export async function hold(context: Context, options: HoldOptions): Promise<Edit
 }
 
 /**
- * Ends the hold of revisions; those that are not held stay as they are.
+ * Ends the hold of revisions. Revisions without a hold stay as they are.
  *
  * @param revisions which; `last` by default
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_LOCKED, BACKY_IO

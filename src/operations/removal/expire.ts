@@ -2,11 +2,11 @@ import { loadConfig } from '../../config/load-config.ts';
 import { type Alarm, planRetention, type RetentionVerdict, retainableOf } from '../../domain/retention.ts';
 import type { RevisionRecord } from '../../domain/revision.ts';
 import { backyError, isBackyError } from '../../errors.ts';
-import type { Engine, FreedStats } from '../../native/engine.ts';
+import type { FreedStats } from '../../native/engine.ts';
 import { findInUse } from '../../repository/in-use.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { rewriteRecord } from '../../repository/seal-revision.ts';
-import type { Context } from '../context.ts';
+import { type Context, type EngineContext, type PlainContext, withEngine } from '../context.ts';
 import { requireTrust } from '../trust.ts';
 import { measureFreed } from './freed-space.ts';
 import { warningOf } from './purge-all.ts';
@@ -14,9 +14,9 @@ import { removeRevisions, whileAlone } from './removing.ts';
 
 /** Settings of an expiry. */
 export interface ExpireOptions {
-  /** Only say what would be done. */
+  /** Report the changes without making them. */
   readonly dryRun?: boolean | undefined;
-  /** Carry the plan out although it raises an alarm. */
+  /** Carry out the plan despite an alarm. */
   readonly confirmed?: boolean | undefined;
 }
 
@@ -24,9 +24,9 @@ export interface ExpireOptions {
 export interface ExpireResult {
   /** One for each readable revision, oldest first. */
   readonly verdicts: readonly ExpireVerdict[];
-  /** The reason why the plan waits for a confirmation. */
+  /** The reason why the plan needs a confirmation. */
   readonly alarm?: Alarm;
-  /** Space that deleting these revisions frees once the trash is emptied. */
+  /** Space that becomes free once the trash is emptied. */
   readonly freed: FreedStats;
   readonly dryRun: boolean;
 }
@@ -37,7 +37,7 @@ export interface ExpireVerdict extends RetentionVerdict {
 }
 
 /**
- * Applies the schedule: takes expired tags away, and removes the revisions that nothing keeps.
+ * Applies the schedule: removes expired tags, and revisions that nothing keeps.
  *
  * @throws BACKY_UNTRUSTED, BACKY_EXPIRY_STOPPED when the plan is implausible and not confirmed; nothing is changed then.
  *   BACKY_REVISION_BUSY for a revision in use, which stays when all others are gone.
@@ -45,33 +45,33 @@ export interface ExpireVerdict extends RetentionVerdict {
  */
 export async function expire(context: Context, options: ExpireOptions = {}): Promise<ExpireResult> {
   requireTrust(context);
-  const { layout } = context;
-  const engine = await context.engine();
+  const loaded = await withEngine(context);
+  const { engine, layout } = loaded;
   const { dryRun = false } = options;
   if (dryRun) {
     const planned = await plan(context);
     const inUse = await findInUse(engine, layout, goingOf(planned.verdicts));
     for (const [uuid, error] of inUse) warningOf(context)(uuid, error);
-    return { ...(await preview(engine, context, planned)), dryRun };
+    return { ...(await preview(loaded, planned)), dryRun };
   }
-  return whileAlone(engine, layout, async () => {
+  return whileAlone(loaded, async () => {
     const planned = await plan(context);
     if (planned.alarm && !options.confirmed) throw stopped(layout.directory, planned.alarm);
-    const result = await preview(engine, context, planned);
-    await carryOut(context, engine, planned);
+    const result = await preview(loaded, planned);
+    await carryOut(loaded, planned);
     return { ...result, dryRun };
   });
 }
 
 /**
- * Expires after a backup. Whatever is wrong with that is only warned of: the backup is good all the same.
- * The caller holds both locks.
+ * Expires after a backup. An error only causes a warning, because the backup itself is good. The caller holds both
+ * locks.
  */
-export async function expireAfterBackup(context: Context, engine: Engine): Promise<void> {
+export async function expireAfterBackup(context: EngineContext): Promise<void> {
   try {
     const planned = await plan(context);
     if (planned.alarm) throw stopped(context.layout.directory, planned.alarm);
-    await carryOut(context, engine, planned);
+    await carryOut(context, planned);
   } catch (error) {
     if (!isBackyError(error)) throw error;
     context.log('warning', `${error.message}. ${error.remedy}`);
@@ -80,12 +80,12 @@ export async function expireAfterBackup(context: Context, engine: Engine): Promi
 
 interface Plan {
   readonly verdicts: readonly ExpireVerdict[];
-  /** For how long what goes can be brought back, in milliseconds. */
+  /** Milliseconds for which removed revisions can be brought back. */
   readonly graceMs: number;
   readonly alarm?: Alarm;
 }
 
-async function plan({ layout, clock }: Context): Promise<Plan> {
+async function plan({ layout, clock }: PlainContext): Promise<Plan> {
   const { schedule, graceMs } = await loadConfig(layout.config);
   const { revisions } = await readRevisions(layout);
   const { verdicts, alarm } = planRetention(schedule, revisions.map(retainableOf), clock().getTime());
@@ -97,23 +97,22 @@ async function plan({ layout, clock }: Context): Promise<Plan> {
 }
 
 async function preview(
-  engine: Engine,
-  context: Context,
+  context: EngineContext,
   { verdicts, alarm }: Plan,
 ): Promise<Omit<ExpireResult, 'dryRun'>> {
-  const freed = await measureFreed(engine, context, goingOf(verdicts));
+  const freed = await measureFreed(context, goingOf(verdicts));
   return { verdicts, ...(alarm ? { alarm } : {}), freed };
 }
 
-async function carryOut(context: Context, engine: Engine, { verdicts, graceMs }: Plan): Promise<void> {
-  const { layout, log } = context;
+async function carryOut(context: EngineContext, { verdicts, graceMs }: Plan): Promise<void> {
+  const { layout, log, engine } = context;
   for (const { record, kept, expiredTags } of verdicts) {
     if (!kept || expiredTags.length === 0) continue;
     const tags = record.tags.filter((tag) => !expiredTags.includes(tag));
     await rewriteRecord(engine, layout, { ...record, tags });
     log('info', `${record.uuid} has lost ${expiredTags.join(', ')}`);
   }
-  await removeRevisions(context, engine, goingOf(verdicts), graceMs, 'has expired');
+  await removeRevisions(context, goingOf(verdicts), graceMs, 'has expired');
 }
 
 function goingOf(verdicts: readonly ExpireVerdict[]): readonly string[] {

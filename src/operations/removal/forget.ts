@@ -1,11 +1,11 @@
 import { isGood, isHeld, newestGood, type RevisionRecord } from '../../domain/revision.ts';
 import { findRevisions } from '../../domain/revision-spec.ts';
 import { backyError, isBackyError } from '../../errors.ts';
-import type { Engine, FreedStats } from '../../native/engine.ts';
+import type { FreedStats } from '../../native/engine.ts';
 import { findInUse } from '../../repository/in-use.ts';
 import { type RevisionList, readRevisions } from '../../repository/read-revisions.ts';
 import { readUnrecorded, type UnrecordedImage } from '../../repository/unrecorded.ts';
-import type { Context } from '../context.ts';
+import { type Context, type EngineContext, type PlainContext, withEngine } from '../context.ts';
 import { fittingIndex } from '../records/adopt.ts';
 import { adoptedRecord } from '../records/adopted-record.ts';
 import { requireTrust } from '../trust.ts';
@@ -16,21 +16,21 @@ import { removeImage, removeRevisions, whileAlone } from './removing.ts';
 
 /** The revisions to forget. */
 export interface ForgetOptions {
-  /** Which revisions; a damaged one, or an image without a record, by its whole id. */
+  /** A revision spec; or the whole id of a damaged revision or of an image without a record. */
   readonly revisions: string;
-  /** Only say what would be done. */
+  /** Report the changes without making them. */
   readonly dryRun?: boolean | undefined;
-  /** Forget the last good revision, too. */
+  /** Also forget the last good revision. */
   readonly evenTheLast?: boolean | undefined;
 }
 
 /** The revisions that were forgotten, or would be. */
 export interface ForgetResult {
-  /** The ids, oldest first. */
+  /** Ids, oldest first. */
   readonly removed: readonly string[];
-  /** Space that deleting them frees once the trash is emptied. */
+  /** Space that becomes free once the trash is emptied. */
   readonly freed: FreedStats;
-  /** For how long they can be brought back, in milliseconds. */
+  /** Milliseconds for which they can be brought back. */
   readonly graceMs: number;
   readonly dryRun: boolean;
 }
@@ -43,36 +43,35 @@ export interface ForgetResult {
  */
 export async function forget(context: Context, options: ForgetOptions): Promise<ForgetResult> {
   requireTrust(context);
-  const { layout } = context;
   const { dryRun = false } = options;
-  const engine = await context.engine();
+  const loaded = await withEngine(context);
   const look = async (): Promise<ForgetResult> => {
     const removed = await select(context, options);
-    const freed = await measureFreed(engine, context, removed);
+    const freed = await measureFreed(loaded, removed);
     return { removed, freed, graceMs: await graceOf(context), dryRun };
   };
-  if (dryRun) return withoutInUse(context, engine, await look());
-  return whileAlone(engine, layout, async () => {
+  if (dryRun) return withoutInUse(loaded, await look());
+  return whileAlone(loaded, async () => {
     const result = await look();
     const image = await unrecordedImage(context, options);
-    if (image) await removeImage(context, engine, await recordOf(context, engine, image), result.graceMs);
-    else await removeRevisions(context, engine, result.removed, result.graceMs, 'was forgotten');
+    if (image) await removeImage(loaded, await recordOf(loaded, image), result.graceMs);
+    else await removeRevisions(loaded, result.removed, result.graceMs, 'was forgotten');
     return result;
   });
 }
 
-/** A plan leaves out what would stay, and says why. */
-async function withoutInUse(context: Context, engine: Engine, plan: ForgetResult): Promise<ForgetResult> {
-  const { layout } = context;
+/** Removes revisions in use from a plan, with a warning for each. */
+async function withoutInUse(context: EngineContext, plan: ForgetResult): Promise<ForgetResult> {
+  const { layout, engine } = context;
   const inUse = await findInUse(engine, layout, plan.removed);
   if (inUse.size === 0) return plan;
   for (const [uuid, error] of inUse) warningOf(context)(uuid, error);
   const removed = plan.removed.filter((uuid) => !inUse.has(uuid));
-  return { ...plan, removed, freed: await measureFreed(engine, context, removed) };
+  return { ...plan, removed, freed: await measureFreed(context, removed) };
 }
 
 async function select(
-  { layout, clock }: Context,
+  { layout, clock }: PlainContext,
   { revisions: spec, evenTheLast = false }: ForgetOptions,
 ): Promise<readonly string[]> {
   const list = await readRevisions(layout);
@@ -86,31 +85,28 @@ async function select(
   return found.map(({ uuid }) => uuid);
 }
 
-/** No machine removes what is damaged, but a person may: no spec but its own id means it. */
+/** Whether a spec is the whole id of a damaged revision. Only a person may remove one. */
 function isDamaged({ damaged }: RevisionList, spec: string): boolean {
   return damaged.some(({ uuid }) => uuid === spec);
 }
 
-/** The same goes for an image that has no record. */
+/** Whether a spec is the whole id of an image without a record. */
 function isUnrecorded({ unrecorded }: RevisionList, spec: string): boolean {
   return unrecorded.some(({ uuid }) => uuid === spec);
 }
 
 async function unrecordedImage(
-  { layout }: Context,
+  { layout }: PlainContext,
   { revisions: spec }: ForgetOptions,
 ): Promise<UnrecordedImage | undefined> {
   return (await readUnrecorded(layout)).unrecorded.find(({ uuid }) => uuid === spec);
 }
 
-/** The record for the trash: without an index if there is none that fits. */
-async function recordOf(
-  { layout, signal }: Context,
-  engine: Engine,
-  image: UnrecordedImage,
-): Promise<RevisionRecord> {
+/** Builds the record for the trash. Omits an index that does not fit the image. */
+async function recordOf(context: EngineContext, image: UnrecordedImage): Promise<RevisionRecord> {
+  const { signal } = context;
   try {
-    const index = image.indexed ? await fittingIndex(layout, engine, image, { signal }) : undefined;
+    const index = image.indexed ? await fittingIndex(context, image, { signal }) : undefined;
     return adoptedRecord(image, index);
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;

@@ -2,30 +2,27 @@ import { realpathSync, statSync } from 'node:fs';
 import { loadConfig } from '../../config/load-config.ts';
 import { isBackyError } from '../../errors.ts';
 import { isNodeError } from '../../io-error.ts';
-import type { Engine, FreedStats } from '../../native/engine.ts';
+import type { FreedStats } from '../../native/engine.ts';
 import type { Layout } from '../../repository/layout.ts';
 import { openSnapshotList } from '../../repository/left-snapshots.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { readTrash } from '../../repository/trash.ts';
 import { openSource } from '../../sources/open-source.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext } from '../context.ts';
 
 export type { FreedStats };
 
 /**
- * Measures what removing some revisions for good would free, while all others, those in the trash too, stay. A figure for
- * people: what goes wrong with it makes it an estimate, and keeps nothing from being removed.
+ * Measures the space that deleting some revisions would free, while all others stay, including those in the trash. The
+ * figure is for people, so a failure makes it an estimate and does not prevent the removal.
  *
  * @throws BACKY_CANCELLED
  */
-export async function measureFreed(
-  engine: Engine,
-  { layout, signal }: Pick<Context, 'layout' | 'signal'>,
-  ids: readonly string[],
-): Promise<FreedStats> {
+export async function measureFreed(context: EngineContext, ids: readonly string[]): Promise<FreedStats> {
   if (ids.length === 0) return { bytes: 0, estimated: false };
+  const { engine, layout, signal } = context;
   try {
-    const keep = await filesThatStay(engine, layout, ids);
+    const keep = await filesThatStay(context, ids);
     return await engine.measureFreed({ remove: filesOf(layout, ids), keep }, { signal });
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
@@ -33,11 +30,8 @@ export async function measureFreed(
   }
 }
 
-async function filesThatStay(
-  engine: Engine,
-  layout: Layout,
-  going: readonly string[],
-): Promise<readonly string[]> {
+async function filesThatStay(context: EngineContext, going: readonly string[]): Promise<readonly string[]> {
+  const { layout } = context;
   const { revisions, damaged, unreadable, unrecorded } = await readRevisions(layout);
   const others = [...revisions, ...damaged, ...unreadable, ...unrecorded]
     .map(({ uuid }) => uuid)
@@ -48,14 +42,13 @@ async function filesThatStay(
       [...batch.revisions, ...batch.damaged, ...batch.unreadable].map(({ uuid }) => uuid),
     ),
   );
-  const source = await sharingSource(engine, layout, revisions.at(-1)?.uuid);
+  const source = await sharingSource(context, revisions.at(-1)?.uuid);
   return [...filesOf(layout, others), ...trash, ...source];
 }
 
-/** A source on the same filesystem holds on to the blocks that revisions were cloned from. */
+/** Returns files of the source on the same filesystem. They share blocks with revisions cloned from them. */
 async function sharingSource(
-  engine: Engine,
-  layout: Layout,
+  { engine, layout }: EngineContext,
   newest: string | undefined,
 ): Promise<readonly string[]> {
   if (newest === undefined) return [];
@@ -65,10 +58,10 @@ async function sharingSource(
     const places = await openSource(source, layout.directory, engine, left).places?.(newest);
     const { dev } = statSync(layout.directory);
     const present = (places ?? []).filter((path) => statSync(path, { throwIfNoEntry: false })?.dev === dev);
-    // The engine follows no links, and a source may be named by one.
+    // The engine does not follow links, but the path of a source may be a link.
     return present.map((path) => realpathSync(path));
   } catch (error) {
-    // Without it the figure is a little too large at worst; what is to be removed can be removed all the same.
+    // Without the source, the figure is slightly too large. The removal can go on.
     if (isBackyError(error) || isNodeError(error)) return [];
     throw error;
   }

@@ -1,14 +1,14 @@
 import { DEFAULT_GRACE_MS } from '../../config/config.ts';
 import { isBackyError } from '../../errors.ts';
-import type { Context } from '../context.ts';
+import type { PlainContext } from '../context.ts';
 
 /**
- * For how long removed revisions can be brought back, in milliseconds. A broken configuration is no reason to keep
- * what should go, nor to hide what is there.
+ * Returns the milliseconds for which removed revisions can be brought back. A broken configuration yields the default,
+ * because it must block neither removal nor status.
  */
-export async function graceOf({ layout }: Context): Promise<number> {
+export async function graceOf({ layout }: PlainContext): Promise<number> {
   try {
-    // Only now, for it brings the YAML parser along, and there is seldom anything in the trash.
+    // Loaded late, because this brings the YAML parser along and the trash is usually empty.
     const { loadConfig } = await import('../../config/load-config.ts');
     return (await loadConfig(layout.config)).graceMs;
   } catch (error) {

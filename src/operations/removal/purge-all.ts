@@ -1,36 +1,34 @@
 import { counted } from '../../domain/counted.ts';
-import type { Engine } from '../../native/engine.ts';
 import { isShortOfSpace } from '../../repository/free-space.ts';
 import { purgeLeftovers } from '../../repository/leftovers.ts';
 import { missingRecord } from '../../repository/look-up.ts';
 import type { OnStuck } from '../../repository/stuck.ts';
 import { finishTrashMoves, purgeTrash } from '../../repository/trash-upkeep.ts';
 import type { UnrecordedImage } from '../../repository/unrecorded.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext, PlainContext } from '../context.ts';
 
-/** A cleaner that removed all records leaves more than anybody reads. */
+/** Maximum number of images in the log, because somebody may have removed all records. */
 const NAMED_IMAGES = 10;
 
 /** The result of a purge of leftovers. */
 export interface PurgedFiles {
-  /** Names of the files that interrupted runs had left behind. */
+  /** Names of removed leftovers. */
   readonly removed: readonly string[];
-  /** Ids of the revisions that were in the trash. */
+  /** Ids of the revisions deleted from the trash. */
   readonly emptied: readonly string[];
 }
 
 /**
- * Finishes and removes what interrupted runs provably left behind, and of the trash what is due, or all of it when space is
- * short. What cannot be moved or removed is warned of and stays. The caller holds both locks.
+ * Finishes interrupted moves, removes proven leftovers of interrupted runs, and deletes due revisions from the trash,
+ * or all of them if space is short. Warns of files that cannot be moved or removed. The caller holds both locks.
  *
- * @param isDue whether what was removed at a time has been there for long enough
+ * @param isDue whether the grace period of a removal is over
  */
 export async function purgeAll(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   isDue: (removedAt: Date) => boolean,
 ): Promise<PurgedFiles> {
-  const { layout, log } = context;
+  const { layout, log, engine } = context;
   const onStuck = warningOf(context);
   await finishTrashMoves(engine, layout, onStuck);
   const removed = await purgeLeftovers(engine, layout, onStuck);
@@ -41,8 +39,11 @@ export async function purgeAll(
   return { removed, emptied };
 }
 
-/** Warns of images that have lost their records: whoever runs a command hears of them until something is done. */
-export function warnOfUnrecorded({ layout, log }: Context, unrecorded: readonly UnrecordedImage[]): void {
+/** Warns of images without a record, on every run until a person acts. */
+export function warnOfUnrecorded(
+  { layout, log }: PlainContext,
+  unrecorded: readonly UnrecordedImage[],
+): void {
   for (const { uuid } of unrecorded.slice(0, NAMED_IMAGES)) {
     const { message, remedy } = missingRecord(layout, uuid);
     log('warning', `${message}. ${remedy}`);
@@ -52,7 +53,7 @@ export function warnOfUnrecorded({ layout, log }: Context, unrecorded: readonly 
     log('warning', `${counted(others, 'more image')} without a record: "backy status" lists them all`);
 }
 
-/** Warns of each thing that could not be moved or removed. */
-export function warningOf({ log }: Context): OnStuck {
+/** Returns a function that warns of a file that cannot be moved or removed. */
+export function warningOf({ log }: PlainContext): OnStuck {
   return (name, { message, remedy }) => log('warning', `${name} stays where it is: ${message}. ${remedy}`);
 }

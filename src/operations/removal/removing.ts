@@ -1,71 +1,65 @@
 import type { RevisionRecord } from '../../domain/revision.ts';
 import type { BackyError } from '../../errors.ts';
 import { isIoError } from '../../io-error.ts';
-import type { Engine } from '../../native/engine.ts';
 import { findInUse } from '../../repository/in-use.ts';
-import type { Layout } from '../../repository/layout.ts';
 import { updateLinks } from '../../repository/links.ts';
 import { withRemovalLock, withWriterLock } from '../../repository/lock.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { unseal } from '../../repository/seal-revision.ts';
 import { moveImageToTrash, moveToTrash } from '../../repository/trash.ts';
 import { purgeTrash } from '../../repository/trash-upkeep.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext } from '../context.ts';
 import { warningOf } from './purge-all.ts';
 
 /**
- * Runs `work` while nobody else writes, reads or removes a revision.
+ * Runs `work` while no other process writes, reads or removes revisions.
  *
  * @throws BACKY_LOCKED, and what `work` throws
  */
 export function whileAlone<Result>(
-  engine: Engine,
-  layout: Layout,
+  { engine, layout }: EngineContext,
   work: () => Promise<Result>,
 ): Promise<Result> {
   return withWriterLock(engine, layout, () => withRemovalLock(engine, layout, work));
 }
 
 /**
- * Removes revisions: into the trash, from where they can be brought back for `graceMs` milliseconds. The links move
- * away from them first, so that `last` never leads nowhere. On a full disk, where even a rename may fail, they are
- * removed at once together with all that is in the trash. What is in use stays: whoever opens it by its path again must
- * find it. The caller holds both locks.
+ * Moves revisions to the trash, from where they can be brought back for `graceMs` milliseconds. The links move away
+ * first, so that `last` never breaks. On a full disk even a rename may fail; then the revisions and the whole trash are
+ * deleted at once. Revisions in use stay, because their users may open them again by path. The caller holds both locks.
  *
- * @param done what the log says of each one that is gone
- * @throws BACKY_REVISION_BUSY for a revision in use, BACKY_IO also for one that cannot be moved, when all others are gone;
- *   it is as it was
+ * @param done rest of the log message for each removed revision
+ * @throws BACKY_REVISION_BUSY for a revision in use, and BACKY_IO for one that cannot be moved. Both stay unchanged, and
+ *   all others are removed before.
  */
 export async function removeRevisions(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   ids: readonly string[],
   graceMs: number,
   done: string,
 ): Promise<void> {
   if (ids.length === 0) return;
-  const inUse = await findInUse(engine, context.layout, ids);
+  const inUse = await findInUse(context.engine, context.layout, ids);
   const going = ids.filter((id) => !inUse.has(id));
-  const stuck = going.length === 0 ? [] : await removeThese(context, engine, going, graceMs, done);
+  const stuck = going.length === 0 ? [] : await removeThese(context, going, graceMs, done);
   const [problem, ...others] = [...inUse.values(), ...stuck];
   for (const { message, remedy } of others) context.log('warning', `${message}. ${remedy}`);
   if (problem) throw problem;
 }
 
-/** @returns why some of them cannot be moved */
+/** @returns the errors of revisions that cannot be moved */
 async function removeThese(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   ids: readonly string[],
   graceMs: number,
   done: string,
 ): Promise<readonly BackyError[]> {
-  const { layout, log, clock } = context;
+  const { layout, log, clock, engine } = context;
   const { revisions } = await readRevisions(layout);
   const without = (gone: readonly string[]) => revisions.filter(({ uuid }) => !gone.includes(uuid));
-  await ignoringFullDisk(() => updateLinks(engine, layout, without(ids)));
+  await unlessDiskFull(() => updateLinks(engine, layout, without(ids)));
   let stuck: ReadonlyMap<string, BackyError> = new Map();
-  const isInTrash = await ignoringFullDisk(async () => {
+  const isInTrash = await unlessDiskFull(async () => {
     stuck = await moveToTrash(engine, layout, ids, clock());
   });
   if (!isInTrash) {
@@ -73,7 +67,7 @@ async function removeThese(
       'warning',
       'no space is left for the trash: it is emptied, and what is removed now cannot be brought back',
     );
-    await removeAtOnce(engine, layout, ids);
+    await removeAtOnce(context, ids);
   }
   if (!isInTrash || graceMs === 0) await purgeTrash(engine, layout, () => true, warningOf(context));
   const gone = ids.filter((uuid) => !stuck.has(uuid));
@@ -83,29 +77,28 @@ async function removeThese(
 }
 
 /**
- * Removes an image that has no record, because a person said so: into the trash, from where it comes back as a revision
- * that is distrusted. The caller holds both locks.
+ * Moves an image without a record to the trash, at the request of a person. It comes back as a distrusted revision. The
+ * caller holds both locks.
  *
  * @throws BACKY_REVISION_BUSY, BACKY_IO
  */
 export async function removeImage(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   record: RevisionRecord,
   graceMs: number,
 ): Promise<void> {
-  const { layout, log, clock } = context;
+  const { layout, log, clock, engine } = context;
   const { image, index } = layout.files(record.uuid);
   const [busy] = (await findInUse(engine, layout, [record.uuid])).values();
   if (busy) throw busy;
-  const isInTrash = await ignoringFullDisk(() => moveImageToTrash(engine, layout, record, clock()));
+  const isInTrash = await unlessDiskFull(() => moveImageToTrash(engine, layout, record, clock()));
   if (!isInTrash) await engine.removeFiles([index, image]);
   if (!isInTrash || graceMs === 0) await purgeTrash(engine, layout, () => true, warningOf(context));
   log('info', `${record.uuid}, which had no record, was forgotten`);
 }
 
-/** Records first: without one a revision does not exist, whatever happens next. */
-async function removeAtOnce(engine: Engine, layout: Layout, ids: readonly string[]): Promise<void> {
+/** Deletes revisions for good. Deletes the record first, because a revision does not exist without it. */
+async function removeAtOnce({ engine, layout }: EngineContext, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const { unfinished, index, image } = layout.files(id);
     await unseal(engine, layout, id);
@@ -113,8 +106,8 @@ async function removeAtOnce(engine: Engine, layout: Layout, ids: readonly string
   }
 }
 
-/** Whether `work` could be done. */
-async function ignoringFullDisk(work: () => Promise<void>): Promise<boolean> {
+/** Runs `work`, and returns false if the disk is full. */
+async function unlessDiskFull(work: () => Promise<void>): Promise<boolean> {
   try {
     await work();
     return true;

@@ -2,32 +2,31 @@ import type { LeftSnapshot, LeftSnapshots } from '../../domain/left-snapshot.ts'
 import { formatLogicalVolume } from '../../domain/logical-volume.ts';
 import { formatRbdImage } from '../../domain/rbd-image.ts';
 import { isBackyError } from '../../errors.ts';
-import type { Engine } from '../../native/engine.ts';
 import { withWriterLock } from '../../repository/lock.ts';
 import { countRecords } from '../../repository/read-revisions.ts';
 import { openSource, retireLeftSnapshots } from '../../sources/open-source.ts';
-import type { Context } from '../context.ts';
+import { type Context, type EngineContext, withEngine } from '../context.ts';
 import { loadTrustedConfig, openTrustedSnapshotList, requireTrust } from '../trust.ts';
 
 /** Settings of a retirement. */
 export interface RetireOptions {
-  /** Only say what would be done. */
+  /** Report the changes without making them. */
   readonly dryRun?: boolean | undefined;
 }
 
 /** The result of a retirement, done or planned. */
 export interface RetireResult {
-  /** Names of the snapshots that were removed from sources. */
+  /** Names of the removed snapshots. */
   readonly removed: readonly string[];
-  /** Number of revisions that stay, as plain images. */
+  /** Number of remaining revisions, which are plain images. */
   readonly revisions: number;
   readonly dryRun: boolean;
 }
 
 /**
- * Gives a repository up: removes every snapshot that it has left at its sources, now or under an earlier configuration.
- * Nothing in the repository is removed. Neither its source nor a valid configuration is needed. A later backup is taken
- * as ever, and reads everything.
+ * Gives up a repository: removes all its snapshots from its sources, including those of earlier configurations. Changes
+ * nothing in the repository. Needs neither the source nor a valid configuration. A later backup still works and reads
+ * everything.
  *
  * @throws BACKY_UNTRUSTED, BACKY_LOCKED, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED, BACKY_IO for a snapshot that
  *   cannot be removed, after all others are gone
@@ -38,22 +37,22 @@ export async function retire(
 ): Promise<RetireResult> {
   requireTrust(context);
   const { layout, log } = context;
-  const engine = await context.engine();
+  const loaded = await withEngine(context);
   const revisions = await countRecords(layout.directory);
   if (dryRun) {
-    const left = await openTrustedSnapshotList(context, engine);
+    const left = await openTrustedSnapshotList(loaded);
     return { removed: left.all().map(nameOf), revisions, dryRun };
   }
-  return withWriterLock(engine, layout, async () => {
-    const removed = await removeAll(context, engine, await openTrustedSnapshotList(context, engine));
+  return withWriterLock(loaded.engine, layout, async () => {
+    const removed = await removeAll(loaded, await openTrustedSnapshotList(loaded));
     for (const name of removed) log('info', `removed the snapshot ${name}`);
     return { removed, revisions, dryRun };
   });
 }
 
-/** The configured source is asked, too, for what earlier versions left there without a note. */
-async function removeAll(context: Context, engine: Engine, left: LeftSnapshots): Promise<readonly string[]> {
-  const { layout } = context;
+/** Removes all snapshots. Also searches the configured source for snapshots that earlier versions did not note. */
+async function removeAll(context: EngineContext, left: LeftSnapshots): Promise<readonly string[]> {
+  const { layout, engine } = context;
   try {
     const { source } = await loadTrustedConfig(context);
     return await openSource(source, layout.directory, engine, left).retireSnapshots(undefined);

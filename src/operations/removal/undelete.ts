@@ -5,30 +5,29 @@ import { inOrderOfTaking } from '../../domain/revision-order.ts';
 import { findRevisions } from '../../domain/revision-spec.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import { backyError, isBackyError } from '../../errors.ts';
-import type { Engine } from '../../native/engine.ts';
 import { updateLinks } from '../../repository/links.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import { rewriteRecord } from '../../repository/seal-revision.ts';
 import { moveFromTrash, readTrash, type TrashBatch } from '../../repository/trash.ts';
 import { finishTrashMoves } from '../../repository/trash-upkeep.ts';
-import type { Context } from '../context.ts';
+import { type Context, type EngineContext, withEngine } from '../context.ts';
 import { requireTrust } from '../trust.ts';
 import { warningOf } from './purge-all.ts';
 import { whileAlone } from './removing.ts';
 
-/** The revisions that were brought back. */
+/** The restored revisions. */
 export interface UndeleteResult {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
-  /** Revisions that are as damaged as they were. */
+  /** Restored revisions that are damaged. */
   readonly damaged: readonly DamagedRevision[];
 }
 
-/** The tag that keeps what was brought back, where no other would. */
+/** The tag that protects restored revisions from expiry. */
 const UNDELETED_TAG = 'manual:undeleted';
 
 /**
- * Brings removed revisions back from the trash. What the schedule would take away again gets the tag
+ * Brings removed revisions back from the trash. Revisions that the schedule would remove again get the tag
  * `manual:undeleted`.
  *
  * @param spec which of the revisions in the trash; a damaged one by its whole id
@@ -38,10 +37,11 @@ const UNDELETED_TAG = 'manual:undeleted';
 export async function undelete(context: Context, spec: string): Promise<UndeleteResult> {
   requireTrust(context);
   const { layout, log } = context;
-  // Before anything is moved: what comes back must not go with the next backup.
+  // An invalid configuration must fail here, before anything is moved: the tag depends on the schedule.
   const { schedule } = await loadConfig(layout.config);
-  const engine = await context.engine();
-  return whileAlone(engine, layout, async () => {
+  const loaded = await withEngine(context);
+  const { engine } = loaded;
+  return whileAlone(loaded, async () => {
     await finishTrashMoves(engine, layout, warningOf(context));
     const batches = await readTrash(layout);
     const ids = new Set(select(spec, batches));
@@ -50,7 +50,7 @@ export async function undelete(context: Context, spec: string): Promise<Undelete
       if (wanted.length > 0) await moveFromTrash(engine, layout, batch, wanted);
     }
     for (const uuid of ids) log('info', `${uuid} was brought back`);
-    await keepFromExpiring(context, engine, schedule, ids);
+    await keepFromExpiring(loaded, schedule, ids);
     const { revisions, damaged } = await readRevisions(layout);
     await updateLinks(engine, layout, revisions);
     const isBack = ({ uuid }: { readonly uuid: string }): boolean => ids.has(uuid);
@@ -62,7 +62,7 @@ function idsOf({ revisions, damaged }: TrashBatch): readonly string[] {
   return [...revisions, ...damaged].map(({ uuid }) => uuid);
 }
 
-/** As `forget` does: no spec but its own id means what is damaged. */
+/** Chooses the revisions. As in `forget`, only its whole id selects a damaged one. */
 function select(spec: string, batches: readonly TrashBatch[]): readonly string[] {
   const damaged = batches.flatMap((batch) => batch.damaged);
   if (damaged.some(({ uuid }) => uuid === spec)) return [spec];
@@ -78,8 +78,7 @@ function select(spec: string, batches: readonly TrashBatch[]): readonly string[]
 }
 
 async function keepFromExpiring(
-  { layout, clock, log }: Context,
-  engine: Engine,
+  { layout, clock, log, engine }: EngineContext,
   schedule: Schedule,
   ids: ReadonlySet<string>,
 ): Promise<void> {

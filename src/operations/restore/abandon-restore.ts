@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { backyError } from '../../errors.ts';
 import { changeRestoreMarks, readRestoreMarks } from '../../repository/restore-marks.ts';
-import type { Context } from '../context.ts';
+import { type Context, withEngine } from '../context.ts';
 import { requireTrust } from '../trust.ts';
-import { ignoringMissing, matcher } from './match-restores.ts';
+import { ifReachable, matcher } from './match-restores.ts';
 import { findUnfinished } from './refuse-half-restored.ts';
 import { isRbdTarget } from './restore-target.ts';
 
@@ -14,15 +14,16 @@ export interface AbandonResult {
 }
 
 /**
- * Forgets that a restore onto a target is not complete, because a person has put it right by other means.
+ * Removes the marks of unfinished restores to a target that a person has repaired by other means.
  *
  * @throws BACKY_UNTRUSTED, BACKY_TARGET_BUSY while a restore is writing to it, BACKY_IO, BACKY_LOCKED
  */
 export async function abandonRestore(context: Context, target: string): Promise<AbandonResult> {
   requireTrust(context);
-  const engine = await context.engine();
+  const loaded = await withEngine(context);
+  const { engine } = loaded;
   const path = isRbdTarget(target) ? target : resolve(target);
-  const found = await findUnfinished(context, engine, path);
+  const found = await findUnfinished(loaded, path);
   if (!found) return { unfinished: false };
   if (found.isRunning) {
     const holders = 'a restore is writing to it';
@@ -35,7 +36,7 @@ export async function abandonRestore(context: Context, target: string): Promise<
   await changeRestoreMarks(engine, context.layout, (marks) =>
     marks.filter((mark) => !abandoned.includes(JSON.stringify(mark))),
   );
-  if (!isRbdTarget(path)) await ignoringMissing(() => engine.forgetBegun(path));
+  if (!isRbdTarget(path)) await ifReachable(() => engine.forgetBegun(path));
   context.log('info', `the unfinished restore of ${found.restore.revision} to ${path} is abandoned`);
   return { unfinished: true };
 }

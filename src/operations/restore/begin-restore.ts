@@ -1,8 +1,7 @@
 import { isBackyError } from '../../errors.ts';
 import { isIoError } from '../../io-error.ts';
-import type { Engine } from '../../native/engine.ts';
 import { changeRestoreMarks, type RestoreMark } from '../../repository/restore-marks.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext, PlainContext } from '../context.ts';
 import { currentBoot, isSame, mapperOf, placesOf } from './places.ts';
 import { isRbdTarget, type RestoreTarget } from './restore-target.ts';
 
@@ -10,36 +9,35 @@ import { isRbdTarget, type RestoreTarget } from './restore-target.ts';
 export interface BegunRestore {
   /** The kind of target. */
   readonly kind: 'new' | 'existing' | 'stream';
-  /** The target is complete: no restore onto it is unfinished any more. */
+  /** Removes all marks of the target, because it is complete. */
   complete(): Promise<void>;
-  /** Nothing was written. */
+  /** Removes this mark only, because nothing was written. */
   undo(): Promise<void>;
 }
 
 /**
- * Notes durably that a restore onto something that is there begins, because a backup must not take the mixture for the
- * disk when it is cut off. Of a new file nothing is seen until it is complete; there what an earlier restore has left is
- * removed.
+ * Marks an existing target durably before the first write. If the restore is interrupted, the mark prevents a backup of
+ * the half-written disk. A new file needs no mark, because it appears only when it is complete; leftovers of earlier
+ * restores to it are removed.
  *
  * @param revision its id
  */
 export async function beginRestore(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   target: RestoreTarget,
   revision: string,
 ): Promise<BegunRestore> {
   if (typeof target !== 'string') return { kind: 'stream', ...NOTHING };
   const mark = await describeMark(context, target, revision);
   if (!mark) {
-    for (const path of await engine.removePartials(target))
+    for (const path of await context.engine.removePartials(target))
       context.log('info', `removed ${path}, which an interrupted restore had left`);
     return { kind: 'new', ...NOTHING };
   }
-  const isMarked = await change(context, engine, (marks) => [...marks, mark]);
+  const isMarked = await change(context, (marks) => [...marks, mark]);
   if (!isMarked) return { kind: 'existing', ...NOTHING };
   const without = (isGone: (other: RestoreMark) => boolean) => () =>
-    change(context, engine, (marks) => marks.filter((other) => !isGone(other))).then(() => undefined);
+    change(context, (marks) => marks.filter((other) => !isGone(other))).then(() => undefined);
   return {
     kind: 'existing',
     complete: without((other) => isSameTarget(other, mark)),
@@ -49,14 +47,14 @@ export async function beginRestore(
 
 const NOTHING = { complete: async () => {}, undo: async () => {} };
 
-/** Whether two restores write to the same. */
+/** Whether two restores have the same target. */
 export function isSameTarget(one: RestoreMark, other: RestoreMark): boolean {
   return one.target === other.target || isSame(one.places[0], other.places[0]);
 }
 
 /** @returns undefined when nothing is there yet */
 async function describeMark(
-  { clock }: Context,
+  { clock }: PlainContext,
   target: string,
   revision: string,
 ): Promise<RestoreMark | undefined> {
@@ -74,10 +72,12 @@ async function describeMark(
   };
 }
 
-/** A restore is not to fail for want of a mark: it may be the last hope of somebody whose disk is full. */
+/**
+ * Changes the marks. A failure is only logged, because a restore must succeed even if the repository is full or
+ * read-only.
+ */
 async function change(
-  { layout, log }: Context,
-  engine: Engine,
+  { layout, log, engine }: EngineContext,
   work: (marks: readonly RestoreMark[]) => readonly RestoreMark[],
 ): Promise<boolean> {
   try {
@@ -85,7 +85,7 @@ async function change(
     return true;
   } catch (error) {
     if (!isBackyError(error, 'BACKY_IO', 'BACKY_LOCKED')) throw error;
-    // There no backup runs either.
+    // On a read-only filesystem no backup runs either.
     const level = isIoError(error, 'EROFS') ? 'info' : 'warning';
     log(level, `${layout.restoring} was not changed: ${error.message}. ${error.remedy}`);
     return false;

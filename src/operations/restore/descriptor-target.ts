@@ -6,7 +6,7 @@ import type { RestoreTarget } from './restore-target.ts';
 /** The descriptor that `-` stands for. */
 export const STANDARD_OUTPUT = 1;
 
-/** Writes nothing to a descriptor, which shows whether it could be written. @throws BACKY_IO */
+/** Checks that a descriptor is writable, by writing zero bytes. @throws BACKY_IO */
 export function checkDescriptor(fd: number): void {
   try {
     writeSync(fd, '');
@@ -16,7 +16,9 @@ export function checkDescriptor(fd: number): void {
   }
 }
 
-/** Runs `work`, to whose engine every descriptor is standard output, and gives its errors the name of this one. */
+/**
+ * Runs `work` and puts the name of the descriptor into its errors. The engine calls every descriptor standard output.
+ */
 export async function namingDescriptor<Result>(
   target: RestoreTarget,
   work: () => Promise<Result>,

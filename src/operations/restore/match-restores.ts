@@ -1,22 +1,18 @@
 import { isBackyError } from '../../errors.ts';
 import type { Engine } from '../../native/engine.ts';
 import { changeRestoreMarks, type RestoreMark, readRestoreMarks } from '../../repository/restore-marks.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext } from '../context.ts';
 import { currentBoot, mayBeSameFile, overlap, placesOf } from './places.ts';
 import { isRbdTarget } from './restore-target.ts';
 import { isAlive } from './unfinished-restore.ts';
 
 /**
- * The newest mark of what a source is, or a part of it. Marks of targets that are gone or complete are forgotten.
+ * Finds the newest mark of a source, or of a part of it. Removes marks of targets that are gone or complete.
  *
  * @param target how a restore names the source
  */
-export async function newestMark(
-  context: Context,
-  engine: Engine,
-  target: string,
-): Promise<RestoreMark | undefined> {
-  const { layout, log } = context;
+export async function newestMark(context: EngineContext, target: string): Promise<RestoreMark | undefined> {
+  const { layout, log, engine } = context;
   const { marks, problem } = readRestoreMarks(layout);
   if (problem !== undefined) log('warning', `${problem}; unfinished restores are not known`);
   if (marks.length === 0) return undefined;
@@ -24,7 +20,7 @@ export async function newestMark(
   let newest: RestoreMark | undefined;
   for (const mark of marks) {
     const isSource = await matching(mark);
-    const reason = await whyOver(engine, mark, isSource);
+    const reason = await reasonToForget(engine, mark, isSource);
     if (reason === undefined) {
       if (isSource) newest = mark;
       continue;
@@ -36,7 +32,7 @@ export async function newestMark(
   return newest;
 }
 
-/** Whether a mark is about what a source is, or a part of it. */
+/** Returns a test whether a mark is for a source, or for a part of it. */
 export async function matcher(target: string): Promise<(mark: RestoreMark) => Promise<boolean>> {
   const source = isRbdTarget(target) ? [] : await placesOf(target);
   const boot = await currentBoot();
@@ -48,29 +44,33 @@ export async function matcher(target: string): Promise<(mark: RestoreMark) => Pr
   };
 }
 
-/** Whether another file has its name now. */
+/** Whether another file has replaced the target. */
 async function isReplaced({ target, places: [then] }: RestoreMark): Promise<boolean> {
   if (then?.inode === undefined) return false;
   const [now] = await placesOf(target);
   return now !== undefined && !mayBeSameFile(then, now);
 }
 
-/** The reason why a restore need not be finished any more. */
-async function whyOver(engine: Engine, mark: RestoreMark, isSource: boolean): Promise<string | undefined> {
+/** Returns the reason why a restore no longer needs to be finished. */
+async function reasonToForget(
+  engine: Engine,
+  mark: RestoreMark,
+  isSource: boolean,
+): Promise<string | undefined> {
   const { target, pid, places } = mark;
   if (isRbdTarget(target) || isAlive(pid)) return undefined;
   const [now] = await placesOf(target);
-  // A source that is out of reach may be back for the next backup.
+  // A missing source may be back for the next backup.
   if (!now) return isSource ? undefined : 'its target does not exist any more';
   if (await isReplaced(mark)) return isSource ? undefined : 'another file has the name of its target';
   if (places[0]?.inode === undefined) return undefined;
-  const begun = await ignoringMissing(() => engine.findBegun(target));
+  const begun = await ifReachable(() => engine.findBegun(target));
   const isOver = begun?.marks && begun.image === undefined && !begun.running;
   return isOver ? 'its target is complete, or was never written to' : undefined;
 }
 
-/** A target that cannot be reached counts as absent; the source itself reports that. */
-export async function ignoringMissing<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+/** Runs `work` on a target, and returns undefined if the target is unreachable. The source reports that itself. */
+export async function ifReachable<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await work();
   } catch (error) {

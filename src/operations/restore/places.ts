@@ -6,12 +6,13 @@ import type { Place } from '../../repository/restore-marks.ts';
 
 const DEVICES = '/sys/dev/block';
 const BOOT = '/proc/sys/kernel/random/boot_id';
-/** These also cover files that this process may not look at. */
+/** Error numbers that mean a missing, detached or inaccessible file. */
 const UNREACHABLE = ['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV', 'EACCES', 'EPERM', 'EINVAL'];
 
 /**
- * The file or device that a path leads to, and all that this is a part of: the disk of a partition, the disks below a
- * volume, the file of a loop device. Empty when nothing is there. sysfs(5), Documentation/ABI/stable/sysfs-block.
+ * Returns the file or device of a path, followed by everything that contains it: the disk of a partition, the disks
+ * below a volume, the file of a loop device. Empty if the path does not exist. See sysfs(5) and
+ * Documentation/ABI/stable/sysfs-block.
  *
  * @throws the errors of Node
  */
@@ -22,7 +23,7 @@ export async function placesOf(path: string): Promise<readonly Place[]> {
   return place.inode === undefined ? withParents(place) : [place];
 }
 
-/** Whether what is written to one place is read from the other: they are the same, or one is a part of the other. */
+/** Whether writing to one place changes the other: they are the same, or one contains the other. */
 export function overlap(one: readonly Place[], other: readonly Place[]): boolean {
   const [first, second] = [one[0], other[0]];
   return (
@@ -37,22 +38,22 @@ export function isSame(one: Place | undefined, other: Place | undefined): boolea
 }
 
 /**
- * Whether two places on one filesystem can be the same file. In doubt they can, on either side: an earlier version noted
- * no time of birth, and a half-restored file must not be backed up.
+ * Whether two places on one filesystem may be the same file. An unknown time of birth counts as equal: earlier versions
+ * did not note it, and a half-restored file must not be backed up.
  */
 export function mayBeSameFile(one: Place, other: Place): boolean {
   const isUnknown = one.birth === undefined || other.birth === undefined;
   return one.inode === other.inode && (isUnknown || one.birth === other.birth);
 }
 
-/** The path in /dev/mapper of a device. */
+/** Returns the path of a device in /dev/mapper. */
 export async function mapperOf(place: Place | undefined): Promise<string | undefined> {
   if (!place || place.inode !== undefined) return undefined;
   const name = await read(join(DEVICES, place.device, 'dm/name'));
   return name === undefined ? undefined : `/dev/mapper/${name}`;
 }
 
-/** Tells one start of this machine from another; undefined where nothing does. */
+/** Returns the id of the current boot; undefined if the kernel has none. */
 export function currentBoot(): Promise<string | undefined> {
   return read(BOOT);
 }
@@ -63,7 +64,7 @@ function placeOf(facts: BigIntStats): Place {
   return { device: formatDevice(facts.dev), inode: String(facts.ino), ...birth };
 }
 
-/** As makedev(3) puts them together. */
+/** Formats a device number, encoded as in makedev(3). */
 function formatDevice(number: bigint): string {
   const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & 0xfffff000n);
   const minor = (number & 0xffn) | ((number >> 12n) & 0xffffff00n);
@@ -72,7 +73,7 @@ function formatDevice(number: bigint): string {
 
 async function withParents(device: Place): Promise<readonly Place[]> {
   const found: Place[] = [device];
-  // It grows while it is gone through.
+  // The loop also visits places that it adds.
   for (const place of found) {
     if (place.inode !== undefined) continue;
     for (const parent of await parentsOf(place))

@@ -6,34 +6,34 @@ import { type RbdCluster, rbdCluster } from '../../sources/rbd/cluster.ts';
 import { saysUnreachable } from '../../sources/rbd/failure.ts';
 import type { RbdImageFacts } from '../../sources/rbd/image-report.ts';
 import { notPrimary, rightsOf } from '../../sources/rbd/rights.ts';
-import type { Context } from '../context.ts';
+import type { PlainContext } from '../context.ts';
 import { loadTrustedConfig, requireTrust } from '../trust.ts';
 
-/** A target that programs read and write. */
+/** A target that outside programs read and write. */
 export interface CommandTarget {
   readonly name: string;
   readonly export: string[];
   readonly import: string[];
-  /** Seconds that they may make no progress. */
+  /** Seconds without progress after which they are stopped. */
   readonly patience: number;
 }
 
-/** An image of a cluster that can be restored to. */
+/** An image that accepts a restore. */
 export interface RbdTarget {
   readonly command: CommandTarget;
-  /** The failure of a restore to it; where it is the cluster that takes nothing or does not answer, an error that says so. */
+  /** Returns the failure of a restore, or a clearer error if the cluster is full or does not answer. */
   explain(failure: unknown): Promise<unknown>;
 }
 
 /**
- * Makes sure that the image that `rbd:POOL/IMAGE` names can be restored to, and tells how. User and configuration are
- * those of the source, if that is in a Ceph cluster too.
+ * Checks that the image `rbd:POOL/IMAGE` accepts a restore. Uses the user and the configuration of the source if that
+ * is in a Ceph cluster, too.
  *
  * @param size of the revision, in bytes
  * @throws BACKY_UNTRUSTED, BACKY_TARGET_NAME, BACKY_TARGET_MISSING, BACKY_TARGET_BUSY, BACKY_TARGET_SMALL, BACKY_TARGET_PROTECTED,
  *   BACKY_TARGET_STALLED, BACKY_CLUSTER_UNREACHABLE, BACKY_TOOL_MISSING, BACKY_TOOL_FAILED
  */
-export async function openRbdTarget(context: Context, name: string, size: number): Promise<RbdTarget> {
+export async function openRbdTarget(context: PlainContext, name: string, size: number): Promise<RbdTarget> {
   const image = parseRbdImage(name.slice(RBD_PREFIX.length));
   if (!image) throw backyError('BACKY_TARGET_NAME', { target: name, expected: RBD_IMAGE_EXPECTED });
   requireTrust(context);
@@ -59,14 +59,14 @@ export async function openRbdTarget(context: Context, name: string, size: number
   };
 }
 
-/** Finds out now what would stop the restore when it has begun. */
+/** Checks in advance for conditions that would stop the restore halfway. */
 async function checkWritable(
   cluster: RbdCluster,
   config: CephRbdSourceConfig,
   path: string,
   pools: readonly string[],
 ): Promise<void> {
-  // This call is quick on a full pool; the next one would wait until rbd gives up.
+  // `fullPool` answers at once on a full pool. The write test would wait until rbd gives up.
   const full = await cluster.fullPool(...pools);
   if (full) throw backyError('BACKY_TARGET_STALLED', { path, ...full });
   const reason = await cluster.refusalToWrite();
@@ -104,8 +104,8 @@ function missing(path: string, size: number, cause: BackyError): BackyError {
   return backyError('BACKY_TARGET_MISSING', { path, command }, { cause });
 }
 
-/** A repository whose configuration is lost can still be restored from. */
-async function connectionOf(context: Context): Promise<Partial<CephRbdSourceConfig>> {
+/** Returns the connection of the source. Without a usable configuration, a restore is still possible. */
+async function connectionOf(context: PlainContext): Promise<Partial<CephRbdSourceConfig>> {
   try {
     const { source } = await loadTrustedConfig(context);
     if (source.type !== 'ceph-rbd') return {};

@@ -1,15 +1,14 @@
 import { basename, dirname } from 'node:path';
 import { quoted } from '../../domain/shell-word.ts';
 import { type BackyError, backyError } from '../../errors.ts';
-import type { Engine } from '../../native/engine.ts';
-import type { Context } from '../context.ts';
-import { ignoringMissing, newestMark } from './match-restores.ts';
+import type { EngineContext } from '../context.ts';
+import { ifReachable, newestMark } from './match-restores.ts';
 import { isRbdTarget } from './restore-target.ts';
 import { describeUnfinished, restoreCommand, type UnfinishedRestore } from './unfinished-restore.ts';
 
 /**
- * Refuses a source that a restore is writing to, or has left half-done, from whatever repository: its backup would be a
- * mixture, and be trusted. Marks of targets that are gone or complete are forgotten on the way.
+ * Refuses a source that a restore from any repository is writing to, or has left incomplete. Its backup would mix two
+ * states of the disk. Also removes marks of targets that are gone or complete.
  *
  * @param target how a restore names the source
  * @param force take a mixture, but not while it is being written
@@ -17,12 +16,11 @@ import { describeUnfinished, restoreCommand, type UnfinishedRestore } from './un
  * @throws BACKY_SOURCE_RESTORING
  */
 export async function refuseHalfRestored(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   target: string,
   force: boolean,
 ): Promise<UnfinishedRestore | undefined> {
-  const found = await findUnfinished(context, engine, target);
+  const found = await findUnfinished(context, target);
   if (!found) return undefined;
   if (!force || found.isRunning) throw halfRestored(target, found);
   const { revision, command } = found.restore;
@@ -33,25 +31,21 @@ export async function refuseHalfRestored(
   return found.restore;
 }
 
-/** A restore that is not complete, and whether it runs. */
+/** An unfinished restore, and whether it runs. */
 export interface Finding {
   readonly isRunning: boolean;
   readonly restore: UnfinishedRestore;
 }
 
 /**
- * The unfinished restore of what a source is, or is a part of.
+ * Finds an unfinished restore to a source, or to a part of it.
  *
  * @param target how a restore names the source
  */
-export async function findUnfinished(
-  context: Context,
-  engine: Engine,
-  target: string,
-): Promise<Finding | undefined> {
-  const { layout } = context;
-  const begun = isRbdTarget(target) ? undefined : await ignoringMissing(() => engine.findBegun(target));
-  const mark = await newestMark(context, engine, target);
+export async function findUnfinished(context: EngineContext, target: string): Promise<Finding | undefined> {
+  const { layout, engine } = context;
+  const begun = isRbdTarget(target) ? undefined : await ifReachable(() => engine.findBegun(target));
+  const mark = await newestMark(context, target);
   const known = mark && describeUnfinished(layout.directory, mark);
   if (begun?.image !== undefined) {
     const [repository, revision] = [dirname(begun.image), basename(begun.image)];
@@ -60,7 +54,7 @@ export async function findUnfinished(
     return { isRunning: begun.running, restore };
   }
   if (known) return { isRunning: begun ? begun.running : known.pid !== undefined, restore: known };
-  // It has only begun to compare, or its repository may not be written to.
+  // The restore is still comparing, or its repository is read-only.
   if (!begun?.running) return undefined;
   return { isRunning: true, restore: { target, revision: 'a revision', command: '' } };
 }

@@ -1,7 +1,7 @@
 import { BackyError, isBackyError } from '../../errors.ts';
 import type { BegunRestore } from './begin-restore.ts';
 
-/** The cure for each error number, before a restore is run again. */
+/** What to do about an error number before another restore. */
 const CURES: ReadonlyMap<unknown, string> = new Map([
   ['ENOSPC', 'Free some space there'],
   ['EDQUOT', 'Free some space there or raise the quota'],
@@ -11,8 +11,8 @@ const CURES: ReadonlyMap<unknown, string> = new Map([
 ]);
 
 /**
- * The failure of a restore, saying what has become of the target and how to finish it. What was refused before anything
- * was written says all there is to say.
+ * Adds the state of the target and the command that finishes the restore to a failure. A failure before the first write
+ * stays as it is.
  *
  * @param target as people know it
  * @param command what restores it

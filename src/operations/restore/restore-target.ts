@@ -11,14 +11,13 @@ const UNREACHABLE = ['ENOENT', 'ENOTDIR', 'ENXIO', 'ENODEV'];
 /** A path, or the number of an open file descriptor that takes bytes in order. */
 export type RestoreTarget = string | { readonly fd: number };
 
-/** Whether a target is an image of a Ceph cluster. Files of such names can be named with their directory. */
+/** Whether a target is an image of a Ceph cluster. A file with such a name can be written as `./rbd:…`. */
 export function isRbdTarget(target: RestoreTarget): target is string {
   return typeof target === 'string' && target.startsWith(RBD_PREFIX);
 }
 
 /**
- * Refuses targets whose overwriting would destroy more than they hold: files of a repository, of this one under whatever
- * name.
+ * Refuses files of a repository as targets, and files of this repository under any other name.
  *
  * @param repository absolute path of the repository
  * @throws BACKY_TARGET_IN_REPOSITORY, BACKY_IO
@@ -37,7 +36,7 @@ export async function checkTarget(repository: string, target: RestoreTarget): Pr
 }
 
 /**
- * Refuses a link that leads nowhere: a new file appears when it is complete, and could not take the name of the link.
+ * Refuses a broken link. A new file gets its name when it is complete, and could not replace the link.
  *
  * @throws BACKY_IO
  */
@@ -66,13 +65,13 @@ function inRepository(path: string, repository: string): BackyError {
   return backyError('BACKY_TARGET_IN_REPOSITORY', { path, repository });
 }
 
-/** Compares real paths: both may be reached through links. */
+/** Whether a path is inside a repository. Compares real paths, because links may lead to both. */
 async function isInside(real: string, repository: string): Promise<boolean> {
   const path = relative(await realpath(repository), real);
   return path !== '..' && !path.startsWith('../');
 }
 
-/** The file need not exist yet; its directory must. */
+/** Returns the real path of a target. The file need not exist yet, but its directory must. */
 async function realTarget(target: string): Promise<string> {
   try {
     return await realpath(target);
@@ -86,7 +85,7 @@ async function filesIn(directory: string): Promise<readonly string[]> {
   return (await readdir(directory)).map((name) => join(directory, name));
 }
 
-/** Whether one of `paths` is the very file, whatever its name. */
+/** Whether one of `paths` is the same file. */
 async function isAmong({ dev, ino }: Stats, paths: readonly string[]): Promise<boolean> {
   for (const path of paths) {
     const other = await ifPresent(() => lstat(path), UNREACHABLE);

@@ -4,7 +4,6 @@ import { isGood, isIndexed, type RevisionRecord } from '../../domain/revision.ts
 import { quoted } from '../../domain/shell-word.ts';
 import { type BackyError, backyError, isBackyError } from '../../errors.ts';
 import type {
-  Engine,
   RestoreOptions as EngineRestoreOptions,
   OperationOptions,
   RestoreStats,
@@ -14,7 +13,7 @@ import { checkLoad } from '../../native/operate.ts';
 import { withReaderLock } from '../../repository/lock.ts';
 import { lookUpRevision } from '../../repository/look-up.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
-import type { Context } from '../context.ts';
+import { type Context, type EngineContext, type PlainContext, withEngine } from '../context.ts';
 import { withIndex } from '../verify/index-revision.ts';
 import { wholeProgress } from '../whole-progress.ts';
 import { type BegunRestore, beginRestore } from './begin-restore.ts';
@@ -25,32 +24,35 @@ import { restoreCommand } from './unfinished-restore.ts';
 
 /** The revision to restore, and its target. */
 export interface RestoreOptions extends OperationOptions {
-  /** Which revision; `last` by default. */
+  /** A revision spec; `last` by default. */
   readonly revision?: string | undefined;
-  /** A new file, an existing file or a block device, of which only what differs is written; `rbd:POOL/IMAGE`; `-` is standard output. */
+  /**
+   * A new file, an existing file or a block device, of which only differing blocks are written; `rbd:POOL/IMAGE`; or
+   * `-` for standard output.
+   */
   readonly target: RestoreTarget;
-  /** Restore what is good of a damaged image. */
+  /** Restore the good blocks of a damaged image. */
   readonly force?: boolean | undefined;
   /**
-   * Share all blocks of the image with a new file on the same filesystem instead of copying them. It takes milliseconds,
-   * and no block is checked: `verify` does that for both. Excludes `force`.
+   * Share all blocks of the image with a new file on the same filesystem instead of copying them. This takes
+   * milliseconds and checks no block; `verify` checks both. Excludes `force`.
    */
   readonly clone?: boolean | undefined;
 }
 
-/** A restore that is complete and durable. Bytes. */
+/** A complete and durable restore. Sizes in bytes. */
 export interface RestoreResult {
   readonly record: RevisionRecord;
   readonly size: number;
   readonly bytesRead: number;
   readonly bytesWritten: number;
-  /** Whether every block was checked on the way: always, but for a clone. */
+  /** Whether every block was checked. False only for a clone. */
   readonly checked: boolean;
   readonly targetKind: RestoreStats['targetKind'];
 }
 
 /**
- * Writes the image of a revision to a target, checking every block on the way, unless the target is a clone of the image.
+ * Writes the image of a revision to a target. Checks every block, unless the target is a clone.
  *
  * @throws BACKY_RESTORE_INCOMPLETE when `force` left out damaged blocks (`details.badCount`, the first 10,000 in
  *   `details.badBlocks`),
@@ -61,66 +63,84 @@ export interface RestoreResult {
  */
 export async function restore(context: Context, options: RestoreOptions): Promise<RestoreResult> {
   checkLoad(options);
-  const { layout, log } = context;
   const target = normalize(options.target);
-  const engine = await context.engine();
+  const loaded = await withEngine(context);
+  const { engine, layout, log } = loaded;
   return withReaderLock(engine, layout, options.signal, async () => {
     const record = lookUpRevision(layout, await readRevisions(layout), options.revision ?? 'last');
-    const { force = false, clone = false } = options;
-    if (clone) checkClone(record, options);
+    if (options.clone) checkClone(record, options);
     if (!isGood(record)) log('warning', `revision ${record.uuid} is distrusted`);
-    const { image } = layout.files(record.uuid);
-    const { where, explain } = await openTarget(
-      context,
-      engine,
-      target,
-      record.size,
-      clone ? 'targetClone' : 'target',
-    );
-    log('info', `restoring ${record.uuid} to ${nameOf(target)}`);
-    const begun = await beginRestore(context, engine, target, record.uuid);
-    // A revision without an index is read once more, for that.
-    const pieces = Array(isIndexed(record) ? 1 : 2).fill(record.size);
-    const observers = options.onProgress ? wholeProgress(options.onProgress, pieces) : [];
-    const indexing = { ...options, onProgress: observers.at(0) };
-    const restoring = { ...options, onProgress: observers.at(-1) };
-    const stats = await concluding(begun, layout.directory, record, options, target, () =>
-      withIndex(context, engine, record, indexing, ({ record: { size, digest }, index }) =>
-        explaining(explain, () =>
-          engine.restoreImage({ image, index, size, digest, force, ...where }, restoring),
-        ),
-      ),
-    );
-    // The target lacks the blocks that were left out, so it is not complete.
-    if (stats.badBlocks.length > 0) throw incomplete(image, stats);
-    await begun.complete();
-    log('info', `restored ${record.uuid} to ${nameOf(target)}${clone ? ' as a clone, unchecked' : ''}`);
-    const { bytesRead, bytesWritten, targetKind } = stats;
-    return { record, size: record.size, bytesRead, bytesWritten, checked: !clone, targetKind };
+    return restoreRevision(loaded, { record, target, options });
   });
 }
 
-/** Runs a restore; its failure says what has become of the target. */
+interface Task {
+  readonly record: RevisionRecord;
+  readonly target: RestoreTarget;
+  readonly options: RestoreOptions;
+}
+
+/** Restores a revision while a lock keeps it from being removed. */
+async function restoreRevision(context: EngineContext, task: Task): Promise<RestoreResult> {
+  const { layout, log } = context;
+  const { record, target } = task;
+  const { uuid, size } = record;
+  const { clone = false } = task.options;
+  const access = await openTarget(context, task);
+  log('info', `restoring ${uuid} to ${nameOf(target)}`);
+  const begun = await beginRestore(context, target, uuid);
+  const stats = await concluding(layout.directory, task, begun, () => writeTarget(context, task, access));
+  // Damaged blocks were left out, so the target is not complete.
+  if (stats.badBlocks.length > 0) throw incomplete(layout.files(uuid).image, stats);
+  await begun.complete();
+  log('info', `restored ${uuid} to ${nameOf(target)}${clone ? ' as a clone, unchecked' : ''}`);
+  const { bytesRead, bytesWritten, targetKind } = stats;
+  return { record, size, bytesRead, bytesWritten, checked: !clone, targetKind };
+}
+
+/** Has the engine write the image to the target. A revision without an index is read twice: first to make one. */
+function writeTarget(
+  context: EngineContext,
+  { record, options }: Task,
+  { where, explain }: OpenTarget,
+): Promise<RestoreStats> {
+  const { engine, layout } = context;
+  const { force = false, onProgress } = options;
+  const { image } = layout.files(record.uuid);
+  const pieces = Array(isIndexed(record) ? 1 : 2).fill(record.size);
+  const observers = onProgress ? wholeProgress(onProgress, pieces) : [];
+  const indexing = { ...options, onProgress: observers.at(0) };
+  const restoring = { ...options, onProgress: observers.at(-1) };
+  return withIndex(context, record, indexing, ({ record: { size, digest }, index }) =>
+    explaining(explain, () =>
+      engine.restoreImage({ image, index, size, digest, force, ...where }, restoring),
+    ),
+  );
+}
+
+/**
+ * Runs a restore. Its failure says whether the target is complete, and how to finish it.
+ *
+ * @param directory of the repository
+ */
 async function concluding<Result>(
-  begun: BegunRestore,
   directory: string,
-  { uuid }: RevisionRecord,
-  { force = false, clone = false }: RestoreOptions,
-  target: RestoreTarget,
+  { record, target, options: { force = false, clone = false } }: Task,
+  begun: BegunRestore,
   work: () => Promise<Result>,
 ): Promise<Result> {
   try {
     return await namingDescriptor(target, work);
   } catch (error) {
-    // After a defect nobody knows how much was written.
+    // After an internal error, the target may have changed.
     if (isBackyError(error) && !hasBegun(error)) await begun.undo();
     const flags = [...(force ? ['--force'] : []), ...(clone ? ['--clone'] : [])];
-    const command = restoreCommand(directory, uuid, nameOf(target), flags);
+    const command = restoreCommand(directory, record.uuid, nameOf(target), flags);
     throw restoreFailure(error, begun, nameOf(target), command);
   }
 }
 
-/** Nothing stands between a clone and what is wrong with its revision. */
+/** Refuses a clone that `force` or a distrusted revision would make wrong, because a clone is not checked. */
 function checkClone(record: RevisionRecord, { target, force = false }: RestoreOptions): void {
   if (force) throw backyError('BACKY_INVALID_ARGUMENT', { detail: 'clone and force exclude each other' });
   const reason =
@@ -148,14 +168,9 @@ async function explaining<Result>(
   }
 }
 
-/** Refuses what must not be overwritten, and says how the engine gets at the rest. */
-async function openTarget(
-  context: Context,
-  engine: Engine,
-  target: RestoreTarget,
-  size: number,
-  way: 'target' | 'targetClone',
-): Promise<OpenTarget> {
+/** Refuses targets that must not be overwritten. */
+async function openTarget(context: EngineContext, { record, target, options }: Task): Promise<OpenTarget> {
+  const { size } = record;
   if (isRbdTarget(target)) {
     const { openRbdTarget } = await import('./rbd-target.ts');
     const { command, explain } = await openRbdTarget(context, target, size);
@@ -166,20 +181,19 @@ async function openTarget(
     checkDescriptor(target.fd);
     return { where: { targetFd: target.fd } };
   }
-  // A clone replaces nothing at all, as the engine says.
-  if (way === 'target') {
-    await checkLink(target);
-    // Again when it is opened; but before that, an index may be made, which takes as long as reading the image.
-    warnOfReaders(context, target, await engine.checkTarget(target, size));
-  }
-  return { where: { [way]: target } };
+  // The engine refuses a clone whose name is taken.
+  if (options.clone) return { where: { targetClone: target } };
+  await checkLink(target);
+  // The engine checks again when it opens the target, but making an index first takes as long as reading the image.
+  warnOfReaders(context, target, await context.engine.checkTarget(target, size));
+  return { where: { target } };
 }
 
 /** Permissions of everybody but the owner of a file. */
 const OTHERS = 0o077;
 
-/** Whoever may read an existing target, or has it open, reads the disk of the guest there. */
-function warnOfReaders({ log }: Context, path: string, { mode = 0 }: TargetFacts): void {
+/** Warns if other users may read or change the target, which holds the disk of the guest afterwards. */
+function warnOfReaders({ log }: PlainContext, path: string, { mode = 0 }: TargetFacts): void {
   if ((mode & OTHERS) === 0) return;
   log(
     'warning',
@@ -187,7 +201,7 @@ function warnOfReaders({ log }: Context, path: string, { mode = 0 }: TargetFacts
   );
 }
 
-/** Ends in a slash, or in one of the names that every directory has. */
+/** Matches a path that ends in a slash, `.` or `..`. */
 const NAMES_DIRECTORY = /(^|\/)\.{0,2}$/;
 
 function normalize(target: RestoreTarget): RestoreTarget {

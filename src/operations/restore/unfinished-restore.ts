@@ -1,28 +1,28 @@
 import { quoted } from '../../domain/shell-word.ts';
 import { isNodeError } from '../../io-error.ts';
 import { type RestoreMark, readRestoreMarks } from '../../repository/restore-marks.ts';
-import type { Context } from '../context.ts';
+import type { PlainContext } from '../context.ts';
 
-/** A restore that has begun and is not complete. */
+/** A restore that has started and is not complete. */
 export interface UnfinishedRestore {
-  /** As a restore names it: an absolute path, or `rbd:POOL/IMAGE`. */
+  /** An absolute path, or `rbd:POOL/IMAGE`. */
   readonly target: string;
   /** The id of the revision. */
   readonly revision: string;
-  /** ISO 8601, UTC; absent where nothing tells, as of a restore from another repository. */
+  /** ISO 8601, UTC. Absent if unknown, as for a restore from another repository. */
   readonly startedAt?: string;
-  /** The process that is at it; absent when none is. */
+  /** The running process of the restore; absent if none runs. */
   readonly pid?: number;
   /** The command that finishes it. */
   readonly command: string;
 }
 
-/** The unfinished restores from a repository, the oldest first. @throws BACKY_IO */
-export function unfinishedRestores({ layout }: Pick<Context, 'layout'>): readonly UnfinishedRestore[] {
+/** Lists the unfinished restores from a repository, oldest first. @throws BACKY_IO */
+export function unfinishedRestores({ layout }: Pick<PlainContext, 'layout'>): readonly UnfinishedRestore[] {
   return readRestoreMarks(layout).marks.map((mark) => describeUnfinished(layout.directory, mark));
 }
 
-/** Says of it what it is, and what finishes it. */
+/** Describes an unfinished restore in one sentence, with the command that finishes it. */
 export function unfinishedText({ target, revision, startedAt, pid, command }: UnfinishedRestore): string {
   const begun = startedAt === undefined ? '' : `, begun ${startedAt},`;
   const what = `the restore of ${revision} to ${target}${begun}`;
@@ -31,7 +31,7 @@ export function unfinishedText({ target, revision, startedAt, pid, command }: Un
     : `${what} runs (process ${pid})`;
 }
 
-/** The command that restores a revision. */
+/** Builds the command that restores a revision. */
 export function restoreCommand(
   repository: string,
   revision: string,

@@ -8,14 +8,14 @@ import type { Engine, HostProbe } from '../../native/engine.ts';
 import { formatWarning } from '../../sources/image-format.ts';
 import { openSource } from '../../sources/open-source.ts';
 import type { FoundSnapshot } from '../../sources/source.ts';
-import { type Context, openContext } from '../context.ts';
+import { type Context, type EngineContext, openContext, withEngine } from '../context.ts';
 import { unfinishedText } from '../restore/unfinished-restore.ts';
 import { loadTrustedConfig, openTrustedSnapshotList, requireTrust } from '../trust.ts';
 import { type Status, status } from './status.ts';
 import { unclaimedSnapshots } from './unclaimed-snapshots.ts';
 import { adviseOnZfs, lookAtZfs, type ZfsReport } from './zfs.ts';
 
-/** Capabilities of this machine and of the filesystem of a directory, measured. */
+/** Measured capabilities of this machine and of the filesystem of a directory. */
 export interface DoctorReport {
   readonly node: string;
   /** Such as `linux-x64`. */
@@ -25,26 +25,26 @@ export interface DoctorReport {
   readonly directory: string;
   /** Whether there is a repository in the directory. */
   readonly isRepository: boolean;
-  /** Sizes in bytes. Absent when nothing can be tried out, because nothing can be written there. */
+  /** Sizes in bytes. Absent if the directory is not writable, so nothing can be measured. */
   readonly host?: HostProbe;
-  /** Absent when the directory is on another filesystem. */
+  /** Absent on other filesystems. */
   readonly zfs?: ZfsReport;
-  /** Absent when there is no repository or its configuration is broken. */
+  /** Absent without a repository or a valid configuration. */
   readonly source?: SourceReport;
-  /** Fragmentation of the newest good image. Absent without one, and if the filesystem does not tell. */
+  /** Fragmentation of the newest good image. Absent without one, or if the filesystem does not report it. */
   readonly newestImage?: Fragmentation & {
-    /** About how long it takes to clone it, as each backup does; removing it takes no longer. */
+    /** Estimated seconds to clone it, as each backup does. Removing it takes no longer. */
     readonly cloneSeconds: number;
   };
-  /** Whether guests have space beside the snapshots that are kept. Absent where no snapshot is taken. */
+  /** Whether guests have space beside the kept snapshots. Absent if the source takes no snapshots. */
   readonly snapshotRoom?: GuestRoom & { readonly enough: boolean };
-  /** Snapshots at the source that neither this repository nor one beside it knows of, and the commands that remove them. */
+  /** Snapshots at the source that neither this repository nor one beside it has noted, with commands to remove them. */
   readonly unclaimedSnapshots: readonly FoundSnapshot[];
-  /** `ready`: everything is there; `limited`: backups work, at a price; `unable`: they do not. */
+  /** `ready`: backups work well; `limited`: backups work at a cost; `unable`: backups fail. */
   readonly verdict: 'ready' | 'limited' | 'unable';
-  /** Reasons against `ready`; one sentence each, without a full stop. */
+  /** Reasons why the verdict is not `ready`: one sentence each, without a full stop. */
   readonly remarks: readonly string[];
-  /** Settings that make backups cheaper; one sentence each, without a full stop. */
+  /** Settings that make backups cheaper: one sentence each, without a full stop. */
   readonly advice: readonly string[];
 }
 
@@ -71,15 +71,20 @@ interface SourceFinding {
   readonly problem?: string;
 }
 
-/** Tries out what a directory's filesystem can do, and whether its source can be reached. @throws BACKY_UNTRUSTED, BACKY_NATIVE_MISSING, BACKY_IO */
+/**
+ * Measures the filesystem of a directory and checks whether the source is reachable.
+ *
+ * @throws BACKY_UNTRUSTED, BACKY_NATIVE_MISSING, BACKY_IO
+ */
 export async function doctor(context: Context): Promise<DoctorReport> {
   const { directory } = context.layout;
   const isRepository = await hasRepository(context);
   if (isRepository) requireTrust(context);
-  const engine = await context.engine();
+  const loaded = await withEngine(context);
+  const { engine } = loaded;
   const { host, problem: hostProblem } = await tryOut(directory, engine);
   const zfs = host?.filesystem === 'zfs' ? await lookAtZfs(directory) : undefined;
-  const finding: SourceFinding = isRepository ? await lookAtSource(context, engine) : {};
+  const finding: SourceFinding = isRepository ? await lookAtSource(loaded) : {};
   const { source, room, unclaimed = [], problem: sourceProblem } = finding;
   const contents = isRepository ? await status(context) : undefined;
   const problems = [hostProblem, sourceProblem].filter((problem) => problem !== undefined);
@@ -104,7 +109,7 @@ export async function doctor(context: Context): Promise<DoctorReport> {
   };
 }
 
-/** Everything that is not as good as it could be, on a filesystem that can be written to. */
+/** Returns all limits on a writable filesystem. */
 function limitsOfAll(
   host: HostProbe,
   source: SourceReport | undefined,
@@ -125,7 +130,7 @@ function limitsOfAll(
   ];
 }
 
-/** A directory that cannot be written to takes no backup. This is one finding; the others are made all the same. */
+/** Probes the directory. A read-only directory is a finding, and does not end the report. */
 async function tryOut(directory: string, engine: Engine): Promise<HostFinding> {
   try {
     return { host: await engine.probe(directory) };
@@ -141,17 +146,17 @@ async function hasRepository(context: Context): Promise<boolean> {
     return true;
   } catch (error) {
     if (isBackyError(error, 'BACKY_NO_REPOSITORY')) return false;
-    // One that lacks its configuration is one: what reads that says so.
+    // A repository without its configuration is still a repository. Reading the configuration reports the error.
     if (isBackyError(error, 'BACKY_CONFIG_MISSING')) return true;
     throw error;
   }
 }
 
-async function lookAtSource(context: Context, engine: Engine): Promise<SourceFinding> {
-  const { layout } = context;
+async function lookAtSource(context: EngineContext): Promise<SourceFinding> {
+  const { layout, engine } = context;
   try {
     const config = await loadTrustedConfig(context);
-    const left = await openTrustedSnapshotList(context, engine);
+    const left = await openTrustedSnapshotList(context);
     const source = openSource(config.source, layout.directory, engine, left);
     const { name: filename, kind, size, format } = await source.describe();
     const room = await source.room?.();
@@ -179,7 +184,7 @@ function tooLarge({ size }: SourceReport, { freeBytes }: HostProbe): readonly st
   ];
 }
 
-/** Whether a revision was read from a snapshot of its source, so that the next one will be. */
+/** Whether a revision was read from a snapshot. If so, the next one will be, too. */
 function hasSnapshot({ consistency }: RevisionRecord): boolean {
   return consistency !== 'live';
 }
@@ -192,7 +197,7 @@ function tooLittleRoom(newest: RevisionRecord, room: GuestRoom): readonly string
   return [`${consequence}: ${describeRoom(room)}`];
 }
 
-/** Circumstances that slow backups down without being a mistake, and remedies. */
+/** Explains a slow clone of the newest image, and suggests a remedy. */
 function shredded(newest: RevisionRecord, newestImage: Fragmentation): readonly string[] {
   if (!isShredded(newestImage)) return [];
   const seconds = Math.round(cloneSeconds(newestImage));

@@ -3,7 +3,7 @@ import { lookUpRevision } from '../../repository/look-up.ts';
 import { readRevisions } from '../../repository/read-revisions.ts';
 import type { Context } from '../context.ts';
 
-/** A revision and where its image is. */
+/** A revision and the path of its image. */
 export interface FoundRevision {
   readonly record: RevisionRecord;
   /** Absolute path of the image, a plain raw file. */
@@ -11,7 +11,8 @@ export interface FoundRevision {
 }
 
 /**
- * The one revision that a spec names; a distrusted one is warned of. Needs neither the engine nor a valid configuration.
+ * Finds the only revision that a spec names, and warns if it is distrusted. Needs neither the engine nor a valid
+ * configuration.
  *
  * @throws BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_RECORD_DAMAGED,
  *   BACKY_INDEX_DAMAGED, BACKY_IO

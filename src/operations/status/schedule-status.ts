@@ -5,46 +5,46 @@ import { isBackyError } from '../../errors.ts';
 import { fromNodeError } from '../../io-error.ts';
 import type { Layout } from '../../repository/layout.ts';
 
-/** Whether the backups that should be there are there. */
+/** The state of all tags of the schedule. */
 export interface ScheduleStatus {
-  /** The time zone whose calendar the schedule goes by; null: that of this machine. */
+  /** The time zone of the schedule; null for that of this machine. */
   readonly timeZone: string | null;
-  /** In the order of the configuration. Without any, nothing will ever be backed up. */
+  /** In the order of the configuration. An empty schedule never causes a backup. */
   readonly tags: readonly TagStatus[];
-  /** The problem of the configuration, if it hides the schedule. */
+  /** The error of the configuration. Absent if it is valid. */
   readonly problem?: string;
 }
 
 /** The state of one tag of the schedule. Times are ISO 8601, UTC. */
 export interface TagStatus {
   readonly tag: string;
-  /** When the newest good revision that carries it was taken; null: there is none. */
+  /** Time of the newest good revision with this tag; null if there is none. */
   readonly lastGood: string | null;
   /** Whether the next backup takes it. */
   readonly due: boolean;
-  /** Since when it is due, or from when it will be. */
+  /** The moment at which it became due, or will become due. */
   readonly dueAt: string;
-  /** Whether a backup that should have been there is missing. */
+  /** Whether an expected backup is missing. */
   readonly overdue: boolean;
-  /** Since when it is overdue, or from when it will be, if no revision is taken. */
+  /** The moment at which it became overdue, or will if no revision is taken. */
   readonly overdueAt: string;
 }
 
-/** Compares what there is with the schedule. What is wrong with the configuration is no failure, but told. */
+/** Compares the revisions with the schedule. An invalid configuration is part of the result, not an error. */
 export async function scheduleStatus(
   layout: Layout,
   revisions: readonly Taken[],
   now: Date,
 ): Promise<ScheduleStatus> {
   try {
-    // Only now: this brings the YAML parser along.
+    // Loaded late, because this brings the YAML parser along.
     const [{ loadConfig }, { healthOf }, { zoneOf }] = await Promise.all([
       import('../../config/load-config.ts'),
       import('../../domain/schedule-health.ts'),
       import('../../domain/time-zone.ts'),
     ]);
     const { schedule, timeZone } = await loadConfig(layout.config);
-    // Nothing tells better since when revisions are expected.
+    // The time of the configuration is the best known start of the schedule.
     const sinceMs = Date.parse(isoTime(statSync(layout.config).mtimeMs));
     const viewpoint = { nowMs: now.getTime(), sinceMs, zone: zoneOf(timeZone) };
     const tags = healthOf(schedule, revisions, viewpoint).map(
@@ -65,7 +65,7 @@ export async function scheduleStatus(
   }
 }
 
-/** The tags that are overdue. */
+/** Returns the names of the overdue tags. */
 export function overdueTags({ tags }: ScheduleStatus): readonly string[] {
   return tags.filter(({ overdue }) => overdue).map(({ tag }) => tag);
 }

@@ -17,9 +17,9 @@ import type { Context } from '../context.ts';
 
 /** The span to simulate. */
 export interface SimulateOptions {
-  /** Days into the future: a whole number from 1 to 36525, which is a century. */
+  /** Number of days: a whole number from 1 to 36525, which is a century. */
   readonly days: number;
-  /** Begin with an empty repository instead of the revisions there are. */
+  /** Start with an empty repository instead of the existing revisions. */
   readonly fromNothing?: boolean | undefined;
 }
 
@@ -27,34 +27,34 @@ export interface SimulateOptions {
 export interface SimulateResult {
   readonly start: string;
   readonly end: string;
-  /** The tags of the schedule; without any, nothing will ever be backed up. */
+  /** The tags of the schedule. An empty schedule never causes a backup. */
   readonly tags: readonly string[];
-  /** In order of time. */
+  /** Oldest first. */
   readonly backups: readonly PlannedBackup[];
-  /** The revisions left at the end, oldest first; today's are among them. */
+  /** The revisions at the end, oldest first, including existing ones. */
   readonly kept: readonly PlannedRevision[];
-  /** The longest time without a revision to go back to, at the end. */
+  /** The longest gap between kept revisions at the end. */
   readonly largestGap?: { readonly from: string; readonly to: string; readonly seconds: number };
-  /** Bytes at the end; absent while nothing is known of how much changes. */
+  /** Bytes at the end. Absent if the rate of change is unknown. */
   readonly predictedBytes?: number;
 }
 
-/** A backup to come. */
+/** A future backup. */
 export interface PlannedBackup {
   readonly at: string;
   readonly tags: readonly string[];
 }
 
-/** A revision that is left. */
+/** A revision at the end of the simulation. */
 export interface PlannedRevision {
   readonly takenAt: string;
   readonly tags: readonly string[];
-  /** Absent when it is still to be taken. */
+  /** Absent for a future revision. */
   readonly uuid?: string;
 }
 
 /**
- * Runs the schedule into the future, from the present of the repository. Nothing is changed.
+ * Simulates the schedule from the present state of the repository. Changes nothing.
  *
  * @throws BACKY_INVALID_ARGUMENT, BACKY_CONFIG_INVALID, BACKY_IO
  */
@@ -98,7 +98,7 @@ function iso(timeMs: number): string {
   return new Date(timeMs).toISOString();
 }
 
-/** From what the good revisions wrote: the first one a whole image, each further one what had changed by then. */
+/** Estimates the rate from the good revisions: the first wrote a whole image, and each later one its changes. */
 function changeRate(revisions: readonly RevisionRecord[]): ChangeRate | undefined {
   const good = revisions.filter(isGood);
   const [first, ...others] = good;

@@ -21,21 +21,21 @@ export interface FleetStatus {
   readonly summary: FleetSummary;
 }
 
-/** One of them. */
+/** The state of one repository below the directory. */
 export interface RepositoryStatus {
   /** The name of its directory. */
   readonly name: string;
-  /** Absent when it cannot be read. */
+  /** Absent if the repository is unreadable. */
   readonly totals?: Totals;
-  /** The reason why it cannot be read. */
+  /** The reason why the repository is unreadable. */
   readonly problem?: string;
-  /** The problem of its configuration: backups fail as long as it lasts. */
+  /** The error of the configuration, which makes backups fail. */
   readonly misconfigured?: string;
-  /** The tags of its schedule of which a backup is missing; absent when nothing is known of the schedule. */
+  /** The overdue tags. Absent if the schedule is unknown. */
   readonly overdue?: readonly string[];
-  /** Its last run of `backup`; absent when none is known of. */
+  /** The last run of `backup`. Absent if none is known. */
   readonly lastRun?: RunNote;
-  /** Restores from it that have begun and are not complete, oldest first. Absent if it cannot be read. */
+  /** Unfinished restores, oldest first. Absent if the repository is unreadable. */
   readonly unfinishedRestores?: readonly UnfinishedRestore[];
 }
 
@@ -45,7 +45,7 @@ export interface FleetSummary {
   readonly unreadable: number;
   /** Repositories with an invalid configuration. */
   readonly misconfigured: number;
-  /** Repositories that lack a backup that the schedule says should be there. */
+  /** Repositories with overdue tags. */
   readonly overdue: number;
   /** Repositories whose last runs have failed. */
   readonly failing: number;
@@ -58,7 +58,11 @@ export interface FleetSummary {
   readonly bytesWritten: number;
 }
 
-/** Looks at every repository right below a directory. @throws BACKY_INVALID_ARGUMENT, BACKY_IO when that directory cannot be read */
+/**
+ * Reads the state of every repository directly below a directory.
+ *
+ * @throws BACKY_INVALID_ARGUMENT, BACKY_IO when that directory cannot be read
+ */
 export async function statusOfAll(
   base: string,
   { clock = () => new Date() }: Pick<Dependencies, 'clock'> = {},
@@ -67,7 +71,7 @@ export async function statusOfAll(
   const looks: Look[] = [];
   for (const name of await repositoriesIn(directory))
     looks.push(await look(name, layoutOf(join(directory, name)), clock()));
-  // At the end, when most directories have been quiet for long enough to be believed.
+  // The cache ignores directories that changed just now. By the end, most have been quiet long enough.
   for (const { remember } of looks) remember?.();
   const repositories = looks.map(({ status }) => status);
   const all = repositories.flatMap(({ totals }) => (totals ? [totals] : []));
@@ -92,7 +96,10 @@ export async function statusOfAll(
   };
 }
 
-/** The names of repositories, sorted; one that has several of them, by way of links, goes by its own. */
+/**
+ * Returns the names of the repositories, sorted. A repository that links give further names appears once, under its own
+ * name.
+ */
 async function repositoriesIn(directory: string): Promise<readonly string[]> {
   try {
     const byPlace = new Map<string, string>();
@@ -109,8 +116,8 @@ async function repositoriesIn(directory: string): Promise<readonly string[]> {
 }
 
 /**
- * Also without a configuration, which somebody lost: whoever looks over all of them is the one to hear of it. What this
- * user may not look into may be the repository of another user.
+ * Whether a directory is a repository, even if its configuration is lost. An unreadable directory counts, because it
+ * may be the repository of another user.
  */
 async function isRepository({ config, directory }: Layout): Promise<boolean> {
   if (existsSync(config)) return true;
@@ -125,7 +132,7 @@ function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }
 
-/** Its own path where it cannot be followed, which is told when it is looked at. */
+/** Returns the path itself if it is a broken link. Reading the repository reports the error. */
 function placeOf(path: string): string {
   try {
     return realpathSync(path);
@@ -140,7 +147,9 @@ interface Look {
   readonly remember?: () => void;
 }
 
-/** No problem of one repository ever hides another repository. */
+/**
+ * Reads the state of one repository. An error becomes part of the result, so that it cannot hide other repositories.
+ */
 async function look(name: string, layout: Layout, now: Date): Promise<Look> {
   try {
     if (!existsSync(layout.config)) throw await missingConfig(layout);
@@ -165,7 +174,10 @@ async function lookAtRuns(layout: Layout, totals: Totals, now: Date): Promise<Ru
   };
 }
 
-/** The newest revision of each tag is enough, unless one of them is dated in the future and hides what is there. */
+/**
+ * Returns the newest revision of each tag, which is enough. If one is dated in the future, it would hide others, so all
+ * revisions are read.
+ */
 async function carriers(layout: Layout, { newestOfTags }: Totals, now: Date): Promise<readonly Taken[]> {
   if (newestOfTags.some(({ takenAtMs }) => takenAtMs > now.getTime()))
     return (await readRevisions(layout)).revisions.map(takenOf);

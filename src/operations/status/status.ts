@@ -28,31 +28,31 @@ export interface Status {
   /** Oldest first. */
   readonly revisions: readonly RevisionRecord[];
   readonly damaged: readonly DamagedRevision[];
-  /** Revisions that this user may not read, also in the trash. Nothing is known against them. */
+  /** Revisions that this user may not read, including those in the trash. They may be good. */
   readonly unreadable: readonly UnreadableRevision[];
-  /** Leftovers that the next backup or purge removes. */
+  /** Leftovers, which the next backup or purge removes. */
   readonly incomplete: readonly IncompleteRevision[];
-  /** Finished images whose record is missing, oldest first: data that no machine removes. */
+  /** Finished images whose record is missing, oldest first. They are data, so backy never removes them by itself. */
   readonly unrecorded: readonly UnrecordedImage[];
-  /** Names of what looks like the work of an interrupted run, although nothing proves that it is. Nothing removes it. */
+  /** Names of files that look like leftovers of an interrupted run, but without proof. backy does not remove them. */
   readonly foreign: readonly string[];
-  /** Removed revisions that can still be brought back, the oldest removal first. */
+  /** Removed revisions that can still be brought back, oldest removal first. */
   readonly trash: readonly TrashedRevision[];
-  /** Damaged revisions in the trash. Only their ids can bring them back. */
+  /** Damaged revisions in the trash. Only a whole id brings one back. */
   readonly damagedTrash: readonly TrashedDamage[];
-  /** Whether the backups that should be there are there. */
+  /** The state of all tags of the schedule. */
   readonly schedule: ScheduleStatus;
-  /** The last run of `backup`; null: none is known of. */
+  /** The last run of `backup`; null if none is known. */
   readonly lastRun: RunNote | null;
-  /** Restores from here that have begun and are not complete, the oldest first. */
+  /** Unfinished restores from this repository, oldest first. */
   readonly unfinishedRestores: readonly UnfinishedRestore[];
   readonly summary: StatusSummary;
 }
 
-/** For how long something is in the trash. Times are ISO 8601, UTC. */
+/** The times of a removed revision: ISO 8601, UTC. */
 interface TrashTimes {
   readonly removedAt: string;
-  /** From when on a backup removes it for good. */
+  /** The moment from which a backup deletes it for good. */
   readonly keptUntil: string;
 }
 
@@ -61,7 +61,7 @@ export interface TrashedRevision extends TrashTimes {
   readonly record: RevisionRecord;
 }
 
-/** A removed revision that was damaged, or is of use again only when it is back. */
+/** A removed revision that was damaged, or becomes usable only when it is brought back. */
 export interface TrashedDamage extends TrashTimes, DamagedRevision {}
 
 /** Totals over the readable revisions. */
@@ -78,20 +78,20 @@ export interface StatusSummary {
   readonly distrusted: number;
   /** Number of held revisions. */
   readonly held: number;
-  /** Revisions dated in the future, because the clock was ahead once or is behind now. Absent if there are none. */
+  /** Number of revisions dated in the future, because the clock was ahead or is behind now. Absent if zero. */
   readonly future?: number;
   /** Number of revisions in the trash. */
   readonly trash: number;
   /** Number of overdue tags of the schedule. */
   readonly overdue: number;
-  /** Bytes written for all of them: what they take, as far as nothing is shared otherwise. */
+  /** Bytes that all revisions wrote: an estimate of the space that they take. */
   readonly bytesWritten: number;
   /**
-   * When the revision whose verification is longest ago was verified or, if it never was, taken: ISO 8601, UTC. Absent
-   * without revisions.
+   * The oldest time at which a revision was last verified, or taken if never verified: ISO 8601, UTC. Absent without
+   * revisions.
    */
   readonly leastVerified?: string;
-  /** Fragmentation of the newest good image. Absent if the filesystem does not tell. */
+  /** Fragmentation of the newest good image. Absent if the filesystem does not report it. */
   readonly newestImage?: Fragmentation;
 }
 

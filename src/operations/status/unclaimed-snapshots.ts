@@ -8,8 +8,8 @@ import { holdsRecordOf } from '../../repository/read-revisions.ts';
 import type { FoundSnapshot, Source } from '../../sources/source.ts';
 
 /**
- * Snapshots at a source that no repository claims, neither this one nor one in a directory beside it. A repository in
- * another place may still need one.
+ * Finds snapshots at a source that neither this repository nor one in a directory beside it claims. A repository
+ * elsewhere may still need them.
  *
  * @throws what `Source.snapshotsThere` throws
  */
@@ -23,7 +23,7 @@ export async function unclaimedSnapshots(layout: Layout, source: Source): Promis
   );
 }
 
-/** The other directories in the directory that a repository is in. */
+/** Returns the other directories in the parent directory of a repository. */
 function neighboursOf({ directory }: Layout): readonly Layout[] {
   const parent = dirname(directory);
   try {
@@ -40,7 +40,7 @@ function notedIn(layout: Layout): readonly string[] {
   try {
     return (readSnapshotList(layout) ?? []).map(({ uuid }) => uuid);
   } catch (error) {
-    // A repository that cannot be read claims nothing.
+    // An unreadable repository claims nothing.
     if (isBackyError(error)) return [];
     throw error;
   }

@@ -4,28 +4,28 @@ import { formatSize } from '../../domain/size.ts';
 
 /** Settings of OpenZFS on this machine and of the dataset of a directory. */
 export interface ZfsReport {
-  /** Such as `2.3.2-1`. Absent where the kernel does not tell. */
+  /** Such as `2.3.2-1`. Absent if the kernel does not report it. */
   readonly version?: string;
-  /** Whether files may share blocks. Absent where OpenZFS has no such setting, before 2.2. */
+  /** Whether files may share blocks. Absent before OpenZFS 2.2, which has no such setting. */
   readonly blockCloning?: boolean;
-  /** Whether a clone of what is not written yet waits for it, instead of being refused. Absent before 2.2. */
+  /** Whether cloning waits for unwritten data instead of failing. Absent before OpenZFS 2.2. */
   readonly waitsForDirtyData?: boolean;
-  /** The largest record of files that are made from now on. Bytes. */
+  /** Largest record of new files, in bytes. */
   readonly recordSize: number;
 }
 
-/** In what pieces an image changes, unless it has very many extents. Bytes. */
+/** Bytes in which backy changes an image, unless the image has very many extents. */
 const GRANULE = 16 * 1024;
 
 const MODULE = '/sys/module/zfs';
 
-/** Reads what a dataset and the kernel module are set to. */
+/** Reads the settings of a dataset and of the kernel module. */
 export async function lookAtZfs(directory: string, module: string = MODULE): Promise<ZfsReport> {
   const read = async (name: string): Promise<string | undefined> => {
     try {
       return (await readFile(join(module, name), 'utf8')).trim();
     } catch {
-      // OpenZFS before 2.2, or a kernel that hides it: not to know it is the finding.
+      // OpenZFS before 2.2 lacks the file, and some kernels hide it. The report then omits the setting.
       return undefined;
     }
   };
@@ -42,9 +42,9 @@ export async function lookAtZfs(directory: string, module: string = MODULE): Pro
   };
 }
 
-/** Settings that make backups cheaper. One sentence each, without a full stop. */
+/** Returns settings that make backups cheaper: one sentence each, without a full stop. */
 export function adviseOnZfs(zfs: ZfsReport, canShareBlocks: boolean): readonly string[] {
-  if (!canShareBlocks) return [howToShare(zfs)];
+  if (!canShareBlocks) return [adviseOnCloning(zfs)];
   return [
     ...(zfs.waitsForDirtyData === false
       ? [
@@ -55,7 +55,7 @@ export function adviseOnZfs(zfs: ZfsReport, canShareBlocks: boolean): readonly s
   ];
 }
 
-function howToShare({ version = 'this version', blockCloning }: ZfsReport): string {
+function adviseOnCloning({ version = 'this version', blockCloning }: ZfsReport): string {
   if (blockCloning === undefined) return `Use OpenZFS 2.2 or newer: ${version} has no block cloning`;
   if (blockCloning) {
     return 'See whether "zpool get feature@block_cloning POOL" says "disabled": "zpool set feature@block_cloning=enabled POOL" enables it';

@@ -1,36 +1,34 @@
 import { isBackyError } from '../../errors.ts';
-import type { Engine } from '../../native/engine.ts';
 import type { Layout } from '../../repository/layout.ts';
 import { waitForWriterLock } from '../../repository/lock.ts';
 import { readRecord } from '../../repository/read-revisions.ts';
 import { acceptRecord, foreignChecksum } from '../../repository/seal-revision.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext } from '../context.ts';
 
-/** A record that can be read, and is not as backy wrote it. */
+/** A readable record that somebody altered. */
 export interface AlteredRecord {
   readonly path: string;
-  /** The sign of it, for people. */
+  /** A description of the alteration, for people. */
   readonly problem: string;
-  /** Whether it has a checksum of its own again, as was asked for. */
+  /** Whether the record was accepted and has a new checksum. */
   readonly accepted: boolean;
 }
 
 /**
  * Compares the record of a revision with its checksum.
  *
- * @param accept take it as it is now, and give it a new one; that this fails is only warned of
- * @returns null for a record that is as it was written, or has no checksum
+ * @param accept give an altered record a new checksum; a failure only causes a warning
+ * @returns null for an unaltered record, or one without a checksum
  */
 export async function judgeRecord(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   uuid: string,
   accept: boolean,
 ): Promise<AlteredRecord | null> {
   const problem = problemOf(context.layout, uuid);
   if (problem === undefined) return null;
   const { record: path } = context.layout.files(uuid);
-  return { path, problem, accepted: accept && (await tryToAccept(context, engine, uuid)) };
+  return { path, problem, accepted: accept && (await tryToAccept(context, uuid)) };
 }
 
 function problemOf(layout: Layout, uuid: string): string | undefined {
@@ -43,7 +41,7 @@ function problemOf(layout: Layout, uuid: string): string | undefined {
   }
 }
 
-async function tryToAccept({ layout, log, signal }: Context, engine: Engine, uuid: string): Promise<boolean> {
+async function tryToAccept({ layout, log, signal, engine }: EngineContext, uuid: string): Promise<boolean> {
   try {
     await waitForWriterLock(engine, layout, signal, () =>
       acceptRecord(engine, layout, readRecord(layout, uuid)),

@@ -13,29 +13,28 @@ import { withWriterLock } from '../../repository/lock.ts';
 import { readRecord } from '../../repository/read-revisions.ts';
 import { sealIndex } from '../../repository/seal-revision.ts';
 import { announce, readUnfinished } from '../../repository/unfinished.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext } from '../context.ts';
 
 /**
- * Makes the index of a revision that has none, because another tool took it: what its image holds now is what it will
- * be compared with from then on. Not for one that is distrusted, as this would make its damage the measure of all things.
- * The caller holds the lock of writers, and keeps files from being removed.
+ * Makes the index of a revision that another tool took without one. Later verifications compare the image with its
+ * present state. The caller must not pass a distrusted revision, because its damage would then count as correct, and
+ * must hold the writer lock and the reader lock.
  *
  * @returns the record, which now says so
  * @throws BACKY_TOO_LARGE, BACKY_IO, BACKY_RECORD_DAMAGED, BACKY_CANCELLED
  */
 export async function indexRevision(
-  { layout, log, clock }: Context,
-  engine: Engine,
+  { layout, log, clock, engine }: EngineContext,
   uuid: string,
   operation: OperationOptions,
 ): Promise<IndexedRecord> {
-  // Read under the lock: someone may have written it meanwhile.
+  // Read under the lock, because another process may have changed the record.
   const record = readRecord(layout, uuid);
   if (isIndexed(record)) return record;
   const { image, index, partialIndex } = layout.files(uuid);
   checkSizeLimit(image, record.size, await sizeLimitOf(layout.config));
   log('info', `making the index of ${uuid}`);
-  // The record knows of no index, so what lies there beside an unfinished one was left by a run that was interrupted.
+  // The record mentions no index, so these files come from an interrupted run.
   if (readUnfinished(layout, uuid) === 'index') await discardIndex(engine, layout, uuid);
   refuseTaken(index);
   await announce(engine, layout, uuid, 'index', clock());
@@ -45,25 +44,28 @@ export async function indexRevision(
     await sealIndex(engine, layout, indexed);
     return indexed;
   } catch (error) {
-    // The first failure is the one to report; the next purge cleans up.
+    // The first failure matters more. The next purge removes the files.
     await discardIndex(engine, layout, uuid).catch(() => undefined);
     throw error;
   }
 }
 
-/** Removes what was made of an index, unless the record knows of it by now. The unfinished record goes last. */
+/**
+ * Discards the index of an interrupted attempt, unless the record already mentions it. Removes the unfinished record
+ * last.
+ */
 async function discardIndex(engine: Engine, layout: Layout, uuid: string): Promise<void> {
   const { index, partialIndex, unfinished } = layout.files(uuid);
   const isSealed = isIndexed(readRecord(layout, uuid));
   await engine.removeFiles([partialIndex, ...(isSealed ? [] : [index]), unfinished]);
 }
 
-/** Nothing proves that it is ours; and to read the whole image first would be in vain. */
+/** Refuses a foreign file under the name of the index before the whole image is read. */
 function refuseTaken(index: string): void {
   if (existsSync(index)) throw ioError({ path: index, syscall: 'rename', errnoName: 'EEXIST' });
 }
 
-/** A revision that can be checked, and where its index is. */
+/** A revision with an index, and the path of that index. */
 export interface Checkable {
   readonly record: IndexedRecord;
   /** Absolute path. */
@@ -71,33 +73,33 @@ export interface Checkable {
 }
 
 /**
- * Runs `work` with a revision and its index. One that has none gets it here, for good if it is trusted and nobody
- * else writes; otherwise for as long as `work` takes, outside of the repository.
+ * Runs `work` with a revision and its index, and makes a missing index. The index is kept if the revision is trusted
+ * and nobody else writes. Otherwise it is temporary and outside of the repository.
  */
 export async function withIndex<Result>(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   record: RevisionRecord,
   operation: OperationOptions,
   work: (checkable: Checkable) => Promise<Result>,
 ): Promise<Result> {
   const { index } = context.layout.files(record.uuid);
   if (isIndexed(record)) return work({ record, index });
-  const indexed = isGood(record) ? await tryToIndex(context, engine, record.uuid, operation) : undefined;
+  const indexed = isGood(record) ? await tryToIndex(context, record.uuid, operation) : undefined;
   if (indexed) return work({ record: indexed, index });
-  return withPassingIndex(context, engine, record, operation, work);
+  return withPassingIndex(context, record, operation, work);
 }
 
-/** A restore must not fail because the repository cannot be written: another one writes, it is full, or read-only. */
+/**
+ * Makes an index that is kept. A locked, full or read-only repository is no failure, because restores must still work.
+ */
 async function tryToIndex(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   uuid: string,
   operation: OperationOptions,
 ): Promise<IndexedRecord | undefined> {
   try {
-    return await withWriterLock(engine, context.layout, () =>
-      indexRevision(context, engine, uuid, operation),
+    return await withWriterLock(context.engine, context.layout, () =>
+      indexRevision(context, uuid, operation),
     );
   } catch (error) {
     if (!isBackyError(error) || error.code === 'BACKY_CANCELLED') throw error;
@@ -107,8 +109,7 @@ async function tryToIndex(
 }
 
 async function withPassingIndex<Result>(
-  { layout }: Context,
-  engine: Engine,
+  { layout, engine }: EngineContext,
   record: RevisionRecord,
   operation: OperationOptions,
   work: (checkable: Checkable) => Promise<Result>,

@@ -1,22 +1,19 @@
 import { dirname } from 'node:path';
 import type { RevisionRecord } from '../../domain/revision.ts';
 import { isBackyError } from '../../errors.ts';
-import type { Engine } from '../../native/engine.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext } from '../context.ts';
 import type { Repair } from './repair-result.ts';
 
-/** Nobody may change what was found. */
+/** Reports are evidence, so they are read-only. */
 const READ_ONLY = 0o400;
 
 /**
- * Writes down what became of bad blocks, beside the report of what was found: a line of JSON about the image, then one
- * for each block.
+ * Writes a report of a repair beside the report of the damage: one line of JSON for the image, then one for each block.
  *
- * @returns the path of the report; null when it could not be written, which is only warned of
+ * @returns the path of the report; null, with a warning, if it could not be written
  */
 export async function writeRepairReport(
-  { layout, log }: Context,
-  engine: Engine,
+  { layout, log, engine }: EngineContext,
   { uuid, size, digest }: RevisionRecord,
   timestamp: string,
   { healed, left, sharers }: Omit<Repair, 'report'>,
@@ -29,7 +26,7 @@ export async function writeRepairReport(
     ...sharers.flatMap((sharer) => blockLines(sharer.uuid, sharer)),
   ];
   try {
-    // Refuses a link in the place of the directory, wherever it leads.
+    // This refuses a link in the place of the directory.
     await engine.makeDirectory(dirname(report));
     await engine.createFile(report, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), READ_ONLY);
     return report;

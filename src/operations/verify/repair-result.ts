@@ -1,7 +1,7 @@
-/** A revision that has a bad place of the disk in common with another one. */
+/** A revision that shares a bad place on the disk. */
 export interface SharedDamage {
   readonly uuid: string;
-  /** Offsets of its blocks that lie there, in bytes. */
+  /** Offsets of its blocks at that place, in bytes. */
   readonly blocks: readonly number[];
 }
 
@@ -9,24 +9,24 @@ export interface SharedDamage {
 export interface Repair {
   readonly healed: readonly HealedBlock[];
   readonly left: readonly LeftBlock[];
-  /** The same for the bad blocks of other revisions that share the damage. */
+  /** The same for other revisions that share the damage. */
   readonly sharers: readonly (Omit<Repair, 'sharers' | 'report'> & { readonly uuid: string })[];
-  /** The file that has all of this; null: it could not be written. */
+  /** The file with the details; null if it could not be written. */
   readonly report: string | null;
 }
 
-/** A block that is what it was. */
+/** A repaired block. */
 export interface HealedBlock {
   /** Bytes from the start of the image. */
   readonly offset: number;
   readonly length: number;
-  /** The file that the bytes come from; null: they are zeros. */
+  /** The file that provided the bytes; null for zeros. */
   readonly from: string | null;
-  /** The file that has the bad bytes. */
+  /** The file that keeps the bad bytes. */
   readonly evidence: string;
 }
 
-/** A block that is as bad as before. */
+/** A block that could not be repaired. */
 export interface LeftBlock {
   readonly offset: number;
   readonly length: number;

@@ -2,10 +2,10 @@ import { dirname } from 'node:path';
 import { counted } from '../../domain/counted.ts';
 import { type IndexedRecord, isIndexed, type RevisionRecord } from '../../domain/revision.ts';
 import { isBackyError } from '../../errors.ts';
-import type { BadBlock, Engine, RepairedBlock } from '../../native/engine.ts';
+import type { BadBlock, RepairedBlock } from '../../native/engine.ts';
 import { waitForWriterLock } from '../../repository/lock.ts';
 import { openSource } from '../../sources/open-source.ts';
-import type { Context } from '../context.ts';
+import type { EngineContext } from '../context.ts';
 import { loadTrustedConfig, openTrustedSnapshotList } from '../trust.ts';
 import { distrustRevision } from './record-verdict.ts';
 import { writeRepairReport } from './repair-report.ts';
@@ -20,10 +20,13 @@ export interface Damage {
   readonly sharers: readonly SharedDamage[];
 }
 
-/** The other revisions that lie, in part, where bad blocks of a revision lie. Where that cannot be told: none. @throws BACKY_CANCELLED */
+/**
+ * Finds other revisions that share bad blocks on the disk. Returns none if the filesystem does not tell.
+ *
+ * @throws BACKY_CANCELLED
+ */
 export async function damageElsewhere(
-  { layout, log }: Context,
-  engine: Engine,
+  { layout, log, engine }: EngineContext,
   { uuid }: RevisionRecord,
   badBlocks: readonly BadBlock[],
   {
@@ -50,22 +53,17 @@ export async function damageElsewhere(
 }
 
 /**
- * Gives bad blocks of a revision, and of what shares its damage, the bytes that their indexes tell of, where another
- * place has them. The one operation that changes sealed images; what was there is kept. What cannot be healed stays
- * as it is, with the reason.
+ * Repairs bad blocks of a revision and of all revisions that share the damage, if their bytes exist elsewhere. The
+ * indexes prove the bytes. This is the only operation that changes sealed images, and it keeps the bad bytes as
+ * evidence. Blocks that cannot be repaired stay as they are, with the reason.
  *
  * @throws BACKY_CANCELLED
  */
-export async function repair(
-  context: Context,
-  engine: Engine,
-  damage: Damage,
-  signal?: AbortSignal,
-): Promise<Repair> {
+export async function repair(context: EngineContext, damage: Damage, signal?: AbortSignal): Promise<Repair> {
   const { record, badBlocks, sharers, revisions } = damage;
   const timestamp = context.clock().toISOString();
   const heal = (revision: IndexedRecord, blocks: readonly { offset: number; length: number }[]) =>
-    healRevision(context, engine, { revision, blocks, revisions, timestamp }, signal);
+    healRevision(context, { revision, blocks, revisions, timestamp }, signal);
   const own = await heal(record, badBlocks);
   const others: Repair['sharers'][number][] = [];
   for (const { uuid, blocks } of sharers) {
@@ -73,11 +71,11 @@ export async function repair(
     if (!revision || !isIndexed(revision)) continue;
     const places = blocks.map((offset) => ({ offset, length: revision.blockSize }));
     const healing = await heal(revision, places);
-    if (healing.left.length > 0) await distrustRevision(context, engine, uuid);
+    if (healing.left.length > 0) await distrustRevision(context, uuid);
     others.push({ uuid, ...healing });
   }
   const result = { ...own, sharers: others };
-  return { ...result, report: await writeRepairReport(context, engine, record, timestamp, result) };
+  return { ...result, report: await writeRepairReport(context, record, timestamp, result) };
 }
 
 interface Task {
@@ -90,17 +88,16 @@ interface Task {
 type Healing = Pick<Repair, 'healed' | 'left'>;
 
 async function healRevision(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   { revision, blocks, revisions, timestamp }: Task,
   signal: AbortSignal | undefined,
 ): Promise<Healing> {
-  const { layout, log } = context;
+  const { layout, log, engine } = context;
   const { uuid, size, digest } = revision;
   const { image, index } = layout.files(uuid);
   const { evidence } = layout.repair(uuid, timestamp);
   try {
-    const donors = await donorsOf(context, engine, revision, revisions);
+    const donors = await donorsOf(context, revision, revisions);
     const offsets = blocks.map(({ offset }) => offset);
     const options = { image, index, size, digest, blocks: offsets, donors: [...donors], evidence };
     const healing = sorted(
@@ -126,14 +123,13 @@ function sorted(blocks: readonly RepairedBlock[]): Healing {
   };
 }
 
-/** Places that may have the right bytes: other revisions, the nearest in time first, then the source. */
+/** Returns files that may hold the right bytes: other revisions, closest in time first, then the source. */
 async function donorsOf(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   { uuid, timestamp }: RevisionRecord,
   revisions: readonly RevisionRecord[],
 ): Promise<readonly { readonly path: string; readonly index?: string }[]> {
-  const { layout, log } = context;
+  const { layout, log, engine } = context;
   const distance = (other: RevisionRecord): number =>
     Math.abs(Date.parse(other.timestamp) - Date.parse(timestamp));
   const others = revisions
@@ -143,7 +139,7 @@ async function donorsOf(
   const donors = others.map(({ image, index }) => ({ path: image, index }));
   try {
     const { source } = await loadTrustedConfig(context);
-    const left = await openTrustedSnapshotList(context, engine);
+    const left = await openTrustedSnapshotList(context);
     const places = await openSource(source, dirname(layout.config), engine, left).places?.(uuid);
     return [...donors, ...(places ?? []).map((path) => ({ path }))];
   } catch (error) {

@@ -6,13 +6,13 @@ import {
 } from '../../domain/revision.ts';
 import { inOrderOfVerification } from '../../domain/verification-order.ts';
 import { backyError, isBackyError } from '../../errors.ts';
-import type { Engine, LoadOptions, OperationOptions, Progress, Verified } from '../../native/engine.ts';
+import type { LoadOptions, OperationOptions, Progress, Verified } from '../../native/engine.ts';
 import { checkLoad } from '../../native/operate.ts';
 import type { Layout } from '../../repository/layout.ts';
 import { withReaderLock } from '../../repository/lock.ts';
 import { lookUpRevisions } from '../../repository/look-up.ts';
 import { type RevisionList, readRevisions } from '../../repository/read-revisions.ts';
-import type { Context } from '../context.ts';
+import { type Context, type EngineContext, type PlainContext, withEngine } from '../context.ts';
 import { requireTrust } from '../trust.ts';
 import { wholeProgress } from '../whole-progress.ts';
 import { judgeRecord } from './altered-record.ts';
@@ -26,43 +26,43 @@ import {
 
 /** The revisions to verify. */
 export interface VerifyOptions extends LoadOptions {
-  /** Which revisions; all of them, the damaged ones too, by default. */
+  /** A revision spec; by default all revisions, including damaged ones. */
   readonly revisions?: string | undefined;
-  /** Leave out what was verified less than this many milliseconds ago. */
+  /** Skip revisions that were verified less than this many milliseconds ago. */
   readonly olderThan?: number | undefined;
-  /** Begin no further revision after this many milliseconds. */
+  /** Start no further revision after this many milliseconds. */
   readonly timeLimit?: number | undefined;
-  /** Begin no further revision after this many bytes were read. */
+  /** Start no further revision after reading this many bytes. */
   readonly sizeLimit?: number | undefined;
-  /** Verify the newest revision first. With a limit, the one whose verification is longest ago comes first by default. */
+  /** Verify the newest revision first. By default, a run with a limit starts with the least recently verified one. */
   readonly newestFirst?: boolean | undefined;
-  /** Give bad blocks their bytes back, where another place has them. */
+  /** Repair bad blocks whose bytes exist elsewhere. */
   readonly repair?: boolean | undefined;
-  /** Take records that were edited as they are now: they get a new checksum. */
+  /** Accept edited records as they are, with a new checksum. */
   readonly acceptRecords?: boolean | undefined;
   /** Aborting it cancels the verification, which then fails with BACKY_CANCELLED. */
   readonly signal?: AbortSignal | undefined;
-  /** Called five times a second with the progress of all revisions together, and the one that is being read. */
+  /** Called five times a second with the total progress and the id of the current revision. */
   readonly onProgress?: ((progress: Progress, uuid: string) => void) | undefined;
 }
 
-/** The findings. */
+/** The result of a verification. */
 export interface VerifyResult {
-  /** Whether every revision is good, and every record as backy wrote it or accepted. */
+  /** Whether every revision is good, and every record is unaltered or accepted. */
   readonly good: boolean;
-  /** In the order in which they were verified: that of the spec, the oldest first by default. */
+  /** In the order of verification: that of the spec, oldest first by default. */
   readonly verdicts: readonly Verdict[];
-  /** Number of revisions that a limit left for another run. */
+  /** Number of revisions that a limit left for the next run. */
   readonly remaining: number;
-  /** Revisions that could not be verified because their records cannot be used. */
+  /** Revisions with unusable records, which cannot be verified. */
   readonly damaged: readonly DamagedRevision[];
 }
 
 /**
- * Reads whole images against their indexes. Good revisions become `verified`, bad ones `distrusted`, and the
- * links move away from a bad one. What is bad is a result, not an error. With `repair` a revision is good as well when
- * all of its bad blocks were healed, and what shares its damage is healed with it. A record that is not as backy wrote it
- * is a finding of its own; that the verdict is written into it does not hide that.
+ * Compares whole images with their indexes. Good revisions become `verified`, bad ones `distrusted`, and the links move
+ * away from bad ones. A bad revision is a result, not an error. With `repair`, a revision is also good if all of its
+ * bad blocks were repaired; revisions that share the damage are repaired with it. An altered record is a separate
+ * finding, and writing the verdict into it does not hide that.
  *
  * @throws BACKY_UNTRUSTED to repair or accept, BACKY_REVISION_SPEC_INVALID, BACKY_REVISION_UNKNOWN, BACKY_REVISION_AMBIGUOUS, BACKY_INVALID_ARGUMENT,
  *   BACKY_LOCKED, BACKY_IO, BACKY_CANCELLED
@@ -71,13 +71,13 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
   checkLoad(options);
   checkLimits(options);
   if (options.repair || options.acceptRecords) requireTrust(context);
-  const { layout } = context;
-  const engine = await context.engine();
+  const loaded = await withEngine(context);
+  const { engine, layout } = loaded;
   return withReaderLock(engine, layout, options.signal, async () => {
     const all = await readRevisions(layout);
     const { damaged, unreadable, ...selected } = select(layout, all, options.revisions);
     const revisions = ordered(selected.revisions, options, context.clock().getTime());
-    const judged = await judgeAll(context, engine, { chosen: revisions, all: all.revisions }, options);
+    const judged = await judgeAll(loaded, { chosen: revisions, all: all.revisions }, options);
     const verdicts = [...unreadable.map(unreadableVerdict), ...judged];
     return {
       good: damaged.length === 0 && verdicts.every(isAllGood),
@@ -88,28 +88,27 @@ export async function verify(context: Context, options: VerifyOptions = {}): Pro
   });
 }
 
-/** Verifies revisions one after the other, until a limit is used up. */
+/** Verifies revisions one by one, until a limit is reached. */
 async function judgeAll(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   { chosen, all }: { readonly chosen: readonly RevisionRecord[]; readonly all: readonly RevisionRecord[] },
   options: VerifyOptions,
 ): Promise<readonly Verdict[]> {
   const verdicts: Verdict[] = [];
   const follow = followAll(options, chosen);
   const isUsedUp = limitOf(options, context.clock);
-  const verified = chosen.length > 1 ? engine.createVerified() : undefined;
+  const verified = chosen.length > 1 ? context.engine.createVerified() : undefined;
   try {
     for (const [number, record] of chosen.entries()) {
       if (number > 0 && isUsedUp(verdicts)) break;
       const series = { record, verified, revisions: all };
-      const verdict = await judge(context, engine, series, options, follow(number));
-      const alteredRecord = await judgeRecord(context, engine, record.uuid, options.acceptRecords ?? false);
+      const verdict = await judge(context, series, options, follow(number));
+      const alteredRecord = await judgeRecord(context, record.uuid, options.acceptRecords ?? false);
       verdicts.push({ ...verdict, alteredRecord });
     }
     return verdicts;
   } finally {
-    // It holds an image open, whose space would stay taken if the revision were removed.
+    // It holds an image open. If the revision were removed, its space would stay in use.
     verified?.release();
   }
 }
@@ -133,10 +132,10 @@ function ordered(
   return inOrderOfVerification(revisions, { olderThanMs: olderThan, newestFirst, stalestFirst }, nowMs);
 }
 
-/** Returns whether a limit is used up. A revision that was begun is finished, so one is verified in any case. */
+/** Returns a test whether a limit is reached. A started revision is finished, so at least one is verified. */
 function limitOf(
   { timeLimit = Number.POSITIVE_INFINITY, sizeLimit = Number.POSITIVE_INFINITY }: VerifyOptions,
-  clock: Context['clock'],
+  clock: PlainContext['clock'],
 ): (verdicts: readonly Verdict[]) => boolean {
   const startMs = clock().getTime();
   return (verdicts) =>
@@ -154,7 +153,7 @@ function select(
   spec: string | undefined,
 ): Pick<RevisionList, 'revisions' | 'damaged' | 'unreadable'> {
   const { revisions, damaged, unreadable } = list;
-  // A damaged revision is a finding, too.
+  // A damaged revision is a finding and may be named.
   const named = damaged.filter(({ uuid }) => uuid === spec?.trim());
   if (named.length > 0) return { revisions: [], damaged: named, unreadable: [] };
   if (spec === undefined) return { revisions, damaged, unreadable };
@@ -163,7 +162,7 @@ function select(
   return { revisions: lookUpRevisions(layout, list, spec), damaged: [], unreadable: [] };
 }
 
-/** Says how the revision of a number is followed, so that the progress of all adds up. */
+/** Returns the options for each revision, whose progress adds up to the total. */
 function followAll(
   { onProgress, ...options }: VerifyOptions,
   revisions: readonly RevisionRecord[],
@@ -180,10 +179,9 @@ function followAll(
   };
 }
 
-/** Reads one revision, says what else is damaged with it, and repairs it if that is wanted. */
+/** Verifies one revision, finds others that share its damage, and repairs it if requested. */
 async function judge(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   {
     record,
     revisions,
@@ -198,42 +196,40 @@ async function judge(
 ): Promise<Verdict> {
   if (!isIndexed(record)) {
     const { verifyUnindexed } = await import('./verify-unindexed.ts');
-    return verifyUnindexed(context, engine, record, operation);
+    return verifyUnindexed(context, record, operation);
   }
-  const found = await verifyRevision(context, engine, record, operation, verified);
-  const verdict = await withDamage(context, engine, { record, revisions }, found, options);
-  return recordVerdict(context, engine, verdict);
+  const found = await verifyRevision(context, record, operation, verified);
+  const verdict = await withDamage(context, { record, revisions }, found, options);
+  return recordVerdict(context, verdict);
 }
 
-/** Says which others are damaged with it, and repairs it if that is wanted. */
+/** Adds other revisions that share the damage, and the repair if requested. */
 async function withDamage(
-  context: Context,
-  engine: Engine,
+  context: EngineContext,
   { record, revisions }: { readonly record: IndexedRecord; readonly revisions: readonly RevisionRecord[] },
   verdict: Verdict,
   options: VerifyOptions,
 ): Promise<Verdict> {
   if (verdict.badBlocks.length === 0) return verdict;
   const { badBlocks, badCount } = verdict;
-  // Loaded when there is damage: a verification that finds none is to a good part start-up.
+  // Loaded late, because start-up is a large part of a verification that finds no damage.
   const { damageElsewhere, repair } = await import('./repair.ts');
-  const sharers = await damageElsewhere(context, engine, record, badBlocks, {
+  const sharers = await damageElsewhere(context, record, badBlocks, {
     revisions,
     signal: options.signal,
   });
   if (!options.repair) return { ...verdict, sharers };
-  const repaired = await repair(context, engine, { record, revisions, badBlocks, sharers }, options.signal);
+  const repaired = await repair(context, { record, revisions, badBlocks, sharers }, options.signal);
   const isWhole = repaired.healed.length === badCount;
   return { ...verdict, verdict: isWhole ? 'good' : 'bad', sharers, repair: repaired };
 }
 
-/** The one thing that a good verdict does not say of every revision. */
+/** The reservation about an index that was made from the image itself. */
 const OWN_INDEX =
   'its index was made from the image when it was adopted: it has not changed since, and more is not known';
 
 async function verifyRevision(
-  { layout, log, clock }: Context,
-  engine: Engine,
+  { layout, log, clock, engine }: EngineContext,
   record: IndexedRecord,
   operation: OperationOptions,
   verified: Verified | undefined,

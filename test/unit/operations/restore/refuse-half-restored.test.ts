@@ -81,6 +81,6 @@ async function bench(...marks: readonly RestoreMark[]) {
   if (marks.length > 0) await changeRestoreMarks(engine, layout, () => marks);
   const file = join(directory, 'disk.img');
   writeFileSync(file, 'x');
-  const refuse = (target: string, force = false) => refuseHalfRestored(context, engine, target, force);
+  const refuse = (target: string, force = false) => refuseHalfRestored({ ...context, engine }, target, force);
   return { context, engine, layout, restoring: layout.restoring, file, refuse };
 }
