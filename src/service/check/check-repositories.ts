@@ -50,6 +50,7 @@ export async function checkTree(directory: string): Promise<CheckReport> {
 
 function findingsOfOne(repository: RepositoryStatus): readonly Finding[] {
   const { name, totals, problem, misconfigured, overdue = [], lastRun } = repository;
+  const { unfinishedRestores = [] } = repository;
   const critical = [
     ...(totals ? [] : [`it cannot be read: ${problem ?? ''}`]),
     ...overdue.map((tag) => `${tag} is overdue`),
@@ -61,6 +62,7 @@ function findingsOfOne(repository: RepositoryStatus): readonly Finding[] {
     ...((lastRun?.failures ?? 0) > 0
       ? [`${counted(lastRun?.failures ?? 0, 'run')} failed: ${lastRun?.lastFailure?.message ?? ''}`]
       : []),
+    ...(unfinishedRestores.length > 0 ? [counted(unfinishedRestores.length, 'unfinished restore')] : []),
   ];
   return findingsOf(name, critical, warning);
 }
