@@ -75,6 +75,7 @@ export type {
   Pause,
   Phase,
   PoolStatus,
+  RunCounts,
   RunSummary,
   ServiceStatus,
 } from './service/model/service-status.ts';

@@ -23,6 +23,7 @@ import { simulateJobs } from '../scheduler/simulate-jobs.ts';
 import { readState, type ServiceState } from '../state/state-file.ts';
 import { AuditLog } from './audit-log.ts';
 import { FilesystemWatch } from './filesystems.ts';
+import { RunMeter } from './run-meter.ts';
 import { DirectoryWatch } from './watch-directories.ts';
 import { StateWriter } from './write-state.ts';
 
@@ -51,6 +52,7 @@ export class Service implements ServiceControl {
   readonly #notifier: Notifier;
   /** Gives up the messages that are under way. */
   readonly #closing = new AbortController();
+  readonly #meter = new RunMeter();
   readonly #filesystems = new FilesystemWatch();
   readonly #listeners = new Set<(event: ServiceEvent) => void>();
   readonly #started = new Date().toISOString();
@@ -120,6 +122,7 @@ export class Service implements ServiceControl {
       filesystems: this.#filesystems.statuses(),
       notifiers: this.#notifier.statuses(),
       pools: this.#scheduler.pools(),
+      counts: this.#meter.counts(),
     };
   }
 
@@ -258,6 +261,7 @@ export class Service implements ServiceControl {
     this.#events += 1;
     const full: ServiceEvent = { id: this.#events, time: isoTime(Date.now()), ...event };
     this.#tell(full);
+    this.#meter.count(full);
     for (const listener of this.#listeners) listener(full);
     this.#write();
   }

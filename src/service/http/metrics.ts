@@ -1,9 +1,11 @@
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { overdueMs } from '../../domain/job-verdict.ts';
-import type { JobStatus, ServiceStatus } from '../model/service-status.ts';
+import { DURATION_BOUNDS, type JobStatus, type ServiceStatus } from '../model/service-status.ts';
 
-/** A gauge with its labels, and its samples in a state of the service. */
+/** A metric with its labels, and its samples in a state of the service. */
 interface Metric {
+  /** By default a gauge. */
+  readonly type?: 'counter';
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
@@ -102,6 +104,34 @@ export const METRICS: readonly Metric[] = [
     }),
   ),
   {
+    name: 'backy_runs_total',
+    type: 'counter',
+    help: 'Runs since the service started',
+    labels: ['outcome', 'pool'],
+    samples: ({ counts }) =>
+      (counts?.runs ?? []).map(({ outcome, pool, count }): Sample => [{ outcome, pool }, count]),
+  },
+  {
+    name: 'backy_run_bytes_total',
+    type: 'counter',
+    help: 'Bytes of all runs since the service started',
+    labels: ['kind'],
+    samples: ({ counts }) =>
+      counts
+        ? [
+            [{ kind: 'read' }, counts.bytesRead],
+            [{ kind: 'written' }, counts.bytesWritten],
+          ]
+        : [],
+  },
+  {
+    name: 'backy_scheduler_late_seconds',
+    help: 'Seconds between the moment of the last run that a schedule began, and its start',
+    labels: [],
+    samples: ({ counts }) =>
+      counts === undefined || counts.lateSeconds === null ? [] : [[{}, counts.lateSeconds]],
+  },
+  {
     name: 'backy_config_ok',
     help: 'Whether the configuration in force is the one on the disk',
     labels: [],
@@ -143,12 +173,40 @@ export const METRICS: readonly Metric[] = [
   },
 ];
 
+/** The histogram. Its buckets come counted, which the library does not take. */
+export const DURATION = {
+  name: 'backy_run_duration_seconds',
+  help: 'Durations of all runs since the service started',
+} as const;
+
 /** The metrics of a state in the text format of Prometheus. */
 export async function metricsText(status: ServiceStatus, nowMs: number): Promise<string> {
   const registry = new Registry();
-  for (const { name, help, labels, samples } of METRICS) {
-    const gauge = new Gauge({ name, help, labelNames: [...labels], registers: [registry] });
-    for (const [values, value] of samples(status, nowMs)) gauge.set(values, value);
+  for (const { name, help, labels, samples, type } of METRICS) {
+    const options = { name, help, labelNames: [...labels], registers: [registry] };
+    if (type === 'counter') {
+      const counter = new Counter(options);
+      for (const [values, value] of samples(status, nowMs)) counter.inc(values, value);
+    } else {
+      const gauge = new Gauge(options);
+      for (const [values, value] of samples(status, nowMs)) gauge.set(values, value);
+    }
   }
-  return registry.metrics();
+  return `${await registry.metrics()}${durationText(status)}`;
+}
+
+/** https://prometheus.io/docs/instrumenting/exposition_formats/ */
+function durationText({ counts }: ServiceStatus): string {
+  if (!counts) return '';
+  const { name, help } = DURATION;
+  const { buckets, seconds, count } = counts.durations;
+  const lines = [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} histogram`,
+    ...DURATION_BOUNDS.map((bound, index) => `${name}_bucket{le="${bound}"} ${buckets[index] ?? 0}`),
+    `${name}_bucket{le="+Inf"} ${count}`,
+    `${name}_sum ${seconds}`,
+    `${name}_count ${count}`,
+  ];
+  return `\n${lines.join('\n')}\n`;
 }

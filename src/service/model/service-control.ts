@@ -1,4 +1,5 @@
 import type { RevisionRecord } from '../../domain/revision.ts';
+import type { Pool } from './service-config.ts';
 import type { JobStatus, RunSummary, ServiceStatus } from './service-status.ts';
 
 /** Everything that people and programs can ask of a running service. HTTP and the API are made of it. */
@@ -63,5 +64,9 @@ export interface ServiceEvent {
   readonly job?: string;
   readonly run?: RunSummary;
   readonly status?: JobStatus;
+  /** The pool of a run that ended. */
+  readonly pool?: Pool;
+  /** Seconds between the moment of a run that a schedule began, and its start. */
+  readonly lateSeconds?: number;
   readonly problem?: string;
 }

@@ -20,6 +20,27 @@ export interface ServiceStatus {
   readonly filesystems: readonly FilesystemStatus[];
   readonly notifiers: readonly NotifierStatus[];
   readonly pools: Readonly<Record<Pool, PoolStatus>>;
+  /** Absent in a status file of an earlier version. */
+  readonly counts?: RunCounts;
+}
+
+/** The ends of the buckets of durations, in seconds. */
+export const DURATION_BOUNDS: readonly number[] = [1, 5, 15, 60, 300, 600, 1800, 3600, 14_400, 43_200];
+
+/** Counts of runs since the service started. */
+export interface RunCounts {
+  readonly runs: readonly { readonly outcome: RunOutcome; readonly pool: Pool; readonly count: number }[];
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly durations: {
+    /** Number of runs that took no longer than each of the bounds. */
+    readonly buckets: readonly number[];
+    /** Sum of all durations. */
+    readonly seconds: number;
+    readonly count: number;
+  };
+  /** Seconds between the moment of the last run that a schedule began, and its start; null without one. */
+  readonly lateSeconds: number | null;
 }
 
 export interface JobStatus {

@@ -269,6 +269,7 @@ export class Scheduler {
     // Somebody else has taken the revision meanwhile.
     if (pending.kind === 'backup' && !taken && !pending.isUrgent) return;
     const tags = pending.kind === 'verify' ? [] : (taken?.tags ?? [RUN_TAG]);
+    const lateness = pending.askedBy === 'schedule' ? this.#latenessOf(job, nowMs) : {};
     const summary = begun(pending, job.config.name, tags, taken?.slotMs, nowMs);
     const request = {
       job: job.config,
@@ -279,8 +280,13 @@ export class Scheduler {
     const place = this.#world.runner.placeOf(job.config);
     const handle = this.#world.runner.start(request);
     job.running = { summary, handle, pool, place, isUrgent: pending.isUrgent };
-    this.#world.onEvent({ type: 'run-started', job: job.config.name, run: summary });
+    this.#world.onEvent({ type: 'run-started', job: job.config.name, run: summary, ...lateness });
     void handle.done.then((result) => this.#finish(job, result));
+  }
+
+  #latenessOf(job: Job, nowMs: number): { readonly lateSeconds?: number } {
+    const momentMs = nextMs(job, this.#config.windows);
+    return momentMs === undefined ? {} : { lateSeconds: Math.max(0, nowMs - momentMs) / 1000 };
   }
 
   async #finish(job: Job, result: RunResult): Promise<void> {
@@ -305,7 +311,7 @@ export class Scheduler {
     else this.#account(job, summary, nowMs);
     job.history = [summary, ...job.history].slice(0, LONGEST_HISTORY);
     if (!this.#config.jobs.has(job.config.name)) this.#jobs.delete(job.config.name);
-    this.#world.onEvent({ type: 'run-ended', job: job.config.name, run: summary });
+    this.#world.onEvent({ type: 'run-ended', job: job.config.name, run: summary, pool: running.pool });
     this.wake();
   }
 

@@ -155,7 +155,8 @@ describe('the metrics', () => {
   it('have all names of the table, with escaped labels', async () => {
     const { app } = appOf('status-socket', [jobStatus('a"b\\c\n')]);
     const text = await (await app.request('/metrics')).text();
-    for (const { name } of METRICS) expect(text).toContain(`# TYPE ${name} gauge`);
+    for (const { name, type = 'gauge' } of METRICS) expect(text).toContain(`# TYPE ${name} ${type}`);
+    expect(text).toContain('# TYPE backy_run_duration_seconds histogram');
     expect(text).toContain('backy_job_running{job="a\\"b\\\\c\\n"} 0');
   });
 });

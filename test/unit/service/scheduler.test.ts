@@ -51,6 +51,21 @@ describe('the scheduler', () => {
     expect(simulation.runs.length).toBe(20);
   });
 
+  it('tells how late each run of a schedule began, and the pool of each that ended', async () => {
+    const config = makeServiceConfig([makeJob('one'), makeJob('two')], { workers: { fast: 1, slow: 1 } });
+    const simulation = await simulate(config);
+    simulation.outcomeOf = () => ({ ms: MINUTE });
+    await begin(simulation, config);
+    await simulation.until(start + 4 * DAY);
+    const scheduled = simulation.events.filter(
+      ({ type, run }) => type === 'run-started' && run?.askedBy === 'schedule',
+    );
+    const late = scheduled.slice(-4).map(({ lateSeconds }) => lateSeconds ?? -1);
+    expect(late.sort((one, other) => one - other)).toEqual([0, 0, 60, 60]);
+    const ended = simulation.events.filter(({ type }) => type === 'run-ended');
+    expect(new Set(ended.map(({ pool }) => pool))).toEqual(new Set(['fast']));
+  });
+
   it('keeps to the limit of a place, while jobs of other places go on', async () => {
     const jobs = Array.from({ length: 8 }, (_, index) => makeJob(`job-${index}`));
     const config = makeServiceConfig(jobs, {

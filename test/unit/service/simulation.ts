@@ -1,6 +1,7 @@
 import type { RunRequest, RunResult } from '../../../src/service/model/runner.ts';
 import { type JobFacts, NO_FACTS } from '../../../src/service/model/runner.ts';
 import type { JobConfig, ServiceConfig } from '../../../src/service/model/service-config.ts';
+import type { ServiceEvent } from '../../../src/service/model/service-control.ts';
 import { Scheduler } from '../../../src/service/scheduler/scheduler.ts';
 
 const DAY_MS = 86_400_000;
@@ -65,6 +66,7 @@ export interface Ending {
 export class Simulation {
   nowMs: number;
   readonly runs: SimulatedRun[] = [];
+  readonly events: Omit<ServiceEvent, 'id' | 'time'>[] = [];
   readonly facts: Map<string, JobFacts> = new Map();
   readonly scheduler: Scheduler;
   /** The result and the duration of a run, in milliseconds. */
@@ -89,7 +91,7 @@ export class Simulation {
       },
       spreadOf: (name) => this.spreadOf(name),
       newId: () => `run-${++this.#count}`,
-      onEvent: () => {},
+      onEvent: (event) => this.events.push(event),
     });
   }
 

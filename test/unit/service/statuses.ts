@@ -1,3 +1,4 @@
+import { RunMeter } from '../../../src/service/daemon/run-meter.ts';
 import type { JobStatus, ServiceStatus } from '../../../src/service/model/service-status.ts';
 
 /** The status of a job that is as it should be. */
@@ -51,5 +52,6 @@ export function statusOf(jobs: readonly JobStatus[]): ServiceStatus {
     filesystems: [{ path: '/srv', size: 10, free: 5, fullAt: null }],
     notifiers: [],
     pools: { fast: pool, slow: pool },
+    counts: new RunMeter().counts(),
   };
 }
