@@ -13,14 +13,12 @@ import { openApi } from './open-api.ts';
 import { pageOf } from './page.ts';
 import type { Route } from './route.ts';
 import { ROUTES } from './routes.ts';
-import type { RunMetrics } from './run-metrics.ts';
 
 /** The surroundings of the API. */
 export interface AppOptions {
   readonly control: ServiceControl;
   readonly api: () => Pick<ApiConfig, 'tokens'>;
   readonly listener: Listener;
-  readonly runMetrics: RunMetrics;
   /** Takes a line of JSON for each action. */
   readonly audit: (entry: Readonly<Record<string, unknown>>) => void;
 }
@@ -77,13 +75,11 @@ export function createApp(options: AppOptions): Hono<Env> {
 }
 
 /** Everything beside the table: events, metrics, health, and the pages. */
-function addPages(app: Hono<Env>, { control, runMetrics }: AppOptions): void {
+function addPages(app: Hono<Env>, { control }: AppOptions): void {
   app.get('/v1/events', (c) => streamEvents(c, control));
   app.all('/v1/backups/:job/purge', refuseRemoval);
   app.get('/healthz', (c) => c.json({ ok: true, configOk: control.status().configOk }));
-  app.get('/metrics', async (c) =>
-    c.text((await metricsText(control.status(), Date.now())) + (await runMetrics.text())),
-  );
+  app.get('/metrics', async (c) => c.text(await metricsText(control.status(), Date.now())));
   app.get('/openapi.json', (c) => c.json(openApi()));
   app.get('/', (c) => c.html(pageOf(control.status())));
   app.get('/jobs/:job', async (c) => {

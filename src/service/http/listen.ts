@@ -7,7 +7,6 @@ import type { ApiConfig } from '../model/service-config.ts';
 import type { ServiceControl } from '../model/service-control.ts';
 import { createApp } from './app.ts';
 import type { Listener } from './caller.ts';
-import { RunMetrics } from './run-metrics.ts';
 
 /** The surroundings of the listeners. */
 export interface ListenOptions {
@@ -23,8 +22,7 @@ const GROUP_TOO = 0o117;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Opens the sockets of the API and, if the configuration says so, TCP ports. One that cannot be opened is reported. */
-export async function listen(given: ListenOptions): Promise<{ close(): void }> {
-  const options = { ...given, runMetrics: new RunMetrics(given.control) };
+export async function listen(options: ListenOptions): Promise<{ close(): void }> {
   const { socket, statusSocket, addresses } = options.api();
   const servers = await Promise.all([
     open(options, 'api-socket', socket, (server) => onSocket(server, socket, ADMIN_ONLY)),
@@ -47,12 +45,12 @@ export async function listen(given: ListenOptions): Promise<{ close(): void }> {
 }
 
 async function open(
-  { runMetrics, ...options }: ListenOptions & { readonly runMetrics: RunMetrics },
+  options: ListenOptions,
   listener: Listener,
   place: string,
   start: (server: Server) => Promise<void>,
 ): Promise<Server | undefined> {
-  const app = createApp({ ...options, listener, runMetrics });
+  const app = createApp({ ...options, listener });
   const server = createAdaptorServer({ fetch: app.fetch, createServer });
   if (!(server instanceof Server)) throw new TypeError('the server speaks HTTP/1');
   server.requestTimeout = REQUEST_TIMEOUT_MS;

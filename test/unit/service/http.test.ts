@@ -5,7 +5,6 @@ import { createApp } from '../../../src/service/http/app.ts';
 import type { Listener } from '../../../src/service/http/caller.ts';
 import { METRICS } from '../../../src/service/http/metrics.ts';
 import { ROUTES } from '../../../src/service/http/routes.ts';
-import { RunMetrics } from '../../../src/service/http/run-metrics.ts';
 import type { TokenOwner } from '../../../src/service/model/service-config.ts';
 import type { ServiceControl } from '../../../src/service/model/service-control.ts';
 import type { JobStatus } from '../../../src/service/model/service-status.ts';
@@ -52,7 +51,6 @@ function appOf(listener: Listener, jobs: readonly JobStatus[] = [jobStatus('web1
     control,
     api: () => ({ tokens }),
     listener,
-    runMetrics: new RunMetrics(control),
     audit: (entry) => audited.push(entry),
   });
   return { app, done, audited };
