@@ -26,11 +26,14 @@ const MAIN_FILES = [
   'completions/backy.bash',
   'completions/_backy',
   'completions/backy.fish',
+  'systemd/backy.service',
+  'systemd/backy@.service',
+  'systemd/backy@.timer',
 ];
 const MAIN_FILES_NATIVE = ['native/index.d.ts'];
 /** Everything else in the main package is there by mistake. */
 const MAIN_ALLOWED =
-  /^(package\.json|LICENSE|\w+\.md|(docs|bench|test)\/.+\.(md|sh)|bin\/backy(\.js)?|man\/backy\.1|completions\/(_backy|backy\.(bash|fish))|dist\/(.+\.js|index\.d\.c?ts)|native\/index\.d\.ts)$/;
+  /^(package\.json|LICENSE|\w+\.md|(docs|bench|test)\/.+\.(md|sh)|bin\/backy(\.js)?|man\/backy\.1|completions\/(_backy|backy\.(bash|fish))|systemd\/backy@?\.(service|timer)|dist\/(.+\.js|index\.d\.c?ts)|native\/index\.d\.ts)$/;
 
 const tarballs = process.argv.slice(2);
 if (tarballs.length === 0) fail('usage: node scripts/check-package.mjs TARBALL...');

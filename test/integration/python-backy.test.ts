@@ -233,6 +233,7 @@ it('one that holds chunks hides no other in the overview', async () => {
       name: '2.5',
       totals: expect.objectContaining({ revisions: 2, damaged: 0 }),
       overdue: ['daily', 'monthly'],
+      unfinishedRestores: [],
     },
     { name: 'head', problem: expect.stringContaining('chunked repository') },
   ]);

@@ -261,7 +261,7 @@ describe('a running service', () => {
       if (type === 'run-ended' && ended?.id === ticket.run) break;
     }
     expect(seen).toContain('run-ended');
-    expect(await handle.runs('vm657')).toMatchObject([{ id: ticket.run, outcome: 'ok' }]);
+    expect((await handle.runs('vm657'))[0]).toMatchObject({ id: ticket.run, outcome: 'ok' });
     expect((await handle.jobs()).map(({ job }) => job)).toEqual(['vm654', 'vm657']);
     await expect(handle.run('nobody')).rejects.toMatchObject({ code: 'BACKY_JOB_UNKNOWN' });
     expect((await handle.simulate(3)).length).toBeGreaterThan(2);
