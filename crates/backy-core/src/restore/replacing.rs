@@ -4,19 +4,17 @@
 use crate::bytes::block::{BLOCK_SIZE, GRANULE_SIZE, Hash, SEGMENT_SIZE, blocks_of, segments_of};
 use crate::bytes::buffer::Buffer;
 use crate::bytes::extent::{Extent, ExtentMap, Part};
-use crate::bytes::granule::{Old, Plan};
-use crate::error::{Context, Error, Result};
+use crate::bytes::granule::Old;
+use crate::error::{Error, Result};
 use crate::files::begun;
-use crate::files::device::Kind;
 use crate::files::holders::refuse_held;
 use crate::image::output::Output;
 use crate::image::page::Page;
 use crate::image::read_back::mask_of;
-use crate::image::reader::{READ_SIZE, windows_of};
+use crate::image::reader::windows_of;
 use crate::image::sealed::expect_zeros;
 use crate::restore::outcome::{Restored, RestoredSegment};
-use crate::restore::to_existing::Differential;
-use crate::sys::fs;
+use crate::restore::to_existing::{Buffers, Differential};
 use crate::work::pool;
 
 /// Bytes of data below which comparing first costs nobody anything.
@@ -27,19 +25,6 @@ const SAMPLE: u64 = 64;
 
 /// A target is replaced if this share of the sample differs, in percent.
 const DIFFERING_PERCENT: usize = 90;
-
-/// Memory that one thread reuses.
-struct Buffers {
-    new: Buffer,
-    old: Buffer,
-    plan: Plan,
-}
-
-impl Buffers {
-    fn new() -> Self {
-        Self { new: Buffer::new(READ_SIZE), old: Buffer::new(READ_SIZE), plan: Plan::default() }
-    }
-}
 
 impl Differential<'_> {
     /// Whether nearly everything differs, as a sample of the blocks tells. A small target, and an image with a bad block
@@ -90,11 +75,7 @@ impl Differential<'_> {
     }
 
     fn replace_all(&self) -> Result<Restored> {
-        let path = self.reader.path();
-        if self.facts.kind == Kind::File {
-            fs::ftruncate(&self.file, self.image.size).on("ftruncate", path)?;
-        }
-        let output = Output::existing(fs::duplicate(&self.file).on("dup", path)?, path, self.facts.kind);
+        let output = self.open_output()?;
         let filled = self.data.union(&self.image.filled()).align(SEGMENT_SIZE, self.image.size);
         // Everything that is written is read back.
         self.control.add_total(filled.bytes() + self.image.data_bytes());

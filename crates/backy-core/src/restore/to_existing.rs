@@ -55,14 +55,14 @@ struct DifferingSegment {
 }
 
 /// Memory that one thread reuses.
-struct Buffers {
-    new: Buffer,
-    old: Buffer,
-    plan: Plan,
+pub(super) struct Buffers {
+    pub(super) new: Buffer,
+    pub(super) old: Buffer,
+    pub(super) plan: Plan,
 }
 
 impl Buffers {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { new: Buffer::new(READ_SIZE), old: Buffer::new(READ_SIZE), plan: Plan::default() }
     }
 }
@@ -123,11 +123,7 @@ impl<'a> Differential<'a> {
     }
 
     fn write_all(&self, blocks: &NumberSet) -> Result<Restored> {
-        let path = self.reader.path();
-        if self.facts.kind == Kind::File {
-            fs::ftruncate(&self.file, self.image.size).on("ftruncate", path)?;
-        }
-        let output = Output::existing(fs::duplicate(&self.file).on("dup", path)?, path, self.facts.kind);
+        let output = self.open_output()?;
         let mut restored = Restored::default();
         let work = |buffers: &mut Buffers, (number, mask)| self.write_segment(buffers, number, mask, &output);
         let take = |segment| restored.add(segment);
@@ -135,6 +131,15 @@ impl<'a> Differential<'a> {
         output.finish()?;
         self.image.read_back(&self.reader, &restored.touched, self.control)?;
         Ok(restored)
+    }
+
+    /// Opens the target for writing, and gives a file the size of the image.
+    pub(super) fn open_output(&self) -> Result<Output> {
+        let path = self.reader.path();
+        if self.facts.kind == Kind::File {
+            fs::ftruncate(&self.file, self.image.size).on("ftruncate", path)?;
+        }
+        Ok(Output::existing(fs::duplicate(&self.file).on("dup", path)?, path, self.facts.kind))
     }
 
     fn compare_segment(&self, buffers: &mut Buffers, number: u64) -> Result<DifferingSegment> {
