@@ -254,7 +254,7 @@ export class Service implements ServiceControl {
   #wake(): void {
     this.#scheduler.wake();
     this.#writer.refresh(this.#config.statusIntervalMs);
-    this.#notifier.observe(this.status());
+    if (this.#config.notify.length > 0) this.#notifier.observe(this.status());
   }
 
   #emit(event: Omit<ServiceEvent, 'id' | 'time'>): void {

@@ -21,7 +21,6 @@ export interface Program {
 
 /** Settings of a program. */
 export interface ProgramOptions {
-  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Bytes for its standard input; none by default. */
   readonly input?: string;
@@ -39,11 +38,10 @@ const KEPT = 64 * 1024;
  */
 export function runProgram(
   command: readonly string[],
-  { cwd, env = {}, input, timeoutMs, signal }: ProgramOptions = {},
+  { env = {}, input, timeoutMs, signal }: ProgramOptions = {},
 ): Program {
   const [file = '', ...args] = command;
   const child = spawn(file, args, {
-    cwd,
     env: { ...process.env, ...env },
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -44,6 +44,7 @@ export function chooseNext(
   const { busy, limit } = usage.pools[pool];
   if (busy >= limit) return undefined;
   const isFree = (job: Job): boolean => {
+    if (limits.size === 0) return true;
     const place = placeOf(job);
     const most = place === undefined ? undefined : limits.get(place);
     return most === undefined || (usage.places.get(place ?? '') ?? 0) < most;
