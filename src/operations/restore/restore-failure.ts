@@ -1,7 +1,7 @@
 import { BackyError, isBackyError } from '../../errors.ts';
 import type { BegunRestore } from './begin-restore.ts';
 
-/** What to do about an error number before another restore. */
+/** The remedy for each error number, to be applied before another restore. */
 const CURES: ReadonlyMap<unknown, string> = new Map([
   ['ENOSPC', 'Free some space there'],
   ['EDQUOT', 'Free some space there or raise the quota'],

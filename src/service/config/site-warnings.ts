@@ -10,7 +10,7 @@ const NAMED_JOBS = 5;
 const OTHERS_READ = 0o004;
 
 /**
- * What is wrong with the machine for a valid configuration: a base directory or sources that are missing, and files of the
+ * The faults of the machine under a valid configuration: a base directory or sources that are missing, and files of the
  * configuration that others may write, or read although they hold secrets. One sentence each.
  *
  * @param user the effective user id of this process
