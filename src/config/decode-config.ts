@@ -1,5 +1,4 @@
-import { DURATION_EXPECTED, parseDuration } from '../domain/duration.ts';
-import { type Field, member, root, ShapeError } from '../domain/shape.ts';
+import { type Field, member, root } from '../domain/shape.ts';
 import { DEFAULT_SIZE_LIMIT } from '../domain/size-limit.ts';
 import { checkKeys } from './check-keys.ts';
 import { type Config, DEFAULT_GRACE_MS } from './config.ts';
@@ -11,7 +10,7 @@ import {
   decodeTimeZone,
   keepTag,
 } from './decode-schedule.ts';
-import { decodeFlag, decodeSize, optional } from './decode-setting.ts';
+import { decodeDuration, decodeFlag, decodeSize, optional } from './decode-setting.ts';
 import { decodeSource } from './decode-source.ts';
 import { type LegacyConfig, translateLegacy } from './legacy-config.ts';
 import { DEFAULT_SCHEDULE } from './write-config.ts';
@@ -83,8 +82,5 @@ function decodeGrace(grace: Field): number {
   if (grace.value === undefined) return DEFAULT_GRACE_MS;
   const { value } = grace;
   if (value === 0 || value === '0') return 0;
-  const durationMs =
-    typeof value === 'string' || typeof value === 'number' ? parseDuration(String(value)) : undefined;
-  if (durationMs === undefined) throw new ShapeError(grace, DURATION_EXPECTED);
-  return durationMs;
+  return decodeDuration(grace);
 }

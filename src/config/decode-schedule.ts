@@ -3,10 +3,9 @@ import { nearest } from '../domain/nearest.ts';
 import { KEEP_ALL, type Schedule, type ScheduleRule } from '../domain/schedule.ts';
 import { asObject, asText, asWholeNumber, type Field, member, ShapeError } from '../domain/shape.ts';
 import { isTag } from '../domain/tags.ts';
-import { parseTimeOfDay, TIME_OF_DAY_EXPECTED } from '../domain/time-of-day.ts';
 import { isTimeZone, TIME_ZONE_EXPECTED, timeZones } from '../domain/time-zone.ts';
 import { checkKeys } from './check-keys.ts';
-import { optional } from './decode-setting.ts';
+import { decodeTimeOfDay, optional } from './decode-setting.ts';
 
 /** The rules for reading a schedule: strict if this backy wrote it. */
 export interface ScheduleStyle {
@@ -72,10 +71,4 @@ function decodeInterval(field: Field): Interval {
     typeof value === 'string' || typeof value === 'number' ? parseInterval(String(value)) : undefined;
   if (interval === undefined) throw new ShapeError(field, INTERVAL_EXPECTED);
   return interval;
-}
-
-function decodeTimeOfDay(field: Field): number {
-  const atMs = parseTimeOfDay(asText(field, TIME_OF_DAY_EXPECTED));
-  if (atMs === undefined) throw new ShapeError(field, TIME_OF_DAY_EXPECTED);
-  return atMs;
 }

@@ -1,5 +1,7 @@
+import { DURATION_EXPECTED, parseDuration } from '../domain/duration.ts';
 import { asText, asWholeNumber, type Field, ShapeError } from '../domain/shape.ts';
 import { parseSize, SIZE_EXPECTED } from '../domain/size.ts';
+import { parseTimeOfDay, TIME_OF_DAY_EXPECTED } from '../domain/time-of-day.ts';
 
 /** Decodes an optional setting. Returns an empty object if its key is missing. */
 export function optional<Key extends string, Value>(
@@ -50,4 +52,20 @@ export function decodeSize(field: Field): number {
   const size = parseSize(asText(field, SIZE_EXPECTED));
   if (size === undefined) throw new ShapeError(field, SIZE_EXPECTED);
   return size;
+}
+
+/** Decodes a duration; a bare number counts seconds. Returns milliseconds. @throws ShapeError */
+export function decodeDuration(field: Field): number {
+  const { value } = field;
+  const isText = typeof value === 'string' || typeof value === 'number';
+  const durationMs = isText ? parseDuration(String(value)) : undefined;
+  if (durationMs === undefined) throw new ShapeError(field, DURATION_EXPECTED);
+  return durationMs;
+}
+
+/** Decodes a time of day. Returns milliseconds since midnight. @throws ShapeError */
+export function decodeTimeOfDay(field: Field): number {
+  const atMs = parseTimeOfDay(asText(field, TIME_OF_DAY_EXPECTED));
+  if (atMs === undefined) throw new ShapeError(field, TIME_OF_DAY_EXPECTED);
+  return atMs;
 }

@@ -6,7 +6,18 @@ import {
 } from '../domain/logical-volume.ts';
 import { formatRbdImage, parseRbdImage, RBD_IMAGE_EXPECTED } from '../domain/rbd-image.ts';
 import { backyError } from '../errors.ts';
-import type { SourceConfig } from './config.ts';
+import { SOURCE_TYPES, type SourceConfig } from './config.ts';
+
+/**
+ * The type of a source, as people write it: `rbd` is short for `ceph-rbd`.
+ *
+ * @throws BACKY_SOURCE_TYPE_UNKNOWN
+ */
+export function typeOfSource(type: string): SourceConfig['type'] {
+  const known = SOURCE_TYPES.find((candidate) => candidate === (type === 'rbd' ? 'ceph-rbd' : type));
+  if (known) return known;
+  throw backyError('BACKY_SOURCE_TYPE_UNKNOWN', { type, known: SOURCE_TYPES.join(', ') });
+}
 
 /**
  * The configuration for the name of a source.

@@ -32,8 +32,12 @@ export function formatConfig({ source, schedule = DEFAULT_SCHEDULE, requireRefli
     schedule,
     ...(requireReflink ? { 'require-reflink': true } : {}),
   };
-  const style = { flowLevel: RULE_LEVEL, flowBracketPadding: true, lineWidth: -1, noRefs: true };
-  return `${HEADING}\n\n${dump(settings, style)}`;
+  return `${HEADING}\n\n${formatSettings(settings)}`;
+}
+
+/** The settings of a repository as YAML, with each rule of the schedule on one line. */
+export function formatSettings(settings: object): string {
+  return dump(settings, { flowLevel: RULE_LEVEL, flowBracketPadding: true, lineWidth: -1, noRefs: true });
 }
 
 /** A source with the keys of the file, such as `volume-group` for `volumeGroup`, and `on` or `off` for `snapshot`. */

@@ -7,6 +7,9 @@ export interface SpaceSample {
   readonly free: number;
 }
 
+/** A filesystem that will be full within this time is worth a warning. */
+export const FULL_SOON_MS: number = 14 * DAY_MS;
+
 /** Samples that are older tell nothing of today's pace. */
 const LONGEST_MS = 14 * DAY_MS;
 /** Less tells nothing of a pace: a first full backup or one purge would decide. */

@@ -3,6 +3,13 @@ import { DAY_MS, formatDuration } from './duration.ts';
 /** As Nagios counts: `unknown` is worse than `ok` and better than `warning`. */
 export type Verdict = 'ok' | 'warning' | 'critical' | 'unknown';
 
+const WORST_FIRST: readonly Verdict[] = ['critical', 'warning', 'unknown', 'ok'];
+
+/** Compares two verdicts for sorting: the worse one comes first. */
+export function compareVerdicts(one: Verdict, other: Verdict): number {
+  return WORST_FIRST.indexOf(one) - WORST_FIRST.indexOf(other);
+}
+
 /** The facts that decide on the verdict of a job. Times in milliseconds since 1970. */
 export interface JobFactsForVerdict {
   readonly tags: readonly {

@@ -6,6 +6,8 @@ const TAG = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 /** Limit of tags, because too large a record would count as damaged. */
 const MOST_TAGS = 100;
 const MANUAL_PREFIX = 'manual:';
+/** The tag of a run that somebody asks for while no tag is due. */
+export const RUN_TAG = 'manual:run';
 
 /**
  * Whether a text is valid as a new tag. The Python backy allowed any text, even the empty one, so existing schedules and

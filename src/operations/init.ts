@@ -1,15 +1,14 @@
 import { chmod, lstat, mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Config, SOURCE_TYPES, type SourceConfig } from '../config/config.ts';
+import type { Config, SourceConfig } from '../config/config.ts';
 import { parseConfig } from '../config/load-config.ts';
-import { nameOfSource, sourceOfName } from '../config/source-name.ts';
+import { nameOfSource, sourceOfName, typeOfSource } from '../config/source-name.ts';
 import { formatConfig, type ScheduleInput } from '../config/write-config.ts';
 import { checkSizeLimit } from '../domain/size-limit.ts';
 import { type BackyError, backyError, isBackyError } from '../errors.ts';
 import { fromNodeError, isIoError, isNodeError } from '../io-error.ts';
 import type { Engine } from '../native/engine.ts';
-import type { Layout } from '../repository/layout.ts';
-import { strangersIn } from '../repository/strangers.ts';
+import { refuseStrangers } from '../repository/strangers.ts';
 import { formatWarning } from '../sources/image-format.ts';
 import { openSource } from '../sources/open-source.ts';
 import { OUT_OF_REACH } from '../sources/source.ts';
@@ -58,11 +57,11 @@ const OTHERS = 0o077;
  */
 export async function init(context: Context, options: InitOptions): Promise<InitResult> {
   const { layout } = context;
-  const source = sourceOfName(checkType(options.type), options.filename);
+  const source = sourceOfName(typeOfSource(options.type), options.filename);
   const text = formatConfig({ source, schedule: options.schedule, requireReflink: options.requireReflink });
   const config = parseConfig(text, layout.config);
   await refuseExisting(layout.config);
-  if (!options.force) refuseOccupied(layout);
+  if (!options.force) refuseStrangers(layout);
   const loaded = await withEngine(context);
   const { engine } = loaded;
   await engine.checkPlace(layout.directory);
@@ -72,12 +71,6 @@ export async function init(context: Context, options: InitOptions): Promise<Init
   context.log('info', `created ${layout.config} for ${nameOfSource(source)}`);
   const { directory, config: path } = layout;
   return { directory, config: path, source, name: nameOfSource(source), tags: [...config.schedule.keys()] };
-}
-
-function checkType(type: string): SourceConfig['type'] {
-  const known = SOURCE_TYPES.find((candidate) => candidate === (type === 'rbd' ? 'ceph-rbd' : type));
-  if (known) return known;
-  throw backyError('BACKY_SOURCE_TYPE_UNKNOWN', { type, known: SOURCE_TYPES.join(', ') });
 }
 
 /**
@@ -173,19 +166,6 @@ async function refuseExisting(path: string): Promise<void> {
     throw fromNodeError(error);
   }
   throw exists(path);
-}
-
-/** Maximum number of names in the message. */
-const NAMED_STRANGERS = 5;
-
-/** Refuses a directory with foreign files. `-b .` is the default, so an accident is likely. */
-function refuseOccupied(layout: Layout): void {
-  const strangers = strangersIn(layout);
-  if (strangers.length === 0) return;
-  const others = strangers.length - NAMED_STRANGERS;
-  const named = strangers.slice(0, NAMED_STRANGERS).join(', ');
-  const names = others > 0 ? `${named} and ${others} more` : named;
-  throw backyError('BACKY_DIRECTORY_OCCUPIED', { path: layout.directory, names });
 }
 
 async function createConfig(engine: Engine, path: string, text: string): Promise<void> {

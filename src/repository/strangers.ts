@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRevisionId } from '../domain/revision-id.ts';
+import { backyError } from '../errors.ts';
 import { fromNodeError, isNodeError } from '../io-error.ts';
 import { INDEX_SUFFIX, type Layout, RECORD_SUFFIX, REPOSITORY_NAMES, UNFINISHED_SUFFIX } from './layout.ts';
 import { isTemporary } from './temporary.ts';
@@ -9,6 +10,22 @@ import { isTemporary } from './temporary.ts';
 const ROTATED_LOG = /^backy\.log[.-]/;
 /** A directory that mkfs creates at the root of a filesystem. */
 const LOST_AND_FOUND = 'lost+found';
+/** Maximum number of names in an error. */
+const NAMED = 5;
+
+/**
+ * Refuses a directory with foreign files. `-b .` is the default, so an accident is likely.
+ *
+ * @throws BACKY_DIRECTORY_OCCUPIED, BACKY_IO
+ */
+export function refuseStrangers(layout: Layout): void {
+  const strangers = strangersIn(layout);
+  if (strangers.length === 0) return;
+  const others = strangers.length - NAMED;
+  const named = strangers.slice(0, NAMED).join(', ');
+  const names = others > 0 ? `${named} and ${others} more` : named;
+  throw backyError('BACKY_DIRECTORY_OCCUPIED', { path: layout.directory, names });
+}
 
 /**
  * Lists the names in a directory that do not belong to a repository, sorted. The name of an image alone proves nothing:

@@ -1,4 +1,5 @@
 import { counted } from '../../domain/counted.ts';
+import { compareVerdicts } from '../../domain/job-verdict.ts';
 import type { JobStatus, ServiceStatus } from '../../service/model/service-status.ts';
 import { type Column, type Row, tableLines } from './columns.ts';
 import { createLook, type Look } from './look.ts';
@@ -12,13 +13,11 @@ const COLUMNS: readonly Column[] = [
   { title: 'Tags' },
   { title: 'Next' },
 ];
-const ORDER = ['critical', 'warning', 'unknown', 'ok'];
 
 /** The lines of `backy jobs`: the worst jobs first, and a summary. */
 export function jobLines(status: ServiceStatus, look: Look = createLook()): readonly string[] {
   const jobs = status.jobs.toSorted(
-    (one, other) =>
-      ORDER.indexOf(one.verdict) - ORDER.indexOf(other.verdict) || one.job.localeCompare(other.job),
+    (one, other) => compareVerdicts(one.verdict, other.verdict) || one.job.localeCompare(other.job),
   );
   const good = jobs.filter(({ verdict }) => verdict === 'ok').length;
   return [

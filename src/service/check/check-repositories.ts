@@ -22,10 +22,7 @@ export async function checkRepository(context: Context): Promise<CheckReport> {
   ];
   const warning = [
     ...(schedule.problem === null || schedule.problem === undefined ? [] : [schedule.problem]),
-    ...((lastRun?.failures ?? 0) > 0
-      ? [`${counted(lastRun?.failures ?? 0, 'run')} failed: ${lastRun?.lastFailure?.message ?? ''}`]
-      : []),
-    ...(unfinishedRestores.length > 0 ? [counted(unfinishedRestores.length, 'unfinished restore')] : []),
+    ...runWarnings(lastRun ?? undefined, unfinishedRestores),
   ];
   const subject = basename(context.layout.directory);
   const findings = findingsOf(subject, critical, warning);
@@ -50,7 +47,6 @@ export async function checkTree(directory: string): Promise<CheckReport> {
 
 function findingsOfOne(repository: RepositoryStatus): readonly Finding[] {
   const { name, totals, problem, misconfigured, overdue = [], lastRun } = repository;
-  const { unfinishedRestores = [] } = repository;
   const critical = [
     ...(totals ? [] : [`it cannot be read: ${problem ?? ''}`]),
     ...overdue.map((tag) => `${tag} is overdue`),
@@ -59,12 +55,21 @@ function findingsOfOne(repository: RepositoryStatus): readonly Finding[] {
   ];
   const warning = [
     ...(misconfigured === undefined ? [] : [misconfigured]),
-    ...((lastRun?.failures ?? 0) > 0
-      ? [`${counted(lastRun?.failures ?? 0, 'run')} failed: ${lastRun?.lastFailure?.message ?? ''}`]
-      : []),
-    ...(unfinishedRestores.length > 0 ? [counted(unfinishedRestores.length, 'unfinished restore')] : []),
+    ...runWarnings(lastRun, repository.unfinishedRestores),
   ];
   return findingsOf(name, critical, warning);
+}
+
+/** The warnings about failed runs and restores that were broken off. */
+function runWarnings(
+  lastRun: RepositoryStatus['lastRun'],
+  restores: RepositoryStatus['unfinishedRestores'] = [],
+): readonly string[] {
+  const { failures = 0, lastFailure } = lastRun ?? {};
+  return [
+    ...(failures > 0 ? [`${counted(failures, 'run')} failed: ${lastFailure?.message ?? ''}`] : []),
+    ...(restores.length > 0 ? [counted(restores.length, 'unfinished restore')] : []),
+  ];
 }
 
 function findingsOf(

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { counted } from '../../domain/counted.ts';
 import { DAY_MS, formatDuration } from '../../domain/duration.ts';
+import { FULL_SOON_MS } from '../../domain/fill-forecast.ts';
 import { judgeJob, type Verdict } from '../../domain/job-verdict.ts';
 import { fromNodeError, isNodeError } from '../../io-error.ts';
 import { statusFileIn } from '../config/status-file-in.ts';
@@ -9,7 +10,6 @@ import { type OldJobStatus, parseStatusFile } from '../state/status-file.ts';
 import { type CheckReport, type Finding, worstFirst, worstOf } from './report.ts';
 
 const STALE_MS = 300_000;
-const FULL_SOON_MS = 14 * DAY_MS;
 const FULL_NOW_MS = 3 * DAY_MS;
 
 /**

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../domain/job-verdict.ts';
+import { compareVerdicts, type Verdict } from '../../domain/job-verdict.ts';
 
 /** The findings of `check`. */
 export interface CheckReport {
@@ -22,18 +22,15 @@ export interface Finding {
 /** The exit codes of Nagios plugins. https://nagios-plugins.org/doc/guidelines.html */
 export const EXIT_CODES: Readonly<Record<Verdict, number>> = { ok: 0, warning: 1, critical: 2, unknown: 3 };
 
-/** From the best to the worst, for sorting. */
-const ORDER: readonly Verdict[] = ['ok', 'unknown', 'warning', 'critical'];
-
 /** The worst of some verdicts; `ok` without any. */
 export function worstOf(verdicts: readonly Verdict[]): Verdict {
-  return verdicts.reduce<Verdict>((worst, one) => (rankOf(one) > rankOf(worst) ? one : worst), 'ok');
+  return verdicts.toSorted(compareVerdicts)[0] ?? 'ok';
 }
 
 /** Puts the worst findings first, and those alike in the order of their subjects. */
 export function worstFirst(findings: readonly Finding[]): readonly Finding[] {
   return findings.toSorted(
-    (one, other) => rankOf(other.verdict) - rankOf(one.verdict) || one.subject.localeCompare(other.subject),
+    (one, other) => compareVerdicts(one.verdict, other.verdict) || one.subject.localeCompare(other.subject),
   );
 }
 
@@ -50,10 +47,6 @@ export function reportLines({ verdict, summary, figures, findings }: CheckReport
       plain(`${one.toUpperCase()}: ${subject}: ${reasons.join('; ')}`),
     ),
   ];
-}
-
-function rankOf(verdict: Verdict): number {
-  return ORDER.indexOf(verdict);
 }
 
 function plain(text: string): string {

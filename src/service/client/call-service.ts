@@ -8,6 +8,8 @@ const LARGEST_ANSWER = 64 * 1024 * 1024;
 
 /** A connection to the service of a configuration. */
 export interface ServiceClient {
+  /** The path of its socket. */
+  readonly socket: string;
   /**
    * Sends a request and returns the JSON of the answer.
    *
@@ -20,6 +22,7 @@ export interface ServiceClient {
 export function connectToService(path: string): ServiceClient {
   const { socket } = loadServiceConfig(path).api;
   return {
+    socket,
     call: async (method, route, body) => {
       const { status, text } = await send(socket, method, route, body);
       const answer = parse(text, socket);

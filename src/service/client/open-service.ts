@@ -1,6 +1,6 @@
 import { isObject } from '../../domain/shape.ts';
 import { backyError } from '../../errors.ts';
-import { DEFAULT_CONFIG_PATH, loadServiceConfig } from '../config/load-service-config.ts';
+import { DEFAULT_CONFIG_PATH } from '../config/load-service-config.ts';
 import type { PlannedRun, RunTicket, ServiceEvent } from '../model/service-control.ts';
 import type { JobStatus, RunSummary, ServiceStatus } from '../model/service-status.ts';
 import { connectToService } from './call-service.ts';
@@ -33,8 +33,8 @@ export interface ServiceHandle {
  * @throws BACKY_SERVICE_ABSENT, BACKY_CONFIG_INVALID, BACKY_IO
  */
 export async function openService(config: string = DEFAULT_CONFIG_PATH): Promise<ServiceHandle> {
-  const { socket } = loadServiceConfig(config).api;
   const client = connectToService(config);
+  const { socket } = client;
   const call = async <Answer>(
     method: 'GET' | 'POST',
     path: string,

@@ -1,8 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
-import { SOURCE_TYPES, type SourceConfig } from '../../config/config.ts';
-import { sourceOfName } from '../../config/source-name.ts';
+import { sourceOfName, typeOfSource } from '../../config/source-name.ts';
 import { formatSource } from '../../config/write-config.ts';
 import { backyError } from '../../errors.ts';
 import { fromNodeError } from '../../io-error.ts';
@@ -72,15 +71,9 @@ export async function addJob(path: string, options: AddOptions): Promise<AddedJo
 function textOf(path: string, { name, type, source, schedule }: AddOptions): string {
   const settings = {
     schedule: schedule ?? defaultSchedule(path),
-    source: formatSource(sourceOfName(checkType(type), source)),
+    source: formatSource(sourceOfName(typeOfSource(type), source)),
   };
   return dump({ jobs: { [name]: settings } }, { flowLevel: 3, flowBracketPadding: true, lineWidth: -1 });
-}
-
-function checkType(type: string): SourceConfig['type'] {
-  const known = SOURCE_TYPES.find((candidate) => candidate === (type === 'rbd' ? 'ceph-rbd' : type));
-  if (known) return known;
-  throw backyError('BACKY_SOURCE_TYPE_UNKNOWN', { type, known: SOURCE_TYPES.join(', ') });
 }
 
 function defaultSchedule(path: string): string {

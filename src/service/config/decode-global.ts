@@ -1,10 +1,10 @@
 import { DEFAULT_GRACE_MS } from '../../config/config.ts';
 import { decodeTimeZone } from '../../config/decode-schedule.ts';
-import { decodeFlag, decodeSize, optional } from '../../config/decode-setting.ts';
+import { decodeDuration, decodeFlag, decodeSize, optional } from '../../config/decode-setting.ts';
 import { asWholeNumber, type Field, isObject, member, ShapeError } from '../../domain/shape.ts';
 import type { ServiceConfig } from '../model/service-config.ts';
 import type { JobDefaults } from './decode-job.ts';
-import { decodeDuration, decodePath } from './decode-setting.ts';
+import { decodePath } from './decode-setting.ts';
 import { checkKeysWithWarnings } from './old-keys.ts';
 
 const KEYS = [

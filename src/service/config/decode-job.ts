@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { checkKeys } from '../../config/check-keys.ts';
-import { decodeFlag, decodeSize, optional } from '../../config/decode-setting.ts';
+import { decodeDuration, decodeFlag, decodeSize, optional } from '../../config/decode-setting.ts';
 import { decodeSource } from '../../config/decode-source.ts';
 import { nearest } from '../../domain/nearest.ts';
 import type { Schedule } from '../../domain/schedule.ts';
 import { asObject, asText, type Field, isObject, member, ShapeError } from '../../domain/shape.ts';
 import type { Hooks, JobConfig, Window } from '../model/service-config.ts';
 import { decodeOwnSchedule } from './decode-schedules.ts';
-import { decodeCommand, decodeDuration } from './decode-setting.ts';
+import { decodeCommand } from './decode-setting.ts';
 import { checkKeysWithWarnings } from './old-keys.ts';
 
 /** Settings of a job that `global` may set for all jobs. */
@@ -62,10 +62,8 @@ export function decodeJob(name: string, job: Field, surroundings: JobSurrounding
     ...(timeZone === undefined ? {} : { timeZone }),
     graceMs,
     requireReflink: decodeFlag(orDefault(member(job, 'require-reflink'), surroundings.requireReflink)),
+    ...(surroundings.rate === undefined ? {} : { rate: surroundings.rate }),
     ...optional('rate', member(job, 'rate'), decodeSize),
-    ...(member(job, 'rate').value === undefined && surroundings.rate !== undefined
-      ? { rate: surroundings.rate }
-      : {}),
     ...optional('idle', orDefault(member(job, 'idle'), surroundings.idle), decodeFlag),
   };
 }

@@ -1,7 +1,7 @@
 import { checkKeys } from '../../config/check-keys.ts';
+import { decodeTimeOfDay } from '../../config/decode-setting.ts';
 import { asObject, asOneOf, asWholeNumber, type Field, member, ShapeError } from '../../domain/shape.ts';
 import type { Window } from '../model/service-config.ts';
-import { decodeTimeOfDay } from './decode-setting.ts';
 
 /** Checks the windows by name. @throws ShapeError */
 export function decodeWindows(section: Field): ReadonlyMap<string, Window> {

@@ -1,22 +1,4 @@
-import { DURATION_EXPECTED, parseDuration } from '../../domain/duration.ts';
 import { asList, asText, type Field, ShapeError } from '../../domain/shape.ts';
-import { parseTimeOfDay, TIME_OF_DAY_EXPECTED } from '../../domain/time-of-day.ts';
-
-/** A duration in milliseconds; a bare number counts seconds. @throws ShapeError */
-export function decodeDuration(field: Field): number {
-  const { value } = field;
-  const isText = typeof value === 'string' || typeof value === 'number';
-  const durationMs = isText ? parseDuration(String(value)) : undefined;
-  if (durationMs === undefined) throw new ShapeError(field, DURATION_EXPECTED);
-  return durationMs;
-}
-
-/** A time of day in milliseconds since midnight. @throws ShapeError */
-export function decodeTimeOfDay(field: Field): number {
-  const atMs = parseTimeOfDay(asText(field, TIME_OF_DAY_EXPECTED));
-  if (atMs === undefined) throw new ShapeError(field, TIME_OF_DAY_EXPECTED);
-  return atMs;
-}
 
 /** An absolute path. @throws ShapeError */
 export function decodePath(field: Field): string {

@@ -1,8 +1,7 @@
 import { statSync } from 'node:fs';
-import { dump } from 'js-yaml';
 import { DEFAULT_GRACE_MS } from '../../config/config.ts';
 import { parseConfig } from '../../config/load-config.ts';
-import { formatSource, HEADING } from '../../config/write-config.ts';
+import { formatSettings, formatSource, HEADING } from '../../config/write-config.ts';
 import { isTag } from '../../domain/tags.ts';
 import { backyError, isBackyError } from '../../errors.ts';
 import { fromNodeError, isNodeError, unfitFile } from '../../io-error.ts';
@@ -10,13 +9,11 @@ import { loadEngine } from '../../native/load-engine.ts';
 import { readPlainFile } from '../../plain-file.ts';
 import { hasChunks } from '../../repository/chunked.ts';
 import { type Layout, layoutOf } from '../../repository/layout.ts';
-import { strangersIn } from '../../repository/strangers.ts';
+import { refuseStrangers } from '../../repository/strangers.ts';
 import type { JobConfig } from '../model/service-config.ts';
 
 const PRIVATE_FILE = 0o600;
 const SECOND_MS = 1000;
-/** The number of files of somebody else that an error names. */
-const SHOWN_STRANGERS = 5;
 
 /**
  * Makes the repository of a job if it is missing, and writes its configuration if that differs. The base directory is
@@ -40,19 +37,8 @@ export async function prepareRepository(job: JobConfig): Promise<boolean> {
 /** Refuses a directory that holds chunks of the Python backy, or files of somebody else. */
 function refuseForeign(layout: Layout, config: string | undefined): void {
   if (hasChunks(layout)) throw backyError('BACKY_CHUNKED_REPOSITORY', { path: layout.directory });
-  if (config === undefined) refuseOccupied(layout);
+  if (config === undefined) refuseStrangers(layout);
   else refuseChunked(layout, config);
-}
-
-function refuseOccupied(layout: Layout): void {
-  const names = strangersIn(layout);
-  if (names.length === 0) return;
-  const shown = names.slice(0, SHOWN_STRANGERS).join(', ');
-  const rest = names.length - SHOWN_STRANGERS;
-  throw backyError('BACKY_DIRECTORY_OCCUPIED', {
-    path: layout.directory,
-    names: rest > 0 ? `${shown} and ${rest} more` : shown,
-  });
 }
 
 /** A broken configuration is replaced: the one of the service is complete. */
@@ -83,10 +69,9 @@ export function configOf({ source, schedule, timeZone, graceMs, ...job }: JobCon
     ...(job.rate === undefined ? {} : { rate: `${job.rate}B` }),
     ...(job.idle ? { idle: true } : {}),
   };
-  const style = { flowLevel: 2, flowBracketPadding: true, lineWidth: -1, noRefs: true };
   // Tags of old configurations may be called anything; those of new ones are checked.
   const heading = [...schedule.keys()].every(isTag) ? HEADING : '# The configuration of a job.';
-  return `${heading}\n# The service writes this file: change /etc/backy.conf instead.\n\n${dump(settings, style)}`;
+  return `${heading}\n# The service writes this file: change /etc/backy.conf instead.\n\n${formatSettings(settings)}`;
 }
 
 function clockTime(atMs: number): string {

@@ -1,21 +1,13 @@
 import { html } from 'hono/html';
 import { counted } from '../../domain/counted.ts';
+import { compareVerdicts } from '../../domain/job-verdict.ts';
 import type { JobStatus, ServiceStatus } from '../model/service-status.ts';
 import { document, type Html, timeOf } from './document.ts';
-
-const ORDER = ['critical', 'warning', 'unknown', 'ok'];
-const WORDS: Readonly<Record<JobStatus['verdict'], string>> = {
-  critical: 'critical',
-  warning: 'warning',
-  unknown: 'unknown',
-  ok: 'ok',
-};
 
 /** The status page: one verdict first, then all jobs, the worst first. It works without JavaScript. */
 export function pageOf(status: ServiceStatus): Html {
   const jobs = status.jobs.toSorted(
-    (one, other) =>
-      ORDER.indexOf(one.verdict) - ORDER.indexOf(other.verdict) || one.job.localeCompare(other.job),
+    (one, other) => compareVerdicts(one.verdict, other.verdict) || one.job.localeCompare(other.job),
   );
   const good = jobs.filter(({ verdict }) => verdict === 'ok').length;
   const verdict = jobs[0]?.verdict ?? 'ok';
@@ -35,7 +27,7 @@ function row({ job, verdict, phase, last, next, reasons, pause, source }: JobSta
   const why = [...reasons, ...(pause ? [`paused by ${pause.by}: ${pause.reason}`] : [])];
   return html`<tr>
 <td class="name"><a href="/jobs/${encodeURIComponent(job)}">${job}</a><small>${source}</small></td>
-<td><span class="${verdict}">${WORDS[verdict]}</span><small>${phase}${why.map((reason) => html`<br>${reason}`)}</small></td>
+<td><span class="${verdict}">${verdict}</span><small>${phase}${why.map((reason) => html`<br>${reason}`)}</small></td>
 <td>${last ? html`${timeOf(last.time)}<small>${last.tags.join(', ')}</small>` : 'never'}</td>
 <td>${next ? html`${timeOf(next.time)}<small>${next.tags.join(', ')}</small>` : '–'}</td>
 </tr>`;

@@ -1,4 +1,4 @@
-import { DAY_MS } from '../../domain/duration.ts';
+import { FULL_SOON_MS } from '../../domain/fill-forecast.ts';
 import type { Occasion } from '../model/service-config.ts';
 import type { ServiceStatus } from '../model/service-status.ts';
 
@@ -9,8 +9,6 @@ export interface Condition {
   readonly subject: string;
   readonly text: string;
 }
-
-const FULL_SOON_MS = 14 * DAY_MS;
 
 /** Everything that is wrong in a state of the service, by a key that stays the same while it lasts. */
 export function conditionsOf(status: ServiceStatus, nowMs: number): ReadonlyMap<string, Condition> {

@@ -1,10 +1,8 @@
 import type { NotifyTarget } from '../model/service-config.ts';
 import type { NotifierStatus, ServiceStatus } from '../model/service-status.ts';
+import type { Told } from '../model/told.ts';
 import { conditionsOf } from './conditions.ts';
-import { type NotifierDependencies, Target, type ToldToOne } from './target.ts';
-
-/** The conditions that each target was told of, by its name. */
-export type Told = Readonly<Record<string, ToldToOne>>;
+import { type NotifierDependencies, Target } from './target.ts';
 
 /**
  * Tells targets of changes: that something is wrong, again each day, and that it is right again. Nothing waits for a
@@ -43,7 +41,7 @@ export class Notifier {
     return [...this.#targets.values()].map((target) => target.status());
   }
 
-  /** What to remember over a restart. */
+  /** The memory of each target, to keep over a restart. */
   told(): Told {
     return Object.fromEntries([...this.#targets].map(([name, target]) => [name, target.told()]));
   }

@@ -2,6 +2,7 @@ import { backOffMs } from '../../domain/back-off.ts';
 import { DAY_MS } from '../../domain/duration.ts';
 import type { Channel, NotifyTarget, Occasion } from '../model/service-config.ts';
 import type { NotifierStatus } from '../model/service-status.ts';
+import type { ToldToOne } from '../model/told.ts';
 import type { Condition } from './conditions.ts';
 import type { Change } from './message.ts';
 
@@ -16,9 +17,6 @@ export interface NotifierDependencies {
   /** Whether the service is ending, so that nothing is to be sent again. */
   readonly isClosed: () => boolean;
 }
-
-/** The conditions that a target was told of, by key, with the time, in milliseconds since 1970. */
-export type ToldToOne = Readonly<Record<string, { readonly subject: string; readonly toldMs: number }>>;
 
 /** Changes gather for this long, so that 300 jobs that fail at once make one message. */
 const DIGEST_MS = 10_000;
@@ -125,7 +123,7 @@ export class Target {
     this.#failures += 1;
   }
 
-  /** What is new, what lasts for a day since it was told, and what is over. */
+  /** The conditions that are new, those that still last a day after they were told, and those that are over. */
   #changes(conditions: ReadonlyMap<string, Condition>): readonly Change[] {
     const nowMs = this.#world.now();
     const over = [...this.#told].filter(([key]) => !conditions.has(key));

@@ -1,4 +1,5 @@
 import { dueOf, takenNow } from '../../domain/job-due.ts';
+import { RUN_TAG } from '../../domain/tags.ts';
 import { zoneOf } from '../../domain/time-zone.ts';
 import type { RunResult } from '../model/runner.ts';
 import type { JobConfig, ServiceConfig } from '../model/service-config.ts';
@@ -45,5 +46,5 @@ async function tagsOf(job: JobConfig): Promise<readonly string[]> {
   const { taken } = await readJobFacts(job);
   const nowMs = Date.now();
   const due = dueOf(job.schedule, taken, { nowMs, sinceMs: nowMs, spreadMs: 0, zone: zoneOf(job.timeZone) });
-  return takenNow(due, nowMs)?.tags ?? ['manual:run'];
+  return takenNow(due, nowMs)?.tags ?? [RUN_TAG];
 }

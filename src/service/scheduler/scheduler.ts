@@ -1,5 +1,6 @@
 import { backOffMs } from '../../domain/back-off.ts';
 import { takenNow } from '../../domain/job-due.ts';
+import { RUN_TAG } from '../../domain/tags.ts';
 import { isoTime } from '../../domain/time-span.ts';
 import { isOpen } from '../../domain/window.ts';
 import { backyError } from '../../errors.ts';
@@ -37,8 +38,6 @@ export interface SchedulerDependencies {
 /** Clocks jump, so the scheduler looks around this often. */
 const LONGEST_SLEEP_MS = 30_000;
 const BUSY_RETRY_MS = 10_000;
-/** A tag for runs that somebody asks for while no tag is due. */
-const RUN_TAG = 'manual:run';
 
 /**
  * Decides which run begins when. It knows no process and no file: it sees the world through its dependencies, and every

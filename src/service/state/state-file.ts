@@ -3,6 +3,7 @@ import type { SpaceSample } from '../../domain/fill-forecast.ts';
 import { isObject } from '../../domain/shape.ts';
 import { readPlainFile } from '../../plain-file.ts';
 import type { JobMemory } from '../model/job-memory.ts';
+import type { Told, ToldToOne } from '../model/told.ts';
 
 /** The path of the state of the service of a base directory. */
 export function stateFile(baseDirectory: string): string {
@@ -13,12 +14,10 @@ export function stateFile(baseDirectory: string): string {
 export interface ServiceState {
   readonly jobs: ReadonlyMap<string, JobMemory>;
   /** The conditions that each target was told of, by its name and by a key. */
-  readonly told: Readonly<Record<string, ToldToOne>>;
+  readonly told: Told;
   /** The free space of filesystems over the last weeks, by a directory on each. */
   readonly samples: Readonly<Record<string, readonly SpaceSample[]>>;
 }
-
-type ToldToOne = Readonly<Record<string, { readonly subject: string; readonly toldMs: number }>>;
 
 const FORMAT_VERSION = 1;
 const EMPTY: ServiceState = { jobs: new Map(), told: {}, samples: {} };
